@@ -1,0 +1,171 @@
+"""Components: frozen dataclasses of knobs, and the one text form in which they are written and read."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from .errors import KnobError, TextError
+
+MAX_TEXT = 4_000  # characters; ast is not fed more than that
+Value = bool | int | float | str
+C = TypeVar("C", bound="Component")
+
+
+@dataclasses.dataclass(frozen=True)
+class Knob:
+    """One hyper-parameter: its default, help, range and unit."""
+
+    name: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[Value, ...] = ()
+    log: bool = False
+
+    @property
+    def range(self) -> str:
+        """The allowed values, in words."""
+        if self.choices:
+            return "one of " + ", ".join(map(str, self.choices))
+        if isinstance(self.default, bool):
+            return "True or False"
+        if isinstance(self.default, str):
+            return "a text"
+        low = "-inf" if self.low is None else f"{self.low:g}"
+        high = "inf" if self.high is None else f"{self.high:g}"
+        return f"{low} to {high}{' ' + self.unit if self.unit else ''}"
+
+    def read(self, value: object) -> Value:
+        """Check a value and give it the knob's type.
+
+        Raises:
+            KnobError: wrong kind, not finite, out of range, not among the choices; states the range.
+        """
+        good = _cast(value, type(self.default))
+        if good is None:
+            kind = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}[type(self.default)]
+            raise KnobError(f"{self.name}={value!r}: expected {kind}, allowed: {self.range}.")
+        if self.choices and good not in self.choices:
+            raise KnobError(f"{self.name}={value!r} is not known; allowed: {self.range}.")
+        if isinstance(good, (int, float)) and not isinstance(good, bool):
+            low = -math.inf if self.low is None else self.low
+            high = math.inf if self.high is None else self.high
+            if not low <= good <= high:
+                raise KnobError(f"{self.name}={value!r} is out of range; allowed: {self.range}.")
+        return good
+
+
+def _cast(value: object, kind: type) -> Value | None:
+    """The value as `kind`, or None where that would change its meaning."""
+    if kind is bool or isinstance(value, bool):
+        return value if kind is bool and isinstance(value, bool) else None
+    if kind is str:
+        return value if isinstance(value, str) else None
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    if kind is int:
+        return int(value) if float(value).is_integer() else None
+    return float(value)
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    choices: tuple[Value, ...] = (),
+    log: bool = False,
+) -> Any:
+    """Declare one hyper-parameter of a component, with all that a form, a docs table and a check need."""
+    facts = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "log": log}
+    return dataclasses.field(default=default, metadata=facts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Component:
+    """A part of a scenario. Its fields are its knobs; facts about it are class attributes."""
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    paper: ClassVar[str] = ""  # key in docs/references.bib; empty where there is no paper to cite
+
+    @classmethod
+    def knobs(cls) -> tuple[Knob, ...]:
+        """The knobs in the order of their declaration."""
+        return tuple(Knob(f.name, f.default, **f.metadata) for f in dataclasses.fields(cls) if f.metadata)  # type: ignore[arg-type]
+
+    def values(self) -> dict[str, Value]:
+        """Knob values by name."""
+        return {k.name: getattr(self, k.name) for k in self.knobs()}
+
+    def text(self, full: bool = False) -> str:
+        """`name(knob=value)`, with defaults left out unless `full`.
+
+        Example:
+            >>> from invviz.defenses import DEFENSES
+            >>> DEFENSES["gaussian_noise"](sigma=0.5).text()
+            'gaussian_noise(sigma=0.5)'
+        """
+        shown = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if full or getattr(self, k.name) != k.default]
+        return f"{self.name}({','.join(shown)})" if shown else self.name
+
+    def replace(self, **changes: object) -> Any:
+        """The same component with some knobs changed, each checked against its range."""
+        known = {k.name: k for k in self.knobs()}
+        for key in changes:
+            if key not in known:
+                raise TextError(_unknown("knob", key, known, f" of {self.name}"))
+        try:
+            return dataclasses.replace(self, **{k: known[k].read(v) for k, v in changes.items()})  # type: ignore[arg-type]
+        except KnobError as err:
+            raise KnobError(f"{self.name}: {err}") from None
+
+
+def parse_component(text: str, table: Mapping[str, type[C]], kind: str) -> C:
+    """Read `name` or `name(knob=value, ...)`; values are literals, nothing is evaluated.
+
+    Args:
+        text: at most 4,000 characters.
+        table: the registry of that kind.
+        kind: "dataset", "model", ...; used in messages.
+
+    Returns:
+        The component with checked knobs.
+
+    Raises:
+        TextError: unreadable text, unknown name (the known ones are listed), unknown knob.
+        KnobError: a knob out of its range.
+    """
+    name, values = _parse_call(text)
+    if name not in table:
+        raise TextError(_unknown(kind, name, table))
+    return table[name]().replace(**values)
+
+
+def _parse_call(text: str) -> tuple[str, dict[str, object]]:
+    if len(text) > MAX_TEXT:
+        raise TextError(f"a text of {len(text):,} characters is too long; at most {MAX_TEXT:,} are read.")
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return node.id, {}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+            return node.func.id, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        pass
+    raise TextError(f"cannot read {text!r}; write a name with knobs, as in gaussian_noise(sigma=0.01).")
+
+
+def _unknown(kind: str, name: str, known: Mapping[str, object], tail: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"unknown {kind} {name!r}{tail};{hint} known: {', '.join(known) or 'none'}."

@@ -1,0 +1,24 @@
+"""PyTorch, imported when it is first used: forms and pages read components without paying for it."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+
+class _Lazy(ModuleType):
+    """A module that is imported at its first attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # doctest and inspect probe dunders; they must not trigger the import
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = _Lazy("torch")
+
+__all__ = ["torch"]

@@ -1,0 +1,154 @@
+"""The vocabulary: what a client releases, what an attacker may see, what it gives back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from .lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    Tree = Mapping[str, Tensor]
+
+Release = Callable[["Net", "Batch", "Generator | None"], "Tree"]
+"""The map from a private batch to the message; `None` in place of a generator means its noise-free part."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batch:
+    """Inputs and targets, each a tree of tensors whose dimension 0 is the sample.
+
+    Pictures have inputs {"image": (b, c, h, w) in [0, 1]} and targets {"label": (b,) int64, or (b, classes) probabilities}.
+    """
+
+    inputs: Tree
+    targets: Tree
+
+    @classmethod
+    def of(cls, image: Tensor, label: Tensor) -> Batch:
+        """A batch of pictures."""
+        return cls({"image": image}, {"label": label})
+
+    @property
+    def image(self) -> Tensor:
+        """Pictures, shape (b, c, h, w)."""
+        return self.inputs["image"]
+
+    @property
+    def label(self) -> Tensor:
+        """Labels, shape (b,) as class numbers or (b, classes) as probabilities."""
+        return self.targets["label"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Net:
+    """The shared net: a module in evaluation mode and its parameters as a tree, kept apart so that they can be varied."""
+
+    module: nn.Module
+    params: Tree
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Net:
+        """Freeze a module for release: evaluation mode, no gradients recorded."""
+        module = module.eval().requires_grad_(False)
+        return cls(module, {k: p.detach() for k, p in module.named_parameters()})
+
+    @property
+    def num_params(self) -> int:
+        """How many numbers the parameters are."""
+        return sum(p.numel() for p in self.params.values())
+
+    def logits(self, params: Tree, batch: Batch) -> Tensor:
+        """Class scores of a batch under the given parameters, shape (b, classes)."""
+        return torch.func.functional_call(self.module, dict(params), (batch.image,))
+
+    def loss(self, params: Tree, batch: Batch) -> Tensor:
+        """Mean cross-entropy of a batch under the given parameters, a scalar."""
+        return torch.nn.functional.cross_entropy(self.logits(params, batch), batch.label)
+
+
+@dataclasses.dataclass(frozen=True)
+class Knowledge:
+    """What the attacker is told beside the message and the net (every result states it)."""
+
+    labels: bool = False
+    batch_size: bool = True
+    training: bool = False  # local steps and learning rate
+    defense: bool = False
+    bn_statistics: bool = False
+    public_data: bool = False
+
+    def words(self) -> str:
+        """The list in words, as shown under every result."""
+        names = {
+            "labels": "labels",
+            "batch_size": "batch size",
+            "training": "local training settings",
+            "defense": "the defense and its parameters",
+            "bn_statistics": "batch-norm statistics",
+            "public_data": "public data",
+        }
+        given = [word for field, word in names.items() if getattr(self, field)]
+        return ", ".join(["message", "net", *given])
+
+    def threat_model(self) -> str:
+        """Letter of the passive threat model in the SoK's table (A eavesdropper ... E statistics); key carletti2025sok."""
+        for letter, has in (("E", self.bn_statistics), ("D", self.public_data), ("C", self.training), ("B", self.batch_size)):
+            if has:
+                return letter
+        return "A"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Observation:
+    """All that an attacker may see. Nothing of the victim can be reached from here (a contract test walks it)."""
+
+    message: Tree
+    net: Net
+    release: Release  # the map that the attacker believes in; it simulates the noise-free part
+    template: Batch  # shapes and dtypes; zeros, but for labels where they are known
+    knowledge: Knowledge
+    num_classes: int
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    def simulate(self, batch: Batch) -> Tree:
+        """The message that this batch would give, without noise; differentiable."""
+        return self.release(self.net, batch, None)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """One report of a running attack; `guess` is a detached view of its present pictures."""
+
+    number: int
+    total: int
+    loss: float
+    guess: Tensor
+    restart: int = 0
+
+
+Progress = Callable[[Step], bool]
+"""Called once a step; answering False asks the attack to stop and hand over its best so far."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What an attack gives back: its guess, the matching loss over steps, and what there is to say about it."""
+
+    batch: Batch
+    loss: float
+    trace: tuple[tuple[int, float], ...] = ()  # (step, matching loss), counted through restarts
+    note: str = ""
+    failed: bool = False  # the attack itself can tell: diverged, stuck, precondition not met
+    stopped: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class World:
+    """What a defense may use on the client's side besides the batch."""
+
+    net: Net
+    public: Tensor  # (n, c, h, w) public pictures, possibly none

@@ -1,0 +1,77 @@
+"""What every data set is: victims, public pictures, and facts about both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from ..core.component import Component, knob
+
+
+class Pictures(Protocol):
+    """Pictures that are read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures (n, c, h, w), float32 in [0, 1], and their labels (n,), int64."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ArrayPictures:
+    """Pictures that lie in memory as bytes."""
+
+    images: np.ndarray  # (n, c, h, w) uint8
+    labels: np.ndarray  # (n,) int64
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures (n, c, h, w), float32 in [0, 1], and their labels (n,), int64."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return self.images[chosen].astype(np.float32) / 255, self.labels[chosen]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """What a data set gives: private pictures to attack, public ones to train on, class names, and a note about the copy."""
+
+    victims: Pictures
+    public: Pictures
+    class_names: tuple[str, ...]
+    note: str = ""  # e.g. that this copy is cut down; shown wherever its results are
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset(Component):
+    """A data set. `index` says which victim; a batch takes the next ones, round the end."""
+
+    channels: ClassVar[int]
+    num_classes: ClassVar[int]
+    side: ClassVar[int]  # height and width; data sets with a size knob override `shape`
+    needs_folder: ClassVar[bool] = False
+    citation: ClassVar[str] = ""  # licence and use, in one sentence
+
+    index: int = knob(0, "which picture of the private part is the victim (counted from 0)", low=0, high=10_000_000)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (self.channels, self.side, self.side)
+
+    def load(self, data_dir: Path | None) -> Samples:
+        """Open the data set; reads only what is on this machine.
+
+        Args:
+            data_dir: the folder with data sets (INVVIZ_DATA); None where nobody named one.
+
+        Raises:
+            DataMissing: not there; says where it was looked for and how to get it.
+        """
+        raise NotImplementedError

@@ -1,0 +1,41 @@
+"""What every defense is: a release made from another release."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import Component, Knob
+from ..core.tree import rms
+
+if TYPE_CHECKING:
+    from ..core.component import Value
+    from ..core.types import Release, Tree, World
+
+
+@dataclasses.dataclass(frozen=True)
+class Defense(Component):
+    """A defense wraps a release. `rng=None` asks for its noise-free part, which is what the Jacobian is taken of."""
+
+    strength: ClassVar[str]  # the knob that the slider moves
+    identity: ClassVar[Value]  # the strength at which nothing changes
+    adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
+    guarantee: ClassVar[str] = "none: it makes no formal promise"
+
+    def wrap(self, inner: Release, world: World) -> Release:
+        """The defended release."""
+        raise NotImplementedError
+
+    def variance(self, message: Tree) -> float:
+        """Variance of the noise that this defense adds to every entry of `message` (its input); 0 where it adds none."""
+        return 0.0
+
+    @classmethod
+    def strength_knob(cls) -> Knob:
+        """The knob that the slider moves."""
+        return next(k for k in cls.knobs() if k.name == cls.strength)
+
+
+def unit_of(message: Tree, relative: bool) -> float:
+    """What a strength is multiplied with: the root mean square of the message's entries, or 1 where it is absolute."""
+    return float(rms(message)) if relative else 1.0

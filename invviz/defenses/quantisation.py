@@ -1,0 +1,54 @@
+"""Quantisation: the message is rounded to few levels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.tree import flatten, map_tree
+from ._base import Defense
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..core.component import Value
+    from ..core.types import Batch, Net, Release, Tree, World
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantisation(Defense):
+    """Rounds every entry to the nearest of 2^bits - 1 evenly spaced levels, zero among them, between -max|m| and +max|m|.
+
+    One step q for the whole message. Rounding has no useful derivative, so its noise-free part is the message itself and the error
+    counts as noise of variance q^2 / 12 (theory T6); that is accurate while entries spread over many levels, not for few bits.
+    """
+
+    name: ClassVar[str] = "quantisation"
+    title: ClassVar[str] = "Quantisation"
+    paper: ClassVar[str] = "alistarh2017qsgd"
+    strength: ClassVar[str] = "bits"
+    identity: ClassVar[Value] = 32
+    adds_noise: ClassVar[bool] = True
+
+    bits: int = knob(8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits")
+
+    def step(self, message: Tree) -> float:
+        """Distance q between two levels."""
+        return float(flatten(message).abs().max()) / (2 ** (self.bits - 1) - 1)
+
+    def wrap(self, inner: Release, world: World) -> Release:
+        """Round after the inner release."""
+
+        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+            message = inner(net, batch, rng)
+            if rng is None or self.bits == 32:
+                return message
+            q = self.step(message)
+            return message if q == 0 else map_tree(lambda leaf: (leaf / q).round() * q, message)
+
+        return release
+
+    def variance(self, message: Tree) -> float:
+        """q^2 / 12."""
+        return 0.0 if self.bits == 32 else self.step(message) ** 2 / 12
