@@ -38,9 +38,7 @@ class Knob:
             return "True or False"
         if isinstance(self.default, str):
             return "a text"
-        low = "-inf" if self.low is None else f"{self.low:g}"
-        high = "inf" if self.high is None else f"{self.high:g}"
-        return f"{low} to {high}{' ' + self.unit if self.unit else ''}"
+        return f"{_number(self.low, '-infinity')} to {_number(self.high, 'infinity')}{' ' + self.unit if self.unit else ''}"
 
     def read(self, value: object) -> Value:
         """Check a value and give it the knob's type.
@@ -60,6 +58,12 @@ class Knob:
             if not low <= good <= high:
                 raise KnobError(f"{self.name}={value!r} is out of range; allowed: {self.range}.")
         return good
+
+
+def _number(value: float | None, absent: str) -> str:
+    if value is None:
+        return absent
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
 def _cast(value: object, kind: type) -> Value | None:

@@ -146,6 +146,27 @@ class Reconstruction:
     stopped: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How big a message is: Euclidean norm, number of entries, largest magnitude of an entry."""
+
+    norm: float
+    count: int
+    peak: float
+
+    @classmethod
+    def of(cls, message: Tree) -> Size:
+        """Measure a message."""
+        leaves = [leaf.detach().double() for leaf in message.values()]
+        square = sum(float((leaf**2).sum()) for leaf in leaves)
+        return cls(square**0.5, sum(leaf.numel() for leaf in leaves), max(float(leaf.abs().max()) for leaf in leaves))
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the entries: norm / sqrt(count)."""
+        return self.norm / self.count**0.5
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class World:
     """What a defense may use on the client's side besides the batch."""

@@ -6,11 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import Component, Knob
-from ..core.tree import rms
 
 if TYPE_CHECKING:
     from ..core.component import Value
-    from ..core.types import Release, Tree, World
+    from ..core.types import Release, Size, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Defense(Component):
         """The defended release."""
         raise NotImplementedError
 
-    def variance(self, message: Tree) -> float:
-        """Variance of the noise that this defense adds to every entry of `message` (its input); 0 where it adds none."""
+    def variance(self, size: Size) -> float:
+        """Variance of the noise that this defense adds to every entry of a message of this size; 0 where it adds none."""
         return 0.0
 
     @classmethod
@@ -36,6 +35,6 @@ class Defense(Component):
         return next(k for k in cls.knobs() if k.name == cls.strength)
 
 
-def unit_of(message: Tree, relative: bool) -> float:
+def unit_of(size: Size, relative: bool) -> float:
     """What a strength is multiplied with: the root mean square of the message's entries, or 1 where it is absolute."""
-    return float(rms(message)) if relative else 1.0
+    return size.rms if relative else 1.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, randn_like
+from ..core.types import Size
 from ._base import Defense, unit_of
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class GaussianNoise(Defense):
             message = inner(net, batch, rng)
             if rng is None or self.sigma == 0:
                 return message
-            std = self.sigma * unit_of(message, self.relative)
+            std = self.sigma * unit_of(Size.of(message), self.relative)
             return map_tree(lambda leaf: leaf + std * randn_like(leaf, rng), message)
 
         return release
 
-    def variance(self, message: Tree) -> float:
+    def variance(self, size: Size) -> float:
         """sigma^2 in the message's units."""
-        return (self.sigma * unit_of(message, self.relative)) ** 2
+        return (self.sigma * unit_of(size, self.relative)) ** 2

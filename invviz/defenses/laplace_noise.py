@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
+from ..core.types import Size
 from ._base import Defense, unit_of
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class LaplaceNoise(Defense):
             message = inner(net, batch, rng)
             if rng is None or self.scale == 0:
                 return message
-            b = self.scale * unit_of(message, self.relative)
+            b = self.scale * unit_of(Size.of(message), self.relative)
             return map_tree(lambda leaf: leaf + b * _laplace_like(leaf, rng), message)
 
         return release
 
-    def variance(self, message: Tree) -> float:
+    def variance(self, size: Size) -> float:
         """2 b^2 in the message's units."""
-        return 2 * (self.scale * unit_of(message, self.relative)) ** 2
+        return 2 * (self.scale * unit_of(size, self.relative)) ** 2
 
 
 def _laplace_like(leaf: Tensor, rng: Generator) -> Tensor:

@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.tree import flatten, map_tree
+from ..core.tree import map_tree
+from ..core.types import Size
 from ._base import Defense
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ class Quantisation(Defense):
 
     bits: int = knob(8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits")
 
-    def step(self, message: Tree) -> float:
+    def step(self, size: Size) -> float:
         """Distance q between two levels."""
-        return float(flatten(message).abs().max()) / (2 ** (self.bits - 1) - 1)
+        return size.peak / (2 ** (self.bits - 1) - 1)
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Round after the inner release."""
@@ -44,11 +45,11 @@ class Quantisation(Defense):
             message = inner(net, batch, rng)
             if rng is None or self.bits == 32:
                 return message
-            q = self.step(message)
+            q = self.step(Size.of(message))
             return message if q == 0 else map_tree(lambda leaf: (leaf / q).round() * q, message)
 
         return release
 
-    def variance(self, message: Tree) -> float:
+    def variance(self, size: Size) -> float:
         """q^2 / 12."""
-        return 0.0 if self.bits == 32 else self.step(message) ** 2 / 12
+        return 0.0 if self.bits == 32 else self.step(size) ** 2 / 12

@@ -1,0 +1,78 @@
+"""Computing a prepared scene: the attack, the spectrum, and the ideal attacker's picture at every noise level."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .gallery import FRAMES, KEPT, LEVELS, Card
+from .risk import ideal, total_sigma
+from .run import Event, Site, assess, run
+from .scenario import Scenario
+
+if TYPE_CHECKING:
+    from .risk import Decomposition
+
+
+def make(card: Card, folder: Path) -> None:
+    """Compute one scene and write scene.json and arrays.npz.
+
+    Args:
+        card: names the scenario; its default data come with the package, so that everybody can make it again.
+        folder: made if it is not there.
+    """
+    scenario = Scenario.parse(card.scenario)
+    events: list[Event] = []
+
+    def report(event: Event) -> bool:
+        events.append(event)
+        return True
+
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(None, Path(cache), "cpu")
+        result = run(scenario, site, report)
+        assessment = assess(scenario, site)
+    d = assessment.decomposition
+    sigma = total_sigma(d, scenario.floor, sum(x.variance(assessment.size) for x in scenario.defense))
+    shown = [e for e in events if e.frame is not None]
+    shown = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, FRAMES).round().astype(int))] if shown else []
+    trace = np.array(result.trace, np.float64).reshape(-1, 2)
+    arrays = {
+        **{k: np.asarray(getattr(d, k), np.float32) for k in KEPT},
+        "truth": result.truth.astype(np.float32),
+        "guess": result.guess.astype(np.float32),
+        "strip": np.stack([_bytes(ideal(d, level * assessment.size.rms)) for level in LEVELS]),
+        "frames": np.stack([_bytes(e.frame) for e in shown]) if shown else np.zeros((0, *result.truth.shape), np.uint8),
+        "frame_steps": np.array([e.done for e in shown]),
+        "frame_psnr": np.array([e.psnr for e in shown], np.float32),
+        "steps": trace[:, 0],
+        "loss": trace[:, 1],
+    }
+    facts = {
+        "scenario": scenario.text(full=True),
+        "command": f"python -m invviz.gallery {card.name}",
+        "keys": [scenario.key("run"), scenario.key("risk")],
+        "result": result.to_json(),
+        "summary": {"sigma_relative": sigma / assessment.size.rms},
+        "decomposition": _scalars(d),
+        "size": {"norm": assessment.size.norm, "count": assessment.size.count, "peak": assessment.size.peak},
+        "shape": list(d.shape),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    (folder / "scene.json").write_text(json.dumps(facts, indent=1) + "\n")
+    psnr = float(np.mean(result.scores["psnr"] or [0]))
+    sys.stderr.write(f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n")
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    return (picture.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _scalars(d: Decomposition) -> dict[str, object]:
+    return {name: getattr(d, name) for name in ("message_norm", "num_message", "prior", "resolved", "method", "seconds")}

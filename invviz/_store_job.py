@@ -1,0 +1,61 @@
+"""One row of the store, as everyone else sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from typing import Literal
+
+Kind = Literal["run", "risk"]
+State = Literal["queued", "running", "done", "failed", "stopped", "pruned"]
+"""`stopped` may hold a partial result; `pruned` was done, and its arrays were removed to make room: submit it again to have them."""
+
+
+FRESH = (
+    "stop = 0, started = NULL, finished = NULL, phase = '', done = 0, total = 0, phase_seconds = 0, loss = NULL, psnr = NULL, "
+    "restart = 0, error = '', traceback = '', result = NULL"
+)
+"""SQL that forgets an earlier attempt."""
+
+_SAME = ("key", "kind", "scenario", "state", "phase", "done", "total", "restart", "loss", "psnr", "error", "traceback", "attempts")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Something to compute, being computed, or computed."""
+
+    key: str
+    kind: Kind
+    scenario: str  # full text form
+    state: State
+    position: int = 0  # place in the queue; 1 is next, 0 is not waiting
+    phase: str = ""
+    done: int = 0  # steps of this phase
+    total: int = 0
+    restart: int = 0
+    seconds: float = 0.0  # since a worker took it, or that it took
+    eta: float | None = None  # seconds until this phase ends
+    loss: float | None = None
+    psnr: float | None = None
+    error: str = ""
+    traceback: str = ""
+    attempts: int = 0
+    worker: str = ""
+    stopping: bool = False  # it was asked to stop and has not done so yet
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs: whoever shows it should look again."""
+        return self.state in ("queued", "running")
+
+    @classmethod
+    def of(cls, row: sqlite3.Row, now: float, position: int = 0) -> Job:
+        """Read a row; `now` as in time.time()."""
+        running = row["state"] == "running"
+        end = now if running else row["finished"]
+        seconds = max(0.0, end - row["started"]) if row["started"] and end else 0.0
+        eta = None
+        if running and 0 < row["done"] <= row["total"]:
+            eta = max(0.0, row["phase_seconds"] * (row["total"] / row["done"] - 1) - (now - row["told"]))
+        facts = {name: row[name] for name in _SAME}
+        return cls(**facts, worker=row["worker"], position=position, seconds=seconds, eta=eta, stopping=bool(row["stop"]))

@@ -1,0 +1,92 @@
+"""Gradient matching with L-BFGS, shared by the attacks that differ only in what they know of the labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..core.component import knob
+from ..core.lazy import torch
+from ..core.types import Batch
+from ._base import Attack
+from ._matching import Watch, in_double, is_smooth, search, squared_error
+from ._space import Space
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from ..core.types import Observation, Progress, Reconstruction
+
+STUCK = (100, 1e-1)  # evaluations, relative matching loss: healthy starts are well below 1e-2 by then unless the message is noisy
+HISTORY = 100
+PATIENCE = 60  # evaluations without an improvement of 1 % after which the memory is emptied
+SMALLEST_STEP = 0.1
+
+
+class _Flat(Exception):
+    """The search no longer gets better from here with this memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LBFGSMatching(Attack):
+    """Knobs of a search with L-BFGS."""
+
+    steps: int = knob(1000, "most evaluations of the matching loss per start", low=1, high=100_000, unit="steps")
+    restarts: int = knob(3, "most starts; another one is made only when the last was stuck or diverged, the best is chosen by the matching loss", low=1, high=50)
+    space: str = knob("frequencies", "coordinates of the search: frequencies (low ones scaled up) or plain pixels", choices=("frequencies", "pixels"))
+    tolerance: float = knob(1e-8, "relative matching loss at which the search ends", low=0.0, high=1.0, log=True)
+
+    def match(self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None) -> Reconstruction:
+        """Search for the batch; `known` are its labels, shape (b,), or None to search for them too."""
+        given = obs.template.image
+        smooth = is_smooth(obs.net)
+        obs = in_double(obs) if smooth else obs
+        like = obs.template.image
+        space = Space.of(self.space, like, obs.bounds)
+        watch = Watch(progress, self.steps, self.tolerance, STUCK)
+
+        def attempt() -> None:
+            pixels = space.start(rng, like).flatten()
+            logits = pixels.new_zeros(0 if known is not None else len(like) * obs.num_classes)
+
+            def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
+                image = space.picture(v[: like.numel()].view(like.shape))
+                label = known if known is not None else v[like.numel() :].view(len(like), -1).softmax(1)
+                batch = Batch.of(image, label)
+                return squared_error(obs.simulate(batch), obs.message), batch
+
+            _descend(torch.cat([pixels, logits]), evaluate, watch, "strong_wolfe" if smooth else None)
+
+        found = search(obs, watch, self.restarts, attempt, every=False)
+        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
+
+
+def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> None:  # noqa: ANN001
+    """L-BFGS from `start`; whenever it gives up or gets no better, it begins again from its best with an empty memory and half the step."""
+    best, lowest, since, step = start, float("inf"), 0, 1.0
+    while step >= SMALLEST_STEP:
+        v = best.clone().requires_grad_()
+        before, since = lowest, 0
+
+        def closure(v: Tensor = v) -> Tensor:
+            nonlocal best, lowest, since
+            loss, batch = evaluate(v)
+            (v.grad,) = torch.autograd.grad(loss, v)
+            value = float(loss.detach())
+            since = 0 if value < 0.99 * lowest else since + 1
+            if value < lowest:
+                best, lowest = v.detach().clone(), value
+            watch.see(value, batch)
+            if since >= PATIENCE:
+                raise _Flat
+            return loss.detach()
+
+        optimiser = torch.optim.LBFGS(
+            [v], lr=step, max_iter=10**9, max_eval=10**9, tolerance_grad=0, tolerance_change=0, history_size=HISTORY, line_search_fn=line_search
+        )
+        try:
+            optimiser.step(closure)
+        except _Flat:
+            pass
+        if lowest > 0.99 * before:
+            step /= 2

@@ -1,0 +1,50 @@
+"""Reading a picture off the gradient of a fully connected first layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.lazy import torch
+from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ._base import Attack
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..core.types import Observation, Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearLayer(Attack):
+    """Divides the first layer's weight gradient by its bias gradient: closed form, no optimisation.
+
+    For z = W x + b and one sample, dL/dW = delta x^T and dL/db = delta, so every row with delta_k != 0 gives x. The rows are
+    combined by least squares, x = dW^T db / |db|^2. Its matching loss is the share of dW that no picture explains (rank above one).
+    """
+
+    name: ClassVar[str] = "linear_layer"
+    title: ClassVar[str] = "Linear layer (closed form)"
+    paper: ClassVar[str] = "phong2018additively"
+    max_batch: ClassVar[int | None] = 1
+    exact: ClassVar[str] = "one sample, a first layer that is linear with a bias, an undisturbed gradient, and at least one active neuron"
+    needs_first_linear: ClassVar[bool] = True
+    needs_gradient: ClassVar[bool] = True
+
+    def wants(self) -> Knowledge:
+        """That the batch holds one sample."""
+        return Knowledge(batch_size=True)
+
+    def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
+        """One least-squares step; `rng` is not used."""
+        weight, bias = list(obs.message.values())[:2]
+        energy = (bias**2).sum()
+        if not (energy > 0 and torch.isfinite(weight).all()):
+            note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
+            grey = torch.full_like(obs.template.image, sum(obs.bounds) / 2)
+            return Reconstruction(Batch.of(grey, obs.template.label), float("inf"), note=note, failed=True)
+        row = bias @ weight / energy
+        unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
+        image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
+        progress(Step(1, 1, unexplained, image))
+        return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),))

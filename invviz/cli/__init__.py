@@ -1,0 +1,76 @@
+"""The command line: the same verbs as the pages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from .. import __version__
+from ..core.errors import InvvizError, ScenarioError, TextError
+from . import compute, data, parts, workers
+
+ABOUT = """See how much of private data a federated-learning update gives away, and what a defense costs.
+
+A SCENARIO is one line of text; parts that are left out take their defaults:
+  "data=photos(index=3)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7"
+"""
+EXITS = """Results go to stdout, progress to stderr. Exit: 0 ok, 1 failed, 2 the scenario does not fit or cannot be read.
+JSON holds the strings "inf" and "-inf" for infinite numbers (the PSNR of a perfect guess) and null for unknown ones."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: arguments without the program's name; None takes the process's own.
+
+    Returns:
+        The exit code.
+    """
+    args = parser().parse_args(argv)
+    try:
+        code = args.go(args)
+        sys.stdout.flush()
+        return int(code)
+    except KeyboardInterrupt:
+        return _say("stopped.", 130)
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as err:  # the outermost place: people read a message, not a traceback
+        if args.traceback:
+            traceback.print_exc()
+        if isinstance(err, (TextError, ScenarioError)):
+            return _say(str(err), 2)
+        if isinstance(err, (InvvizError, OSError)):
+            return _say(str(err), 1)
+        return _say(f"{type(err).__name__}: {err} (--traceback shows where)", 1)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Verbs and their options."""
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--traceback", action="store_true", help="show where an error arose")
+    places = argparse.ArgumentParser(add_help=False, parents=[every])
+    places.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="data_dir=DIR (else INVVIZ_DATA), store=DIR (else INVVIZ_STORE, else ~/.invviz), device=auto|cpu|cuda; may be repeated",
+    )
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("python -m invviz", description=ABOUT, epilog=EXITS, formatter_class=raw)
+    top.add_argument("--version", action="version", version=__version__)
+    verbs = top.add_subparsers(metavar="VERB", required=True)
+    for folder in (parts, compute, data, workers):
+        folder.add(verbs, every, places)
+    return top
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code

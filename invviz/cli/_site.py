@@ -1,0 +1,38 @@
+"""`--set NAME=VALUE`: where a verb computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ..core.errors import InvvizError, TextError
+from ..core.lazy import torch
+from ..run import Site
+
+NAMES = ("data_dir", "store", "device")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def read_site(settings: Sequence[str], store: str | None = None) -> Site:
+    """Folders and device from the command line, else from the environment.
+
+    Args:
+        settings: texts NAME=VALUE.
+        store: the store's folder, if a verb has an option of its own for it.
+
+    Raises:
+        TextError: an unknown name or device.
+        InvvizError: a GPU is asked for and there is none.
+    """
+    given: dict[str, str] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if name not in NAMES or not equals or not value:
+            raise TextError(f"--set {text}: known are {', '.join(f'{n}=...' for n in NAMES)}.")
+        given[name] = value
+    device = given.get("device", "auto")
+    if device not in DEVICES:
+        raise TextError(f"--set device={device}: known are {', '.join(DEVICES)}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InvvizError("device=cuda: PyTorch finds no GPU on this machine. Use device=cpu, or leave it out.")
+    return dataclasses.replace(Site.from_env(store or given.get("store"), given.get("data_dir")), device=device)

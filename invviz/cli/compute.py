@@ -1,0 +1,109 @@
+"""`run` and `risk`: compute a scenario in this process."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InvvizError
+from ..risk import ideal
+from ..run import Result, Site, assess, run
+from ..scenario import Scenario, check, risk_problems
+from ..summary import risk_summary
+from ..worker import set_threads
+from ._preview import preview
+from ._show import ProgressLine, numbers, to_json
+from ._site import read_site
+
+UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, "")}
+
+
+def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
+    """The verbs."""
+    runner = verbs.add_parser("run", parents=[places], help="attack a scenario")
+    runner.add_argument("--out", type=Path, metavar="DIR", help="write reconstruction.npz (truth, guess), result.json and preview.png")
+    runner.add_argument("--no-risk", action="store_true", help="leave the risk score out; it may take longer than the attack")
+    runner.set_defaults(go=show_run)
+    risker = verbs.add_parser("risk", parents=[places], help="risk score of a scenario; no attack is run")
+    risker.add_argument("--method", choices=("auto", "exact"), default="auto", help="how the spectrum is computed (auto: exact)")
+    risker.add_argument("--values", type=int, metavar="K", help="print only the K largest singular values")
+    risker.set_defaults(go=show_risk)
+    for verb in (runner, risker):
+        verb.add_argument("scenario", metavar="SCENARIO")
+        verb.add_argument("--json", action="store_true", help='as JSON; infinite numbers are the strings "inf" and "-inf"')
+
+
+def show_run(args: argparse.Namespace) -> int:
+    """Attack; a run that failed in its own eyes is printed all the same, and the exit code says so."""
+    scenario, site = check(Scenario.parse(args.scenario)), read_site(args.set)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)  # better refused now than after an hour
+    with ProgressLine() as line:
+        set_threads("run")
+        result = run(scenario, site, line.report)
+        risk, ideal_picture, risk_note = None, None, "left out (--no-risk)"
+        if not args.no_risk:
+            risk, ideal_picture, risk_note = _risk(scenario, site, line)
+    facts = {**result.to_json(), "risk": risk, "risk_note": risk_note}
+    if args.out:
+        np.savez_compressed(args.out / "reconstruction.npz", truth=result.truth, guess=result.guess)
+        (args.out / "result.json").write_text(to_json(facts) + "\n")
+        preview([result.truth, ideal_picture, result.guess]).save(args.out / "preview.png")
+    print(to_json(facts) if args.json else _run_words(result, risk, risk_note))
+    if result.failed:
+        raise InvvizError(result.note or "The attack failed.")
+    return 0
+
+
+def show_risk(args: argparse.Namespace) -> int:
+    """Print the risk score."""
+    scenario, site = Scenario.parse(args.scenario), read_site(args.set)
+    with ProgressLine() as line:
+        facts, _ = _assess(scenario, site, line)
+    facts["singular_values"] = facts["singular_values"][: args.values]
+    print(to_json(facts) if args.json else _risk_words(facts))
+    return 0
+
+
+def _risk(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any] | None, np.ndarray | None, str]:
+    """Risk score, the ideal attacker's picture, and why there are none."""
+    if found := risk_problems(scenario):
+        return None, None, " ".join(found)
+    try:
+        return *_assess(scenario, site, line), ""
+    except InvvizError as err:  # the attack's result is worth printing all the same
+        return None, None, str(err)
+
+
+def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any], np.ndarray]:
+    set_threads("risk")
+    found = assess(scenario, site, line.report)
+    facts = risk_summary(scenario, found.decomposition, found.size)
+    return facts, ideal(found.decomposition, facts["sigma"])
+
+
+def _run_words(result: Result, risk: dict[str, Any] | None, risk_note: str) -> str:
+    lines = [result.scenario.text(), ""]
+    for name, values in result.scores.items():
+        digits, unit = UNITS.get(name, (4, ""))
+        lines.append(f"{name:<5} {numbers(values, digits, unit)}")
+    lines += ["", f"the attacker was given: {result.given} (threat model {result.threat_model})"]
+    lines.append(f"{result.seconds:.1f} s, {result.steps:,} steps on {result.device}")
+    lines += [f"note: {text}" for text in (result.note, result.data_note) if text]
+    lines += ["", _risk_words(risk) if risk else f"no risk score: {risk_note}"]
+    return "\n".join(lines)
+
+
+def _risk_words(risk: dict[str, Any]) -> str:
+    return "\n".join(
+        (
+            f"InvRE {risk['invre']:.2f}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
+            f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB; InvLoss {risk['invloss']:.4g}; "
+            f"best truncated inverse of this batch {risk['invloss_bound']:.4g} (k* = {risk['k_star']:,})",
+            f"{risk['readable']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
+            f"(floor {risk['floor']:g}, {risk['prior']} prior, {risk['method']}, {risk['seconds']:.1f} s)",
+        )
+    )

@@ -1,0 +1,78 @@
+"""`list` and `check`: what there is, and whether it fits together. Neither imports torch."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from typing import Any
+
+from ..core.component import Component
+from ..metrics import METRICS
+from ..scenario import KINDS, PARTS, Scenario, problems, risk_problems
+from ._show import to_json
+
+TABLES: dict[str, dict[str, type[Any]]] = {**{KINDS[part] + "s": table for part, table in PARTS.items()}, "metrics": METRICS}
+
+
+def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
+    """The verbs."""
+    lister = verbs.add_parser("list", parents=[every], help="what a scenario can name, with every knob")
+    lister.add_argument("what", nargs="?", choices=list(TABLES), help="one kind; all of them where it is left out")
+    lister.add_argument("--json", action="store_true", help="as JSON")
+    lister.set_defaults(go=show_list)
+    checker = verbs.add_parser("check", parents=[every], help="whether a scenario can be computed; prints its full form and key")
+    checker.add_argument("scenario", metavar="SCENARIO")
+    checker.set_defaults(go=show_check)
+
+
+def show_list(args: argparse.Namespace) -> int:
+    """Print components and their knobs."""
+    chosen = {args.what: TABLES[args.what]} if args.what else TABLES
+    if args.json:
+        print(to_json({kind: [facts(part) for part in table.values()] for kind, table in chosen.items()}))
+        return 0
+    for kind, table in chosen.items():
+        print(kind)
+        for part in table.values():
+            print(f"  {part.name:<20} {part.title}: {_first_line(part)}")
+            for knob in part.knobs():
+                print(f"    {knob.name + '=' + repr(knob.default):<26} {knob.range}; {knob.help}")
+    return 0
+
+
+def facts(part: type[Component]) -> dict[str, Any]:
+    """What there is to say about a component."""
+    knobs = [
+        {
+            "name": knob.name,
+            "default": knob.default,
+            "range": knob.range,
+            "low": knob.low,
+            "high": knob.high,
+            "choices": list(knob.choices),
+            "unit": knob.unit,
+            "help": knob.help,
+        }
+        for knob in part.knobs()
+    ]
+    return {"name": part.name, "title": part.title, "doc": _first_line(part), "paper": part.paper, "knobs": knobs}
+
+
+def _first_line(part: type[Component]) -> str:
+    return (inspect.getdoc(part) or "").partition("\n")[0]
+
+
+def show_check(args: argparse.Namespace) -> int:
+    """Print the full form and the key, or what does not fit."""
+    scenario = Scenario.parse(args.scenario)
+    found = problems(scenario)
+    for problem in found:
+        print(problem, file=sys.stderr)
+    if found:
+        return 2
+    print(scenario.text(full=True))
+    print(f"key: {scenario.key('run')}")
+    for problem in risk_problems(scenario):
+        print(f"note: no risk score: {problem}")
+    return 0

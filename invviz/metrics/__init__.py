@@ -1,0 +1,12 @@
+"""How close a guess is to the truth."""
+
+from ._assignment import match
+from ._base import Metric
+from .lpips import LPIPS
+from .mse import MSE
+from .psnr import PSNR
+from .ssim import SSIM
+
+METRICS: dict[str, type[Metric]] = {"mse": MSE, "psnr": PSNR, "ssim": SSIM, "lpips": LPIPS}
+
+__all__ = ["LPIPS", "METRICS", "MSE", "PSNR", "SSIM", "Metric", "match"]

@@ -1,0 +1,12 @@
+"""The nets that clients and server share."""
+
+from ._base import Model
+from .alexnet import AlexNet
+from .convnet import ConvNet
+from .lenet import LeNet
+from .mlp import MLP
+from .resnet18 import ResNet18
+
+MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18}
+
+__all__ = ["MODELS", "MLP", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18"]

@@ -1,0 +1,43 @@
+"""What every model is: an architecture and the way its weights start."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import Component, knob
+from ..core.lazy import torch
+from ..core.rng import derive
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+@dataclasses.dataclass(frozen=True)
+class Model(Component):
+    """An architecture. `init` says whether the net is fresh or was trained on the public part of the data."""
+
+    min_side: ClassVar[int] = 1  # smallest height and width that the layers can take
+    first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias
+    epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained
+    train_lr: ClassVar[float] = 1e-3  # Adam's learning rate for that training
+
+    init: str = knob("random", "weights: random (fresh) or trained on the public part of the data", choices=("random", "trained"))
+
+    def layers(self, shape: Shape, num_classes: int) -> nn.Module:
+        """The module, initialised from torch's global generator."""
+        raise NotImplementedError
+
+    def build(self, shape: Shape, num_classes: int, seed: int) -> nn.Module:
+        """The module with fresh weights; the same seed gives the same weights, and the global generator is left as it was.
+
+        Args:
+            shape: channels, height, width of a picture.
+            num_classes: size of the output.
+            seed: the scenario's seed.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "weights"))
+            return self.layers(shape, num_classes)

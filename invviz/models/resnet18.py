@@ -1,0 +1,71 @@
+"""torchvision's ResNet-18, with the parts that matter to inversion as knobs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.lazy import torch
+from ..core.torchvision import load_torchvision
+from ._base import Model, Shape
+from ._layers import ACTIVATIONS, activation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NORMS = ("batch", "group", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class ResNet18(Model):
+    """ResNet-18 from torchvision. Pictures up to 64 pixels get the usual small stem (3x3, stride 1, no pooling).
+
+    Batch norm is in evaluation mode: the attacker knows its running statistics, which are part of the net.
+    """
+
+    name: ClassVar[str] = "resnet18"
+    title: ClassVar[str] = "ResNet-18"
+    paper: ClassVar[str] = "he2016resnet"
+    min_side: ClassVar[int] = 8
+    epochs: ClassVar[int] = 5
+
+    width: int = knob(64, "channels of the first stage; later ones have 2, 4 and 8 times as many (torchvision: 64)", low=4, high=128, unit="channels")
+    act: str = knob("relu", "activation", choices=ACTIVATIONS)
+    norm: str = knob("batch", "normalisation layers", choices=NORMS)
+
+    def layers(self, shape: Shape, num_classes: int) -> nn.Module:
+        """torchvision's net with stem, width, activation and norm exchanged."""
+        nn = torch.nn
+        resnet = load_torchvision().models.resnet
+        plain = {"batch": nn.BatchNorm2d, "group": lambda c: nn.GroupNorm(max(1, c // 8), c), "none": lambda c: nn.Identity()}[self.norm]
+        scale = lambda c: plain(c * self.width // 64)  # noqa: E731  torchvision asks for norms by its own 64-based channel numbers
+        net = resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2], num_classes=num_classes, norm_layer=plain if self.width == 64 else scale)
+        if self.width != 64:
+            _rescale(net, self.width, num_classes)
+        if shape[0] != 3 or shape[1] <= 64:
+            small = shape[1] <= 64
+            net.conv1 = nn.Conv2d(shape[0], self.width, 3 if small else 7, stride=1 if small else 2, padding=1 if small else 3, bias=False)
+            net.maxpool = nn.Identity() if small else net.maxpool
+        _swap_activations(net, self.act)
+        return net
+
+
+def _rescale(net: nn.Module, width: int, num_classes: int) -> None:
+    """Give every convolution and the last layer channels in proportion to `width`."""
+    nn = torch.nn
+    for parent in list(net.modules()):
+        for key, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d):
+                inputs = child.in_channels if child.in_channels == 3 else child.in_channels * width // 64
+                fresh = nn.Conv2d(inputs, child.out_channels * width // 64, child.kernel_size, child.stride, child.padding, bias=False)  # type: ignore[arg-type]
+                setattr(parent, key, fresh)
+    net.fc = nn.Linear(512 * width // 64, num_classes)
+
+
+def _swap_activations(net: nn.Module, name: str) -> None:
+    """Exchange torchvision's in-place ReLUs: attacks differentiate twice and need the values that in-place layers overwrite."""
+    for parent in list(net.modules()):
+        for key, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.ReLU):
+                setattr(parent, key, activation(name))

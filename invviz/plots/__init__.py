@@ -1,0 +1,1 @@
+"""Arrays to charts and pictures: no torch, no streamlit."""

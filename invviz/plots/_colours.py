@@ -1,0 +1,10 @@
+"""One colour per role, on every page; colour-blind safe (Okabe-Ito and one purple), legible on light and dark."""
+
+from __future__ import annotations
+
+TRUTH = "#8A8F98"
+IDEAL = "#7B4EA3"
+IDEAL_DARK = "#B48EDB"  # the same purple, light enough for a dark ground
+REAL = "#D55E00"
+DEFENSE = "#0072B2"
+PALE = "#C9B8DB"

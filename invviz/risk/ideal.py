@@ -1,0 +1,32 @@
+"""The ideal attacker: the picture that nobody can beat on average, at any noise level, in one matrix product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.rng import derive
+
+if TYPE_CHECKING:
+    from .spectrum import Decomposition
+
+
+def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
+    """The posterior mean given the linearised, noisy message. Source: [D], theory T1 (the attack that attains InvLoss).
+
+    u_i is guessed as (m_i u_i + sqrt(m_i) sigma eps_i) / (m_i + sigma^2). It takes the truth to simulate the message, so it is an oracle of
+    what the best attacker would see, not an attack. The draw eps depends on the seed alone: moving sigma moves the picture smoothly.
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0.
+        seed: of the noise draw.
+
+    Returns:
+        Pictures, shape (b, c, h, w), float32, not clipped to [0, 1].
+    """
+    eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)
+    seen = dec.gains * dec.coefficients + np.sqrt(dec.gains) * sigma * eps
+    guess = np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)
+    return (dec.mean.astype(np.float32) + dec.basis @ guess.astype(np.float32)).reshape(dec.shape)

@@ -1,0 +1,114 @@
+"""InvLoss: the least squared error that any attacker can reach on this release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .prior import Prior
+    from .spectrum import Decomposition
+
+
+def remaining(dec: Decomposition, sigma: float) -> np.ndarray:
+    """What is left of the prior's variance of each u_i once the message is known: sigma^2 / (sigma^2 + m_i), in [0, 1], shape (n,).
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0; at 0 it is 1 where the gain is 0 and 0 elsewhere.
+    """
+    noise = sigma**2
+    return np.divide(noise, noise + dec.gains, out=np.ones_like(dec.gains), where=dec.gains > 0)
+
+
+def invloss(dec: Decomposition, sigma: float) -> float:
+    """Least mean squared error of any attacker, summed over all pixels. Source: [P] for the notion (xu2025invloss), [D] for this, T1.
+
+    Exact for the linearised release and a normal prior: tr (C^-1 + J^T J / sigma^2)^-1. Small means invertible.
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0, in the message's units.
+
+    Returns:
+        Between 0 and tr C, in squared pixel units.
+    """
+    return float(dec.weights @ remaining(dec, sigma))
+
+
+def invloss_bound(dec: Decomposition, sigma: float) -> float:
+    """Error of the best truncated inverse on this very batch, min over k of B_k. Source: [P] for the notion (xu2025invloss), [D] T2.
+
+    B_k = sum_{i<k} sigma^2 w_i / m_i + ||sum_{i>=k} basis_i u_i||^2, in the prior's basis (w_i its squared column norms); under the white
+    prior this is T2 as written. k is chosen with the batch in hand, so for one batch the value may lie on either side of InvLoss, which is
+    an average over the prior; `invloss_bound_mean` is the average that T2 compares with.
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0.
+
+    Returns:
+        In squared pixel units.
+    """
+    return float(_truncated(dec, sigma).min())
+
+
+def invloss_bound_mean(dec: Decomposition, sigma: float) -> float:
+    """B_k averaged over the prior, at its best k: sum_i w_i min(1, sigma^2 / m_i). Source: [D] T2.
+
+    At least InvLoss and at most twice it.
+    """
+    noise = sigma**2
+    return float(dec.weights @ np.divide(noise, dec.gains, out=np.ones_like(dec.gains), where=dec.gains > noise))
+
+
+def k_star(dec: Decomposition, sigma: float) -> int:
+    """The k at which `invloss_bound` is reached: how many directions the best truncated inverse of this batch uses. Source: [D] T2."""
+    return int(_truncated(dec, sigma).argmin())
+
+
+def readable(dec: Decomposition, sigma: float) -> int:
+    """Number of directions that the message tells better than the prior: gain above sigma^2. Source: [D] T2 (k* on average)."""
+    return int((dec.gains > sigma**2).sum())
+
+
+def floor_sigma(message_norm: float, num_message: int, kappa: float = 1e-2) -> float:
+    """The noise floor: what an attacker's own imprecision amounts to, kappa ||G|| / sqrt(p). Source: [D], theory section 3.
+
+    Args:
+        message_norm: Euclidean norm of the message.
+        num_message: p.
+        kappa: share of the message's root mean square, >= 0. Without a floor every full-rank release would count as fully invertible.
+    """
+    return kappa * message_norm / num_message**0.5
+
+
+def total_sigma(dec: Decomposition, kappa: float = 1e-2, defense_variance: float = 0.0) -> float:
+    """Standard deviation of floor and defense noise together, per message entry.
+
+    Args:
+        dec: spectrum of the release.
+        kappa: floor as a share of the message's root mean square, >= 0.
+        defense_variance: variance that the defense adds to every entry, in the message's units squared, >= 0.
+    """
+    return (floor_sigma(dec.message_norm, dec.num_message, kappa) ** 2 + defense_variance) ** 0.5
+
+
+def van_trees_bound(jac_frobenius_sq: float, sigma: float, prior: Prior) -> float:
+    """No attacker does better than this on average, linear or not: n^2 / (||J||_F^2 / sigma^2 + tr C^-1). Source: [D] T3 (van Trees).
+
+    Args:
+        jac_frobenius_sq: ||J||_F^2 averaged over the prior; of one batch it is an estimate (then: sum of squared singular values).
+        sigma: standard deviation of all noise on a message entry; 0 gives 0.
+        prior: what the attacker believes.
+    """
+    if sigma == 0:
+        return 0.0
+    return prior.size**2 / (jac_frobenius_sq / sigma**2 + prior.precision_trace)
+
+
+def _truncated(dec: Decomposition, sigma: float) -> np.ndarray:
+    """B_k for k = 0 ... n, shape (n + 1,); infinite from the first direction with gain 0 on."""
+    noise = np.divide(sigma**2 * dec.weights, dec.gains, out=np.full_like(dec.gains, np.inf), where=dec.gains > 0)
+    return np.concatenate([[0.0], np.cumsum(noise)]) + dec.tails

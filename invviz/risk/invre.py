@@ -1,0 +1,43 @@
+"""InvRE: the risk as one number, the picture quality it allows, and a word for it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .invloss import invloss
+
+if TYPE_CHECKING:
+    from .spectrum import Decomposition
+
+MAX_PSNR = 200.0  # dB; stands for "no error at all", so that every figure stays finite
+BANDS = ((20.0, "readable"), (15.0, "recognisable"), (10.0, "blurred"))  # dB from which the word holds; ours
+
+
+def invre(dec: Decomposition, sigma: float) -> float:
+    """Share of the prior's variance that the message takes away, 1 - InvLoss / tr C. Source: [P] for the notion, [D] for this definition.
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0.
+
+    Returns:
+        In [0, 1]; 1 is fully invertible.
+    """
+    return 1 - invloss(dec, sigma) / float(dec.weights.sum())
+
+
+def psnr_ceiling(dec: Decomposition, sigma: float) -> float:
+    """PSNR of the least achievable mean squared error, in dB, at most 200; to be compared with an attack's PSNR. Source: [D], section 3."""
+    mse = invloss(dec, sigma) / dec.size
+    return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
+
+
+def band(psnr: float) -> str:
+    """The word for a PSNR ceiling: readable (>= 20 dB), recognisable (15-20), blurred (10-15), hidden (< 10). Source: [D].
+
+    Example:
+        >>> band(17.2)
+        'recognisable'
+    """
+    return next((word for low, word in BANDS if psnr >= low), "hidden")

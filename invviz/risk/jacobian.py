@@ -1,0 +1,158 @@
+"""The Jacobian of a release: what the message says about the picture, to first order."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+from ..core.errors import InvvizError
+from ..core.lazy import torch
+from ..core.tree import flatten, map_tree, numel, unflatten
+from ..core.types import Batch, Net
+from ._memory import tangents_that_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from ..core.types import Release, Tree
+
+PROBES = 4  # random vectors for the gap between single and double precision
+POWER_STEPS = 8  # for an estimate of s_1
+
+
+class Cancelled(InvvizError):  # noqa: N818  an answer to a wish, not a fault
+    """The computation was asked to stop before it had an answer."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jacobian:
+    """J = dG/dx of the noise-free release G at one batch; inputs and message are flattened in their trees' order.
+
+    Attributes:
+        release: protocol with its defenses; it is called with rng=None, so noise is left out.
+        net: the net as the client received it.
+        batch: x; its dtype and device are the Jacobian's.
+        message: G(x) as a tree, detached.
+    """
+
+    release: Release
+    net: Net
+    batch: Batch
+    message: Tree
+
+    @classmethod
+    def of(cls, release: Release, net: Net, batch: Batch) -> Jacobian:
+        """The Jacobian of a release with respect to the batch's inputs; arguments as the attributes."""
+        return cls(release, net, batch, map_tree(lambda leaf: leaf.detach(), release(net, batch, None)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers in the message and in the inputs, (p, n)."""
+        return numel(self.message), self.point.numel()
+
+    @functools.cached_property
+    def point(self) -> Tensor:
+        """The batch's inputs x, shape (n,)."""
+        return flatten(self.batch.inputs).detach()
+
+    def map(self, vector: Tensor) -> Tensor:
+        """G on flat vectors, (n,) -> (p,); differentiable by torch.func."""
+        inputs = unflatten(vector, self.batch.inputs)
+        return flatten(self.release(self.net, dataclasses.replace(self.batch, inputs=inputs), None))
+
+    def matvec(self, v: Tensor) -> Tensor:
+        """J v: how the message moves with the inputs; (n,) -> (p,)."""
+        return torch.func.jvp(self.map, (self.point,), (v,))[1]
+
+    def rmatvec(self, u: Tensor) -> Tensor:
+        """J^T u: which inputs move a combination of message entries; (p,) -> (n,)."""
+        return torch.func.vjp(self.map, self.point)[1](u)[0]
+
+    def dense(self, progress: Callable[[int, int], bool] | None = None) -> Tensor:
+        """J itself, shape (p, n), by whichever side has fewer numbers; for nets whose J fits in memory."""
+        p, n = self.shape
+        if p < n:
+            return self._products(self._pull(), p, n, progress)
+        return self._products(torch.func.vmap(self.matvec), n, p, progress).T
+
+    def gram(self, progress: Callable[[int, int], bool] | None = None) -> Tensor:
+        """K = J^T J, shape (n, n), float64; J is never stored. Source: [D], theory section 3.
+
+        Each column is one jvp and one vjp, as many at once as fit in memory. The vjp runs in float64 (`sharp`): with J + E the rounded
+        Jacobian, (J^T (J + E) + (J + E)^T J) / 2 = (J + E/2)^T (J + E/2) - E^T E / 4, so singular values are wrong by about ||E|| and
+        not by its square root, at less than the price of one float64 Gram product of a stored J (measured).
+
+        Args:
+            progress: called with (done, total) columns; answering False cancels.
+
+        Raises:
+            Cancelled: `progress` answered False.
+        """
+        sharp = self.sharp or self
+        n, push, pull = self.shape[1], torch.func.vmap(self.matvec), sharp._pull()
+        columns = sharp._products(lambda v: pull(push(v.to(self.point.dtype)).to(v.dtype)), n, n, progress).double()
+        return (columns + columns.T) / 2
+
+    @functools.cached_property
+    def sharp(self) -> Jacobian | None:
+        """The same Jacobian in float64.
+
+        None where the release cannot run in float64 (a defense that holds single-precision tensors of its own), or where kinks of the net
+        (ReLU, max pooling) fall to different sides in the two precisions, so that the two Jacobians differ by more than rounding.
+        """
+        if self.point.dtype == torch.float64:
+            return self
+        double = lambda leaf: leaf.double() if leaf.is_floating_point() else leaf  # noqa: E731
+        batch = Batch(map_tree(double, self.batch.inputs), map_tree(double, self.batch.targets))
+        try:
+            twin = Jacobian.of(self.release, Net(copy.deepcopy(self.net.module).double(), map_tree(double, self.net.params)), batch)
+            return twin if self._gap(twin) <= torch.finfo(self.point.dtype).eps ** 0.5 * self._largest() else None
+        except (RuntimeError, TypeError):
+            return None
+
+    def resolved(self, largest: float) -> float:
+        """Singular value of K below which values are rounding noise. Source: [D], measured (LeNet: at most a fifth of it is noise).
+
+        Args:
+            largest: s_1.
+        """
+        if self.sharp is None:
+            return 2 * torch.finfo(self.point.dtype).eps ** 0.5 * largest
+        return max(2 * torch.finfo(torch.float64).eps ** 0.5 * largest, self._gap(self.sharp))
+
+    def _gap(self, twin: Jacobian) -> float:
+        """Frobenius norm of J minus the twin's J, estimated with a few random signs (the same ones every time)."""
+        if twin is self:
+            return 0.0
+        signs = torch.randint(0, 2, (PROBES, self.shape[1]), generator=torch.Generator().manual_seed(0)) * 2 - 1
+        rows = [twin.matvec(v.to(twin.point)) - self.matvec(v.to(self.point)) for v in signs]
+        return float(torch.stack(rows).square().sum().div(PROBES).sqrt())
+
+    def _largest(self) -> float:
+        """Estimate of s_1 from below, by power iteration."""
+        v = torch.ones_like(self.point)
+        for _ in range(POWER_STEPS):
+            v = self.rmatvec(self.matvec(v / v.norm().clamp(min=1e-30)))
+        return float(v.norm().sqrt())
+
+    def _pull(self) -> Callable[[Tensor], Tensor]:
+        """The vjp of many message vectors at once: (k, p) -> (k, n). The graph behind it is made once."""
+        back = torch.func.vjp(self.map, self.point)[1]
+        return torch.func.vmap(lambda u: back(u)[0])
+
+    def _products(self, push: Callable[[Tensor], Tensor], count: int, width: int, progress: Callable[[int, int], bool] | None) -> Tensor:
+        """Apply `push` to all `count` unit vectors, some at once; the results are the rows of a (count, width) matrix."""
+        at_once = tangents_that_fit(self.map, self.point)
+        rows = self.point.new_empty(count, width)
+        for start in range(0, count, at_once):
+            stop = min(start + at_once, count)
+            units = self.point.new_zeros(stop - start, count)
+            units.diagonal(start).fill_(1.0)
+            rows[start:stop] = push(units).detach()
+            if progress is not None and not progress(stop, count):
+                raise Cancelled("Stopped: the spectrum was not finished.")
+        return rows

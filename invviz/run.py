@@ -1,0 +1,306 @@
+"""The only place where victim, server and attacker meet: a scenario goes in, a result comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import __version__
+from .core.errors import InvvizError, MissingExtra, ScenarioError, UploadError
+from .core.lazy import torch
+from .core.rng import stream
+from .core.tree import map_tree
+from .core.types import Batch, Net, Observation, Size, World
+from .datasets._upload import digest
+from .metrics import METRICS, PSNR, match
+from .risk import Decomposition, Jacobian, Prior, decompose
+from .scenario import Scenario, check, risk_problems
+from .weights import build_net
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .core.types import Release, Step
+
+FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """Where a scenario is computed: folders and device."""
+
+    data_dir: Path | None
+    cache_dir: Path
+    device: str = "auto"
+
+    @classmethod
+    def from_env(cls, store: str | None = None, data_dir: str | None = None) -> Site:
+        """INVVIZ_STORE (default ~/.invviz) and INVVIZ_DATA, unless they are given."""
+        data = data_dir or os.environ.get("INVVIZ_DATA")
+        cache = store or os.environ.get("INVVIZ_STORE") or Path.home() / ".invviz"
+        return cls(Path(data).expanduser() if data else None, Path(cache).expanduser())
+
+    def torch_device(self) -> str:
+        """The device in torch's words; `auto` takes a GPU where there is one."""
+        return ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Event:
+    """One report of running work. `frame` and `psnr` come a few times a second, the truth being known to us and not to the attacker."""
+
+    phase: str  # "weights", "attack" or "spectrum"
+    done: int
+    total: int
+    seconds: float
+    loss: float | None = None
+    psnr: float | None = None
+    frame: np.ndarray | None = None  # (b, c, h, w) in [0, 1], matched to the truth
+    restart: int = 0
+
+
+Report = Callable[[Event], bool]
+"""Answering False asks the work to stop."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Client:
+    """The victim's side of a scenario: net, private batch, and the release before and after the defenses."""
+
+    net: Net
+    batch: Batch
+    bare: Release
+    release: Release
+    class_names: tuple[str, ...]
+    note: str
+    accuracy: float | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """What one attack reached, with all that is needed to judge and to repeat it."""
+
+    scenario: Scenario
+    scores: dict[str, list[float] | None]  # per sample; None where an optional metric is absent
+    guess: np.ndarray
+    truth: np.ndarray
+    labels: np.ndarray
+    guessed_labels: np.ndarray
+    loss: float
+    trace: tuple[tuple[int, float], ...]
+    seconds: float
+    steps: int
+    device: str
+    given: str
+    threat_model: str
+    note: str = ""
+    failed: bool = False
+    stopped: bool = False
+    data_note: str = ""
+    accuracy: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the pictures, as plain numbers and words."""
+        return {
+            "scenario": self.scenario.text(full=True),
+            "key": self.scenario.key("run"),
+            "scores": {k: v and [None if math.isnan(x) else x for x in v] for k, v in self.scores.items()},
+            "labels": self.labels.tolist(),
+            "guessed_labels": self.guessed_labels.tolist(),
+            "given": self.given,
+            "threat_model": self.threat_model,
+            "matching_loss": self.loss if math.isfinite(self.loss) else None,
+            "trace": [[s, v] for s, v in self.trace if math.isfinite(v)],
+            "note": self.note,
+            "failed": self.failed,
+            "stopped": self.stopped,
+            "data_note": self.data_note,
+            "accuracy": self.accuracy,
+            "seconds": round(self.seconds, 3),
+            "steps": self.steps,
+            "device": self.device,
+            "version": __version__,
+        }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Assessment:
+    """The spectrum of a scenario's release at its batch; with the message's size it serves every noise level in closed form."""
+
+    decomposition: Decomposition
+    size: Size
+    truth: np.ndarray
+    labels: np.ndarray
+    data_note: str = ""
+    accuracy: float | None = None
+
+
+def meet_client(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Client:
+    """Load the data, build or train the net, and wrap the release in its defenses.
+
+    Args:
+        scenario: checked parts.
+        site: folders and device.
+        report: progress of a training of weights, if there is one.
+        picture: the uploaded picture that the scenario names by its digest, shape (c, h, w) in [0, 1].
+
+    Raises:
+        InvvizError: data missing, index too large, or an upload that is not the one named.
+    """
+    start = time.monotonic()
+    samples = scenario.data.load(site.data_dir)
+    count = len(samples.victims)
+    if scenario.data.index >= count:
+        raise InvvizError(f"{scenario.data.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {scenario.data.index:,}.")
+    on_epoch = lambda done, total, loss: report is None or report(Event("weights", done, total, time.monotonic() - start, loss))  # noqa: E731
+    net, accuracy = build_net(scenario, samples, site.cache_dir, on_epoch)
+    device, dtype = site.torch_device(), getattr(torch, scenario.dtype)
+    net = Net.of(net.module.to(device))
+    images, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
+    if scenario.upload:
+        images[0] = _uploaded(scenario, picture)
+    batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
+    bare = scenario.protocol.release
+    release = _defended(scenario, bare, World(net, batch.image[:0]))
+    return Client(net, batch, bare, release, samples.class_names, samples.note, accuracy)
+
+
+def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
+    if picture is None:
+        raise UploadError("This scenario names an uploaded picture. Uploads are kept in memory only and are gone by now: upload the picture again.")
+    if picture.shape != scenario.data.shape or digest(picture) != scenario.upload:
+        raise UploadError("The uploaded picture is not the one that the scenario names, or has another size: upload it again.")
+    return picture
+
+
+def _defended(scenario: Scenario, bare: Release, world: World) -> Release:
+    release = bare
+    for defense in scenario.defense:
+        release = defense.wrap(release, world)
+    return release
+
+
+def observe(scenario: Scenario, client: Client) -> Observation:
+    """What the server hands to the attacker: copies, and nothing from which the batch could be reached."""
+    knowledge = scenario.attack.wants()
+    message = client.release(client.net, client.batch, stream(scenario.seed, "defense"))
+    label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
+    template = Batch.of(torch.zeros_like(client.batch.image), label)
+    return Observation(
+        message=map_tree(lambda leaf: leaf.detach().clone(), message),
+        net=client.net,
+        release=client.bare,  # an attacker who is not told of the defense believes in the bare protocol
+        template=template,
+        knowledge=knowledge,
+        num_classes=scenario.data.num_classes,
+    )
+
+
+def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:
+    """Attack one scenario.
+
+    Args:
+        scenario: what to compute.
+        site: where.
+        report: called several times a second; answering False stops the attack, which then hands over its best so far.
+        picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+
+    Returns:
+        Scores per sample, pictures in [0, 1] with guesses in the order of their truths, and what the attacker was given.
+
+    Raises:
+        ScenarioError: the parts do not fit together.
+        InvvizError: data or upload missing.
+    """
+    check(scenario)
+    client = meet_client(scenario, site, report, picture)
+    obs = observe(scenario, client)
+    truth = _numpy(client.batch.image)
+    start = time.monotonic()
+    last, steps = -math.inf, 0
+
+    def progress(step: Step) -> bool:
+        nonlocal last, steps
+        steps += 1
+        now = time.monotonic()
+        if report is None:
+            return True
+        frame = _numpy(step.guess).clip(0, 1) if now - last >= FRAME_EVERY else None
+        if frame is not None:
+            last = now
+            frame = frame[match(frame, truth)]
+        psnr = None if frame is None else float(PSNR().score(frame, truth).mean())
+        return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
+
+    found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
+    seconds = time.monotonic() - start
+    raw = _numpy(found.batch.image)
+    guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
+    order = match(guess, truth)
+    labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
+    return Result(
+        scenario=scenario,
+        scores=score(guess[order], truth),
+        guess=guess[order],
+        truth=truth,
+        labels=_numpy(client.batch.label),
+        guessed_labels=_numpy(labels)[order],
+        loss=found.loss,
+        trace=found.trace,
+        seconds=seconds,
+        steps=steps,
+        device=str(client.batch.image.device),
+        given=obs.knowledge.words(),
+        threat_model=obs.knowledge.threat_model(),
+        note=found.note,
+        failed=found.failed,
+        stopped=found.stopped,
+        data_note=client.note,
+        accuracy=client.accuracy,
+    )
+
+
+def assess(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Assessment:
+    """Decompose the Jacobian of the defended release at this batch; no attack is run.
+
+    Args:
+        scenario: what to compute; its attack, its noise and its risk floor play no part.
+        site: where.
+        report: progress over the Jacobian's products; answering False stops.
+        picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+
+    Raises:
+        ScenarioError: the parts do not fit together, or the input is too large for the exact spectrum.
+        Cancelled: `report` answered False.
+    """
+    if found := risk_problems(scenario):
+        raise ScenarioError(found)
+    client = meet_client(scenario, site, report, picture)
+    start = time.monotonic()
+    on_products = lambda done, total: report is None or report(Event("spectrum", done, total, time.monotonic() - start))  # noqa: E731
+    jacobian = Jacobian.of(client.release, client.net, client.batch)
+    prior = Prior(scenario.prior, scenario.data.shape, scenario.batch)
+    decomposition = decompose(jacobian, client.batch.image, prior, on_products)
+    return Assessment(decomposition, Size.of(jacobian.message), _numpy(client.batch.image), _numpy(client.batch.label), client.note, client.accuracy)
+
+
+def score(guess: np.ndarray, truth: np.ndarray) -> dict[str, list[float] | None]:
+    """Every metric for every sample; None for an optional metric whose package or weights are absent."""
+    scores: dict[str, list[float] | None] = {}
+    for name, metric in METRICS.items():
+        try:
+            scores[name] = [float(v) for v in metric().score(guess, truth)]
+        except MissingExtra:
+            scores[name] = None
+    return scores
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

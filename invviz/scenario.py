@@ -1,0 +1,192 @@
+"""A scenario: everything that determines a result, written as one line of text."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+from urllib.parse import parse_qsl
+
+from .attacks import ATTACKS, Attack
+from .core.component import MAX_TEXT, Component, Knob, parse_component
+from .core.errors import ScenarioError, TextError
+from .datasets import DATASETS, Dataset
+from .defenses import DEFENSES, Defense
+from .models import MODELS, Model
+from .protocols import PROTOCOLS, Protocol
+
+RESULTS_VERSION = 1  # moves when numbers move on purpose
+MAX_EXACT_INPUTS = 3_072  # the exact spectrum serves inputs up to this size
+PARTS: dict[str, dict[str, type[Any]]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "protocol": PROTOCOLS,
+    "defense": DEFENSES,
+    "attack": ATTACKS,
+}
+KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense": "defense", "attack": "attack"}
+SETTINGS = {
+    knob.name: knob
+    for knob in (
+        Knob("batch", 1, "samples in the client's batch", low=1, high=64, unit="samples"),
+        Knob("seed", 7, "seed of weights, noise and attack, each with its own stream", low=0, high=2**31 - 1),
+        Knob("dtype", "float32", "precision of the whole computation", choices=("float32", "float64")),
+        Knob("floor", 0.01, "noise that any real system adds, relative to the message's root mean square; used by the risk score only", low=0.0, high=100.0),
+        Knob("prior", "white", "what the attacker expects of pictures: nothing (white) or smoothness (natural); used by the risk score only", choices=("white", "natural")),
+        Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """Data, model, protocol, defenses (first innermost), attack, batch, seed, precision, risk floor and prior, uploaded picture."""
+
+    data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
+    model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
+    protocol: Protocol = dataclasses.field(default_factory=lambda: PROTOCOLS["hfl"]())
+    defense: tuple[Defense, ...] = ()
+    attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
+    batch: int = 1
+    seed: int = 7
+    dtype: str = "float32"
+    floor: float = 0.01
+    prior: str = "white"
+    upload: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Scenario:
+        """Read the text form; parts that are left out take their defaults.
+
+        Args:
+            text: `data=photos(index=12)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7`, at most 4,000 characters,
+                percent-encoded or plain. Several `defense=` parts apply in their order; `defense=none` is allowed.
+
+        Raises:
+            TextError: an unknown part, name, knob or value; the message lists what is known.
+        """
+        if len(text) > MAX_TEXT:
+            raise TextError(f"a scenario of {len(text):,} characters is too long; at most {MAX_TEXT:,} are read.")
+        pairs = parse_qsl(text.strip().lstrip("?"), keep_blank_values=True)
+        if not pairs and text.strip():
+            raise TextError(f"cannot read {text!r}; write parts as in data=photos&model=lenet&attack=dlg.")
+        return cls.from_pairs(pairs)
+
+    @classmethod
+    def from_pairs(cls, pairs: list[tuple[str, str]]) -> Scenario:
+        """The same from parts that are already split, as a URL's query is."""
+        found: dict[str, Any] = {}
+        defenses: list[Defense] = []
+        for key, value in pairs:
+            if key in found:
+                raise TextError(f"{key}= is written twice; only defense= may be repeated.")
+            if key == "defense":
+                if value not in ("none", ""):
+                    defenses.append(parse_component(value, DEFENSES, "defense"))
+            elif key in PARTS:
+                found[key] = parse_component(value, PARTS[key], KINDS[key])
+            elif key in SETTINGS:
+                found[key] = SETTINGS[key].read(_literal(value, SETTINGS[key]))
+            else:
+                raise TextError(f"unknown part {key!r}; known: {', '.join([*PARTS, *SETTINGS])}.")
+        return cls(defense=tuple(defenses), **found)
+
+    def pairs(self, full: bool = False) -> list[tuple[str, str]]:
+        """Parts of the text form in order; defaults are left out unless `full`, data and model are always named."""
+        default = Scenario()
+        parts = [("data", self.data), ("model", self.model), ("protocol", self.protocol)]
+        parts += [("defense", d) for d in self.defense] + [("attack", self.attack)]
+        shown = [(k, c.text(full)) for k, c in parts if full or k != "protocol" or c != default.protocol]
+        for key in SETTINGS:
+            if full or getattr(self, key) != getattr(default, key):
+                shown.append((key, str(getattr(self, key))))
+        return [(k, v) for k, v in shown if v]
+
+    def text(self, full: bool = False) -> str:
+        """The one line from which everything can be computed again.
+
+        Example:
+            >>> Scenario.parse("data=digits&model=mlp&attack=linear_layer").text()
+            'data=digits&model=mlp&attack=linear_layer'
+        """
+        return "&".join(f"{k}={v}" for k, v in self.pairs(full))
+
+    def key(self, kind: str) -> str:
+        """Name of a stored result: a hash of what it depends on ("run": all but the settings of the risk score; "risk": what the spectrum needs)."""
+        form = {"run": self.for_run, "risk": self.for_risk, "weights": self.for_weights}[kind]().text(full=True)
+        return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
+
+    def replace(self, **changes: Any) -> Scenario:
+        """The same scenario with some parts exchanged."""
+        return dataclasses.replace(self, **changes)
+
+    def for_run(self) -> Scenario:
+        """What an attack's result depends on: all but the settings of the risk score."""
+        return self.replace(floor=Scenario.floor, prior=Scenario.prior)
+
+    def for_risk(self) -> Scenario:
+        """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor."""
+        kept = tuple(d for d in self.defense if not d.adds_noise)
+        return self.replace(attack=ATTACKS["dlg"](), defense=kept, floor=Scenario.floor)
+
+    def for_weights(self) -> Scenario:
+        """What trained weights depend on: data without the choice of the victim, model, seed."""
+        return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed)
+
+
+def _literal(value: str, knob: Knob) -> object:
+    if isinstance(knob.default, str):
+        return value
+    try:
+        return float(value) if isinstance(knob.default, float) else int(value)
+    except ValueError:
+        return value  # the knob's own check says what was expected
+
+
+def problems(scenario: Scenario) -> list[str]:
+    """Why the parts of a scenario do not fit together, one sentence each; empty when they do."""
+    s, found = scenario, []
+    side = min(s.data.shape[1:])
+    if side < s.model.min_side:
+        found.append(f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {s.data.name} has {side}x{side}. Choose a smaller model.")
+    if s.attack.max_batch is not None and s.batch > s.attack.max_batch:
+        most = f"{s.attack.max_batch} sample" + ("s" if s.attack.max_batch > 1 else "")
+        found.append(f"{s.attack.name} recovers at most {most}; batch is {s.batch}. Lower the batch or use inverting_gradients.")
+    if s.attack.needs_first_linear and s.model.first_layer != "linear":
+        found.append(f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp.")
+    local_steps = getattr(s.protocol, "local_steps", 1)
+    if s.attack.needs_gradient and local_steps > 1:
+        found.append(f"{s.attack.name} reads one gradient; the client sends the sum of {local_steps} local steps. Set local_steps=1 or use inverting_gradients.")
+    return found
+
+
+def risk_problems(scenario: Scenario) -> list[str]:
+    """Why the exact risk of a scenario is not computed, one sentence each."""
+    s = scenario
+    found = [p for p in problems(s.replace(attack=ATTACKS["dlg"]()))]
+    channels, height, width = s.data.shape
+    inputs = s.batch * channels * height * width
+    if inputs > MAX_EXACT_INPUTS:
+        found.append(
+            f"the exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Choose smaller pictures or a smaller batch."
+        )
+    noisy = [d.adds_noise for d in s.defense]
+    if any(a and not b for a, b in zip(noisy, noisy[1:], strict=False)):
+        found.append("noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last.")
+    return found
+
+
+def check(scenario: Scenario) -> Scenario:
+    """The scenario itself.
+
+    Raises:
+        ScenarioError: its parts do not fit together; lists every reason.
+    """
+    if found := problems(scenario):
+        raise ScenarioError(found)
+    return scenario
+
+
+def components() -> list[type[Component]]:
+    """Every component that a scenario can name."""
+    return [c for table in PARTS.values() for c in table.values()]

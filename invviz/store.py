@@ -1,0 +1,178 @@
+"""The store: one SQLite file and a folder of arrays that queue jobs, carry their progress and keep their results."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _store_arrays, _store_frames, _store_queue
+from ._store_arrays import Arrays, Save
+from ._store_db import TIMEOUT, Database, explained
+from ._store_frames import Curve, Frame
+from ._store_job import FRESH, Job, Kind, State
+from ._store_workers import WorkerSide
+from .core.errors import StoreError
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+__all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store"]
+
+TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often
+
+
+class Store(WorkerSide):
+    """A folder that pages, workers and the command line share; every method may be called from any thread or process.
+
+    Args:
+        path: the folder; made if it is not there.
+        timeout: seconds to wait for a lock that another process holds.
+
+    Raises:
+        StoreError: from every method: full disk, no right to write, locked for too long, written by another version.
+    """
+
+    def __init__(self, path: Path | str, timeout: float = TIMEOUT) -> None:
+        self.path = Path(path).expanduser()
+        self._db = Database(self.path, timeout)
+        with explained(self.path):
+            (self.path / "arrays").mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Close the file; using the store again opens it again."""
+        self._db.close()
+
+    def submit(self, kind: Kind, scenario: Scenario, watcher: str, priority: int = 0) -> str:
+        """Have something computed, once however many ask; call it when a person asks, not on every redraw.
+
+        Nothing happens where it is done, waiting or running; what failed, was stopped or was pruned is queued again.
+
+        Args:
+            kind: "run" or "risk".
+            scenario: settings that play no part in this kind are left out of the stored text.
+            watcher: who asks: a session's id, "cli". It is computed as long as somebody watches.
+            priority: higher goes first, whoever asked; equal ones take turns between watchers.
+
+        Returns:
+            The job's key.
+        """
+        if scenario.upload:
+            raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
+        key = scenario.key(kind)
+        text = (scenario.for_run() if kind == "run" else scenario.for_risk()).text(full=True)
+        with self._db.write() as con:
+            row = con.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
+            ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) + 1 FROM jobs").fetchone()[0]
+            con.execute("INSERT OR IGNORE INTO watchers VALUES (?, ?)", (key, watcher))
+            if row is None:
+                con.execute(
+                    "INSERT INTO jobs (key, kind, scenario, state, priority, ticket, owner) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
+                    (key, kind, text, priority, ticket, watcher),
+                )
+            elif row["state"] in ("queued", "running"):
+                con.execute("UPDATE jobs SET stop = 0, priority = MAX(priority, ?) WHERE key = ?", (priority, key))
+            elif row["state"] != "done" or not self.folder(key).is_dir():
+                con.execute(
+                    f"UPDATE jobs SET {FRESH}, state = 'queued', priority = ?, ticket = ?, owner = ?, attempts = 0 WHERE key = ?",
+                    (priority, ticket, watcher, key),
+                )
+        return key
+
+    def watch(self, key: str, watcher: str) -> None:
+        """Keep a job going that others asked for."""
+        with self._db.write() as con:
+            # it may have been asked to stop because nobody watched
+            con.execute("UPDATE jobs SET stop = 0 WHERE key = ? AND NOT EXISTS (SELECT 1 FROM watchers WHERE key = ?)", (key, key))
+            con.execute("INSERT OR IGNORE INTO watchers SELECT key, ? FROM jobs WHERE key = ?", (watcher, key))
+
+    def unwatch(self, watcher: str) -> None:
+        """A tab was closed: stop what it waited for and nobody else watches. Results stay."""
+        with self._db.write() as con:
+            for row in con.execute("SELECT key FROM watchers WHERE watcher = ?", (watcher,)).fetchall():
+                _store_queue.leave(con, row["key"], watcher, time.time())
+
+    def stop(self, key: str, watcher: str | None = None) -> bool:
+        """Stop a job; a running one stops at its next step and keeps what it has.
+
+        Args:
+            key: the job.
+            watcher: who no longer wants it: it goes on where others watch it. None stops it for everyone.
+
+        Returns:
+            Whether it stops.
+        """
+        with self._db.write() as con:
+            now = time.time()
+            halted = _store_queue.halt(con, key, now) if watcher is None else _store_queue.leave(con, key, watcher, now)
+            _store_queue.reap(con, now)  # its worker may be dead, and no other may be there to notice
+        return halted
+
+    def job(self, key: str) -> Job | None:
+        """State and progress of a job; cheap enough to be asked several times a second by every session."""
+        with self._db.read() as con:
+            row = con.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            return Job.of(row, time.time(), _store_queue.position(con, key) if row["state"] == "queued" else 0)
+
+    def frames(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps (k,) and pictures (k, b, c, h, w) uint8 of an attack, evenly thinned, the newest included."""
+        with self._db.read() as con:
+            return _store_frames.all_frames(con, key)
+
+    def latest_frame(self, key: str, after: int = -1) -> Frame | None:
+        """The newest picture, or None where there is none numbered above `after`."""
+        with self._db.read() as con:
+            return _store_frames.newest_frame(con, key, after)
+
+    def curve(self, key: str, phase: str = "attack") -> Curve:
+        """Loss and PSNR over the steps of one phase."""
+        with self._db.read() as con:
+            return _store_frames.curve(con, key, phase)
+
+    def result(self, key: str) -> dict[str, Any] | None:
+        """Numbers and words of a finished job, or the partial ones of a stopped one; None where there are none (yet)."""
+        with self._db.read() as con:
+            row = con.execute("SELECT result, used FROM jobs WHERE key = ? AND state IN ('done', 'stopped', 'pruned')", (key,)).fetchone()
+        if row is None or row["result"] is None:
+            return None
+        self._note_use(key, row["used"])
+        return json.loads(row["result"])
+
+    def arrays(self, key: str) -> dict[str, np.ndarray]:
+        """Arrays of a result by name, mapped from the disk; empty where there are none."""
+        with explained(self.path):
+            return _store_arrays.read(self.folder(key))
+
+    def results(self, kind: Kind | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+        """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result."""
+        with self._db.read() as con:
+            rows = con.execute(
+                "SELECT key, kind, scenario, state, finished, finished - started AS seconds, bytes, result FROM jobs "
+                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) "
+                "ORDER BY finished DESC LIMIT ? OFFSET ?",
+                (kind, limit, offset),
+            ).fetchall()
+        return [{**dict(row), "result": json.loads(row["result"])} for row in rows]
+
+    def prune(self, max_bytes: int, kind: Kind = "risk") -> int:
+        """Remove the arrays that were not used for longest until those of a kind fit. Answers how many jobs lost theirs."""
+        total = dropped = 0
+        with self._db.write() as con:
+            for row in con.execute("SELECT key, bytes FROM jobs WHERE kind = ? AND state = 'done' ORDER BY used DESC", (kind,)).fetchall():
+                total += row["bytes"]
+                if total > max_bytes:
+                    con.execute("UPDATE jobs SET state = 'pruned', bytes = 0 WHERE key = ?", (row["key"],))
+                    _store_arrays.drop(self.folder(row["key"]))
+                    dropped += 1
+        return dropped
+
+    def _note_use(self, key: str, used: float) -> None:
+        if time.time() - used > TOUCH_EVERY:
+            with contextlib.suppress(StoreError), self._db.write() as con:  # a full disk must not keep anyone from reading
+                con.execute("UPDATE jobs SET used = ? WHERE key = ?", (time.time(), key))

@@ -1,0 +1,52 @@
+"""The risk of a scenario in numbers and words; what the command line prints and pages show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .core.types import Size
+from .risk import Decomposition, invloss, invloss_bound, invre, k_star, psnr_ceiling, readable, total_sigma
+from .scenario import Scenario
+
+
+def noise_variance(scenario: Scenario, size: Size) -> float:
+    """Variance that the defenses add to every entry of a message of this size."""
+    return sum((defense.variance(size) for defense in scenario.defense), 0.0)
+
+
+def risk_summary(scenario: Scenario, decomposition: Decomposition, size: Size) -> dict[str, Any]:
+    """All risk figures at the scenario's own noise.
+
+    Args:
+        scenario: gives the noise: its defenses' and the floor's.
+        decomposition: the spectrum, which knows of no noise.
+        size: of the noise-free message.
+
+    Returns:
+        scenario, key; n and p, numbers in the batch and in the message; singular_values, descending, and `resolved`, below which they are
+        rounding noise; method; sigma, standard deviation of all noise on a message entry, made of `floor` (share of the root mean square)
+        and noise_variance (of the defenses); prior; invloss, invloss_bound, k_star, invre, psnr_ceiling; readable, the number of
+        directions above the noise; seconds that the spectrum took.
+    """
+    variance = noise_variance(scenario, size)
+    sigma = total_sigma(decomposition, scenario.floor, variance)
+    return {
+        "scenario": scenario.text(full=True),
+        "key": scenario.key("risk"),
+        "n": decomposition.size,
+        "p": decomposition.num_message,
+        "singular_values": decomposition.singular_values.tolist(),
+        "resolved": decomposition.resolved,
+        "method": decomposition.method,
+        "sigma": sigma,
+        "floor": scenario.floor,
+        "noise_variance": variance,
+        "prior": decomposition.prior,
+        "invloss": invloss(decomposition, sigma),
+        "invloss_bound": invloss_bound(decomposition, sigma),
+        "k_star": k_star(decomposition, sigma),
+        "invre": invre(decomposition, sigma),
+        "psnr_ceiling": psnr_ceiling(decomposition, sigma),
+        "readable": readable(decomposition, sigma),
+        "seconds": round(decomposition.seconds, 3),
+    }

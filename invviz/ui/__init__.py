@@ -1,0 +1,1 @@
+"""What a person touches: the only package code that imports streamlit."""

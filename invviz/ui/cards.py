@@ -1,0 +1,27 @@
+"""Cards under the Lab: each opens a prepared scene."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from .. import gallery
+from ..plots._colours import IDEAL, REAL, TRUTH
+from ..plots.pictures import strip_png
+from . import state
+
+
+def draw() -> None:
+    """One card per scene that is on this machine."""
+    scenes = gallery.scenes()
+    if not scenes:
+        return
+    st.markdown("##### Scenes to try")
+    for place, scene in zip(st.columns(len(scenes)), scenes, strict=True):
+        with place, st.container(border=True):
+            sigma = scene.size.rms * scene.summary["sigma_relative"]
+            pictures = [scene.arrays["truth"], scene.ideal(sigma), scene.arrays["guess"]]
+            st.image(strip_png(pictures, [TRUTH, IDEAL, REAL], 96), width="stretch", alt=f"{scene.card.title}: picture, ideal attacker, real attack.")
+            if st.button(scene.card.title, key=f"card/{scene.card.name}", help=scene.card.lesson, type="tertiary", width="stretch"):
+                state.open_scenario(scene.scenario)
+                st.rerun()
+            st.caption(scene.card.lesson)

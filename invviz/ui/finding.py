@@ -1,0 +1,98 @@
+"""What the screen says in words, beside what it explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ..risk import Decomposition, band, invloss, invre, k_star, psnr_ceiling
+from ..risk.prior import TAU
+from ..scenario import Scenario
+from .sources import RiskView, RunView
+
+LITTLE = 1.0  # dB: a gap that is not worth a sentence
+
+
+def levels(decomposition: Decomposition, sigma: float) -> tuple[np.ndarray, float]:
+    """Singular values (weighted by the prior) and the level that noise drowns, in message units per unit of pixel."""
+    return np.sqrt(decomposition.gains) / TAU, sigma / TAU
+
+
+def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: float | None) -> None:
+    """Score, ceiling, and the gap between ideal and real."""
+    if risk is None:
+        st.markdown("#### InvRE ...")
+        st.caption("The risk score appears as soon as the spectrum is known.")
+    else:
+        sigma = risk.sigma(now)
+        score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
+        st.markdown(f"#### InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
+        st.markdown(f"PSNR ceiling **{ceiling:.1f} dB** ({band(ceiling)}), expected over pictures like this one. " + _gap(run, ideal_psnr))
+    _explanations(now)
+
+
+def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
+    if ideal_psnr is None:
+        return ""
+    if run is None:
+        return f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB. Run the attack to see how near a real one comes."
+    reached = float(np.mean(run.result["scores"]["psnr"]))
+    verb = "was stopped at" if run.result["stopped"] else "reached"
+    gap = ideal_psnr - reached
+    if gap > LITTLE:
+        return (
+            f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack {verb} {reached:.1f} dB. "
+            f"**The gap of {gap:.1f} dB is the attacker's computing limit, not privacy.**"
+        )
+    if gap < -LITTLE:
+        return (
+            f"The real attack {verb} {reached:.1f} dB, above the ideal attacker's {ideal_psnr:.1f} dB: that one is held to an extra noise floor "
+            "(More, Setting) and to a straight-line picture of the net."
+        )
+    return f"The real attack {verb} {reached:.1f} dB: it gets what there is to get."
+
+
+def _explanations(now: Scenario) -> None:
+    """Short, beside the numbers, each with its equation."""
+    with st.expander("What is released, and what is J?"):
+        st.markdown(
+            f"The client sends {now.protocol.message}, one number per weight, never the picture. But the picture decides those numbers: "
+            "moving one pixel a little moves the whole message a little. The table of all these movements is the Jacobian J."
+        )
+        st.latex(r"r = G(x) + \eta,\qquad G(x)=\nabla_\theta\,\ell(f_\theta(x),y),\qquad J=\partial G/\partial x = U S V^\top")
+    with st.expander("Why do small singular values protect?"):
+        st.markdown(
+            "A singular value says how loudly the message speaks about one direction in picture space. Noise is equally loud everywhere: "
+            "directions above the floor can be read, those below drown. More noise lifts the floor."
+        )
+        st.latex(r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}")
+        st.caption("Definition ours, after xu2025invloss (theory T1); white prior written out.")
+    with st.expander("Why is a failed attack no proof of safety?"):
+        st.markdown(
+            "A real attack searches, and searches get stuck. The ideal attacker does not search: it reads the best guess off the spectrum in closed form. "
+            "Whatever lies between the two is only the attacker's computing limit: a better optimiser or a better start may close it tomorrow."
+        )
+        st.latex(r"\hat x=\mu+P J^\top\Sigma^{-1}(r-G(\mu)),\qquad P=(C^{-1}+J^\top\Sigma^{-1}J)^{-1}")
+
+
+def about_spectrum(now: Scenario) -> str:
+    """Caption under the spectrum."""
+    prior = "weighted by the natural-picture prior" if now.prior == "natural" else "of J"
+    return f"Singular values {prior}: filled directions can be read out of the message, pale ones drown in noise (sigma of defense and floor together)."
+
+
+def details(risk: RiskView, now: Scenario) -> str:
+    """The remaining numbers of the risk score, in one line."""
+    sigma = risk.sigma(now)
+    d = risk.decomposition
+    return f"InvLoss {invloss(d, sigma):.3g} · k* {k_star(d, sigma):,} · sigma {sigma:.3g} · p {d.num_message:,} · resolved above {d.resolved:.1e}"
+
+
+def footer(now: Scenario, run: RunView | None) -> None:
+    """The line from which everything can be computed again, and what the attacker was given."""
+    st.code(now.text(), language=None, wrap_lines=True)
+    if run is not None:
+        given, letter = run.result["given"], run.result["threat_model"]
+        notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
+        trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
+        st.caption(f"Real attack: given {given}; not told of any defense. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}")

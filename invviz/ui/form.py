@@ -1,0 +1,212 @@
+"""The controls: three in sight, the rest under More; all made from the components' own knobs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ..attacks import ATTACKS
+from ..core.component import Component, Knob
+from ..core.errors import UploadError
+from ..datasets import DATASETS
+from ..datasets._upload import MAX_BYTES, digest, read_upload
+from ..defenses import DEFENSES, Defense
+from ..models import MODELS
+from ..protocols import PROTOCOLS
+from ..scenario import SETTINGS, problems
+from . import state, strength
+from .session import session
+
+IN_SIGHT = {"index"}  # knobs that have a place of their own
+
+
+def controls() -> None:
+    """The row at the top."""
+    now = state.scenario()
+    data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
+    with data:
+        _pick("Data", "data", DATASETS)
+    with picture:
+        st.number_input(
+            "Picture",
+            0,
+            10_000_000,
+            now.data.index,
+            key=state.key("index"),
+            help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.",
+            on_change=lambda: state.set_knob("data", "index", st.session_state[state.key("index")]),
+        )
+    with model:
+        _pick("Model", "model", MODELS)
+    with defense:
+        _pick_defense()
+    with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
+        _more()
+    if trouble := st.session_state.get("trouble"):
+        st.error(trouble, icon=":material/error:")
+
+
+def slider() -> None:
+    """The strength of the (last) defense."""
+    now = state.scenario()
+    if not now.defense:
+        st.caption("No defense: the message is sent as it is. Choose a defense above to get a slider for its strength.")
+        return
+    defense = now.defense[-1]
+    name = state.key(f"strength/{defense.name}")
+    st.select_slider(
+        f"{defense.title}: strength",
+        strength.options(defense),
+        getattr(defense, defense.strength),
+        format_func=lambda v: strength.label(defense, v),
+        key=name,
+        help=strength.caption(defense),
+        on_change=lambda: state.set_knob("defense", defense.strength, st.session_state[name]),
+    )
+
+
+def _pick(label: str, part: str, table: dict[str, type[Component]]) -> None:
+    """A list of components; those that do not fit say why, in the list and below it."""
+    now = state.scenario()
+    current = getattr(now, part).name
+    reasons = {name: _reason(part, kind) for name, kind in table.items()}
+    name = state.key(part)
+    st.selectbox(
+        label,
+        list(table),
+        list(table).index(current),
+        format_func=lambda n: table[n].title + (" (does not fit)" if reasons[n] else ""),
+        key=name,
+        help=_first_line(getattr(now, part)),
+        on_change=lambda: state.change(**{part: table[st.session_state[name]]()}),
+    )
+
+
+def _reason(part: str, kind: type[Component]) -> str:
+    """Why a component would not fit into the present scenario, beyond what is wrong with it already."""
+    now = state.scenario()
+    new = [p for p in problems(now.replace(**{part: kind()})) if p not in problems(now)]
+    return " ".join(new)
+
+
+def _pick_defense() -> None:
+    now = state.scenario()
+    stack = " + ".join(d.title for d in now.defense)
+    names = ["none", *DEFENSES] + (["stack"] if len(now.defense) > 1 else [])
+    current = "none" if not now.defense else "stack" if len(now.defense) > 1 else now.defense[0].name
+    name = state.key("defense")
+
+    def taken() -> None:
+        choice = st.session_state[name]
+        if choice != "stack":
+            state.change(defense=() if choice == "none" else (DEFENSES[choice](),))
+
+    st.selectbox(
+        "Defense",
+        names,
+        names.index(current),
+        format_func=lambda n: {"none": "None", "stack": stack}.get(n) or DEFENSES[n].title,
+        key=name,
+        help=_first_line(now.defense[-1]) if now.defense else "What the client does to its message before it sends it.",
+        on_change=taken,
+    )
+
+
+def _more() -> None:
+    now = state.scenario()
+    attack, parts, rest, own = st.tabs(["Attack", "Model and data", "Setting", "Own picture"])
+    with attack:
+        _attacks()
+        _knobs("attack", now.attack)
+    with parts:
+        _knobs("data", now.data)
+        _knobs("model", now.model)
+        for place, defense in enumerate(now.defense):
+            _knobs("defense", defense, place)
+    with rest:
+        _knobs("protocol", now.protocol)
+        for knob in SETTINGS.values():
+            if knob.name != "upload":
+                _widget(knob, getattr(now, knob.name), f"setting/{knob.name}", lambda value, n=knob.name: state.change(**{n: value}))
+    with own:
+        _upload()
+
+
+def _attacks() -> None:
+    """Buttons, because only they can be greyed out one by one."""
+    now = state.scenario()
+    for name, kind in ATTACKS.items():
+        reason = _reason("attack", kind)
+        chosen = name == now.attack.name
+        pressed = st.button(
+            kind.title,
+            key=state.key(f"attack/{name}"),
+            type="primary" if chosen else "secondary",
+            disabled=bool(reason),
+            help=reason or kind.__doc__.split("\n")[0],  # type: ignore[union-attr]
+            width="stretch",
+        )
+        if reason:
+            st.caption(reason)
+        if pressed and not chosen:
+            state.open_scenario(now.replace(attack=kind()))
+            st.rerun()
+
+
+def _knobs(part: str, component: Component, place: int = -1) -> None:
+    shown = [k for k in component.knobs() if k.name not in IN_SIGHT and not (isinstance(component, Defense) and k.name == component.strength)]
+    if shown:
+        st.caption(component.title)
+    for knob in shown:
+        _widget(
+            knob,
+            getattr(component, knob.name),
+            f"{part}/{place}/{component.name}/{knob.name}",
+            lambda value, n=knob.name: state.set_knob(part, n, value, place),
+        )
+
+
+def _widget(knob: Knob, value: object, name: str, taken) -> None:  # noqa: ANN001
+    """One control for one knob, whatever its kind."""
+    key = state.key(name)
+    label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
+    common = {"key": key, "help": f"{knob.help}. Allowed: {knob.range}.", "on_change": lambda: taken(st.session_state[key])}
+    if knob.choices:
+        st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
+    elif isinstance(knob.default, bool):
+        st.toggle(label, bool(value), **common)
+    elif isinstance(knob.default, int):
+        st.number_input(label, int(knob.low or 0), int(knob.high or 2**31 - 1), int(value), **common)  # type: ignore[call-overload]
+    else:
+        st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]
+
+
+def _upload() -> None:
+    st.caption(
+        f"PNG or JPEG, at most {MAX_BYTES // 2**20} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
+        "and a copied link does not contain it."
+    )
+    given = st.file_uploader("Your own picture as the victim", ["png", "jpg", "jpeg"], key=state.key("upload"), max_upload_size=MAX_BYTES // 2**20)
+    now = state.scenario()
+    if given is not None:
+        try:
+            picture = read_upload(given.getvalue(), now.data.shape)
+        except UploadError as err:
+            st.error(str(err), icon=":material/broken_image:")
+            return
+        session().pictures[digest(picture)] = picture
+        if now.upload != digest(picture):
+            state.change(upload=digest(picture))
+            st.rerun()
+    elif now.upload:
+        if now.upload not in session().pictures:
+            st.warning("The link names an uploaded picture, which is not kept. Upload it again, or go back to the data set.")
+        if st.button("Back to the data set's picture", key=state.key("no upload")):
+            state.open_scenario(now.replace(upload=""))
+            st.rerun()
+
+
+def _first_line(component: Component) -> str:
+    return (component.__doc__ or "").split("\n")[0]
+
+
+__all__ = ["PROTOCOLS", "controls", "slider"]

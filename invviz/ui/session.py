@@ -1,0 +1,76 @@
+"""What lives longer than one run of a page: the store and its workers (one per server), a visitor's own things (one per tab)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import threading
+import uuid
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ..pipe import start_worker
+from ..run import Site
+from ..store import Store
+from .private import PrivateDesk
+
+
+class Station:
+    """The store of this server and the worker processes that serve it."""
+
+    def __init__(self) -> None:
+        self.site = Site.from_env()
+        self.store = Store(self.site.cache_dir)
+        self._lock = threading.Lock()
+        self._workers: dict[int, subprocess.Popen[bytes]] = {}
+
+    def keep_workers(self) -> None:
+        """Start the workers, and again those that died; INVVIZ_WORKERS says how many (0 in tests)."""
+        wanted = int(os.environ.get("INVVIZ_WORKERS", max(2, (os.cpu_count() or 2) - 1)))
+        with self._lock:
+            for place in range(wanted):
+                if place not in self._workers or self._workers[place].poll() is not None:
+                    # the first serves attacks only, so that nobody who presses Run waits for somebody's spectrum
+                    kinds = ("--kinds", "run") if place == 0 and wanted > 1 else ()
+                    self._workers[place] = start_worker(self.site, "--parent", str(os.getpid()), *kinds, stdin=subprocess.DEVNULL)
+
+
+class Visitor:
+    """One open tab: its name in the store, and the pictures that it uploaded (memory only)."""
+
+    def __init__(self, station: Station) -> None:
+        self.name = f"tab-{uuid.uuid4().hex[:12]}"
+        self.pictures: dict[str, np.ndarray] = {}
+        self.spectrum = ""  # key of the spectrum that this tab waits for
+        self.private = PrivateDesk(station.site)
+        self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
+        self._station = station
+
+    def leave(self) -> None:
+        """The tab was closed: cancel what nobody else watches and forget the pictures."""
+        self._station.store.unwatch(self.name)
+        self.private.close()
+        self.pictures.clear()
+        self.opened.clear()
+
+
+@st.cache_resource(show_spinner=False)
+def station() -> Station:
+    """The one station of this server.
+
+    Streamlit collects garbage after every run of a page; what is imported by now is moved out of its sight once, which takes a rerun
+    from tens of milliseconds of collection to almost none.
+    """
+    made = Station()
+    gc.collect()
+    gc.freeze()
+    return made
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visitor: visitor.leave())
+def session() -> Visitor:
+    """The visitor of this tab."""
+    return Visitor(station())

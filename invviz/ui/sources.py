@@ -1,0 +1,166 @@
+"""Where a scenario's spectrum and attack come from: the gallery, the store, or a private worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from .. import gallery
+from ..core.types import Size
+from ..risk import Decomposition, ideal, total_sigma
+from ..scenario import Scenario, problems, risk_problems
+from ..store import Job
+from .session import session, station
+
+KEEP = 6  # spectra held open at a time; each maps about 40 MB
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RiskView:
+    """A spectrum on the screen; serves every noise level in closed form."""
+
+    decomposition: Decomposition
+    size: Size
+    truth: np.ndarray
+    draw: Callable[[float], np.ndarray]  # sigma (absolute) -> the ideal attacker's picture
+    labels: list[int]
+
+    def sigma(self, scenario: Scenario) -> float:
+        """Noise per message entry: the defenses' and the floor's."""
+        return total_sigma(self.decomposition, scenario.floor, sum(d.variance(self.size) for d in scenario.defense))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunView:
+    """A finished (or stopped) attack on the screen."""
+
+    scenario: Scenario
+    result: dict[str, Any]
+    guess: np.ndarray
+    truth: np.ndarray
+    frame_steps: np.ndarray
+    frames: np.ndarray
+    frame_psnr: np.ndarray
+    steps: np.ndarray
+    loss: np.ndarray
+
+
+def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
+    """The spectrum of a scenario; where it is not known yet, the job that computes it, which is queued here."""
+    if risk_problems(scenario):
+        return None, None
+    key = scenario.key("risk")
+    for scene in gallery.scenes():
+        if scene.scenario.key("risk") == key and not scenario.upload:
+            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, scene.result["labels"]), None
+    desk = _desk(scenario)
+    result = desk.result(key)
+    if result is not None and (job := desk.job(key)) and job.state == "done":
+        return _opened(scenario, key), None
+    job = desk.job(key)
+    if job is None or job.state in ("stopped", "pruned"):
+        _submit("risk", scenario)
+        job = desk.job(key)
+    return None, job
+
+
+def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
+    """What the attack of this very scenario reached, or the job that is after it (submitted by anyone)."""
+    if problems(scenario):
+        return None, None
+    key = scenario.key("run")
+    for scene in gallery.scenes():
+        if scene.scenario.key("run") == key:
+            a = scene.arrays
+            return RunView(
+                scene.scenario, scene.result, a["guess"], a["truth"], a["frame_steps"], a["frames"], a["frame_psnr"], a["steps"], a["loss"]
+            ), None
+    desk = _desk(scenario)
+    job = desk.job(key)
+    if job is None or job.state not in ("done", "stopped"):
+        return None, job
+    result = desk.result(key)
+    if result is None:
+        return None, job
+    arrays, curve = desk.arrays(key), desk.curve(key)
+    frame_steps, frames = desk.frames(key)
+    psnr = np.interp(frame_steps, curve.steps, curve.psnr) if len(curve.steps) else np.zeros(len(frame_steps))
+    return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, curve.steps, curve.loss), job
+
+
+def start_run(scenario: Scenario) -> None:
+    """A person asked for the attack."""
+    _submit("run", scenario)
+
+
+def stop_run(scenario: Scenario) -> None:
+    """A person does not want it any more; it goes on where others watch it."""
+    if scenario.upload:
+        session().private.stop(scenario.key("run"))
+    else:
+        station().store.stop(scenario.key("run"), session().name)
+
+
+def live(scenario: Scenario) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """Newest picture of a running attack, and its curve so far."""
+    desk, key = _desk(scenario), scenario.key("run")
+    frame, curve = desk.latest_frame(key), desk.curve(key)
+    return (None if frame is None else frame.picture), curve.steps, curve.loss
+
+
+def _desk(scenario: Scenario) -> Any:
+    """Uploaded pictures never touch the store: they have a desk of their own with the same questions."""
+    return session().private if scenario.upload else station().store
+
+
+def _submit(kind: str, scenario: Scenario) -> None:
+    if not scenario.upload:
+        if kind == "risk":
+            _leave_old_spectrum(scenario.key(kind))
+        station().store.submit(kind, scenario, session().name, priority=1 if kind == "run" else 0)  # type: ignore[arg-type]
+    elif scenario.upload in session().pictures:
+        session().private.submit(kind, scenario, session().pictures[scenario.upload])
+
+
+def _leave_old_spectrum(key: str) -> None:
+    """A spectrum is computed because its scenario is on the screen; one that has left the screen is not waited for any more."""
+    visitor = session()
+    if visitor.spectrum and visitor.spectrum != key:
+        station().store.stop(visitor.spectrum, visitor.name)
+    visitor.spectrum = key
+
+
+def _opened(scenario: Scenario, key: str) -> RiskView:
+    if not scenario.upload:
+        return _from_store(key)
+    opened = session().opened
+    if key not in opened:
+        desk = session().private
+        result, arrays = desk.result(key), desk.arrays(key)
+        assert result is not None
+        opened.clear()  # one at a time: a spectrum is large
+        opened[key] = _view(Decomposition.of_arrays(arrays, result["decomposition"]), result, arrays["truth"])
+    return opened[key]
+
+
+@st.cache_resource(max_entries=KEEP, show_spinner=False)
+def _from_store(key: str) -> RiskView:
+    store = station().store
+    result, arrays = store.result(key), store.arrays(key)
+    assert result is not None
+    return _view(Decomposition.load(store.folder(key)), result, arrays["truth"])
+
+
+def _view(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
+    return RiskView(decomposition, Size(**result["size"]), truth, lambda sigma: ideal(decomposition, sigma), result["labels"])
+
+
+def is_busy(scenario: Scenario) -> bool:
+    """Whether something that this screen shows is being computed, so that the page should look again."""
+    busy = any(job is not None and job.active for job in (risk_of(scenario)[1], run_of(scenario)[1]))
+    st.session_state["polling"] = busy
+    return busy

@@ -1,0 +1,196 @@
+"""The Lab's stage: slider, three pictures, the finding in words, spectrum and attack. Redrawn alone when the slider moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ..metrics import PSNR, SSIM
+from ..plots._colours import IDEAL, REAL, TRUTH
+from ..plots.pictures import placeholder, to_png
+from ..plots.progress import live_spec, scrubber
+from ..plots.spectrum import spectrum_spec
+from ..risk import band
+from ..scenario import Scenario, problems, risk_problems
+from ..store import Job
+from . import finding, form, sources, state
+from .sources import RiskView, RunView
+
+POLL = 0.3  # seconds between two looks at running work
+
+
+def draw() -> None:
+    """The whole stage for the scenario in the session."""
+    form.slider()
+    now = state.scenario()
+    state.write_address()
+    risk, risk_job = sources.risk_of(now)
+    run, run_job = sources.run_of(now)
+    active = [j for j in (risk_job, run_job) if j is not None and j.active]
+    if bool(active) != st.session_state.get("polling", False):
+        st.session_state["polling"] = bool(active)
+        st.rerun()  # the fragment's clock is set by a whole run of the page
+    shown = _remembered(now, run)
+    with st.container(horizontal=True, gap="medium", key="row"):
+        with st.container(width=740, key="pictures"):
+            truth, best, real = st.columns(3, gap="small")
+            with truth:
+                picture_truth(now, risk, shown)
+            with best:
+                ideal_psnr = picture_ideal(now, risk, risk_job)
+            with real:
+                picture_real(now, shown, run_job)
+        with st.container(width="stretch", key="finding"):
+            finding.draw(now, risk, shown if shown and shown.scenario == now else None, ideal_psnr)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        spectrum(now, risk, risk_job)
+    with right:
+        attack_chart(now, shown, run_job)
+    finding.footer(now, shown)
+
+
+def picture_truth(now: Scenario, risk: RiskView | None, run: RunView | None) -> None:
+    """The client's own picture."""
+    truth = risk.truth if risk else run.truth if run else None
+    st.markdown("**The client's picture**")
+    if truth is None:
+        st.image(placeholder(now.data.shape, now.batch, TRUTH), width="stretch", alt="The private picture; it is being read.")
+    else:
+        st.image(to_png(truth, TRUTH), width="stretch", alt="The private picture, which the client never sends.")
+    st.caption(f"never sent · {now.data.title}, picture {now.data.index}" if not now.upload else "your own picture, in memory only")
+
+
+def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> float | None:
+    """What an ideal attacker would see; returns its PSNR."""
+    st.markdown("**An :violet[ideal] attacker sees this**")
+    if risk is None:
+        reason = " ".join(risk_problems(now))
+        st.image(placeholder(now.data.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed.")
+        st.caption(reason or _waiting(job, "spectrum"))
+        return None
+    picture = risk.draw(risk.sigma(now)).clip(0, 1)
+    psnr, ssim = float(PSNR().score(picture, risk.truth).mean()), float(SSIM().score(picture, risk.truth).mean())
+    st.image(to_png(picture, IDEAL), width="stretch", alt=f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
+    st.caption(f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}")
+    return psnr
+
+
+def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
+    """What a real attack got, is getting, or could get."""
+    st.markdown("**A :orange[real] attack got this**")
+    frame = sources.live(now)[0] if job is not None and job.state == "running" else None
+    if frame is not None:
+        st.image(to_png(frame, REAL), width="stretch", alt="The attack's present guess.")
+    elif run is not None:
+        st.image(to_png(run.guess, REAL), width="stretch", alt=f"The attack's picture: {_scores(run)}")
+    else:
+        st.image(placeholder(now.data.shape, now.batch, REAL), width="stretch", alt="No attack has been run on this scenario yet.")
+    if job is not None and job.active:
+        _progress(now, job)
+    else:
+        _run_button(now, run, job)
+
+
+def _scores(run: RunView) -> str:
+    scores = run.result["scores"]
+    psnr, ssim = float(np.mean(scores["psnr"])), float(np.mean(scores["ssim"]))
+    return f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}"
+
+
+def _progress(now: Scenario, job: Job) -> None:
+    """Bar, estimate, Stop."""
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    st.progress(share, _waiting(job, "attack"))
+    if st.button("Stop", icon=":material/stop:", key=state.key("stop"), disabled=job.stopping, width="stretch"):
+        sources.stop_run(now)
+
+
+def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
+    fresh = run is not None and run.scenario.for_run() == now.for_run()
+    if run is not None:
+        st.caption(_scores(run) + f" · {run.result['seconds']:.1f} s" + ("" if fresh else f" · made for {_differs(run.scenario, now)}"))
+    if job is not None and job.state == "failed":
+        st.error(f"The attack could not run: {job.error}", icon=":material/error:")
+    reason = " ".join(problems(now))
+    words = "Run the attack" if not fresh else "Finished" if not run.result["stopped"] else "Run it again"  # type: ignore[union-attr]
+    done = fresh and not run.result["stopped"]  # type: ignore[union-attr]
+    if st.button(
+        words,
+        icon=":material/check:" if done else ":material/play_arrow:",
+        type="primary",
+        key=state.key("run"),
+        disabled=bool(reason) or done,
+        help=reason or (f"{now.attack.title}: the result of this very scenario is on the screen." if done else f"{now.attack.title}, computed live on this machine."),
+        width="stretch",
+    ):
+        sources.start_run(now)
+        st.rerun()
+    if reason:
+        st.caption(f":material/block: {reason}")
+
+
+def _differs(old: Scenario, new: Scenario) -> str:
+    """What is different about the scenario that a shown result was made for, in a few words."""
+    before, after = old.pairs(), new.pairs()
+    gone = [f"{k}={v}" for k, v in before if (k, v) not in after]
+    return ", ".join(gone) or "other settings"
+
+
+def _waiting(job: Job | None, what: str) -> str:
+    """Where a job is, in words."""
+    if job is None:
+        return f"The {what} has not been asked for."
+    if job.state == "queued":
+        return f"Waiting: number {job.position} in line." + (" A worker died; trying again." if job.attempts > 1 else "")
+    if job.state == "failed":
+        return f"The {what} could not be computed: {job.error}"
+    if not job.total:
+        return "Starting ..."
+    phase = {"weights": "training the net, epoch", "spectrum": "measuring the Jacobian,", "attack": "step"}.get(job.phase, job.phase)
+    left = f" · {job.eta:.0f} s left" if job.eta is not None else ""
+    return f"{phase} {job.done:,} of {job.total:,}{left}" + (f" · start {job.restart + 1}" if job.restart else "")
+
+
+def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
+    """Singular values with the floor across them."""
+    if risk is None:
+        st.info(" ".join(risk_problems(now)) or f"Singular values: {_waiting(job, 'spectrum')}", icon=":material/query_stats:")
+        return
+    values, floor = finding.levels(risk.decomposition, risk.sigma(now))
+    count = int((values > floor).sum())
+    title = f"{count:,} of {len(values):,} directions lie above the noise floor"
+    dark = st.context.theme.type == "dark"
+    st.markdown(f"**{title}**")
+    st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
+    st.caption(finding.about_spectrum(now))
+
+
+def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
+    """Live curve while the attack runs, scrubber afterwards."""
+    if job is not None and job.state == "running":
+        _, steps, loss = sources.live(now)
+        psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
+        st.markdown(f"**Step {job.done:,}: matching loss {job.loss or 0:.1e}{psnr}**")
+        st.vega_lite_chart(live_spec(steps, loss), key="live", alt="Matching loss over the steps so far.")
+        return
+    if run is None:
+        st.info("Matching loss and pictures appear here while the attack runs; afterwards a scrubber plays them again.", icon=":material/timeline:")
+        return
+    if len(run.frames) < 2:
+        st.info(f"{run.scenario.attack.title} is closed form: one step, nothing to play back. Matching loss {run.result['matching_loss']:.1e}.")
+        return
+    title = f"{run.scenario.attack.title}: {run.result['steps']:,} steps to {np.mean(run.result['scores']['psnr']):.1f} dB"
+    figure = scrubber(run.frame_steps, run.frames, run.frame_psnr, run.steps, run.loss)
+    st.markdown(f"**{title}**")
+    st.plotly_chart(figure, key=f"scrub-{run.scenario.key('run')}", config={"displayModeBar": False}, alt=f"{title}; drag the slider to see each step.")
+
+
+def _remembered(now: Scenario, run: RunView | None) -> RunView | None:
+    """The result of this scenario, or the last one shown for the same picture, so that old results stay until new ones arrive."""
+    if run is not None:
+        st.session_state["last run"] = run
+        return run
+    last: RunView | None = st.session_state.get("last run")
+    same = last is not None and (last.scenario.data, last.scenario.upload, last.scenario.batch) == (now.data, now.upload, now.batch)
+    return last if same else None

@@ -1,0 +1,78 @@
+"""The screen's state: one scenario per session, the same as in the address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from ..core.component import Component
+from ..core.errors import InvvizError
+from ..gallery import OPENING
+from ..scenario import Scenario
+
+
+def scenario() -> Scenario:
+    """What is on the screen."""
+    return st.session_state["scenario"]
+
+
+def open_scenario(new: Scenario) -> None:
+    """Show another scenario; the widgets are made anew from it."""
+    st.session_state["scenario"] = new
+    st.session_state["form"] = st.session_state.get("form", 0) + 1
+
+
+def change(**parts: Any) -> None:
+    """Exchange parts of the scenario, from a widget's callback; the widgets stay as they are."""
+    st.session_state["scenario"] = scenario().replace(**parts)
+
+
+def set_knob(part: str, knob: str, value: object, place: int = -1) -> None:
+    """Set one knob of one part; `place` says which defense of a stack."""
+    try:
+        if part == "defense":
+            stack = list(scenario().defense)
+            stack[place] = stack[place].replace(**{knob: value})
+            change(defense=tuple(stack))
+        else:
+            component: Component = getattr(scenario(), part)
+            change(**{part: component.replace(**{knob: value})})
+    except InvvizError as err:
+        st.session_state["trouble"] = str(err)
+
+
+def key(name: str) -> str:
+    """A widget key that is new whenever the form is made anew."""
+    return f"{name}#{st.session_state.get('form', 0)}"
+
+
+def read_address() -> None:
+    """Take over the address where it is not what this session wrote itself; a broken one gives a message and the opening scenario."""
+    pairs = _address()
+    if "scenario" in st.session_state and pairs == st.session_state.get("address"):
+        return
+    st.session_state["address"] = pairs
+    st.session_state.pop("trouble", None)
+    try:
+        open_scenario(Scenario.from_pairs(pairs) if pairs else Scenario.parse(OPENING))
+    except InvvizError as err:
+        st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
+        open_scenario(Scenario.parse(OPENING))
+
+
+def write_address() -> None:
+    """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
+    pairs = scenario().pairs()
+    if sorted(pairs) == sorted(_address()):
+        st.session_state["address"] = _address()
+        return
+    query: dict[str, list[str]] = {}
+    for name, value in pairs:
+        query.setdefault(name, []).append(value)
+    st.query_params.from_dict(query)
+    st.session_state["address"] = _address()
+
+
+def _address() -> list[tuple[str, str]]:
+    return [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]

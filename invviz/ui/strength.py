@@ -1,0 +1,41 @@
+"""The slider: which strengths it offers for a defense, and what a strength is called."""
+
+from __future__ import annotations
+
+from ..defenses import Defense
+
+NICE = (1.0, 1.26, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0)  # ten steps a decade
+SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
+
+
+def options(defense: Defense) -> list[float | int]:
+    """Strengths from weak to strong, the present one among them."""
+    knob, now = defense.strength_knob(), getattr(defense, defense.strength)
+    if isinstance(knob.default, int):
+        values: set[float | int] = {*range(2, 17), 32}
+    elif knob.log:
+        low, high = max(knob.low or 0.0, 1e-4), min(knob.high or 10.0, 10.0)
+        values = {float(f"{n * 10.0**e:.3g}") for e in range(-4, 2) for n in NICE if low <= n * 10.0**e <= high * 1.001}
+        values |= {knob.low} if knob.low == 0 else set()
+    else:
+        values = set(SHARES)
+    rising = defense.identity == 0
+    return sorted(values | {now}, reverse=not rising)
+
+
+def label(defense: Defense, value: float | int) -> str:
+    """A strength in words, with its unit."""
+    relative = getattr(defense, "relative", None)
+    if defense.strength == "bits":
+        return "not rounded" if value == 32 else f"{value} bits"
+    if defense.strength == "fraction":
+        return f"{100 * value:g} % of the entries dropped"
+    if relative:
+        what = "the message's norm" if defense.strength == "clip_norm" else "the message's typical entry"
+        return f"none ({value:g})" if value == 0 else f"{100 * value:.3g} % of {what}"
+    return f"{defense.strength} = {value:.3g}"
+
+
+def caption(defense: Defense) -> str:
+    """One sentence under the slider."""
+    return f"{defense.strength}: {defense.strength_knob().help}. Formal guarantee: {defense.guarantee}."

@@ -1,0 +1,112 @@
+"""The shared net of a scenario: fresh weights, or weights trained once on public pictures and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .core.lazy import torch
+from .core.rng import derive, stream
+from .core.types import Net
+from .scenario import Scenario
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .datasets._base import Pictures, Samples
+
+TrainReport = Callable[[int, int, float], bool]
+"""Called after every epoch with (done, total, mean loss); answering False stops the training."""
+
+MAX_PUBLIC = 60_000  # pictures that training looks at in one epoch
+CHUNK = 64
+
+
+class TrainingStopped(Exception):
+    """The person who asked for trained weights does not want them any more."""
+
+
+def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None = None) -> tuple[Net, float | None]:
+    """The net that server and clients share.
+
+    Args:
+        scenario: names model, initial weights and seed.
+        samples: its data set; only the public part is used.
+        cache_dir: where trained weights are kept, one file per data set, model and seed.
+        report: progress of a training.
+
+    Returns:
+        The net in the scenario's precision, and its accuracy on private pictures where it was trained (else None).
+
+    Raises:
+        TrainingStopped: `report` answered False.
+    """
+    module = scenario.model.build(scenario.data.shape, scenario.data.num_classes, scenario.seed)
+    accuracy = None
+    if scenario.model.init == "trained":
+        accuracy = _trained(module, scenario, samples, cache_dir, report)
+    return Net.of(module.to(getattr(torch, scenario.dtype))), accuracy
+
+
+def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
+    path = cache_dir / "weights" / f"{scenario.key('weights')}.pt"
+    if path.is_file():
+        kept = torch.load(path, weights_only=True)
+        module.load_state_dict(kept["state"])
+        return float(kept["accuracy"])
+    train(module, samples.public, scenario.model.epochs, scenario.model.train_lr, scenario.seed, report)
+    accuracy = evaluate(module, samples.victims)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    torch.save({"state": module.state_dict(), "accuracy": accuracy}, part)
+    os.replace(part, path)
+    path.with_suffix(".json").write_text(json.dumps({"scenario": scenario.for_weights().text(full=True), "accuracy": accuracy}))
+    return accuracy
+
+
+def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int, report: TrainReport | None = None) -> None:
+    """Train with Adam, a one-cycle schedule and random mirroring, in place.
+
+    Raises:
+        TrainingStopped: `report` answered False.
+    """
+    chosen = np.random.default_rng(derive(seed, "training order"))
+    size = min(len(public), MAX_PUBLIC)
+    rng = stream(seed, "mirror")
+    optimiser = torch.optim.Adam(module.parameters(), lr=lr)
+    steps = -(-size // CHUNK)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=lr, total_steps=max(2, epochs * steps))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "training"))  # dropout and the like draw from the global generator
+        for epoch in range(epochs):
+            module.train()
+            order, total = chosen.permutation(len(public))[:size], 0.0
+            for start in range(0, size, CHUNK):
+                image, label = (torch.as_tensor(a) for a in public.take(order[start : start + CHUNK].tolist()))
+                if image.shape[1] == 3 and torch.rand((), generator=rng) < 0.5:
+                    image = image.flip(-1)  # whole chunks; grey sets hold digits, which must not be mirrored
+                loss = torch.nn.functional.cross_entropy(module(image), label)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                total += float(loss) * len(label)
+            if report and not report(epoch + 1, epochs, total / size):
+                raise TrainingStopped
+    module.eval()
+
+
+def evaluate(module: nn.Module, pictures: Pictures, most: int = 1_000) -> float:
+    """Share of correctly classified pictures among the first `most`."""
+    module.eval()
+    right, count = 0, min(most, len(pictures))
+    with torch.no_grad():
+        for start in range(0, count, 250):
+            image, label = (torch.as_tensor(a) for a in pictures.take(range(start, min(start + 250, count))))
+            right += int((module(image).argmax(1) == label).sum())
+    return right / max(count, 1)

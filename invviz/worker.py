@@ -1,0 +1,212 @@
+"""Workers: processes that claim jobs, compute them and hand them in."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .core.errors import InvvizError, StoreError
+from .core.lazy import torch
+from .risk import Cancelled
+from .run import Event, Report, Site, assess, run
+from .scenario import Scenario
+from .store import Job, Kind, Save, Store
+from .weights import TrainingStopped
+
+POLL = 0.1  # seconds between two looks into an empty queue
+BEAT = 2.0  # seconds between two signs of life
+REPORT_EVERY = 0.2  # seconds between two reports that are written
+WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
+MAX_REASON = 400  # characters
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What comes of a job: numbers and words, arrays, and whether it was stopped early."""
+
+    result: dict[str, Any] | None  # None where it was stopped before there was anything
+    arrays: Mapping[str, np.ndarray]
+    stopped: bool = False
+    save: Save | None = None  # writes the arrays, where the store keeps them in a form of their own
+
+
+def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None = None) -> Outcome:
+    """Compute one job in this process.
+
+    Args:
+        kind: "run" or "risk".
+        scenario: what.
+        site: where.
+        report: progress; answering False stops.
+        picture: an uploaded picture, if the scenario names one.
+
+    Raises:
+        InvvizError: it cannot be computed; says why.
+    """
+    set_threads(kind)
+    try:
+        return (_attacked if kind == "run" else _assessed)(scenario, site, report, picture)
+    except (Cancelled, TrainingStopped):
+        return Outcome(None, {}, stopped=True)
+
+
+def set_threads(kind: Kind) -> None:
+    """One thread for an attack, whose thousands of tiny steps more threads only slow down; all cores for a spectrum."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(1 if kind == "run" else cores)
+
+
+def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
+    found = run(scenario, site, report, picture)
+    return Outcome(found.to_json(), {"truth": found.truth, "guess": found.guess}, found.stopped)
+
+
+def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
+    start = time.monotonic()
+    found = assess(scenario, site, report, picture)
+    spectrum = found.decomposition
+    parts = {field.name: getattr(spectrum, field.name) for field in dataclasses.fields(spectrum)}
+    arrays = {name: part for name, part in parts.items() if isinstance(part, np.ndarray)}
+    own = {"truth": found.truth, "labels": found.labels}
+    facts = {
+        "scenario": scenario.for_risk().text(full=True),
+        "key": scenario.key("risk"),
+        "n": spectrum.size,
+        "p": spectrum.num_message,
+        "decomposition": {name: part for name, part in parts.items() if name not in arrays},
+        "size": dataclasses.asdict(found.size),
+        "labels": found.labels.tolist(),
+        "data_note": found.data_note,
+        "accuracy": found.accuracy,
+        "seconds": round(time.monotonic() - start, 3),
+        "version": __version__,
+    }
+
+    def save(folder: Path) -> None:
+        spectrum.save(folder)
+        for name, array in own.items():
+            np.save(folder / f"{name}.npy", array)
+
+    return Outcome(facts, {**arrays, **own}, save=save)
+
+
+def warm_up(site: Site) -> None:
+    """Import torch and take one tiny scenario through it, so that the first job starts at once."""
+    with contextlib.suppress(InvvizError):  # what is missing here is said when somebody asks for it
+        run(Scenario.parse(WARM), site)
+
+
+def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | None = None, parent_pid: int | None = None) -> None:
+    """Compute what waits in the store until told to leave; a signal to end puts the present job back into the queue.
+
+    Args:
+        store: whose jobs.
+        site: where they are computed.
+        once: end when nothing waits.
+        kinds: what to compute; None for everything.
+        parent_pid: end when this process, which started this one, is gone.
+    """
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    with _leaving(parent_pid) as leaving:
+        warm_up(site)
+        while not leaving():
+            try:
+                job = store.claim(name, kinds)
+                if job is not None:
+                    _serve(store, site, job, leaving)
+                    continue
+            except StoreError as err:  # a full disk or a long lock may pass
+                print(err, file=sys.stderr)
+                time.sleep(10 * POLL)
+            if once:
+                return
+            time.sleep(POLL)
+
+
+@contextlib.contextmanager
+def _leaving(parent_pid: int | None) -> Iterator[Callable[[], bool]]:
+    """Whether it is time to go: a signal came, or the parent is gone. A second signal ends at once."""
+    told = threading.Event()
+
+    def tell(number: int, frame: object) -> None:
+        told.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: told.is_set() or (parent_pid is not None and os.getppid() != parent_pid)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> None:
+    """Compute one job; whatever happens, the store learns of it."""
+    try:
+        with _heartbeat(store, job):
+            outcome = execute(job.kind, Scenario.parse(job.scenario), site, reporter(lambda event: store.progress(job, event), leaving))
+            if outcome.stopped:  # where nobody asked for that, because we leave, this puts it back into the queue
+                store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
+            elif outcome.result is not None:
+                store.finish(job, outcome.result, outcome.save or outcome.arrays)
+    except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
+        store.fail(job, reason(err), traceback.format_exc())
+
+
+def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Report:
+    """Pass on a few reports a second, whole phases and frames among them; stop when told to, or when it is time to leave."""
+    last, phase = 0.0, ""
+
+    def report(event: Event) -> bool:
+        nonlocal last, phase
+        now = time.monotonic()
+        if leaving():
+            return False
+        if event.frame is None and event.phase == phase and now - last < REPORT_EVERY:
+            return True
+        last, phase = now, event.phase
+        try:
+            return tell(event)
+        except StoreError:  # the store may be locked for a while; the computation need not suffer
+            return True
+
+    return report
+
+
+@contextlib.contextmanager
+def _heartbeat(store: Store, job: Job) -> Iterator[None]:
+    """Say that we live while a step takes long."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT):
+            with contextlib.suppress(StoreError):
+                store.beat(job)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def reason(err: Exception) -> str:
+    """Why a job failed, short and in words."""
+    if isinstance(err, InvvizError):
+        return str(err)
+    return f"{type(err).__name__}: {err}"[:MAX_REASON]

@@ -1,0 +1,179 @@
+"""The main job as a person does it: open, move the slider, pick another picture, run, stop, reload the link."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is absent: apt-get install chromium, or name it with CHROMIUM=/path"),
+]
+PICTURES = ".st-key-pictures img"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of its own with real workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    environment = {**os.environ, "INVVIZ_STORE": str(tmp_path_factory.mktemp("store"))}
+    environment.pop("INVVIZ_WORKERS", None)
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    url = f"http://127.0.0.1:{port}/"
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url + "_stcore/health", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(10)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
+    with playwright.sync_playwright() as p:
+        yield p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    yield page
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert not errors
+    context.close()
+
+
+def ready(page):
+    page.get_by_text("of what was unknown").first.wait_for()
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
+
+
+def source(page, place):
+    return page.locator(PICTURES).nth(place).get_attribute("src")
+
+
+def until_changed(page, place, old):
+    page.wait_for_function("([s, i, old]) => { const e = document.querySelectorAll(s)[i]; return e && e.src !== old; }", arg=[PICTURES, place, old])
+
+
+def absolute(page, place):
+    return page.locator(PICTURES).nth(place).evaluate("e => e.src")
+
+
+def test_the_main_job(page, server):
+    page.goto(server)
+    ready(page)
+    assert page.locator(PICTURES).count() == 3
+    assert all(page.locator(PICTURES).nth(i).get_attribute("alt") for i in range(3))
+    assert page.locator('[data-testid="stVegaLiteChart"]').count() >= 1
+
+    # the slider moves the ideal picture, and nothing of the real one
+    ideal, real = absolute(page, 1), absolute(page, 2)
+    page.get_by_role("slider").first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    until_changed(page, 1, ideal)
+    assert absolute(page, 2) == real
+    page.get_by_text("made for").first.wait_for()
+    page.wait_for_url("**sigma*")
+
+    # another picture: its spectrum is computed by a worker
+    truth = absolute(page, 0)
+    page.get_by_test_id("stNumberInputStepUp").first.click()
+    page.wait_for_url("**index%3D1**")
+    until_changed(page, 0, truth)
+
+    # run, watch, stop
+    page.get_by_role("button", name="Run the attack").click()
+    main = page.locator('[data-testid="stMain"]')
+    main.get_by_role("button", name="Stop").wait_for()
+    first = absolute(page, 2)
+    until_changed(page, 2, first)
+    stop = main.get_by_role("button", name="Stop")
+    if stop.count():
+        stop.click()
+    page.get_by_role("button", name="Run it again").or_(page.get_by_role("button", name="Finished")).first.wait_for()
+
+    # the link gives the same pixels to somebody else
+    ready(page)
+    link, shown = page.url, [page.locator(PICTURES).nth(i).screenshot() for i in range(3)]
+    again = page.context.browser.new_page(viewport={"width": 1440, "height": 900})
+    again.goto(link)
+    ready(again)
+    again.wait_for_function("s => document.querySelectorAll(s).length === 3", arg=PICTURES)
+    again.wait_for_timeout(500)
+    assert [again.locator(PICTURES).nth(i).screenshot() for i in range(3)] == shown
+    again.close()
+
+
+def test_an_upload_stays_private(page, server, tmp_path):
+    from PIL import Image
+
+    picture = tmp_path / "own.png"
+    Image.radial_gradient("L").convert("RGB").save(picture)
+    page.goto(server + "?data=photos(size%3D16)&model=mlp&attack=linear_layer")
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("tab", name="Own picture").click()
+    page.locator('input[type="file"]').set_input_files(picture)
+    page.wait_for_url("**upload=*")
+    page.get_by_text("your own picture, in memory only").wait_for()
+    page.keyboard.press("Escape")
+    ready(page)
+    page.get_by_role("button", name="Run the attack").click()
+    page.get_by_role("button", name="Finished").wait_for()
+
+
+def test_a_broken_upload_says_what_is_allowed(page, server, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is not a picture")
+    page.goto(server)
+    ready(page)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("tab", name="Own picture").click()
+    page.locator('input[type="file"]').set_input_files(broken)
+    page.get_by_text("PNG or JPEG").nth(1).wait_for()
+    assert page.locator(PICTURES).count() == 3
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (900, "light")])
+def test_nothing_scrolls_sideways(browser, server, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 900 if width > 1000 else 700}, color_scheme=scheme)
+    page.goto(server)
+    ready(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.locator(PICTURES).nth(2).is_visible()
+    page.close()

@@ -1,0 +1,321 @@
+"""The command line as people use it: exit codes, what goes to stdout and stderr, JSON that every reader takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from invviz import __version__
+from invviz.attacks import ATTACKS
+from invviz.cli import compute, main
+from invviz.cli._preview import preview
+from invviz.cli._show import ProgressLine, to_json
+from invviz.datasets import DATASETS
+from invviz.run import Event
+from invviz.scenario import Scenario
+from invviz.store import Store
+
+ROOT = Path(__file__).parents[2]
+QUICK = "data=digits&model=mlp&attack=linear_layer"
+NOISY = QUICK + "&defense=gaussian_noise(sigma=0.1)"
+
+
+def invviz(*args: str, **env: str) -> subprocess.CompletedProcess:
+    kept = {k: v for k, v in os.environ.items() if k not in ("INVVIZ_DATA", "INVVIZ_STORE")}
+    return subprocess.run(
+        [sys.executable, "-m", "invviz", *args], capture_output=True, text=True, cwd=ROOT, env={**kept, **env}, timeout=120
+    )
+
+
+def strict(text: str):
+    """JSON as other languages read it: no NaN, no Infinity."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_list_names_every_component_with_its_knobs():
+    done = invviz("list", "--json")
+    assert done.returncode == 0
+    found = strict(done.stdout)
+    assert list(found) == ["datasets", "models", "protocols", "defenses", "attacks", "metrics"]
+    assert [part["name"] for part in found["datasets"]] == list(DATASETS)
+    sigma = next(
+        knob for part in found["defenses"] if part["name"] == "gaussian_noise" for knob in part["knobs"] if knob["name"] == "sigma"
+    )
+    assert (sigma["default"], sigma["low"], sigma["high"]) == (0.01, 0.0, 1000.0)
+    assert sigma["help"]
+    words = invviz("list", "attacks")
+    assert words.returncode == 0
+    assert all(name in words.stdout for name in ATTACKS)
+    assert "gaussian_noise" not in words.stdout
+
+
+def test_list_and_check_do_not_import_torch():
+    code = f"""
+import sys
+from invviz.cli import main
+assert main(["list"]) == 0
+assert main(["check", {NOISY!r}]) == 0
+assert main(["check", "seed=-1"]) == 2
+print(sorted({{"torch", "streamlit", "skimage"}} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_check_prints_full_form_and_key():
+    done = invviz("check", "?data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise%28sigma%3D0.1%29")
+    scenario = Scenario.parse(NOISY)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [scenario.text(full=True), f"key: {scenario.key('run')}"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("data=digitz", r"unknown dataset 'digitz'; Did you mean digits\? known: photos, digits"),
+        ("attack=magic", "unknown attack 'magic'; .*linear_layer"),
+        ("defense=gaussian_noise(sgima=1)", "unknown knob 'sgima' of gaussian_noise;.*sigma"),
+        ("defense=gaussian_noise(sigma=-1)", "gaussian_noise: sigma=-1 is out of range; allowed: 0 to 1,?000"),
+        ("seed=-4", "seed=-4 is out of range; allowed: 0 to"),
+        ("colour=red", "unknown part 'colour'; known: data, model"),
+        ("data=digits&model=lenet&attack=linear_layer", "Use model=mlp"),
+        ("data=digits&model=mlp&attack=linear_layer&batch=2", "at most 1 sample"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["check", "run", "risk"])
+def test_what_does_not_fit_is_refused_in_words(verb, scenario, words, capsys):
+    if verb == "risk" and "linear_layer" in scenario:
+        pytest.skip("the risk does not depend on the attack")
+    assert main([verb, scenario]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(words, err), err
+    assert "Traceback" not in err
+
+
+def test_check_says_why_there_is_no_risk_score(capsys):
+    assert main(["check", "data=photos(size=64)&model=mlp&attack=linear_layer"]) == 0
+    assert "note: no risk score: the exact spectrum serves" in capsys.readouterr().out
+
+
+def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
+    done = invviz("run", NOISY, "--json", "--out", str(tmp_path / "out"), "--set", f"store={tmp_path}", "--set", "device=cpu")
+    assert done.returncode == 0, done.stderr
+    found = strict(done.stdout)
+    scenario = Scenario.parse(NOISY)
+    assert (found["scenario"], found["key"]) == (scenario.text(full=True), scenario.key("run"))
+    assert (found["device"], found["version"]) == ("cpu", __version__)
+    assert 5 < found["scores"]["psnr"][0] < 60
+    assert found["risk"]["psnr_ceiling"] > 0
+    assert found["risk_note"] == ""
+    with np.load(tmp_path / "out" / "reconstruction.npz") as arrays:
+        mse = ((arrays["truth"] - arrays["guess"]) ** 2).mean()
+    assert found["scores"]["mse"][0] == pytest.approx(mse, rel=1e-4)
+    assert strict((tmp_path / "out" / "result.json").read_text()) == found
+    with Image.open(tmp_path / "out" / "preview.png") as picture:
+        assert picture.size == (3 * 128 + 2 * 4, 128)
+
+
+def test_risk_prints_its_fields(tmp_path):
+    done = invviz("risk", NOISY, "--json", "--values", "5", INVVIZ_STORE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = strict(done.stdout)
+    documented = "scenario n p singular_values method sigma prior invloss invloss_bound k_star invre psnr_ceiling seconds"
+    assert set(documented.split()) <= set(found)
+    values = found["singular_values"]
+    assert len(values) == 5
+    assert values == sorted(values, reverse=True)
+    assert (found["n"], found["method"], found["prior"]) == (64, "exact", "white")
+    rms = (found["noise_variance"] ** 0.5) / 0.1
+    assert found["sigma"] == pytest.approx(rms * (0.1**2 + 0.01**2) ** 0.5), "the defense's noise and the floor add in squares"
+
+
+def test_run_in_words(capsys, tmp_path):
+    assert main(["run", QUICK, "--set", f"store={tmp_path}"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"psnr +\d+\.\d dB", out)
+    assert "the attacker was given: message, net" in out
+    assert re.search(r"InvRE \d\.\d\d: an ideal attacker recovers \d+ %", out)
+    assert main(["run", QUICK, "--no-risk", "--set", f"store={tmp_path}"]) == 0
+    assert "no risk score: left out (--no-risk)" in capsys.readouterr().out
+
+
+def test_a_run_that_failed_in_its_own_eyes_is_printed_and_exits_1(capsys, monkeypatch, tmp_path):
+    real = compute.run
+    monkeypatch.setattr(compute, "run", lambda *args: dataclasses.replace(real(*args), failed=True, note="It diverged."))
+    assert main(["run", QUICK, "--json", "--no-risk", "--set", f"store={tmp_path}"]) == 1
+    out, err = capsys.readouterr()
+    assert strict(out)["failed"] is True
+    assert (strict(out)["risk"], strict(out)["risk_note"]) == (None, "left out (--no-risk)")
+    assert err == "It diverged.\n"
+
+
+def test_errors_are_one_message_unless_a_traceback_is_asked_for(capsys, monkeypatch, tmp_path):
+    def broken(*args):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(compute, "run", broken)
+    assert main(["run", QUICK]) == 1
+    assert capsys.readouterr().err == "ZeroDivisionError: division by zero (--traceback shows where)\n"
+    assert main(["run", QUICK, "--traceback"]) == 1
+    assert "in broken" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["run", QUICK, "--out", str(tmp_path / "file")]) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_no_traceback(capsys, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compute, "run", interrupted)
+    assert main(["run", QUICK]) == 130
+    assert capsys.readouterr().err == "stopped.\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "words"),
+    [
+        ("colour=red", 2, r"known are data_dir=\.\.\., store=\.\.\., device="),
+        ("device=tpu", 2, "known are auto, cpu, cuda"),
+        ("device", 2, "known are"),
+    ],
+)
+def test_settings_are_checked(setting, code, words, capsys):
+    assert main(["run", QUICK, "--set", setting]) == code
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_a_gpu_that_is_not_there(capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["run", QUICK, "--set", "device=cuda"]) == 1
+    assert "finds no GPU" in capsys.readouterr().err
+
+
+def test_data_says_what_is_here(capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("INVVIZ_DATA", raising=False)
+    assert main(["data"]) == 0
+    out = capsys.readouterr().out
+    assert "digits: comes with the installed packages" in out
+    assert "cifar10: not here" in out
+    assert main(["data", "check", "digits"]) == 0
+    assert "victims" in capsys.readouterr().out
+    assert main(["data", "check", "cifar10", "--set", f"data_dir={tmp_path}"]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert main(["data", "--set", f"data_dir={tmp_path}", "check", "cifar10"]) == 1, "the option may stand on either side"
+    assert str(tmp_path) in capsys.readouterr().err
+    assert main(["data", "download", "cifar10"]) == 2
+    assert "Name the folder" in capsys.readouterr().err
+    assert main(["data", "download", "imagenet", "--set", f"data_dir={tmp_path}"]) == 1
+    with pytest.raises(SystemExit) as refused:
+        main(["data", "check", "nothing"])
+    assert refused.value.code == 2
+    assert "digits" in capsys.readouterr().err
+
+
+def test_data_download_shows_progress_and_then_what_is_there(capsys, monkeypatch, tmp_path):
+    def download(name, folder, progress):
+        assert (name, folder) == ("cifar10", tmp_path)
+        progress(5_000_000, 10_000_000)
+
+    monkeypatch.setattr("invviz.cli.data.download", download)
+    monkeypatch.setattr("invviz.cli.data.check", lambda name, folder: [f"{name}: whole", "6 pictures"])
+    monkeypatch.setattr("invviz.cli._show.LINE_EVERY", 0)
+    assert main(["data", "download", "cifar10", "--set", f"data_dir={tmp_path}"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "cifar10: whole\n  6 pictures\n"
+    assert err == "cifar10: 5.0 MB of 10.0 MB\n"
+
+
+def test_work_once_computes_what_waits(tmp_path):
+    store = Store(tmp_path / "store")
+    key = store.submit("run", Scenario.parse(QUICK), "me")
+    risk = store.submit("risk", Scenario.parse(QUICK), "me")
+    done = invviz("work", "--store", str(store.path), "--once", "--kinds", "run")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert store.job(key).state == "done"
+    assert store.job(risk).state == "queued"
+
+
+def test_work_with_unknown_kinds_or_a_bad_store(tmp_path, capsys):
+    assert main(["work", "--kinds", "walk"]) == 2
+    assert "known: run, risk" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    done = invviz("work", "--once", "--store", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert "INVVIZ_STORE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "invviz", "list", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(10) == 1
+
+
+def test_json_has_no_infinities():
+    text = to_json({"psnr": [float("inf"), -float("inf"), float("nan"), 1.5], "deep": {"x": (float("inf"),)}, "words": "inf", "none": None})
+    assert strict(text) == {"psnr": ["inf", "-inf", None, 1.5], "deep": {"x": ["inf"]}, "words": "inf", "none": None}
+
+
+def test_help_documents_infinity_and_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert '"inf"' in out
+    assert "2 the scenario does not fit" in out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere(monkeypatch):
+    monkeypatch.setattr("invviz.cli._show.REDRAW_EVERY", 0)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    with ProgressLine() as line:
+        assert line.report(Event("attack", 30, 100, 2.0, 0.5, 12.34))
+        line.report(Event("attack", 60, 100, 4.0))
+    text = terminal.getvalue()
+    assert "\n" not in text
+    assert "\r[######              ] attack 30/100, loss 0.5, PSNR 12.3 dB, 2 s" in text
+    assert "\r[############        ] attack 60/100, 4 s" in text
+    assert text.endswith("\r"), "the line is taken away in the end"
+
+    monkeypatch.setattr("sys.stderr", file := io.StringIO())
+    with ProgressLine() as line:
+        line.report(Event("attack", 30, 100, 2.0))
+        assert file.getvalue() == "", "what is over quickly needs no lines"
+        monkeypatch.setattr("invviz.cli._show.LINE_EVERY", 0)
+        line.report(Event("attack", 60, 100, 4.0))
+    assert file.getvalue() == "attack 60/100, 4 s\n"
+
+
+def test_the_preview_puts_pictures_side_by_side():
+    truth, guess = np.zeros((2, 1, 8, 8)), np.ones((2, 1, 8, 8)) * 0.5
+    truth[1, 0, 0, 0] = 1
+    picture = np.asarray(preview([truth, None, guess]))
+    assert picture.shape == (128 + 4 + 128, 128 + 4 + 128, 3)
+    assert np.all(picture[132:148, :16] == 255), "nearest neighbour: the white pixel is a square"
+    assert np.all(picture[148:, :128] == 0)
+    assert np.all(picture[:128, 132:] == 128)
+    assert np.all(picture[128:132] == 255)

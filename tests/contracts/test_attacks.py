@@ -1,0 +1,139 @@
+"""What every attack promises: blind to the truth, finite, inside bounds, decided by the seed, stops when asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.attacks import ATTACKS
+from invviz.core.rng import stream
+from invviz.models import MODELS
+from invviz.run import Site, meet_client, observe, run
+from invviz.scenario import PARTS, Scenario, problems
+
+SITE = Site(None, Path("/nonexistent"), "cpu")
+
+
+def small(attack, **parts):
+    """A scenario of few pixels and few steps that the attack fits."""
+    quick = attack.replace(**{k.name: {"steps": 5, "restarts": 1}[k.name] for k in attack.knobs() if k.name in ("steps", "restarts")})
+    model = MODELS["mlp"](width=16) if attack.needs_first_linear else MODELS["lenet"](width=4)
+    return Scenario.parse("data=digits").replace(attack=quick, model=model, **parts)
+
+
+ALL = [pytest.param(kind(), id=name) for name, kind in ATTACKS.items()]
+
+
+def reachable(start):
+    """Every object that can be reached from `start` by references that its owner holds as data: attributes, items, closures."""
+    seen, queue = {}, [start]
+    while queue:
+        item = queue.pop()
+        if id(item) in seen or isinstance(item, (type, types.ModuleType, str, int, float, bytes)):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, dict):
+            queue += list(item.values())
+        elif isinstance(item, (list, tuple, set, frozenset)):
+            queue += list(item)
+        elif isinstance(item, types.FunctionType):
+            queue += [c.cell_contents for c in item.__closure__ or ()] + list(item.__defaults__ or ())
+        elif isinstance(item, types.MethodType):
+            queue += [item.__self__, item.__func__]
+        elif isinstance(item, torch.Tensor):
+            queue += [t for t in (item._base, item.grad_fn) if t is not None]
+        elif dataclasses.is_dataclass(item) or hasattr(item, "__dict__"):
+            queue += [v for v in gc.get_referents(item) if not isinstance(v, type)]
+    return list(seen.values())
+
+
+@pytest.mark.parametrize("attack", ALL)
+@pytest.mark.parametrize("defense", [(), ("gaussian_noise",), ("clipping", "pruning")])
+def test_the_attacker_is_blind(attack, defense):
+    scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense))
+    client = meet_client(scenario, SITE)
+    obs = observe(scenario, client)
+    tensors = [o for o in reachable(obs) if isinstance(o, torch.Tensor)]
+    assert tensors, "the walk found the message"
+    truth = client.batch.image
+    pieces = {truth.data_ptr(), client.batch.label.data_ptr()}
+    for tensor in tensors:
+        assert tensor.data_ptr() not in pieces
+        assert tensor.grad_fn is None, "a graph would lead back to the batch"
+        if tensor.numel() >= truth.numel():
+            assert not torch.isclose(tensor.flatten()[: truth.numel()].double(), truth.flatten().double()).all()
+
+
+def test_the_walk_would_find_a_leak():
+    scenario = small(ATTACKS["dlg"]())
+    client = meet_client(scenario, SITE)
+    leaking = dataclasses.replace(observe(scenario, client), release=lambda net, batch, rng: client.release(net, client.batch, None))
+    assert any(isinstance(o, torch.Tensor) and o.data_ptr() == client.batch.image.data_ptr() for o in reachable(leaking))
+
+
+@pytest.mark.parametrize("attack", ALL)
+def test_labels_are_given_only_to_those_who_ask_and_say_so(attack):
+    scenario = small(attack)
+    client = meet_client(scenario.replace(data=scenario.data.replace(index=3)), SITE)
+    obs = observe(scenario, client)
+    assert obs.knowledge == attack.wants()
+    assert torch.equal(obs.template.label, client.batch.label if attack.wants().labels else torch.zeros_like(client.batch.label))
+    assert ("labels" in obs.knowledge.words()) == attack.wants().labels
+
+
+@pytest.mark.parametrize("attack", ALL)
+def test_finite_inside_bounds_and_decided_by_the_seed(attack):
+    scenario = small(attack)
+    first, second, other = run(scenario, SITE), run(scenario, SITE), run(scenario.replace(seed=8), SITE)
+    assert np.isfinite(first.guess).all()
+    assert first.guess.min() >= 0
+    assert first.guess.max() <= 1
+    assert first.guess.shape == first.truth.shape
+    assert np.array_equal(first.guess, second.guess)
+    assert not np.array_equal(first.guess, other.guess)
+    assert first.given.startswith("message, net")
+    assert first.threat_model in "ABCDE"
+
+
+@pytest.mark.parametrize("attack", ALL)
+def test_stops_when_asked_and_hands_over_its_best(attack):
+    scenario = small(attack)
+    scenario = scenario.replace(attack=scenario.attack.replace(**{k.name: 400 for k in attack.knobs() if k.name == "steps"}))
+    client = meet_client(scenario, SITE)
+    steps = []
+    found = scenario.attack.reconstruct(observe(scenario, client), stream(1, "attack"), lambda step: steps.append(step) or len(steps) < 3)
+    assert len(steps) <= 4
+    assert torch.isfinite(found.batch.image).all()
+    assert found.stopped or len(steps) < 3
+
+
+@pytest.mark.parametrize("attack", ALL)
+def test_a_broken_message_ends_in_words(attack):
+    scenario = small(attack)
+    client = meet_client(scenario, SITE)
+    obs = observe(scenario, client)
+    broken = dataclasses.replace(obs, message={k: torch.full_like(v, float("nan")) for k, v in obs.message.items()})
+    found = scenario.attack.reconstruct(broken, stream(1, "attack"), lambda step: True)
+    assert found.failed
+    assert found.note
+    assert torch.isfinite(found.batch.image).all()
+
+
+def test_every_valid_small_combination_runs():
+    """Model x defense x attack on the smallest data, each checked for finite scores."""
+    count = 0
+    for model, attack in ((m, a) for m in ("mlp", "lenet", "convnet") for a in ATTACKS):
+        for defense in [(), *[(d(),) for d in PARTS["defense"].values()]]:
+            scenario = small(ATTACKS[attack](), defense=defense).replace(model=MODELS[model](width=4))
+            if problems(scenario):
+                continue
+            result = run(scenario, SITE)
+            assert all(np.isfinite(v).all() or k == "psnr" for k, v in result.scores.items() if v is not None), scenario.text()
+            count += 1
+    assert count > 50

@@ -1,0 +1,106 @@
+"""What every defense promises: identity at strength zero, noise of the stated variance, a noise-free part without randomness."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from invviz.core.rng import stream
+from invviz.core.tree import flatten
+from invviz.core.types import Batch, Net, Size, World
+from invviz.defenses import DEFENSES
+
+MESSAGE = {
+    "w": torch.randn(400, 300, generator=stream(0, "w"), dtype=torch.float64),
+    "b": 3 * torch.rand(5_000, generator=stream(0, "b"), dtype=torch.float64),
+}
+NET = Net(torch.nn.Identity(), {})
+BATCH = Batch.of(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.long))
+WORLD = World(NET, torch.zeros(0, 1, 1, 1))
+ALL = [pytest.param(kind, id=name) for name, kind in DEFENSES.items()]
+
+
+def inner(net, batch, rng):
+    return MESSAGE
+
+
+def released(defense, rng):
+    return flatten(defense.wrap(inner, WORLD)(NET, BATCH, rng))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_identity_at_strength_zero(kind):
+    weakest = kind().replace(**{kind.strength: kind.identity})
+    assert torch.equal(released(weakest, stream(1, "noise")), flatten(MESSAGE))
+    assert weakest.variance(Size.of(MESSAGE)) == pytest.approx(0, abs=1e-20)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_default_strength_changes_the_message(kind):
+    assert not torch.equal(released(kind(), stream(1, "noise")), flatten(MESSAGE))
+
+
+@pytest.mark.parametrize("kind", [k for k in DEFENSES.values() if k.adds_noise])
+def test_noise_is_fresh_centred_and_has_the_stated_variance(kind):
+    defense = kind()
+    error = released(defense, stream(1, "noise")) - flatten(MESSAGE)
+    stated = defense.variance(Size.of(MESSAGE))
+    assert float(error.var()) == pytest.approx(stated, rel=0.03)
+    assert abs(float(error.mean())) < 4 * stated**0.5 / error.numel() ** 0.5
+    assert torch.equal(released(defense, None), flatten(MESSAGE)), "noise-free part"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_seed_decides(kind):
+    defense = kind()
+    assert torch.equal(released(defense, stream(1, "noise")), released(defense, stream(1, "noise")))
+
+
+@pytest.mark.parametrize("kind", [k for k in DEFENSES.values() if not k.adds_noise])
+def test_without_noise_the_generator_plays_no_part(kind):
+    assert torch.equal(released(kind(), stream(1, "noise")), released(kind(), None))
+    assert kind().variance(Size.of(MESSAGE)) == 0
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "laplace_noise"])
+def test_relative_noise_scales_with_the_message(name):
+    size, knob = Size.of(MESSAGE), DEFENSES[name].strength
+    relative = DEFENSES[name]().replace(**{knob: 0.1})
+    absolute = DEFENSES[name]().replace(**{knob: 0.1 * size.rms, "relative": False})
+    assert relative.variance(size) == pytest.approx(absolute.variance(size))
+    assert torch.allclose(released(relative, stream(2, "noise")), released(absolute, stream(2, "noise")))
+
+
+def test_laplace_has_heavier_tails_than_gauss():
+    def kurtosis(error):
+        return float((error**4).mean() / (error**2).mean() ** 2)
+
+    laplace = released(DEFENSES["laplace_noise"](), stream(3, "noise")) - flatten(MESSAGE)
+    gauss = released(DEFENSES["gaussian_noise"](), stream(3, "noise")) - flatten(MESSAGE)
+    assert kurtosis(gauss) == pytest.approx(3, rel=0.05)
+    assert kurtosis(laplace) == pytest.approx(6, rel=0.15)
+
+
+def test_clipping_to_a_norm():
+    clipping = DEFENSES["clipping"]
+    assert float(released(clipping(clip_norm=2.0), None).norm()) == pytest.approx(2.0)
+    norm = float(flatten(MESSAGE).norm())
+    assert float(released(clipping(clip_norm=0.25, relative=True), None).norm()) == pytest.approx(norm / 4)
+    assert float(released(clipping(clip_norm=2 * norm), None).norm()) == pytest.approx(norm)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
+def test_pruning_drops_the_smallest(fraction):
+    before, after = flatten(MESSAGE).abs(), released(DEFENSES["pruning"](fraction=fraction), None).abs()
+    assert int((after == 0).sum()) == int(fraction * before.numel())
+    assert before[after == 0].max() <= before[after > 0].min()
+    assert torch.equal(after[after > 0], before[after > 0])
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_quantisation_levels(bits):
+    levels = released(DEFENSES["quantisation"](bits=bits), stream(1, "noise")).unique()
+    assert len(levels) <= 2**bits - 1
+    assert 0.0 in levels
+    gaps = levels.diff()
+    assert float(gaps.min()) == pytest.approx(2 * float(flatten(MESSAGE).abs().max()) / (2**bits - 2))

@@ -1,0 +1,68 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from invviz.scenario import PARTS, Scenario
+
+ROOT = Path(__file__).parents[2]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_component_tables_are_up_to_date():
+    assert load(ROOT / "docs/make_tables.py").page() == (ROOT / "docs/components.md").read_text(), "run python docs/make_tables.py"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/adding.md", "benchmarks/README.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "benchmarks/README.md"])
+def test_scenarios_in_the_docs_can_be_read(page):
+    found = re.findall(r"[\"'`]((?:data|model)=[^\"'`\s]+(?:'[a-z]+'[^\"`\s]*)?)[\"`]", (ROOT / page).read_text())
+    for text in found:
+        assert Scenario.parse(text)
+
+
+def test_readme_has_exactly_two_setup_commands():
+    text = (ROOT / "README.md").read_text()
+    assert text.count("pip install") == 2
+    assert "streamlit run app.py" in text
+    assert "<!-- test command -->" in text
+
+
+def test_every_part_is_listed():
+    text = (ROOT / "docs/components.md").read_text()
+    for table in PARTS.values():
+        for name in table:
+            assert f"### `{name}`" in text
+
+
+def test_import_contracts_hold():
+    """The architecture's arrows, as import-linter checks them."""
+    pytest.importorskip("importlinter", reason="pip install -r requirements-dev.txt")
+    done = subprocess.run([Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("command", [["ruff", "check", "."], ["ruff", "format", "--check", "."]])
+def test_ruff(command):
+    pytest.importorskip("ruff", reason="pip install -r requirements-dev.txt")
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

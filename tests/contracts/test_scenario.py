@@ -1,0 +1,107 @@
+"""The text form, the keys and the reasons of a scenario."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from invviz.core.errors import ScenarioError, TextError
+from invviz.scenario import PARTS, Scenario, check, problems, risk_problems
+
+
+def components(part):
+    return st.sampled_from([kind() for kind in PARTS[part].values()])
+
+
+SCENARIOS = st.builds(
+    Scenario,
+    data=components("data"),
+    model=components("model"),
+    protocol=components("protocol"),
+    defense=st.lists(components("defense"), max_size=3).map(tuple),
+    attack=components("attack"),
+    batch=st.integers(1, 64),
+    seed=st.integers(0, 2**31 - 1),
+    dtype=st.sampled_from(["float32", "float64"]),
+    floor=st.floats(0, 100),
+    prior=st.sampled_from(["white", "natural"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SCENARIOS)
+def test_text_form_round_trip(scenario):
+    assert Scenario.parse(scenario.text()) == scenario
+    assert Scenario.parse(scenario.text(full=True)) == scenario
+    assert Scenario.parse("?" + urlencode(scenario.pairs())) == scenario
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_is_read_or_refused_in_words(text):
+    try:
+        Scenario.parse(text)
+    except TextError as err:
+        assert str(err)
+
+
+def test_key_depends_on_what_the_result_depends_on():
+    base = Scenario.parse("data=photos&model=lenet&defense=gaussian_noise(sigma=0.1)&attack=dlg")
+    louder = Scenario.parse("data=photos&model=lenet&defense=gaussian_noise(sigma=0.2)&attack=dlg")
+    pruned = Scenario.parse("data=photos&model=lenet&defense=pruning&attack=dlg")
+    assert base.key("run") != louder.key("run")
+    assert base.key("risk") == louder.key("risk"), "noise enters the risk in closed form"
+    assert base.key("risk") != pruned.key("risk")
+    assert base.key("run") == base.replace(floor=0.5, prior="natural").key("run")
+    assert base.key("risk") != base.replace(prior="natural").key("risk")
+    assert base.key("run") != base.replace(seed=8).key("run")
+    assert base.key("weights") == louder.key("weights")
+
+
+def test_defense_may_be_none_and_may_repeat():
+    assert Scenario.parse("defense=none").defense == ()
+    names = [d.name for d in Scenario.parse("defense=clipping&defense=gaussian_noise").defense]
+    assert names == ["clipping", "gaussian_noise"]
+    with pytest.raises(TextError, match="twice"):
+        Scenario.parse("model=mlp&model=lenet")
+
+
+def test_reasons_name_the_numbers_and_a_way_out():
+    bad = Scenario.parse("data=photos&model=lenet&attack=linear_layer&batch=4")
+    words = " ".join(problems(bad))
+    assert "batch is 4" in words
+    assert "model=mlp" in words
+    with pytest.raises(ScenarioError, match="batch is 4"):
+        check(bad)
+
+
+def test_risk_reasons():
+    big = Scenario.parse("data=photos(size=64)")
+    assert "12,288" in " ".join(risk_problems(big))
+    assert not problems(big)
+    reshaped = Scenario.parse("defense=gaussian_noise&defense=clipping")
+    assert "Put the noise last" in " ".join(risk_problems(reshaped))
+    assert not risk_problems(Scenario.parse("defense=clipping&defense=gaussian_noise"))
+
+
+def test_every_data_set_has_a_model_and_every_attack_a_scenario():
+    fits = [s for s in everything() if not problems(s)]
+    assert {s.data.name for s in fits} == set(PARTS["data"])
+    assert {s.model.name for s in fits} == set(PARTS["model"])
+    assert {s.attack.name for s in fits} == set(PARTS["attack"])
+
+
+def everything():
+    for data, model, attack in product(*(PARTS[p].values() for p in ("data", "model", "attack"))):
+        yield Scenario(data=data(), model=model(), attack=attack())
+
+
+def test_reading_a_scenario_does_not_import_torch():
+    code = "import sys; from invviz.scenario import Scenario, problems; problems(Scenario.parse('data=photos&model=resnet18')); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -1,0 +1,59 @@
+"""The ideal attacker against the dense Bayesian estimator and against its own promised error."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from risk_cases import covariance, posterior
+
+from invviz import risk
+from invviz.core.rng import derive
+
+
+@pytest.mark.parametrize("sigma", [1e-2, 0.3])
+def test_equals_the_dense_bayesian_estimator(spectrum, sigma):
+    case, cov, dec = spectrum
+    eps = np.random.default_rng(derive(5, "ideal attacker")).standard_normal(dec.size)
+    seen = dec.gains > 1e-9 * dec.gains[0]
+    left = case.dense @ dec.basis.astype(float)[:, seen] / np.sqrt(dec.gains[seen])  # left singular vectors
+    x = case.batch.image.flatten().numpy()
+    message = case.dense @ (x - 0.5) + sigma * left @ eps[seen]
+    guess = 0.5 + posterior(case.dense, cov, sigma) @ case.dense.T @ message / sigma**2
+    picture = risk.ideal(dec, sigma, seed=5)
+    assert picture.shape == dec.shape
+    np.testing.assert_allclose(picture.ravel(), guess, atol=2e-3 * np.abs(guess - 0.5).max())
+
+
+@pytest.mark.parametrize("name", ["white", "natural"])
+def test_mean_squared_error_is_invloss(linear, name):
+    dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name))
+    rng = np.random.default_rng(3)
+    for sigma in (0.0, 0.05, 0.5, 5.0):
+        errors = []
+        for seed in range(1500):
+            u = rng.standard_normal(dec.size)
+            x = dec.mean + dec.basis @ u
+            guess = risk.ideal(dataclasses.replace(dec, coefficients=u), sigma, seed)
+            errors.append(((guess.ravel() - x) ** 2).sum())
+        spread = np.std(errors) / np.sqrt(len(errors))
+        assert abs(np.mean(errors) - risk.invloss(dec, sigma)) < 4 * spread
+
+
+@pytest.mark.parametrize("name", ["white", "natural"])
+def test_limits(linear, name):
+    dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name))
+    cov, a, x = covariance(name, linear.shape), linear.dense, linear.batch.image.numpy().ravel() - 0.5
+    exact = 0.5 + cov @ a.T @ np.linalg.solve(a @ cov @ a.T, a @ x)  # the most likely picture with this message
+    np.testing.assert_allclose(risk.ideal(dec, 0.0).ravel(), exact, atol=1e-5)
+    np.testing.assert_allclose(risk.ideal(dec, 1e-9).ravel(), exact, atol=1e-5)
+    np.testing.assert_allclose(risk.ideal(dec, 1e9), 0.5, atol=1e-6)
+
+
+def test_one_draw_for_all_noise_levels(linear):
+    dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior("white"))
+    near, far = risk.ideal(dec, 0.2, seed=1), risk.ideal(dec, 0.2002, seed=1)
+    assert 0 < np.abs(near - far).max() < 1e-3
+    assert np.abs(near - risk.ideal(dec, 0.2, seed=2)).max() > 1e-2
+    np.testing.assert_array_equal(near, risk.ideal(dec, 0.2, seed=1))

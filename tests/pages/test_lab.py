@@ -1,0 +1,156 @@
+"""The Lab as Streamlit runs it, without a browser and without workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from invviz import gallery
+from invviz.risk import invre
+from invviz.run import Site, assess, run
+from invviz.scenario import PARTS, Scenario
+from invviz.store import Store
+from invviz.worker import work
+
+ROOT = Path(__file__).parents[2]
+QUICK = "data=digits&model=mlp&attack=linear_layer"
+
+
+@pytest.fixture
+def lab(store_dir):
+    """Opens the Lab at an address."""
+
+    def opened(text=""):
+        st.cache_resource.clear()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        for name, value in Scenario.parse(text).pairs() if text else []:
+            at.query_params[name] = [*at.query_params.get(name, []), value]
+        return at.run()
+
+    yield opened
+    st.cache_resource.clear()
+
+
+def words(at):
+    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+
+
+def address(at, part):
+    value = at.query_params.get(part, "")
+    return value if isinstance(value, str) else "&".join(value)
+
+
+def test_opens_on_the_prepared_scene(lab):
+    at = lab()
+    assert not at.exception
+    scene = gallery.load("opening")
+    sigma = scene.size.rms * scene.summary["sigma_relative"]
+    assert f"InvRE {invre(scene.decomposition, sigma):.2f}" in words(at)
+    assert f"{scene.result['scores']['psnr'][0]:.1f} dB" in words(at)
+    assert len(at.get("imgs") or at.image) >= 3
+
+
+def test_first_screen_needs_no_torch(store_dir):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; at = AppTest.from_file('app.py', default_timeout=60).run(); "
+        "assert not at.exception; print('torch' in sys.modules, 'torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "False False"
+
+
+def test_the_slider_moves_score_ceiling_and_address(lab):
+    at = lab()
+    before = words(at)
+    slider = at.select_slider[0]
+    slider.set_value(1.0).run()
+    assert not at.exception
+    after = words(at)
+    assert before != after
+    scene = gallery.load("opening")
+    expected = invre(scene.decomposition, scene.size.rms * (1.0 + 1e-8) ** 0.5)
+    assert f"InvRE {expected:.2f}" in after
+    assert "sigma=1.0" in address(at, "defense")
+    assert "made for" in after, "the old result stays and says what it was made for"
+
+
+def test_every_component_can_be_picked(lab):
+    at = lab()
+    for box, part in ((0, "data"), (1, "model"), (2, "defense")):
+        for name in PARTS[part]:
+            at.selectbox[box].set_value(name).run()
+            assert not at.exception, (part, name)
+            assert name in address(at, part)
+        at.selectbox[box].set_value({"data": "photos", "model": "lenet", "defense": "none"}[part]).run()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"data": "nonsense"},
+        {"model": "lenet(width=0)"},
+        {"model": "lenet(width=__import__('os'))"},
+        {"seed": "x"},
+        {"unknown": "1"},
+        {"batch": "1000"},
+        {"defense": "gaussian_noise(sigma=-1)"},
+    ],
+)
+def test_a_broken_address_says_so_and_shows_the_opening_scene(lab, store_dir, query):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    assert "could not be read" in at.error[0].value
+    assert "InvRE" in words(at)
+
+
+def test_what_does_not_fit_is_said_and_cannot_be_run(lab):
+    at = lab("data=photos&model=lenet&attack=linear_layer")
+    assert not at.exception
+    assert "Use model=mlp" in words(at)
+    button = next(b for b in at.button if b.label == "Run the attack")
+    assert button.disabled
+    other = next(b for b in at.button if b.label == PARTS["attack"]["linear_layer"].title)
+    assert other.disabled or "linear_layer" in address(at, "attack")
+
+
+def test_one_round_trip_through_a_real_worker(lab, store_dir):
+    at = lab(QUICK)
+    assert not at.exception
+    store = Store(store_dir)
+    assert store.job(Scenario.parse(QUICK).key("risk")).state == "queued", "the spectrum is asked for by itself"
+    next(b for b in at.button if b.label == "Run the attack").click().run()
+    assert store.job(Scenario.parse(QUICK).key("run")).state == "queued"
+    assert "number" in words(at)
+    site = Site(None, store_dir, "cpu")
+    work(store, site, once=True)
+    at.run()
+    assert not at.exception
+    result = run(Scenario.parse(QUICK), site)
+    assert f"{result.scores['psnr'][0]:.1f} dB" in words(at)
+    found = assess(Scenario.parse(QUICK), site)
+    sigma = found.size.rms * 0.01
+    assert f"InvRE {invre(found.decomposition, sigma):.2f}" in words(at)
+
+
+def test_same_link_same_pixels(store_dir):
+    site = Site(None, store_dir, "cpu")
+    scenario = Scenario.parse(f"{QUICK}&defense=gaussian_noise(sigma=0.1)&seed=11")
+    assert np.array_equal(run(scenario, site).guess, run(Scenario.parse(scenario.text(full=True)), site).guess)
+
+
+def test_a_missing_data_set_says_where_it_looked(lab, store_dir, monkeypatch):
+    monkeypatch.delenv("INVVIZ_DATA", raising=False)
+    at = lab("data=cifar10&model=lenet&attack=dlg")
+    work(Store(store_dir), Site(None, store_dir, "cpu"), once=True)
+    at.run()
+    assert not at.exception
+    assert "data download cifar10" in words(at)
