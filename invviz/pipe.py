@@ -76,19 +76,21 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return data
 
 
-def start_worker(site: Site, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+def start_worker(site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
     """Start `python -m invviz work ARGUMENTS` in a process of its own; it uses this very package, wherever the page was started.
 
     Args:
         site: folders and device, handed on.
-        arguments: of the verb, as `--parent`, its own process id.
-        streams: stdin, stdout, stderr as in subprocess.Popen.
+        arguments: of the verb, such as --parent and the caller's process id: the worker ends with the caller.
+        stdin: as in subprocess.Popen.
+        stdout: as in subprocess.Popen.
     """
     settings = {"data_dir": site.data_dir, "store": site.cache_dir, "device": site.device}
     pairs = [text for name, value in settings.items() if value is not None for text in ("--set", f"{name}={value}")]
     paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    return subprocess.Popen([sys.executable, "-m", "invviz", "work", *pairs, *arguments], env=environment, **streams)
+    command = [sys.executable, "-m", "invviz", "work", *pairs, *arguments]
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout)
 
 
 def decomposition(message: Message) -> Decomposition:

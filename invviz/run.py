@@ -158,7 +158,9 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     samples = scenario.data.load(site.data_dir)
     count = len(samples.victims)
     if scenario.data.index >= count:
-        raise InvvizError(f"{scenario.data.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {scenario.data.index:,}.")
+        raise InvvizError(
+            f"{scenario.data.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {scenario.data.index:,}."
+        )
     on_epoch = lambda done, total, loss: report is None or report(Event("weights", done, total, time.monotonic() - start, loss))  # noqa: E731
     net, accuracy = build_net(scenario, samples, site.cache_dir, on_epoch)
     device, dtype = site.torch_device(), getattr(torch, scenario.dtype)
@@ -174,7 +176,9 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
     if picture is None:
-        raise UploadError("This scenario names an uploaded picture. Uploads are kept in memory only and are gone by now: upload the picture again.")
+        raise UploadError(
+            "This scenario names an uploaded picture. Uploads are kept in memory only and are gone by now: upload the picture again."
+        )
     if picture.shape != scenario.data.shape or digest(picture) != scenario.upload:
         raise UploadError("The uploaded picture is not the one that the scenario names, or has another size: upload it again.")
     return picture
@@ -190,6 +194,8 @@ def _defended(scenario: Scenario, bare: Release, world: World) -> Release:
 def observe(scenario: Scenario, client: Client) -> Observation:
     """What the server hands to the attacker: copies, and nothing from which the batch could be reached."""
     knowledge = scenario.attack.wants()
+    if getattr(scenario.protocol, "local_steps", 1) > 1:
+        knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     message = client.release(client.net, client.batch, stream(scenario.seed, "defense"))
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
     template = Batch.of(torch.zeros_like(client.batch.image), label)
@@ -288,7 +294,9 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
     jacobian = Jacobian.of(client.release, client.net, client.batch)
     prior = Prior(scenario.prior, scenario.data.shape, scenario.batch)
     decomposition = decompose(jacobian, client.batch.image, prior, on_products)
-    return Assessment(decomposition, Size.of(jacobian.message), _numpy(client.batch.image), _numpy(client.batch.label), client.note, client.accuracy)
+    return Assessment(
+        decomposition, Size.of(jacobian.message), _numpy(client.batch.image), _numpy(client.batch.label), client.note, client.accuracy
+    )
 
 
 def score(guess: np.ndarray, truth: np.ndarray) -> dict[str, list[float] | None]:

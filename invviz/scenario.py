@@ -31,8 +31,19 @@ SETTINGS = {
         Knob("batch", 1, "samples in the client's batch", low=1, high=64, unit="samples"),
         Knob("seed", 7, "seed of weights, noise and attack, each with its own stream", low=0, high=2**31 - 1),
         Knob("dtype", "float32", "precision of the whole computation", choices=("float32", "float64")),
-        Knob("floor", 0.01, "noise that any real system adds, relative to the message's root mean square; used by the risk score only", low=0.0, high=100.0),
-        Knob("prior", "white", "what the attacker expects of pictures: nothing (white) or smoothness (natural); used by the risk score only", choices=("white", "natural")),
+        Knob(
+            "floor",
+            0.01,
+            "noise that any real system adds, relative to the message's root mean square; used by the risk score only",
+            low=0.0,
+            high=100.0,
+        ),
+        Knob(
+            "prior",
+            "white",
+            "what the attacker expects of pictures: nothing (white) or smoothness (natural); used by the risk score only",
+            choices=("white", "natural"),
+        ),
         Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
     )
 }
@@ -148,22 +159,28 @@ def problems(scenario: Scenario) -> list[str]:
     s, found = scenario, []
     side = min(s.data.shape[1:])
     if side < s.model.min_side:
-        found.append(f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {s.data.name} has {side}x{side}. Choose a smaller model.")
+        found.append(
+            f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {s.data.name} has {side}x{side}. Choose a smaller model."
+        )
     if s.attack.max_batch is not None and s.batch > s.attack.max_batch:
         most = f"{s.attack.max_batch} sample" + ("s" if s.attack.max_batch > 1 else "")
         found.append(f"{s.attack.name} recovers at most {most}; batch is {s.batch}. Lower the batch or use inverting_gradients.")
     if s.attack.needs_first_linear and s.model.first_layer != "linear":
-        found.append(f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp.")
+        found.append(
+            f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp."
+        )
     local_steps = getattr(s.protocol, "local_steps", 1)
     if s.attack.needs_gradient and local_steps > 1:
-        found.append(f"{s.attack.name} reads one gradient; the client sends the sum of {local_steps} local steps. Set local_steps=1 or use inverting_gradients.")
+        found.append(
+            f"{s.attack.name} reads one gradient; the client sends the sum of {local_steps} local steps. Set local_steps=1 or use inverting_gradients."
+        )
     return found
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
     """Why the exact risk of a scenario is not computed, one sentence each."""
     s = scenario
-    found = [p for p in problems(s.replace(attack=ATTACKS["dlg"]()))]
+    found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
     channels, height, width = s.data.shape
     inputs = s.batch * channels * height * width
     if inputs > MAX_EXACT_INPUTS:
@@ -172,7 +189,9 @@ def risk_problems(scenario: Scenario) -> list[str]:
         )
     noisy = [d.adds_noise for d in s.defense]
     if any(a and not b for a, b in zip(noisy, noisy[1:], strict=False)):
-        found.append("noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last.")
+        found.append(
+            "noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last."
+        )
     return found
 
 

@@ -32,8 +32,15 @@ class LBFGSMatching(Attack):
     """Knobs of a search with L-BFGS."""
 
     steps: int = knob(1000, "most evaluations of the matching loss per start", low=1, high=100_000, unit="steps")
-    restarts: int = knob(3, "most starts; another one is made only when the last was stuck or diverged, the best is chosen by the matching loss", low=1, high=50)
-    space: str = knob("frequencies", "coordinates of the search: frequencies (low ones scaled up) or plain pixels", choices=("frequencies", "pixels"))
+    restarts: int = knob(
+        3,
+        "most starts; another one is made only when the last was stuck or diverged, the best is chosen by the matching loss",
+        low=1,
+        high=50,
+    )
+    space: str = knob(
+        "frequencies", "coordinates of the search: frequencies (low ones scaled up) or plain pixels", choices=("frequencies", "pixels")
+    )
     tolerance: float = knob(1e-8, "relative matching loss at which the search ends", low=0.0, high=1.0, log=True)
 
     def match(self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None) -> Reconstruction:
@@ -61,7 +68,7 @@ class LBFGSMatching(Attack):
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
 
 
-def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> None:  # noqa: ANN001
+def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> None:
     """L-BFGS from `start`; whenever it gives up or gets no better, it begins again from its best with an empty memory and half the step."""
     best, lowest, since, step = start, float("inf"), 0, 1.0
     while step >= SMALLEST_STEP:
@@ -82,7 +89,14 @@ def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> 
             return loss.detach()
 
         optimiser = torch.optim.LBFGS(
-            [v], lr=step, max_iter=10**9, max_eval=10**9, tolerance_grad=0, tolerance_change=0, history_size=HISTORY, line_search_fn=line_search
+            [v],
+            lr=step,
+            max_iter=10**9,
+            max_eval=10**9,
+            tolerance_grad=0,
+            tolerance_change=0,
+            history_size=HISTORY,
+            line_search_fn=line_search,
         )
         try:
             optimiser.step(closure)

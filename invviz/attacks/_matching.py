@@ -131,7 +131,9 @@ class Watch:
             grey = torch.full_like(obs.template.image, sum(obs.bounds) / 2)
             best = Batch.of(grey, obs.template.label)
         image = best.image.clamp(*obs.bounds)
-        return Reconstruction(Batch.of(image, best.label), self.best_loss, tuple(self.trace), note, failed and not self.stopped, self.stopped)
+        return Reconstruction(
+            Batch.of(image, best.label), self.best_loss, tuple(self.trace), note, failed and not self.stopped, self.stopped
+        )
 
 
 def search(obs: Observation, watch: Watch, restarts: int, attempt: Callable[[], None], every: bool = True) -> Reconstruction:

@@ -18,8 +18,10 @@ CORNER = 4.0  # cosine index at which frequencies begin to be damped
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Space:
-    """Coordinates of a batch of pictures. The start is grey with a little noise: noise of high frequency is almost invisible to a
-    matching loss, so what a start puts there tends to stay in the answer.
+    """Coordinates of a batch of pictures.
+
+    The start is grey with a little noise: noise of high frequency is almost invisible to a matching loss, so what a start puts there
+    tends to stay in the answer.
     """
 
     shape: tuple[int, ...]

@@ -29,7 +29,11 @@ class DLG(LBFGSMatching):
     title: ClassVar[str] = "Deep leakage (DLG)"
     paper: ClassVar[str] = "zhu2019dlg"
 
-    labels: str = knob("known", "known: the attacker is told the labels; unknown: they are optimised together with the pictures", choices=("known", "unknown"))
+    labels: str = knob(
+        "known",
+        "known: the attacker is told the labels; unknown: they are optimised together with the pictures",
+        choices=("known", "unknown"),
+    )
 
     def wants(self) -> Knowledge:
         """Labels, unless it searches for them."""

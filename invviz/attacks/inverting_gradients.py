@@ -33,7 +33,13 @@ class InvertingGradients(Attack):
 
     steps: int = knob(500, "steps per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(1, "starts; the best is chosen by the matching loss", low=1, high=50)
-    lr: float = knob(0.1, "Adam's learning rate at the start; a tenth of it from 3/8, 5/8 and 7/8 of the steps on, each time", low=1e-5, high=10.0, log=True)
+    lr: float = knob(
+        0.1,
+        "Adam's learning rate at the start; a tenth of it from 3/8, 5/8 and 7/8 of the steps on, each time",
+        low=1e-5,
+        high=10.0,
+        log=True,
+    )
     tv: float = knob(1e-4, "weight of the total variation", low=0.0, high=10.0, log=True)
 
     def wants(self) -> Knowledge:
@@ -55,7 +61,7 @@ class InvertingGradients(Attack):
                 batch = Batch.of(image, obs.template.label)
                 distance = cosine_distance(obs.simulate(batch), obs.message)
                 (slope,) = torch.autograd.grad(distance + self.tv * total_variation(image), image)
-                watch.see(float(distance.detach()), batch)
+                watch.see(float(distance.detach()), batch, shown=batch)  # the best by a noisy loss would seem to stand still
                 image.grad = slope.sign()
                 optimiser.step()
                 schedule.step()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from ..core.errors import TextError
@@ -27,12 +26,12 @@ def work(args: argparse.Namespace) -> int:
     if unknown := sorted(set(kinds) - {"run", "risk"}):
         raise TextError(f"unknown kind {unknown[0]!r}; known: run, risk.")
     site = read_site(args.set, store=args.store)
-    os.nice(10)  # whoever looks at the pages goes first
-    from .. import _worker_pipe, worker
+    from .. import worker
     from ..store import Store
+    from ..worker import _pipe
 
     if args.pipe:
-        _worker_pipe.serve(site)
+        _pipe.serve(site)
     else:
         worker.work(Store(site.cache_dir), site, once=args.once, kinds=kinds, parent_pid=args.parent)
     return 0

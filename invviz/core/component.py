@@ -163,7 +163,9 @@ def _parse_call(text: str) -> tuple[str, dict[str, object]]:
         if isinstance(node, ast.Name):
             return node.id, {}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-            return node.func.id, {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+            given = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+            if len(given) == len(node.keywords):  # neither ** nor a knob written twice
+                return node.func.id, given
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
     raise TextError(f"cannot read {text!r}; write a name with knobs, as in gaussian_noise(sigma=0.01).")

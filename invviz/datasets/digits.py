@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def _load() -> Samples:
         from sklearn.datasets import load_digits
     except ImportError:
         raise MissingExtra("the data set digits comes with scikit-learn, which is not installed; `pip install scikit-learn`.") from None
-    raw = load_digits()
+    raw: Any = load_digits()  # a Bunch, which its stubs do not know
     images = np.rint(raw.images * (255 / 16)).astype(np.uint8)[:, None]  # grey levels 0 to 16, as bytes
     labels = raw.target.astype(np.int64)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
+from ..core.lazy import torch
 from ..core.tree import map_tree, norm
 from ._base import Defense
 
@@ -44,8 +45,8 @@ class Clipping(Defense):
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
             message = inner(net, batch, rng)
-            factor = self.clip_norm if self.relative else self.clip_norm / norm(message)
-            shrink = min(1.0, factor) if isinstance(factor, float) else factor.clamp(max=1.0)
+            factor = torch.as_tensor(self.clip_norm) if self.relative else self.clip_norm / norm(message)
+            shrink = factor.clamp(max=1.0)
             return map_tree(lambda leaf: leaf * shrink, message)
 
         return release

@@ -29,7 +29,9 @@ class Pruning(Defense):
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
 
-    fraction: float = knob(0.9, "share of all entries that is set to zero, smallest first (absolute share, not relative to the message)", low=0.0, high=0.9999)
+    fraction: float = knob(
+        0.9, "share of all entries that is set to zero, smallest first (absolute share, not relative to the message)", low=0.0, high=0.9999
+    )
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Prune after the inner release."""

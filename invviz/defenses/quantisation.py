@@ -32,7 +32,9 @@ class Quantisation(Defense):
     identity: ClassVar[Value] = 32
     adds_noise: ClassVar[bool] = True
 
-    bits: int = knob(8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits")
+    bits: int = knob(
+        8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits"
+    )
 
     def step(self, size: Size) -> float:
         """Distance q between two levels."""

@@ -9,4 +9,4 @@ from .resnet18 import ResNet18
 
 MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18}
 
-__all__ = ["MODELS", "MLP", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18"]
+__all__ = ["MLP", "MODELS", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18"]

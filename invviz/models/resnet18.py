@@ -30,12 +30,14 @@ class ResNet18(Model):
     min_side: ClassVar[int] = 8
     epochs: ClassVar[int] = 5
 
-    width: int = knob(64, "channels of the first stage; later ones have 2, 4 and 8 times as many (torchvision: 64)", low=4, high=128, unit="channels")
-    act: str = knob("relu", "activation", choices=ACTIVATIONS)
+    width: int = knob(
+        64, "channels of the first stage; later ones have 2, 4 and 8 times as many (torchvision: 64)", low=4, high=128, unit="channels"
+    )
+    act: str = knob("relu", "activation in every block", choices=ACTIVATIONS)
     norm: str = knob("batch", "normalisation layers", choices=NORMS)
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
-        """torchvision's net with stem, width, activation and norm exchanged."""
+        """Torchvision's net with stem, width, activation and norm exchanged."""
         nn = torch.nn
         resnet = load_torchvision().models.resnet
         plain = {"batch": nn.BatchNorm2d, "group": lambda c: nn.GroupNorm(max(1, c // 8), c), "none": lambda c: nn.Identity()}[self.norm]

@@ -23,7 +23,13 @@ def live_spec(steps: np.ndarray, loss: np.ndarray) -> dict[str, Any]:
     rows = [{"step": int(steps[i]), "loss": float(loss[i])} for i in keep]
     encoding = {
         "x": {"field": "step", "type": "quantitative", "title": "step of the attack"},
-        "y": {"field": "loss", "type": "quantitative", "title": "matching loss (log scale)", "scale": {"type": "log"}, "axis": {"format": ".0e", "tickCount": 5}},
+        "y": {
+            "field": "loss",
+            "type": "quantitative",
+            "title": "matching loss (log scale)",
+            "scale": {"type": "log"},
+            "axis": {"format": ".0e", "tickCount": 5},
+        },
     }
     return {
         "data": {"values": rows},
@@ -49,7 +55,9 @@ def scrubber(steps: np.ndarray, frames: np.ndarray, psnr: np.ndarray, loss_steps
     sheets = [_data_uri(frames[i]) for i in pick]
     fig = make_subplots(cols=2, column_widths=[0.36, 0.64], horizontal_spacing=0.12, subplot_titles=["", "matching loss (log scale)"])
     fig.add_trace(go.Image(source=sheets[-1], hoverinfo="skip"), 1, 1)
-    fig.add_trace(go.Scatter(x=loss_steps[curve], y=loss[curve], mode="lines", line={"color": REAL, "width": 2}, name="matching loss"), 1, 2)
+    fig.add_trace(
+        go.Scatter(x=loss_steps[curve], y=loss[curve], mode="lines", line={"color": REAL, "width": 2}, name="matching loss"), 1, 2
+    )
     mark = {"color": REAL, "size": 11, "line": {"color": TRUTH, "width": 1}}
     fig.add_trace(go.Scatter(x=[steps[pick][-1]], y=[at_frame[-1]], mode="markers", marker=mark, hoverinfo="skip"), 1, 2)
     fig.frames = [
@@ -63,7 +71,17 @@ def scrubber(steps: np.ndarray, frames: np.ndarray, psnr: np.ndarray, loss_steps
         height=330,
         margin={"l": 6, "r": 10, "t": 26, "b": 6},
         showlegend=False,
-        sliders=[{"active": len(stops) - 1, "steps": stops, "currentvalue": {"prefix": "step ", "font": {"size": 13}}, "pad": {"t": 44, "l": 90}, "ticklen": 0, "minorticklen": 0, "font": {"size": 1, "color": "rgba(0,0,0,0)"}}],
+        sliders=[
+            {
+                "active": len(stops) - 1,
+                "steps": stops,
+                "currentvalue": {"prefix": "step ", "font": {"size": 13}},
+                "pad": {"t": 44, "l": 90},
+                "ticklen": 0,
+                "minorticklen": 0,
+                "font": {"size": 1, "color": "rgba(0,0,0,0)"},
+            }
+        ],
         updatemenus=[
             {
                 "type": "buttons",

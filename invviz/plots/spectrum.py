@@ -28,8 +28,16 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
     low = max(float(positive.min()) if len(positive) else 1e-9, top * 1e-9) / 2
     low = min(low, floor / 3) if floor > 0 else low
     low = max(low, top * 1e-10)
-    rows = [{"i": int(i) + 1, "s": float(max(values[i], low)), "low": low, "part": "readable" if values[i] > floor else "drowned"} for i in keep]
-    x = {"field": "i", "type": "quantitative", "title": "direction in picture space, strongest first", "scale": {"domain": [1, len(values)], "nice": False}, "axis": {"tickCount": 7, "grid": False}}
+    rows = [
+        {"i": int(i) + 1, "s": float(max(values[i], low)), "low": low, "part": "readable" if values[i] > floor else "drowned"} for i in keep
+    ]
+    x = {
+        "field": "i",
+        "type": "quantitative",
+        "title": "direction in picture space, strongest first",
+        "scale": {"domain": [1, len(values)], "nice": False},
+        "axis": {"tickCount": 7, "grid": False},
+    }
     y = {
         "field": "s",
         "type": "quantitative",
@@ -37,22 +45,53 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
         "scale": {"type": "log", "domain": [low, top], "nice": False, "clamp": True},
         "axis": {"format": ".0e", "values": [10.0**e for e in range(-12, 13) if low <= 10.0**e <= top]},
     }
-    tooltip = [{"field": "i", "title": "direction"}, {"field": "s", "title": "singular value", "format": ".3g"}, {"field": "part", "title": "is"}]
+    tooltip = [
+        {"field": "i", "title": "direction"},
+        {"field": "s", "title": "singular value", "format": ".3g"},
+        {"field": "part", "title": "is"},
+    ]
     area = {"type": "area", "clip": True}
     layers: list[dict[str, Any]] = [
-        {"transform": [{"filter": f"datum.i > {readable}"}], "mark": {**area, "color": PALE, "opacity": 0.35}, "encoding": {"x": x, "y": y, "y2": {"field": "low"}}},
-        {"transform": [{"filter": f"datum.i <= {readable}"}], "mark": {**area, "color": IDEAL, "opacity": 0.75}, "encoding": {"x": x, "y": y, "y2": {"field": "low"}}},
-        {"mark": {"type": "line", "color": IDEAL if not dark else PALE, "strokeWidth": 1.5, "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip}},
+        {
+            "transform": [{"filter": f"datum.i > {readable}"}],
+            "mark": {**area, "color": PALE, "opacity": 0.35},
+            "encoding": {"x": x, "y": y, "y2": {"field": "low"}},
+        },
+        {
+            "transform": [{"filter": f"datum.i <= {readable}"}],
+            "mark": {**area, "color": IDEAL, "opacity": 0.75},
+            "encoding": {"x": x, "y": y, "y2": {"field": "low"}},
+        },
+        {
+            "mark": {"type": "line", "color": IDEAL if not dark else PALE, "strokeWidth": 1.5, "clip": True},
+            "encoding": {"x": x, "y": y, "tooltip": tooltip},
+        },
     ]
     if floor > 0:
         shown = min(max(floor, low), top)
         line = [{"i": len(values), "s": shown, "text": "noise floor"}]
         layers += [
-            {"data": {"values": line}, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": {"y": {"field": "s", "type": "quantitative"}}},
             {
                 "data": {"values": line},
-                "mark": {"type": "text", "align": "right", "dy": -7, "dx": -4, "color": "#56B4E9" if dark else DEFENSE, "fontWeight": "bold", "fontSize": 12},
-                "encoding": {"x": {"field": "i", "type": "quantitative"}, "y": {"field": "s", "type": "quantitative"}, "text": {"field": "text"}},
+                "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5},
+                "encoding": {"y": {"field": "s", "type": "quantitative"}},
+            },
+            {
+                "data": {"values": line},
+                "mark": {
+                    "type": "text",
+                    "align": "right",
+                    "dy": -7,
+                    "dx": -4,
+                    "color": "#56B4E9" if dark else DEFENSE,
+                    "fontWeight": "bold",
+                    "fontSize": 12,
+                },
+                "encoding": {
+                    "x": {"field": "i", "type": "quantitative"},
+                    "y": {"field": "s", "type": "quantitative"},
+                    "text": {"field": "text"},
+                },
             },
         ]
     return {"data": {"values": rows}, "layer": layers, "height": 250}

@@ -24,7 +24,7 @@ PROBES = 4  # random vectors for the gap between single and double precision
 POWER_STEPS = 8  # for an estimate of s_1
 
 
-class Cancelled(InvvizError):  # noqa: N818  an answer to a wish, not a fault
+class Cancelled(InvvizError):
     """The computation was asked to stop before it had an answer."""
 
 
@@ -37,17 +37,19 @@ class Jacobian:
         net: the net as the client received it.
         batch: x; its dtype and device are the Jacobian's.
         message: G(x) as a tree, detached.
+        precise: make the Gram matrix in float64 where that is possible; False halves its time and resolves less (`resolved`).
     """
 
     release: Release
     net: Net
     batch: Batch
     message: Tree
+    precise: bool = True
 
     @classmethod
-    def of(cls, release: Release, net: Net, batch: Batch) -> Jacobian:
+    def of(cls, release: Release, net: Net, batch: Batch, precise: bool = True) -> Jacobian:
         """The Jacobian of a release with respect to the batch's inputs; arguments as the attributes."""
-        return cls(release, net, batch, map_tree(lambda leaf: leaf.detach(), release(net, batch, None)))
+        return cls(release, net, batch, map_tree(lambda leaf: leaf.detach(), release(net, batch, None)), precise)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -101,11 +103,13 @@ class Jacobian:
     def sharp(self) -> Jacobian | None:
         """The same Jacobian in float64.
 
-        None where the release cannot run in float64 (a defense that holds single-precision tensors of its own), or where kinks of the net
+        None where it was not asked for, where the release cannot run in float64 (a defense that holds single-precision tensors of its own), or where kinks of the net
         (ReLU, max pooling) fall to different sides in the two precisions, so that the two Jacobians differ by more than rounding.
         """
         if self.point.dtype == torch.float64:
             return self
+        if not self.precise:
+            return None
         double = lambda leaf: leaf.double() if leaf.is_floating_point() else leaf  # noqa: E731
         batch = Batch(map_tree(double, self.batch.inputs), map_tree(double, self.batch.targets))
         try:

@@ -94,9 +94,9 @@ class Prior:
         c, h, w = self.shape
         values, vectors = _mixing(c)
         mix = (vectors * values**exponent) @ vectors.T
-        waves = fft.dctn(x.reshape(*x.shape[:-1], self.batch, c, h, w), axes=(-2, -1), norm="ortho")
+        waves: Any = fft.dctn(x.reshape(*x.shape[:-1], self.batch, c, h, w), axes=(-2, -1), norm="ortho")
         waves = np.einsum("cd,...dhw->...chw", mix.astype(x.dtype), waves) * (_power(h, w) ** exponent).astype(x.dtype)
-        return fft.idctn(waves, axes=(-2, -1), norm="ortho").reshape(x.shape)
+        return fft.idctn(waves, axes=(-2, -1), norm="ortho").reshape(x.shape)  # pyright: ignore
 
 
 @functools.cache

@@ -20,7 +20,11 @@ def draw() -> None:
         with place, st.container(border=True):
             sigma = scene.size.rms * scene.summary["sigma_relative"]
             pictures = [scene.arrays["truth"], scene.ideal(sigma), scene.arrays["guess"]]
-            st.image(strip_png(pictures, [TRUTH, IDEAL, REAL], 96), width="stretch", alt=f"{scene.card.title}: picture, ideal attacker, real attack.")
+            st.image(
+                strip_png(pictures, [TRUTH, IDEAL, REAL], 96),
+                width="stretch",
+                alt=f"{scene.card.title}: picture, ideal attacker, real attack.",
+            )
             if st.button(scene.card.title, key=f"card/{scene.card.name}", help=scene.card.lesson, type="tertiary", width="stretch"):
                 state.open_scenario(scene.scenario)
                 st.rerun()

@@ -65,7 +65,9 @@ def _explanations(now: Scenario) -> None:
             "A singular value says how loudly the message speaks about one direction in picture space. Noise is equally loud everywhere: "
             "directions above the floor can be read, those below drown. More noise lifts the floor."
         )
-        st.latex(r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}")
+        st.latex(
+            r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}"
+        )
         st.caption("Definition ours, after xu2025invloss (theory T1); white prior written out.")
     with st.expander("Why is a failed attack no proof of safety?"):
         st.markdown(
@@ -95,4 +97,6 @@ def footer(now: Scenario, run: RunView | None) -> None:
         given, letter = run.result["given"], run.result["threat_model"]
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
         trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
-        st.caption(f"Real attack: given {given}; not told of any defense. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}")
+        st.caption(
+            f"Real attack: given {given}; not told of any defense. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}"
+        )

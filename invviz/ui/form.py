@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from ..attacks import ATTACKS
@@ -64,7 +66,7 @@ def slider() -> None:
     )
 
 
-def _pick(label: str, part: str, table: dict[str, type[Component]]) -> None:
+def _pick(label: str, part: str, table: Mapping[str, type[Component]]) -> None:
     """A list of components; those that do not fit say why, in the list and below it."""
     now = state.scenario()
     current = getattr(now, part).name
@@ -153,7 +155,9 @@ def _attacks() -> None:
 
 
 def _knobs(part: str, component: Component, place: int = -1) -> None:
-    shown = [k for k in component.knobs() if k.name not in IN_SIGHT and not (isinstance(component, Defense) and k.name == component.strength)]
+    shown = [
+        k for k in component.knobs() if k.name not in IN_SIGHT and not (isinstance(component, Defense) and k.name == component.strength)
+    ]
     if shown:
         st.caption(component.title)
     for knob in shown:
@@ -165,7 +169,7 @@ def _knobs(part: str, component: Component, place: int = -1) -> None:
         )
 
 
-def _widget(knob: Knob, value: object, name: str, taken) -> None:  # noqa: ANN001
+def _widget(knob: Knob, value: object, name: str, taken) -> None:
     """One control for one knob, whatever its kind."""
     key = state.key(name)
     label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
@@ -185,7 +189,9 @@ def _upload() -> None:
         f"PNG or JPEG, at most {MAX_BYTES // 2**20} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
         "and a copied link does not contain it."
     )
-    given = st.file_uploader("Your own picture as the victim", ["png", "jpg", "jpeg"], key=state.key("upload"), max_upload_size=MAX_BYTES // 2**20)
+    given = st.file_uploader(
+        "Your own picture as the victim", ["png", "jpg", "jpeg"], key=state.key("upload"), max_upload_size=MAX_BYTES // 2**20
+    )
     now = state.scenario()
     if given is not None:
         try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from ..pipe import Message, PrivateWorker
+from ..pipe import Message, PrivateWorker, decomposition
+from ..risk import Decomposition
 from ..run import Site
 from ..scenario import Scenario
-from ..store import Curve, Frame, Job, State
+from ..store import Curve, Frame, Job, Kind, State
 
 KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 
@@ -21,8 +22,7 @@ KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 class _Entry:
     job: Job
     number: int
-    result: dict[str, Any] | None = None
-    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    answer: Message | None = None
     frames: list[Frame] = dataclasses.field(default_factory=list)
     points: list[tuple[int, float, float, float, int]] = dataclasses.field(default_factory=list)
 
@@ -36,7 +36,7 @@ class PrivateDesk:
         self._workers: dict[str, PrivateWorker] = {}
         self._entries: dict[str, _Entry] = {}
 
-    def submit(self, kind: Literal["run", "risk"], scenario: Scenario, picture: np.ndarray) -> None:
+    def submit(self, kind: Kind, scenario: Scenario, picture: np.ndarray) -> None:
         """Have something computed, in place of what is being computed for the same kind."""
         key = scenario.key(kind)
         with self._lock:
@@ -62,12 +62,18 @@ class PrivateDesk:
     def result(self, key: str) -> dict[str, Any] | None:
         """Numbers and words of a finished job."""
         entry = self._entry(key)
-        return entry.result if entry else None
+        return entry.answer.header.get("result") if entry and entry.answer else None
 
     def arrays(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of a finished job."""
         entry = self._entry(key)
-        return entry.arrays if entry else {}
+        return entry.answer.arrays if entry and entry.answer else {}
+
+    def spectrum(self, key: str) -> Decomposition:
+        """The spectrum of a finished job of kind "risk"."""
+        entry = self._entry(key)
+        assert entry is not None and entry.answer is not None
+        return decomposition(entry.answer)
 
     def latest_frame(self, key: str, after: int = -1) -> Frame | None:
         """The newest picture."""
@@ -130,4 +136,4 @@ def _take(entry: _Entry, message: Message) -> None:
         return
     state: State = "failed" if kind == "error" else "stopped" if header["stopped"] else "done"
     entry.job = dataclasses.replace(entry.job, state=state, error=header.get("error", ""))
-    entry.result, entry.arrays = header.get("result"), message.arrays
+    entry.answer = message

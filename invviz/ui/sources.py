@@ -13,7 +13,8 @@ from .. import gallery
 from ..core.types import Size
 from ..risk import Decomposition, ideal, total_sigma
 from ..scenario import Scenario, problems, risk_problems
-from ..store import Job
+from ..store import Job, Kind
+from ..summary import noise_variance
 from .session import session, station
 
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
@@ -31,7 +32,7 @@ class RiskView:
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""
-        return total_sigma(self.decomposition, scenario.floor, sum(d.variance(self.size) for d in scenario.defense))
+        return total_sigma(self.decomposition, scenario.floor, noise_variance(scenario, self.size))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,7 +89,8 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
         return None, job
     arrays, curve = desk.arrays(key), desk.curve(key)
     frame_steps, frames = desk.frames(key)
-    psnr = np.interp(frame_steps, curve.steps, curve.psnr) if len(curve.steps) else np.zeros(len(frame_steps))
+    known = ~np.isnan(curve.psnr)
+    psnr = np.interp(frame_steps, curve.steps[known], curve.psnr[known]) if known.any() else np.zeros(len(frame_steps))
     return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, curve.steps, curve.loss), job
 
 
@@ -117,11 +119,11 @@ def _desk(scenario: Scenario) -> Any:
     return session().private if scenario.upload else station().store
 
 
-def _submit(kind: str, scenario: Scenario) -> None:
+def _submit(kind: Kind, scenario: Scenario) -> None:
     if not scenario.upload:
         if kind == "risk":
             _leave_old_spectrum(scenario.key(kind))
-        station().store.submit(kind, scenario, session().name, priority=1 if kind == "run" else 0)  # type: ignore[arg-type]
+        station().store.submit(kind, scenario, session().name, priority=1 if kind == "run" else 0)
     elif scenario.upload in session().pictures:
         session().private.submit(kind, scenario, session().pictures[scenario.upload])
 
@@ -143,7 +145,7 @@ def _opened(scenario: Scenario, key: str) -> RiskView:
         result, arrays = desk.result(key), desk.arrays(key)
         assert result is not None
         opened.clear()  # one at a time: a spectrum is large
-        opened[key] = _view(Decomposition.of_arrays(arrays, result["decomposition"]), result, arrays["truth"])
+        opened[key] = _view(desk.spectrum(key), result, arrays["truth"])
     return opened[key]
 
 

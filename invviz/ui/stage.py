@@ -66,7 +66,9 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     st.markdown("**An :violet[ideal] attacker sees this**")
     if risk is None:
         reason = " ".join(risk_problems(now))
-        st.image(placeholder(now.data.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed.")
+        st.image(
+            placeholder(now.data.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed."
+        )
         st.caption(reason or _waiting(job, "spectrum"))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
@@ -121,7 +123,12 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
         type="primary",
         key=state.key("run"),
         disabled=bool(reason) or done,
-        help=reason or (f"{now.attack.title}: the result of this very scenario is on the screen." if done else f"{now.attack.title}, computed live on this machine."),
+        help=reason
+        or (
+            f"{now.attack.title}: the result of this very scenario is on the screen."
+            if done
+            else f"{now.attack.title}, computed live on this machine."
+        ),
         width="stretch",
     ):
         sources.start_run(now)
@@ -175,15 +182,22 @@ def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
         st.vega_lite_chart(live_spec(steps, loss), key="live", alt="Matching loss over the steps so far.")
         return
     if run is None:
-        st.info("Matching loss and pictures appear here while the attack runs; afterwards a scrubber plays them again.", icon=":material/timeline:")
+        st.info(
+            "Matching loss and pictures appear here while the attack runs; afterwards a scrubber plays them again.",
+            icon=":material/timeline:",
+        )
         return
     if len(run.frames) < 2:
-        st.info(f"{run.scenario.attack.title} is closed form: one step, nothing to play back. Matching loss {run.result['matching_loss']:.1e}.")
+        st.info(
+            f"{run.scenario.attack.title} is closed form: one step, nothing to play back. Matching loss {run.result['matching_loss']:.1e}."
+        )
         return
     title = f"{run.scenario.attack.title}: {run.result['steps']:,} steps to {np.mean(run.result['scores']['psnr']):.1f} dB"
     figure = scrubber(run.frame_steps, run.frames, run.frame_psnr, run.steps, run.loss)
     st.markdown(f"**{title}**")
-    st.plotly_chart(figure, key=f"scrub-{run.scenario.key('run')}", config={"displayModeBar": False}, alt=f"{title}; drag the slider to see each step.")
+    st.plotly_chart(
+        figure, key=f"scrub-{run.scenario.key('run')}", config={"displayModeBar": False}, alt=f"{title}; drag the slider to see each step."
+    )
 
 
 def _remembered(now: Scenario, run: RunView | None) -> RunView | None:

@@ -87,7 +87,9 @@ def source(page, place):
 
 
 def until_changed(page, place, old):
-    page.wait_for_function("([s, i, old]) => { const e = document.querySelectorAll(s)[i]; return e && e.src !== old; }", arg=[PICTURES, place, old])
+    page.wait_for_function(
+        "([s, i, old]) => { const e = document.querySelectorAll(s)[i]; return e && e.src !== old; }", arg=[PICTURES, place, old]
+    )
 
 
 def absolute(page, place):

@@ -91,7 +91,19 @@ def test_unknown_names_list_the_known_ones(part):
 
 @pytest.mark.parametrize(
     "text",
-    ["mlp(width=__import__('os').getpid())", "mlp(width=1+1)", "mlp(3)", "mlp(", "mlp(**{'width': 3})", "mlp.width", "(" * 300, "a" * 5000, "", "mlp(width=[1])"],
+    [
+        "mlp(width=__import__('os').getpid())",
+        "mlp(width=1+1)",
+        "mlp(3)",
+        "mlp(",
+        "mlp(**{'width': 3})",
+        "mlp(width=3, width=4)",
+        "mlp.width",
+        "(" * 300,
+        "a" * 5000,
+        "",
+        "mlp(width=[1])",
+    ],
 )
 def test_hostile_text_is_refused(text):
     with pytest.raises(TextError):

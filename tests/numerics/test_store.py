@@ -18,9 +18,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from invviz import _store_frames, _store_queue
 from invviz.core.errors import StoreError
-from invviz.store import Job, Store
+from invviz.store import Job, Store, _frames, _queue
 
 ROOT = Path(__file__).parents[2]
 
@@ -188,7 +187,7 @@ def test_a_killed_workers_job_goes_to_another(store):
 
 def test_a_job_that_ends_three_workers_fails_with_the_reason(store, monkeypatch):
     (key,) = submit(store, "a")
-    monkeypatch.setattr(_store_queue, "_alive", lambda pid: False)
+    monkeypatch.setattr(_queue, "_alive", lambda pid: False)
     for attempt in (1, 2, 3):
         job = claim(store)
         assert job.attempts == attempt
@@ -203,7 +202,7 @@ def test_a_job_that_ends_three_workers_fails_with_the_reason(store, monkeypatch)
 def test_a_silent_worker_loses_its_job_and_cannot_spoil_it(store, monkeypatch):
     (key,) = submit(store, "a")
     old = claim(store, "silent")
-    monkeypatch.setattr(_store_queue, "STALE", 0.2)
+    monkeypatch.setattr(_queue, "STALE", 0.2)
     store.beat(old)
     assert store.claim("new") is None
     time.sleep(0.3)
@@ -267,7 +266,7 @@ def test_asked_for_again_while_it_stops_it_is_queued_again(store):
 def test_stop_reaches_a_job_whose_worker_is_dead(store, monkeypatch):
     (key,) = submit(store, "a")
     claim(store)
-    monkeypatch.setattr(_store_queue, "_alive", lambda pid: False)
+    monkeypatch.setattr(_queue, "_alive", lambda pid: False)
     store.stop(key)
     assert store.job(key).state == "stopped"
 
@@ -336,7 +335,7 @@ def test_frames_are_thinned_evenly(store):
         store.progress(job, event(n, frame=np.full((1, 1, 2, 2), n / 500)))
         assert store.latest_frame(key).step == n, "the newest is always there"
     steps, pixels = store.frames(key)
-    assert 60 <= len(steps) <= _store_frames.MAX_FRAMES + 1
+    assert 60 <= len(steps) <= _frames.MAX_FRAMES + 1
     assert steps[0] == 0
     assert steps[-1] == 499
     assert len(set(np.diff(steps)[:-1])) == 1
@@ -348,7 +347,7 @@ def test_frames_are_thinned_evenly(store):
 
 
 def test_frames_stay_within_their_bytes(store, monkeypatch):
-    monkeypatch.setattr(_store_frames, "MAX_FRAME_BYTES", 20 * 300)
+    monkeypatch.setattr(_frames, "MAX_FRAME_BYTES", 20 * 300)
     (key,) = submit(store, "a")
     job = claim(store)
     for n in range(100):
@@ -357,7 +356,7 @@ def test_frames_stay_within_their_bytes(store, monkeypatch):
 
 
 def test_the_curve_is_bounded_and_kept_by_phase(store, monkeypatch):
-    monkeypatch.setattr(_store_frames, "MAX_POINTS", 20)
+    monkeypatch.setattr(_frames, "MAX_POINTS", 20)
     (key,) = submit(store, "a")
     job = claim(store)
     store.progress(job, event(3, phase="weights"))

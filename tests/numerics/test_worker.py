@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import _store_queue, worker
+from invviz import worker
 from invviz.core.errors import InvvizError, StoreError
 from invviz.core.types import Size
 from invviz.datasets import digest
@@ -23,7 +23,7 @@ from invviz.pipe import Message, PrivateWorker, read, start_worker, write
 from invviz.risk import Decomposition, ideal
 from invviz.run import Event, Site
 from invviz.scenario import Scenario
-from invviz.store import Store
+from invviz.store import Store, _queue
 from invviz.worker import Outcome, execute, reporter, work
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +193,7 @@ def test_a_result_that_cannot_be_stored_is_a_failure(store, site, monkeypatch):
 def test_a_long_step_is_not_taken_for_death(store, site, monkeypatch):
     key = store.submit("run", QUICK, "me")
     monkeypatch.setattr(worker, "BEAT", 0.05)
-    monkeypatch.setattr(_store_queue, "STALE", 0.5)
+    monkeypatch.setattr(_queue, "STALE", 0.5)
     claims = []
 
     def execute(*_):
@@ -279,7 +279,7 @@ def test_what_is_no_message_is_refused():
 def test_stdout_stays_intact_whatever_libraries_print(tmp_path):
     serve = """
 import os
-import invviz._worker_pipe as p
+import invviz.worker._pipe as p
 p.execute, p.warm_up = w.execute, lambda site: os.write(1, b"noise below Python")
 p.serve(site)
 """
@@ -290,8 +290,8 @@ p.serve(site)
     assert (first.header["type"], first.header["number"], first.header["done"]) == ("progress", 1, 1)
     assert np.all(first.arrays["frame"] == 128)
     write(process.stdin, {"type": "stop", "number": 1})
-    while (message := read(process.stdout)).header["type"] == "progress":
-        pass
+    later = (read(process.stdout) for _ in range(500))  # bounded: a worker that does not stop shall fail here, not hang
+    message = next(message for message in later if message.header["type"] != "progress")
     assert message.header["stopped"] is True
     assert np.all(message.arrays["guess"] == 0.25)
     write(process.stdin, {"type": "run", "number": 2, "scenario": QUICK.text()})
@@ -312,7 +312,7 @@ def private(tmp_path_factory):
     assert not one.alive
 
 
-def answer(one: PrivateWorker) -> Message:
+def answer(one: PrivateWorker, timeout: float = 120) -> Message:
     """The message that ends a job."""
     messages: list[Message] = []
 
@@ -320,7 +320,7 @@ def answer(one: PrivateWorker) -> Message:
         messages.extend(one.poll())
         return messages and messages[-1].header["type"] != "progress"
 
-    eventually(last, 120)
+    eventually(last, timeout)
     assert not one.busy
     return messages[-1]
 
@@ -352,12 +352,21 @@ def test_the_private_worker_says_what_is_wrong_and_goes_on(private):
     assert answer(one).header["type"] == "result"
 
 
-def test_a_private_worker_that_dies_says_so(private):
+def test_only_the_latest_job_is_answered(private):
+    one, _ = private
+    one.submit("run", QUICK.replace(seed=1))
+    number = one.submit("run", QUICK.replace(seed=2))
+    message = answer(one)
+    assert message.header["number"] == number
+    assert "seed=2" in message.header["result"]["scenario"]
+
+
+def test_a_private_worker_that_dies_says_so():
     one = PrivateWorker(Site(None, Path("unused")))
     one.submit("run", QUICK)
     os.kill(one._process.pid, signal.SIGKILL)
-    assert "ended unexpectedly" in answer(one).header["error"]
+    assert "ended unexpectedly" in answer(one, 20).header["error"]
     eventually(lambda: not one.alive)
     one.submit("run", QUICK)
-    assert "ended unexpectedly" in answer(one).header["error"]
+    assert "ended unexpectedly" in answer(one, 20).header["error"]
     one.close()

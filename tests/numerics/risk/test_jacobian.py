@@ -110,6 +110,7 @@ def test_a_kink_between_the_precisions_is_noticed():
 
     assert Jacobian.of(release, net, Batch.of(torch.rand(1, 1, 4, 4), torch.tensor([0]))).sharp is None
     assert Jacobian.of(HFL().release, net, Batch.of(torch.rand(1, 1, 4, 4), torch.tensor([0]))).sharp is not None
+    assert Jacobian.of(HFL().release, net, Batch.of(torch.rand(1, 1, 4, 4), torch.tensor([0])), precise=False).sharp is None
 
 
 def test_memory_meter_sees_every_operator():
@@ -154,7 +155,11 @@ def test_pruning_drops_rows(case):
 
 
 def test_noise_leaves_the_jacobian_alone(lenet):
-    np.testing.assert_array_equal(defended(lenet, GaussianNoise(sigma=1.0)), lenet.dense)
+    defense = GaussianNoise(sigma=1.0)
+    np.testing.assert_array_equal(defended(lenet, defense), lenet.dense)
+    noisy = Jacobian.of(defense.wrap(lenet.release, World(lenet.net, torch.zeros(0, *lenet.shape))), lenet.net, lenet.batch)
+    for name, leaf in lenet.jacobian.message.items():
+        np.testing.assert_array_equal(noisy.message[name], leaf)
 
 
 def test_linear_release_is_its_own_jacobian():

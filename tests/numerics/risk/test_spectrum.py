@@ -109,7 +109,7 @@ def test_load_refuses_what_it_cannot_trust(linear, tmp_path):
     np.save(tmp_path / "gains.npy", dec.gains[:-1])
     with pytest.raises(StoreError, match="shapes"):
         Decomposition.load(tmp_path)
-    np.save(tmp_path / "gains.npy", np.array([{}]), allow_pickle=True)
+    np.save(tmp_path / "gains.npy", np.array([{}] * dec.size), allow_pickle=True)  # the right shape, but it would run code
     with pytest.raises(StoreError):
         Decomposition.load(tmp_path)
     dec.save(tmp_path)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .core.errors import StoreError
+from ..core.errors import StoreError
 
 SCHEMA = 1  # kept in the file as user_version
 TIMEOUT = 5.0  # seconds to wait for another process's write

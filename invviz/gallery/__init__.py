@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .core.errors import InvvizError
-from .core.types import Size
-from .risk import Decomposition, ideal
-from .scenario import Scenario
+from ..core.errors import InvvizError
+from ..core.types import Size
+from ..risk import Decomposition
+from ..scenario import Scenario
 
-FOLDER = Path(__file__).parents[1] / "assets" / "gallery"
+FOLDER = Path(__file__).parents[2] / "assets" / "gallery"
 LEVELS = tuple(float(f"{v:.4g}") for v in np.logspace(-4, 1, 51))  # sigma over the message's rms at which the ideal picture is kept
 FRAMES = 40
 
@@ -106,19 +106,4 @@ def scenes() -> list[Scene]:
     return [s for s in (load(c.name) for c in CARDS) if s is not None]
 
 
-def main() -> None:
-    """Compute scenes: `python -m invviz.gallery [NAME ...]` (all without names)."""
-    import sys
-
-    from ._gallery_make import make
-
-    for card in CARDS:
-        if len(sys.argv) == 1 or card.name in sys.argv[1:]:
-            make(card, FOLDER / card.name)
-    sys.stderr.write(f"scenes are in {FOLDER}\n")
-
-
-__all__ = ["CARDS", "LEVELS", "OPENING", "Card", "Scene", "ideal", "load", "scenes"]
-
-if __name__ == "__main__":
-    main()
+__all__ = ["CARDS", "FOLDER", "FRAMES", "KEPT", "LEVELS", "OPENING", "Card", "Scene", "load", "scenes"]

@@ -13,11 +13,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ._store_frames import as_bytes
-from .pipe import Message, read, write
-from .run import Event, Site
-from .scenario import Scenario
-from .worker import execute, reason, reporter, warm_up
+from ..pipe import Message, read, write
+from ..run import Event, Site
+from ..scenario import Scenario
+from ..store._frames import as_bytes
+from . import execute, reason, reporter, warm_up
 
 
 class Server:

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
-from .core.errors import InvvizError, StoreError
-from .core.lazy import torch
-from .risk import Cancelled
-from .run import Event, Report, Site, assess, run
-from .scenario import Scenario
-from .store import Job, Kind, Save, Store
-from .weights import TrainingStopped
+from .. import __version__
+from ..core.errors import InvvizError, StoreError
+from ..core.lazy import torch
+from ..risk import Cancelled
+from ..run import Event, Report, Site, assess, run
+from ..scenario import Scenario
+from ..store import Job, Kind, Save, Store
+from ..weights import TrainingStopped
 
 POLL = 0.1  # seconds between two looks into an empty queue
 BEAT = 2.0  # seconds between two signs of life

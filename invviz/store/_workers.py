@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _store_arrays, _store_frames, _store_queue
-from ._store_arrays import Arrays
-from ._store_db import Database, explained
-from ._store_job import FRESH, Job, Kind
+from . import _arrays, _frames, _queue
+from ._arrays import Arrays
+from ._db import Database, explained
+from ._job import FRESH, Job, Kind
 
 if TYPE_CHECKING:
-    from .run import Event
+    from ..run import Event
 
 
 class WorkerSide:
-    """What workers call. A job belongs to the worker that claimed it until it is taken away from a worker that seems dead;
-    from then on every call for it answers False and changes nothing, so that nobody's result is overwritten by a revenant.
+    """What workers call.
+
+    A job belongs to the worker that claimed it until it is taken away from a worker that seems dead; from then on every call for it
+    answers False and changes nothing, so that nobody's result is overwritten by a revenant.
     """
 
     path: Path
@@ -43,19 +45,19 @@ class WorkerSide:
             The job, or None where nothing waits.
         """
         with self._db.read() as con:
-            if _store_queue.idle(con, time.time()):
+            if _queue.idle(con, time.time()):
                 return None
         with self._db.write() as con:
             now = time.time()
-            _store_queue.reap(con, now)
-            key = _store_queue.pick(con, kinds)
+            _queue.reap(con, now)
+            key = _queue.pick(con, kinds)
             if key is None:
                 return None
-            _store_frames.clear(con, key)
+            _frames.clear(con, key)
             con.execute(
                 f"UPDATE jobs SET {FRESH}, state = 'running', attempts = attempts + 1, "
                 "worker = ?, host = ?, pid = ?, started = ?, beat = ?, told = ? WHERE key = ?",
-                (worker, _store_queue.HOST, os.getpid(), now, now, now, key),
+                (worker, _queue.HOST, os.getpid(), now, now, now, key),
             )
             return Job.of(con.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone(), now)
 
@@ -73,10 +75,10 @@ class WorkerSide:
             if not self._update(con, job, sets + ", loss = COALESCE(?, loss), psnr = COALESCE(?, psnr), restart = ?", *told):
                 return False
             if event.frame is not None:
-                _store_frames.add_frame(con, job.key, event.done, event.psnr, event.frame)
+                _frames.add_frame(con, job.key, event.done, event.psnr, event.frame)
             if event.loss is not None:
                 point = {"phase": event.phase, "step": event.done, "restart": event.restart, "loss": event.loss, "psnr": event.psnr}
-                _store_frames.add_point(con, job.key, {**point, "seconds": event.seconds})
+                _frames.add_point(con, job.key, {**point, "seconds": event.seconds})
             return self._wanted(con, job)
 
     def finish(self, job: Job, result: dict[str, Any], arrays: Arrays | None = None) -> bool:
@@ -110,14 +112,14 @@ class WorkerSide:
                 return False
         text = None if result is None else json.dumps(result)
         with explained(self.path):
-            part, size = _store_arrays.write_part(self.folder(job.key), arrays if arrays is not None else {})
+            part, size = _arrays.write_part(self.folder(job.key), arrays if arrays is not None else {})
         try:
             with self._db.write() as con:
                 now = time.time()
                 sets = "state = ?, stop = 0, result = ?, bytes = ?, finished = ?, used = ?"
                 if not self._update(con, job, sets, state, text, size, now, now):
                     return False
-                _store_arrays.put(part, self.folder(job.key))
+                _arrays.put(part, self.folder(job.key))
                 return True
         finally:
             shutil.rmtree(part, ignore_errors=True)  # there only where it was not handed in

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _store_arrays, _store_frames, _store_queue
-from ._store_arrays import Arrays, Save
-from ._store_db import TIMEOUT, Database, explained
-from ._store_frames import Curve, Frame
-from ._store_job import FRESH, Job, Kind, State
-from ._store_workers import WorkerSide
-from .core.errors import StoreError
+from ..core.errors import StoreError
+from . import _arrays, _frames, _queue
+from ._arrays import Arrays, Save
+from ._db import TIMEOUT, Database, explained
+from ._frames import Curve, Frame
+from ._job import FRESH, Job, Kind, State
+from ._workers import WorkerSide
 
 if TYPE_CHECKING:
-    from .scenario import Scenario
+    from ..scenario import Scenario
 
 __all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store"]
 
@@ -94,7 +94,7 @@ class Store(WorkerSide):
         """A tab was closed: stop what it waited for and nobody else watches. Results stay."""
         with self._db.write() as con:
             for row in con.execute("SELECT key FROM watchers WHERE watcher = ?", (watcher,)).fetchall():
-                _store_queue.leave(con, row["key"], watcher, time.time())
+                _queue.leave(con, row["key"], watcher, time.time())
 
     def stop(self, key: str, watcher: str | None = None) -> bool:
         """Stop a job; a running one stops at its next step and keeps what it has.
@@ -108,8 +108,8 @@ class Store(WorkerSide):
         """
         with self._db.write() as con:
             now = time.time()
-            halted = _store_queue.halt(con, key, now) if watcher is None else _store_queue.leave(con, key, watcher, now)
-            _store_queue.reap(con, now)  # its worker may be dead, and no other may be there to notice
+            halted = _queue.halt(con, key, now) if watcher is None else _queue.leave(con, key, watcher, now)
+            _queue.reap(con, now)  # its worker may be dead, and no other may be there to notice
         return halted
 
     def job(self, key: str) -> Job | None:
@@ -118,22 +118,22 @@ class Store(WorkerSide):
             row = con.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
             if row is None:
                 return None
-            return Job.of(row, time.time(), _store_queue.position(con, key) if row["state"] == "queued" else 0)
+            return Job.of(row, time.time(), _queue.position(con, key) if row["state"] == "queued" else 0)
 
     def frames(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (k,) and pictures (k, b, c, h, w) uint8 of an attack, evenly thinned, the newest included."""
         with self._db.read() as con:
-            return _store_frames.all_frames(con, key)
+            return _frames.all_frames(con, key)
 
     def latest_frame(self, key: str, after: int = -1) -> Frame | None:
         """The newest picture, or None where there is none numbered above `after`."""
         with self._db.read() as con:
-            return _store_frames.newest_frame(con, key, after)
+            return _frames.newest_frame(con, key, after)
 
     def curve(self, key: str, phase: str = "attack") -> Curve:
         """Loss and PSNR over the steps of one phase."""
         with self._db.read() as con:
-            return _store_frames.curve(con, key, phase)
+            return _frames.curve(con, key, phase)
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Numbers and words of a finished job, or the partial ones of a stopped one; None where there are none (yet)."""
@@ -147,7 +147,7 @@ class Store(WorkerSide):
     def arrays(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of a result by name, mapped from the disk; empty where there are none."""
         with explained(self.path):
-            return _store_arrays.read(self.folder(key))
+            return _arrays.read(self.folder(key))
 
     def results(self, kind: Kind | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result."""
@@ -168,7 +168,7 @@ class Store(WorkerSide):
                 total += row["bytes"]
                 if total > max_bytes:
                     con.execute("UPDATE jobs SET state = 'pruned', bytes = 0 WHERE key = ?", (row["key"],))
-                    _store_arrays.drop(self.folder(row["key"]))
+                    _arrays.drop(self.folder(row["key"]))
                     dropped += 1
         return dropped
 

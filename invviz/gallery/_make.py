@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .gallery import FRAMES, KEPT, LEVELS, Card
-from .risk import ideal, total_sigma
-from .run import Event, Site, assess, run
-from .scenario import Scenario
+from ..core.lazy import torch
+from ..risk import ideal, total_sigma
+from ..run import Event, Site, assess, run
+from ..scenario import Scenario
+from . import FRAMES, KEPT, LEVELS, Card
 
 if TYPE_CHECKING:
-    from .risk import Decomposition
+    from ..risk import Decomposition
 
 
 def make(card: Card, folder: Path) -> None:
@@ -26,6 +28,7 @@ def make(card: Card, folder: Path) -> None:
         card: names the scenario; its default data come with the package, so that everybody can make it again.
         folder: made if it is not there.
     """
+    torch.set_num_threads(1)
     scenario = Scenario.parse(card.scenario)
     events: list[Event] = []
 
@@ -36,6 +39,7 @@ def make(card: Card, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
         result = run(scenario, site, report)
+        torch.set_num_threads(os.cpu_count() or 1)
         assessment = assess(scenario, site)
     d = assessment.decomposition
     sigma = total_sigma(d, scenario.floor, sum(x.variance(assessment.size) for x in scenario.defense))
@@ -67,7 +71,9 @@ def make(card: Card, folder: Path) -> None:
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     (folder / "scene.json").write_text(json.dumps(facts, indent=1) + "\n")
     psnr = float(np.mean(result.scores["psnr"] or [0]))
-    sys.stderr.write(f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n")
+    sys.stderr.write(
+        f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n"
+    )
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:

@@ -1,0 +1,14 @@
+"""`python -m invviz.gallery [NAME ...]`: compute the prepared scenes (all without names)."""
+
+from __future__ import annotations
+
+import sys
+
+from . import CARDS, FOLDER
+from ._make import make
+
+if __name__ == "__main__":
+    for card in CARDS:
+        if len(sys.argv) == 1 or card.name in sys.argv[1:]:
+            make(card, FOLDER / card.name)
+    sys.stderr.write(f"scenes are in {FOLDER}\n")
