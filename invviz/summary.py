@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .core.types import Size
-from .risk import Decomposition, invloss, invloss_bound, invre, k_star, psnr_ceiling, readable, total_sigma
+from .risk import Decomposition, invloss, invloss_bound, invloss_bound_here, invre, k_star, psnr_ceiling, total_sigma
 from .scenario import Scenario
 
 
@@ -25,8 +25,8 @@ def risk_summary(scenario: Scenario, decomposition: Decomposition, size: Size) -
     Returns:
         scenario, key; n and p, numbers in the batch and in the message; singular_values, descending, and `resolved`, below which they are
         rounding noise; method; sigma, standard deviation of all noise on a message entry, made of `floor` (share of the root mean square)
-        and noise_variance (of the defenses); prior; invloss, invloss_bound, k_star, invre, psnr_ceiling; readable, the number of
-        directions above the noise; seconds that the spectrum took.
+        and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated inverse on average;
+        invloss_bound_here, the same on this very batch; invre; psnr_ceiling; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size)
     sigma = total_sigma(decomposition, scenario.floor, variance)
@@ -44,9 +44,9 @@ def risk_summary(scenario: Scenario, decomposition: Decomposition, size: Size) -
         "prior": decomposition.prior,
         "invloss": invloss(decomposition, sigma),
         "invloss_bound": invloss_bound(decomposition, sigma),
+        "invloss_bound_here": invloss_bound_here(decomposition, sigma),
         "k_star": k_star(decomposition, sigma),
         "invre": invre(decomposition, sigma),
         "psnr_ceiling": psnr_ceiling(decomposition, sigma),
-        "readable": readable(decomposition, sigma),
         "seconds": round(decomposition.seconds, 3),
     }

@@ -95,7 +95,7 @@ def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int
                 loss.backward()
                 optimiser.step()
                 schedule.step()
-                total += float(loss) * len(label)
+                total += float(loss.detach()) * len(label)
             if report and not report(epoch + 1, epochs, total / size):
                 raise TrainingStopped
     module.eval()

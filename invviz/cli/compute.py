@@ -102,8 +102,8 @@ def _risk_words(risk: dict[str, Any]) -> str:
         (
             f"InvRE {risk['invre']:.2f}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
             f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB; InvLoss {risk['invloss']:.4g}; "
-            f"best truncated inverse of this batch {risk['invloss_bound']:.4g} (k* = {risk['k_star']:,})",
-            f"{risk['readable']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
+            f"at most (truncated inverse) {risk['invloss_bound']:.4g}",
+            f"{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
             f"(floor {risk['floor']:g}, {risk['prior']} prior, {risk['method']}, {risk['seconds']:.1f} s)",
         )
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -39,7 +38,6 @@ def make(card: Card, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
         result = run(scenario, site, report)
-        torch.set_num_threads(os.cpu_count() or 1)
         assessment = assess(scenario, site)
     d = assessment.decomposition
     sigma = total_sigma(d, scenario.floor, sum(x.variance(assessment.size) for x in scenario.defense))

@@ -1,7 +1,7 @@
 """How much a release tells about the batch: the spectrum of its Jacobian, InvLoss, InvRE and the ideal attacker."""
 
 from .ideal import ideal
-from .invloss import floor_sigma, invloss, invloss_bound, invloss_bound_mean, k_star, readable, total_sigma, van_trees_bound
+from .invloss import floor_sigma, invloss, invloss_bound, invloss_bound_here, k_here, k_star, total_sigma, van_trees_bound
 from .invre import band, invre, psnr_ceiling
 from .jacobian import Cancelled, Jacobian
 from .prior import PRIORS, Prior
@@ -19,11 +19,11 @@ __all__ = [
     "ideal",
     "invloss",
     "invloss_bound",
-    "invloss_bound_mean",
+    "invloss_bound_here",
     "invre",
+    "k_here",
     "k_star",
     "psnr_ceiling",
-    "readable",
     "total_sigma",
     "van_trees_bound",
 ]

@@ -38,11 +38,9 @@ def invloss(dec: Decomposition, sigma: float) -> float:
 
 
 def invloss_bound(dec: Decomposition, sigma: float) -> float:
-    """Error of the best truncated inverse on this very batch, min over k of B_k. Source: [P] for the notion (xu2025invloss), [D] T2.
+    """Error of the truncated inverse with the best k, averaged over the prior: sum_i w_i min(1, sigma^2 / m_i).
 
-    B_k = sum_{i<k} sigma^2 w_i / m_i + ||sum_{i>=k} basis_i u_i||^2, in the prior's basis (w_i its squared column norms); under the white
-    prior this is T2 as written. k is chosen with the batch in hand, so for one batch the value may lie on either side of InvLoss, which is
-    an average over the prior; `invloss_bound_mean` is the average that T2 compares with.
+    An upper bound on `invloss`, and at most twice as large. Source: [P] for the notion (xu2025invloss), [D] T2.
 
     Args:
         dec: spectrum of the release.
@@ -51,26 +49,28 @@ def invloss_bound(dec: Decomposition, sigma: float) -> float:
     Returns:
         In squared pixel units.
     """
-    return float(_truncated(dec, sigma).min())
-
-
-def invloss_bound_mean(dec: Decomposition, sigma: float) -> float:
-    """B_k averaged over the prior, at its best k: sum_i w_i min(1, sigma^2 / m_i). Source: [D] T2.
-
-    At least InvLoss and at most twice it.
-    """
     noise = sigma**2
     return float(dec.weights @ np.divide(noise, dec.gains, out=np.ones_like(dec.gains), where=dec.gains > noise))
 
 
 def k_star(dec: Decomposition, sigma: float) -> int:
-    """The k at which `invloss_bound` is reached: how many directions the best truncated inverse of this batch uses. Source: [D] T2."""
-    return int(_truncated(dec, sigma).argmin())
-
-
-def readable(dec: Decomposition, sigma: float) -> int:
-    """Number of directions that the message tells better than the prior: gain above sigma^2. Source: [D] T2 (k* on average)."""
+    """Directions that the best truncated inverse uses, on average: those whose gain is above sigma^2 (white: s > sigma / tau). Source: [D] T2."""
     return int((dec.gains > sigma**2).sum())
+
+
+def invloss_bound_here(dec: Decomposition, sigma: float) -> float:
+    """Error of the best truncated inverse on this very batch, min over k of B_k. Source: [D] T2.
+
+    B_k = sum_{i<k} sigma^2 w_i / m_i + ||sum_{i>=k} basis_i u_i||^2, in the prior's basis (w_i its squared column norms); under the white
+    prior this is T2 as written. k is chosen with the batch in hand, so for one batch the value may lie on either side of InvLoss, which is
+    an average over the prior: a batch that is easier than the prior expects lies below.
+    """
+    return float(_truncated(dec, sigma).min())
+
+
+def k_here(dec: Decomposition, sigma: float) -> int:
+    """The k at which `invloss_bound_here` is reached. Source: [D] T2."""
+    return int(_truncated(dec, sigma).argmin())
 
 
 def floor_sigma(message_norm: float, num_message: int, kappa: float = 1e-2) -> float:
