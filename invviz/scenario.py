@@ -185,12 +185,12 @@ def risk_problems(scenario: Scenario) -> list[str]:
     inputs = s.batch * channels * height * width
     if inputs > MAX_EXACT_INPUTS:
         found.append(
-            f"the exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Choose smaller pictures or a smaller batch."
+            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Choose smaller pictures or a smaller batch."
         )
     noisy = [d.adds_noise for d in s.defense]
     if any(a and not b for a, b in zip(noisy, noisy[1:], strict=False)):
         found.append(
-            "noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last."
+            "Noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last."
         )
     return found
 

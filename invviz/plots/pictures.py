@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 
 def to_png(pictures: np.ndarray, colour: str, side: int = 384) -> bytes:
@@ -38,13 +38,13 @@ def placeholder(shape: tuple[int, int, int], count: int, colour: str, side: int 
 
 
 def strip_png(pictures: list[np.ndarray], colours: list[str], side: int = 256) -> bytes:
-    """Several sheets side by side, for previews and reports."""
+    """Several sheets side by side on a transparent ground, for cards and previews."""
     sheets = [Image.open(io.BytesIO(to_png(p, c, side))) for p, c in zip(pictures, colours, strict=True)]
     gap, height = 12, max(s.height for s in sheets)
-    row = Image.new("RGB", (sum(s.width for s in sheets) + gap * (len(sheets) - 1), height), "white")
+    row = Image.new("RGBA", (sum(s.width for s in sheets) + gap * (len(sheets) - 1), height))
     x = 0
     for sheet in sheets:
-        row.paste(ImageOps.pad(sheet, (sheet.width, height), color="white"), (x, 0))
+        row.paste(sheet, (x, 0))
         x += sheet.width + gap
     out = io.BytesIO()
     row.save(out, "PNG")

@@ -22,13 +22,13 @@ def live_spec(steps: np.ndarray, loss: np.ndarray) -> dict[str, Any]:
     keep = np.unique(np.linspace(0, max(len(steps) - 1, 0), POINTS).round().astype(int)) if len(steps) else []
     rows = [{"step": int(steps[i]), "loss": float(loss[i])} for i in keep]
     encoding = {
-        "x": {"field": "step", "type": "quantitative", "title": "step of the attack"},
+        "x": {"field": "step", "type": "quantitative", "title": "step of the attack", "axis": {"grid": False}},
         "y": {
             "field": "loss",
             "type": "quantitative",
             "title": "matching loss (log scale)",
             "scale": {"type": "log"},
-            "axis": {"format": ".0e", "tickCount": 5},
+            "axis": {"format": ".0e", "values": [10.0**e for e in range(-20, 6)]},
         },
     }
     return {

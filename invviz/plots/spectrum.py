@@ -68,30 +68,20 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
         },
     ]
     if floor > 0:
-        shown = min(max(floor, low), top)
-        line = [{"i": len(values), "s": shown, "text": "noise floor"}]
-        layers += [
-            {
-                "data": {"values": line},
-                "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5},
-                "encoding": {"y": {"field": "s", "type": "quantitative"}},
-            },
-            {
-                "data": {"values": line},
-                "mark": {
-                    "type": "text",
-                    "align": "right",
-                    "dy": -7,
-                    "dx": -4,
-                    "color": "#56B4E9" if dark else DEFENSE,
-                    "fontWeight": "bold",
-                    "fontSize": 12,
-                },
-                "encoding": {
-                    "x": {"field": "i", "type": "quantitative"},
-                    "y": {"field": "s", "type": "quantitative"},
-                    "text": {"field": "text"},
-                },
-            },
-        ]
+        layers += _floor(len(values), min(max(floor, low), top), dark)
     return {"data": {"values": rows}, "layer": layers, "height": 250}
+
+
+def _floor(last: int, level: float, dark: bool) -> list[dict[str, Any]]:
+    """The line and its name; the name has a rim in the ground's colour, so that it can be read over the filled part."""
+    data = {"values": [{"i": last, "s": level, "text": "noise floor"}]}
+    x, y = ({"field": name, "type": "quantitative"} for name in ("i", "s"))
+    text = {"type": "text", "align": "right", "dy": -8, "dx": -4, "fontWeight": "bold", "fontSize": 12}
+    ground, ink = ("#14171C", "#56B4E9") if dark else ("#FFFFFF", DEFENSE)
+    rim = {"stroke": ground, "strokeWidth": 4, "color": ground}
+    encoding = {"x": x, "y": y, "text": {"field": "text"}}
+    return [
+        {"data": data, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": {"y": y}},
+        {"data": data, "mark": {**text, **rim}, "encoding": encoding},
+        {"data": data, "mark": {**text, "color": ink}, "encoding": encoding},
+    ]

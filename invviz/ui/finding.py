@@ -7,7 +7,7 @@ import streamlit as st
 
 from ..risk import Decomposition, band, invloss, invre, k_star, psnr_ceiling
 from ..risk.prior import TAU
-from ..scenario import Scenario
+from ..scenario import Scenario, risk_problems
 from .sources import RiskView, RunView
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
@@ -21,8 +21,9 @@ def levels(decomposition: Decomposition, sigma: float) -> tuple[np.ndarray, floa
 def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: float | None) -> None:
     """Score, ceiling, and the gap between ideal and real."""
     if risk is None:
-        st.markdown("#### InvRE ...")
-        st.caption("The risk score appears as soon as the spectrum is known.")
+        missing = " ".join(risk_problems(now))
+        st.markdown("#### InvRE: not for this scenario" if missing else "#### InvRE ...")
+        st.caption(missing or "The risk score appears as soon as the spectrum is known.")
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
@@ -87,7 +88,8 @@ def details(risk: RiskView, now: Scenario) -> str:
     """The remaining numbers of the risk score, in one line."""
     sigma = risk.sigma(now)
     d = risk.decomposition
-    return f"InvLoss {invloss(d, sigma):.3g} · k* {k_star(d, sigma):,} · sigma {sigma:.3g} · p {d.num_message:,} · resolved above {d.resolved:.1e}"
+    numbers = f"InvLoss {invloss(d, sigma):.3g} · k* {k_star(d, sigma):,} · noise sigma {sigma:.3g} per entry · message of {d.num_message:,} numbers"
+    return f"{numbers} · exact, singular values above {d.resolved:.0e} resolved"
 
 
 def footer(now: Scenario, run: RunView | None) -> None:

@@ -18,6 +18,7 @@ from ..scenario import SETTINGS, problems
 from . import state, strength
 from .session import session
 
+LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 IN_SIGHT = {"index"}  # knobs that have a place of their own
 
 
@@ -186,12 +187,10 @@ def _widget(knob: Knob, value: object, name: str, taken) -> None:
 
 def _upload() -> None:
     st.caption(
-        f"PNG or JPEG, at most {MAX_BYTES // 2**20} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
+        f"PNG or JPEG, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
         "and a copied link does not contain it."
     )
-    given = st.file_uploader(
-        "Your own picture as the victim", ["png", "jpg", "jpeg"], key=state.key("upload"), max_upload_size=MAX_BYTES // 2**20
-    )
+    given = st.file_uploader("Your own picture as the victim", ["png", "jpg", "jpeg"], key=state.key("upload"), max_upload_size=LARGEST)
     now = state.scenario()
     if given is not None:
         try:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from .. import gallery
+from ..core.errors import InvvizError
 from ..core.types import Size
 from ..risk import Decomposition, ideal, total_sigma
 from ..scenario import Scenario, problems, risk_problems
@@ -48,6 +49,40 @@ class RunView:
     frame_psnr: np.ndarray
     steps: np.ndarray
     loss: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Victim:
+    """The private batch, and how many others there are to choose from."""
+
+    truth: np.ndarray
+    names: list[str]
+    count: int
+    note: str
+
+
+def victim_of(scenario: Scenario) -> Victim | str:
+    """The private batch itself, or why it cannot be shown.
+
+    `photos` and `digits` are read without PyTorch; the sets that torchvision reads import it here the first time.
+    """
+    try:
+        samples = scenario.data.load(station().site.data_dir)
+        count = len(samples.victims)
+        if scenario.data.index >= count:
+            return f"There are {count:,} private pictures of {scenario.data.name} here, numbered 0 to {count - 1:,}."
+        truth, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
+        names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in labels]
+        if scenario.upload:
+            own = session().pictures.get(scenario.upload)
+            if own is None:
+                return (
+                    "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
+                )
+            truth[0], names[0] = own, "uploaded"
+        return Victim(truth, names, count, samples.note)
+    except InvvizError as err:
+        return str(err)
 
 
 def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
@@ -89,9 +124,10 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
         return None, job
     arrays, curve = desk.arrays(key), desk.curve(key)
     frame_steps, frames = desk.frames(key)
+    trace = np.array(result["trace"], np.float64).reshape(-1, 2)
     known = ~np.isnan(curve.psnr)
     psnr = np.interp(frame_steps, curve.steps[known], curve.psnr[known]) if known.any() else np.zeros(len(frame_steps))
-    return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, curve.steps, curve.loss), job
+    return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
 
 
 def start_run(scenario: Scenario) -> None:

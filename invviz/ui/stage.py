@@ -35,7 +35,7 @@ def draw() -> None:
         with st.container(width=740, key="pictures"):
             truth, best, real = st.columns(3, gap="small")
             with truth:
-                picture_truth(now, risk, shown)
+                picture_truth(now)
             with best:
                 ideal_psnr = picture_ideal(now, risk, risk_job)
             with real:
@@ -50,15 +50,18 @@ def draw() -> None:
     finding.footer(now, shown)
 
 
-def picture_truth(now: Scenario, risk: RiskView | None, run: RunView | None) -> None:
+def picture_truth(now: Scenario) -> None:
     """The client's own picture."""
-    truth = risk.truth if risk else run.truth if run else None
+    victim = sources.victim_of(now)
     st.markdown("**The client's picture**")
-    if truth is None:
-        st.image(placeholder(now.data.shape, now.batch, TRUTH), width="stretch", alt="The private picture; it is being read.")
-    else:
-        st.image(to_png(truth, TRUTH), width="stretch", alt="The private picture, which the client never sends.")
-    st.caption(f"never sent · {now.data.title}, picture {now.data.index}" if not now.upload else "your own picture, in memory only")
+    if isinstance(victim, str):
+        st.image(placeholder(now.data.shape, now.batch, TRUTH), width="stretch", alt=victim)
+        st.warning(victim, icon=":material/image_not_supported:")
+        return
+    what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
+    st.image(to_png(victim.truth, TRUTH), width="stretch", alt=f"The private picture ({what}), which the client never sends.")
+    where = "your own picture, in memory only" if now.upload else f"picture {now.data.index} of {victim.count:,}"
+    st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 
 
 def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> float | None:
@@ -112,6 +115,8 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
     fresh = run is not None and run.scenario.for_run() == now.for_run()
     if run is not None:
         st.caption(_scores(run) + f" · {run.result['seconds']:.1f} s" + ("" if fresh else f" · made for {_differs(run.scenario, now)}"))
+    else:
+        st.caption("not run yet")
     if job is not None and job.state == "failed":
         st.error(f"The attack could not run: {job.error}", icon=":material/error:")
     reason = " ".join(problems(now))
@@ -171,6 +176,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     st.markdown(f"**{title}**")
     st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
     st.caption(finding.about_spectrum(now))
+    st.caption(finding.details(risk, now))
 
 
 def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
@@ -192,7 +198,8 @@ def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
             f"{run.scenario.attack.title} is closed form: one step, nothing to play back. Matching loss {run.result['matching_loss']:.1e}."
         )
         return
-    title = f"{run.scenario.attack.title}: {run.result['steps']:,} steps to {np.mean(run.result['scores']['psnr']):.1f} dB"
+    verb = "stopped after" if run.result["stopped"] else "ended after"
+    title = f"{run.scenario.attack.title} {verb} {run.result['steps']:,} steps at {np.mean(run.result['scores']['psnr']):.1f} dB"
     figure = scrubber(run.frame_steps, run.frames, run.frame_psnr, run.steps, run.loss)
     st.markdown(f"**{title}**")
     st.plotly_chart(

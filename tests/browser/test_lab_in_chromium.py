@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from invviz.scenario import Scenario
+from invviz.store import Store
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = [
@@ -33,13 +36,18 @@ PICTURES = ".st-key-pictures img"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, folder):
     """A server of its own with real workers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {**os.environ, "INVVIZ_STORE": str(tmp_path_factory.mktemp("store"))}
+    environment = {**os.environ, "INVVIZ_STORE": str(folder)}
     environment.pop("INVVIZ_WORKERS", None)
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
     with log.open("wb") as out:
@@ -159,6 +167,30 @@ def test_an_upload_stays_private(page, server, tmp_path):
     page.get_by_role("button", name="Finished").wait_for()
 
 
+def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folder):
+    text = "data=photos&model=convnet&attack=inverting_gradients(steps=50000)&seed=3"
+    store, key = Store(folder), Scenario.parse(text).key("run")
+    tabs = [browser.new_context(), browser.new_context()]
+    for tab in tabs:
+        page = tab.new_page()
+        page.goto(server + "?" + text.replace("steps=", "steps%3D"))
+        run = page.get_by_role("button", name="Run the attack")
+        stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop")
+        run.or_(stop).first.wait_for(timeout=60_000)
+        if tab is tabs[0]:
+            run.click()
+        stop.wait_for(timeout=60_000)
+    tabs[1].close()
+    time.sleep(2)
+    assert store.job(key).active, "the first tab still watches"
+    tabs[0].close()
+    for _ in range(100):
+        if not store.job(key).active:
+            break
+        time.sleep(0.1)
+    assert store.job(key).state == "stopped"
+
+
 def test_a_broken_upload_says_what_is_allowed(page, server, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"this is not a picture")
@@ -176,6 +208,6 @@ def test_nothing_scrolls_sideways(browser, server, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900 if width > 1000 else 700}, color_scheme=scheme)
     page.goto(server)
     ready(page)
+    page.locator(PICTURES).nth(2).wait_for()
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.locator(PICTURES).nth(2).is_visible()
     page.close()

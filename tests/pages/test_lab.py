@@ -69,14 +69,14 @@ def test_the_slider_moves_score_ceiling_and_address(lab):
     at = lab()
     before = words(at)
     slider = at.select_slider[0]
-    slider.set_value(1.0).run()
+    slider.set_value(0.5).run()
     assert not at.exception
     after = words(at)
     assert before != after
     scene = gallery.load("opening")
-    expected = invre(scene.decomposition, scene.size.rms * (1.0 + 1e-8) ** 0.5)
+    expected = invre(scene.decomposition, scene.size.rms * (0.5**2 + 1e-8) ** 0.5)
     assert f"InvRE {expected:.2f}" in after
-    assert "sigma=1.0" in address(at, "defense")
+    assert "sigma=0.5" in address(at, "defense")
     assert "made for" in after, "the old result stays and says what it was made for"
 
 
