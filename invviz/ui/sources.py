@@ -49,6 +49,7 @@ class RunView:
     frame_psnr: np.ndarray
     steps: np.ndarray
     loss: np.ndarray
+    prepared: bool = False  # from the gallery, not computed here
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,26 +109,25 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     """What the attack of this very scenario reached, or the job that is after it (submitted by anyone)."""
     if problems(scenario):
         return None, None
-    key = scenario.key("run")
-    for scene in gallery.scenes():
-        if scene.scenario.key("run") == key:
-            a = scene.arrays
-            return RunView(
-                scene.scenario, scene.result, a["guess"], a["truth"], a["frame_steps"], a["frames"], a["frame_psnr"], a["steps"], a["loss"]
-            ), None
-    desk = _desk(scenario)
+    key, desk = scenario.key("run"), _desk(scenario)
     job = desk.job(key)
-    if job is None or job.state not in ("done", "stopped"):
-        return None, job
-    result = desk.result(key)
+    result = desk.result(key) if job is not None and job.state in ("done", "stopped") else None
     if result is None:
-        return None, job
+        return _prepared(scenario, key), job
     arrays, curve = desk.arrays(key), desk.curve(key)
     frame_steps, frames = desk.frames(key)
     trace = np.array(result["trace"], np.float64).reshape(-1, 2)
     known = ~np.isnan(curve.psnr)
     psnr = np.interp(frame_steps, curve.steps[known], curve.psnr[known]) if known.any() else np.zeros(len(frame_steps))
     return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
+
+
+def _prepared(scenario: Scenario, key: str) -> RunView | None:
+    scene = next((s for s in gallery.scenes() if s.scenario.key("run") == key), None)
+    if scene is None:
+        return None
+    names = ("guess", "truth", "frame_steps", "frames", "frame_psnr", "steps", "loss")
+    return RunView(scenario, scene.result, *(scene.arrays[name] for name in names), prepared=True)
 
 
 def start_run(scenario: Scenario) -> None:

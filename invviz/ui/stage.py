@@ -113,29 +113,27 @@ def _progress(now: Scenario, job: Job) -> None:
 
 def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
     fresh = run is not None and run.scenario.for_run() == now.for_run()
-    if run is not None:
-        st.caption(_scores(run) + f" · {run.result['seconds']:.1f} s" + ("" if fresh else f" · made for {_differs(run.scenario, now)}"))
-    else:
+    if run is None:
         st.caption("not run yet")
+    else:
+        origin = f" · made for {_differs(run.scenario, now)}" if not fresh else " · prepared earlier" if run.prepared else ""
+        st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{origin}")
     if job is not None and job.state == "failed":
         st.error(f"The attack could not run: {job.error}", icon=":material/error:")
     reason = " ".join(problems(now))
-    words = "Run the attack" if not fresh else "Finished" if not run.result["stopped"] else "Run it again"  # type: ignore[union-attr]
-    done = fresh and not run.result["stopped"]  # type: ignore[union-attr]
-    if st.button(
-        words,
+    stopped = fresh and run is not None and run.result["stopped"]
+    done = fresh and run is not None and not run.prepared and not stopped
+    live_words = f"{now.attack.title}, computed live on this machine."
+    pressed = st.button(
+        "Finished" if done else "Run it again" if stopped else "Run the attack",
         icon=":material/check:" if done else ":material/play_arrow:",
         type="primary",
         key=state.key("run"),
         disabled=bool(reason) or done,
-        help=reason
-        or (
-            f"{now.attack.title}: the result of this very scenario is on the screen."
-            if done
-            else f"{now.attack.title}, computed live on this machine."
-        ),
+        help=reason or ("The result of this very scenario is on the screen; change anything to run again." if done else live_words),
         width="stretch",
-    ):
+    )
+    if pressed:
         sources.start_run(now)
         st.rerun()
     if reason:

@@ -154,3 +154,18 @@ def test_a_missing_data_set_says_where_it_looked(lab, store_dir, monkeypatch):
     at.run()
     assert not at.exception
     assert "data download cifar10" in words(at)
+
+
+def test_a_prepared_scene_can_be_run_live(lab, store_dir):
+    at = lab()
+    assert "prepared earlier" in words(at)
+    button = next(b for b in at.button if b.label == "Run the attack")
+    assert not button.disabled
+    button.click().run()
+    assert not at.exception
+    store = Store(store_dir)
+    assert store.job(gallery.load("opening").scenario.key("run")).state == "queued"
+    work(store, Site(None, store_dir, "cpu"), once=True, kinds=("run",))
+    at.run()
+    assert "prepared earlier" not in words(at)
+    assert next(b for b in at.button if b.label == "Finished").disabled
