@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_refused_in_words(verb, scenario, words, capsys):
 
 def test_check_says_why_there_is_no_risk_score(capsys):
     assert main(["check", "data=photos(size=64)&model=mlp&attack=linear_layer"]) == 0
-    assert "note: no risk score: the exact spectrum serves" in capsys.readouterr().out
+    assert "note: no risk score: The exact spectrum serves" in capsys.readouterr().out
 
 
 def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
