@@ -6,21 +6,20 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import __version__
-from .core.errors import InvvizError, MissingExtra, ScenarioError, UploadError
+from .core.errors import InvvizError, ScenarioError, UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
 from .core.types import Batch, Net, Observation, Size, World
-from .datasets._upload import digest
-from .metrics import METRICS, PSNR, match
-from .risk import Decomposition, Jacobian, Prior, decompose
+from .datasets import digest
+from .metrics import PSNR, match
+from .results import Assessment, Event, Report, Result, score
+from .risk import Jacobian, Prior, decompose
 from .scenario import Scenario, check, risk_problems
 from .weights import build_net
 
@@ -53,24 +52,6 @@ class Site:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Event:
-    """One report of running work. `frame` and `psnr` come a few times a second, the truth being known to us and not to the attacker."""
-
-    phase: str  # "weights", "attack" or "spectrum"
-    done: int
-    total: int
-    seconds: float
-    loss: float | None = None
-    psnr: float | None = None
-    frame: np.ndarray | None = None  # (b, c, h, w) in [0, 1], matched to the truth
-    restart: int = 0
-
-
-Report = Callable[[Event], bool]
-"""Answering False asks the work to stop."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Client:
     """The victim's side of a scenario: net, private batch, and the release before and after the defenses."""
 
@@ -81,65 +62,6 @@ class Client:
     class_names: tuple[str, ...]
     note: str
     accuracy: float | None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Result:
-    """What one attack reached, with all that is needed to judge and to repeat it."""
-
-    scenario: Scenario
-    scores: dict[str, list[float] | None]  # per sample; None where an optional metric is absent
-    guess: np.ndarray
-    truth: np.ndarray
-    labels: np.ndarray
-    guessed_labels: np.ndarray
-    loss: float
-    trace: tuple[tuple[int, float], ...]
-    seconds: float
-    steps: int
-    device: str
-    given: str
-    threat_model: str
-    note: str = ""
-    failed: bool = False
-    stopped: bool = False
-    data_note: str = ""
-    accuracy: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the pictures, as plain numbers and words."""
-        return {
-            "scenario": self.scenario.text(full=True),
-            "key": self.scenario.key("run"),
-            "scores": {k: v and [None if math.isnan(x) else x for x in v] for k, v in self.scores.items()},
-            "labels": self.labels.tolist(),
-            "guessed_labels": self.guessed_labels.tolist(),
-            "given": self.given,
-            "threat_model": self.threat_model,
-            "matching_loss": self.loss if math.isfinite(self.loss) else None,
-            "trace": [[s, v] for s, v in self.trace if math.isfinite(v)],
-            "note": self.note,
-            "failed": self.failed,
-            "stopped": self.stopped,
-            "data_note": self.data_note,
-            "accuracy": self.accuracy,
-            "seconds": round(self.seconds, 3),
-            "steps": self.steps,
-            "device": self.device,
-            "version": __version__,
-        }
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Assessment:
-    """The spectrum of a scenario's release at its batch; with the message's size it serves every noise level in closed form."""
-
-    decomposition: Decomposition
-    size: Size
-    truth: np.ndarray
-    labels: np.ndarray
-    data_note: str = ""
-    accuracy: float | None = None
 
 
 def meet_client(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Client:
@@ -299,16 +221,8 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
     )
 
 
-def score(guess: np.ndarray, truth: np.ndarray) -> dict[str, list[float] | None]:
-    """Every metric for every sample; None for an optional metric whose package or weights are absent."""
-    scores: dict[str, list[float] | None] = {}
-    for name, metric in METRICS.items():
-        try:
-            scores[name] = [float(v) for v in metric().score(guess, truth)]
-        except MissingExtra:
-            scores[name] = None
-    return scores
-
-
 def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
+
+
+__all__ = ["Assessment", "Client", "Event", "Report", "Result", "Site", "assess", "meet_client", "observe", "run"]
