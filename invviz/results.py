@@ -41,6 +41,7 @@ class Result:
 
     scenario: Scenario
     scores: dict[str, list[float] | None]  # per sample; None where an optional metric is absent
+    absent: dict[str, str]  # optional metrics that are absent, and how to get them
     guess: np.ndarray
     truth: np.ndarray
     labels: np.ndarray
@@ -64,6 +65,7 @@ class Result:
             "scenario": self.scenario.text(full=True),
             "key": self.scenario.key("run"),
             "scores": {k: v and [None if math.isnan(x) else x for x in v] for k, v in self.scores.items()},
+            "absent": self.absent,
             "labels": self.labels.tolist(),
             "guessed_labels": self.guessed_labels.tolist(),
             "given": self.given,
@@ -94,12 +96,13 @@ class Assessment:
     accuracy: float | None = None
 
 
-def score(guess: np.ndarray, truth: np.ndarray) -> dict[str, list[float] | None]:
-    """Every metric for every sample; None for an optional metric whose package or weights are absent."""
+def score(guess: np.ndarray, truth: np.ndarray) -> tuple[dict[str, list[float] | None], dict[str, str]]:
+    """Every metric for every sample, None for an optional one whose package or weights are absent; and how to get those."""
     scores: dict[str, list[float] | None] = {}
+    absent: dict[str, str] = {}
     for name, metric in METRICS.items():
         try:
             scores[name] = [float(v) for v in metric().score(guess, truth)]
-        except MissingExtra:
-            scores[name] = None
-    return scores
+        except MissingExtra as err:
+            scores[name], absent[name] = None, str(err)
+    return scores, absent

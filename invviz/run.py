@@ -173,9 +173,11 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
+    scores, absent = score(guess[order], truth)
     return Result(
         scenario=scenario,
-        scores=score(guess[order], truth),
+        scores=scores,
+        absent=absent,
         guess=guess[order],
         truth=truth,
         labels=_numpy(client.batch.label),

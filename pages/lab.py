@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from invviz.ui import cards, form, sources, stage, state
+from invviz.ui import cards, form, sources, stage, state, trouble
 
 state.read_address()
 st.markdown("#### invviz&ensp;:gray[What does one update give away, and how much noise hides it?]")
 form.controls()
-busy = sources.is_busy(state.scenario())
-st.fragment(stage.draw, run_every=stage.POLL if busy else None)()
+with trouble.shown():
+    busy = sources.is_busy(state.scenario())
+    st.fragment(stage.draw, run_every=stage.POLL if busy else None)()
 cards.draw()

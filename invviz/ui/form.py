@@ -15,7 +15,7 @@ from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, problems
-from . import state, strength
+from . import state, strength, trouble
 from .session import session
 
 LARGEST = round(MAX_BYTES / 1e6)  # megabytes
@@ -130,7 +130,7 @@ def _more() -> None:
         for knob in SETTINGS.values():
             if knob.name != "upload":
                 _widget(knob, getattr(now, knob.name), f"setting/{knob.name}", lambda value, n=knob.name: state.change(**{n: value}))
-    with own:
+    with own, trouble.shown():
         _upload()
 
 

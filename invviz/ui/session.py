@@ -42,8 +42,10 @@ class Visitor:
     """One open tab: its name in the store, and the pictures that it uploaded (memory only)."""
 
     def __init__(self, station: Station) -> None:
+        self.gone = False
         self.name = f"tab-{uuid.uuid4().hex[:12]}"
         self.pictures: dict[str, np.ndarray] = {}
+        self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.private = PrivateDesk(station.site)
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
@@ -51,6 +53,7 @@ class Visitor:
 
     def leave(self) -> None:
         """The tab was closed: cancel what nobody else watches and forget the pictures."""
+        self.gone = True
         self._station.store.unwatch(self.name)
         self.private.close()
         self.pictures.clear()
@@ -71,6 +74,19 @@ def station() -> Station:
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda visitor: visitor.leave())
-def session() -> Visitor:
-    """The visitor of this tab."""
+def _visitor() -> Visitor:
     return Visitor(station())
+
+
+def arrive() -> None:
+    """Start of a whole run of a page: somebody is there, perhaps again after a broken connection."""
+    visitor = st.session_state.get("visitor")
+    if visitor is None or visitor.gone:
+        st.session_state["visitor"] = _visitor()
+
+
+def session() -> Visitor:
+    """The visitor of this tab. A run that is still going when the tab is closed keeps the one that has left, not a new one."""
+    if "visitor" not in st.session_state:
+        arrive()
+    return st.session_state["visitor"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from .session import station
+from . import trouble
+from .session import arrive, station
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "pages"
@@ -21,5 +22,7 @@ def route() -> None:
     st.set_page_config(page_title="invviz: what does an update give away?", page_icon=":material/visibility:", layout="wide")
     st.html(ROOT / "assets" / "css" / "app.css")
     pages = [st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True)]
-    station().keep_workers()
+    with trouble.shown():
+        station().keep_workers()
+        arrive()
     st.navigation(pages, position="top").run()

@@ -102,6 +102,7 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     if job is None or job.state in ("stopped", "pruned"):
         _submit("risk", scenario)
         job = desk.job(key)
+    _join(scenario, job)
     return None, job
 
 
@@ -112,6 +113,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     key, desk = scenario.key("run"), _desk(scenario)
     job = desk.job(key)
     result = desk.result(key) if job is not None and job.state in ("done", "stopped") else None
+    _join(scenario, job)
     if result is None:
         return _prepared(scenario, key), job
     arrays, curve = desk.arrays(key), desk.curve(key)
@@ -140,6 +142,7 @@ def stop_run(scenario: Scenario) -> None:
     if scenario.upload:
         session().private.stop(scenario.key("run"))
     else:
+        session().joined.discard(scenario.key("run"))
         station().store.stop(scenario.key("run"), session().name)
 
 
@@ -150,12 +153,26 @@ def live(scenario: Scenario) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]
     return (None if frame is None else frame.picture), curve.steps, curve.loss
 
 
+def _join(scenario: Scenario, job: Job | None) -> None:
+    """Who sees somebody else's job running watches it too: it goes on when the other tab is closed."""
+    visitor = session()
+    if job is None or scenario.upload or visitor.gone:
+        return
+    if not job.active:
+        visitor.joined.discard(job.key)
+    elif job.key not in visitor.joined:
+        visitor.joined.add(job.key)
+        station().store.watch(job.key, visitor.name)
+
+
 def _desk(scenario: Scenario) -> Any:
     """Uploaded pictures never touch the store: they have a desk of their own with the same questions."""
     return session().private if scenario.upload else station().store
 
 
 def _submit(kind: Kind, scenario: Scenario) -> None:
+    if session().gone:
+        return
     if not scenario.upload:
         if kind == "risk":
             _leave_old_spectrum(scenario.key(kind))
@@ -168,6 +185,7 @@ def _leave_old_spectrum(key: str) -> None:
     """A spectrum is computed because its scenario is on the screen; one that has left the screen is not waited for any more."""
     visitor = session()
     if visitor.spectrum and visitor.spectrum != key:
+        visitor.joined.discard(visitor.spectrum)
         station().store.stop(visitor.spectrum, visitor.name)
     visitor.spectrum = key
 

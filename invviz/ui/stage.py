@@ -13,7 +13,7 @@ from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import finding, form, sources, state
+from . import finding, form, sources, state, trouble
 from .sources import RiskView, RunView
 
 POLL = 0.3  # seconds between two looks at running work
@@ -21,6 +21,11 @@ POLL = 0.3  # seconds between two looks at running work
 
 def draw() -> None:
     """The whole stage for the scenario in the session."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
     form.slider()
     now = state.scenario()
     state.write_address()

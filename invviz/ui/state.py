@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,8 @@ from ..core.component import Component
 from ..core.errors import InvvizError
 from ..gallery import OPENING
 from ..scenario import Scenario
+
+STALE = 3.0  # seconds for which a browser may still send an address that was replaced
 
 
 def scenario() -> Scenario:
@@ -25,6 +28,7 @@ def open_scenario(new: Scenario) -> None:
 
 def change(**parts: Any) -> None:
     """Exchange parts of the scenario, from a widget's callback; the widgets stay as they are."""
+    st.session_state["touched"] = True
     st.session_state["scenario"] = scenario().replace(**parts)
 
 
@@ -48,9 +52,14 @@ def key(name: str) -> str:
 
 
 def read_address() -> None:
-    """Take over the address where it is not what this session wrote itself; a broken one gives a message and the opening scenario."""
+    """Take over the address where it is not what this session wrote itself; a broken one gives a message and the opening scenario.
+
+    A browser sends its address along with every click, and it may not have received the newest one yet. So what a control has just
+    changed goes before the address, and an address that this session itself has left a moment ago is not a journey back.
+    """
     pairs = _address()
-    if "scenario" in st.session_state and pairs == st.session_state.get("address"):
+    touched = st.session_state.pop("touched", False)
+    if "scenario" in st.session_state and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
     st.session_state["address"] = pairs
     st.session_state.pop("trouble", None)
@@ -66,12 +75,21 @@ def write_address() -> None:
     pairs = scenario().pairs()
     if sorted(pairs) == sorted(_address()):
         st.session_state["address"] = _address()
+        st.session_state["touched"] = False
         return
     query: dict[str, list[str]] = {}
     for name, value in pairs:
         query.setdefault(name, []).append(value)
+    st.session_state.setdefault("left", []).append((time.monotonic(), st.session_state.get("address")))
     st.query_params.from_dict(query)
     st.session_state["address"] = _address()
+    st.session_state["touched"] = False
+
+
+def _just_left(pairs: list[tuple[str, str]]) -> bool:
+    recent = [(when, what) for when, what in st.session_state.get("left", []) if time.monotonic() - when < STALE]
+    st.session_state["left"] = recent
+    return any(what == pairs for _, what in recent)
 
 
 def _address() -> list[tuple[str, str]]:

@@ -169,3 +169,13 @@ def test_a_prepared_scene_can_be_run_live(lab, store_dir):
     at.run()
     assert "prepared earlier" not in words(at)
     assert next(b for b in at.button if b.label == "Finished").disabled
+
+
+def test_a_store_that_cannot_be_used_is_said_and_the_page_stays(lab, tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("INVVIZ_STORE", str(blocked / "store"))
+    at = lab()
+    assert not at.exception
+    assert any("store" in e.value.lower() for e in at.error)
+    assert at.selectbox, "the controls are still there"
