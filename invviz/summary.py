@@ -10,8 +10,17 @@ from .scenario import Scenario
 
 
 def noise_variance(scenario: Scenario, size: Size) -> float:
-    """Variance that the defenses add to every entry of a message of this size."""
-    return sum((defense.variance(size) for defense in scenario.defense), 0.0)
+    """Variance that the defenses add to every entry of a noise-free message of this size; later ones see what earlier ones added."""
+    total = 0.0
+    for defense in scenario.defense:
+        now = Size((size.norm**2 + size.count * total) ** 0.5, size.count, size.peak)
+        total += defense.variance(now)
+    return total
+
+
+def caveats(scenario: Scenario) -> list[str]:
+    """Where the risk score is less sure than it looks, one sentence each."""
+    return [words for words in (defense.caveat() for defense in scenario.defense) if words]
 
 
 def risk_summary(scenario: Scenario, decomposition: Decomposition, size: Size) -> dict[str, Any]:

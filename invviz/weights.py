@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import hashlib
+import math
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,19 +57,55 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
 
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
-    path = cache_dir / "weights" / f"{scenario.key('weights')}.pt"
-    if path.is_file():
-        kept = torch.load(path, weights_only=True)
-        module.load_state_dict(kept["state"])
-        return float(kept["accuracy"])
-    train(module, samples.public, scenario.model.epochs, scenario.model.train_lr, scenario.seed, report)
-    accuracy = evaluate(module, samples.victims)
+    path = cache_dir / "weights" / f"{scenario.key('weights')}-{_copy_of(samples)}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    torch.save({"state": module.state_dict(), "accuracy": accuracy}, part)
-    os.replace(part, path)
-    path.with_suffix(".json").write_text(json.dumps({"scenario": scenario.for_weights().text(full=True), "accuracy": accuracy}))
-    return accuracy
+    with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
+        if not path.is_file():
+            train(module, samples.public, scenario.model.epochs, scenario.model.train_lr, scenario.seed, report)
+            part = path.with_suffix(f".{os.getpid()}.part")
+            torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
+            os.replace(part, path)
+    kept = torch.load(path, weights_only=True)
+    module.load_state_dict(kept["state"])
+    return float(kept["accuracy"])
+
+
+def _copy_of(samples: Samples) -> str:
+    """Which copy of a data set this is: a cut-down one gives other weights than the whole."""
+    first = samples.public.take(range(min(8, len(samples.public))))[0]
+    text = f"{len(samples.public)}/{len(samples.victims)}/{hashlib.sha256(first.tobytes()).hexdigest()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@contextlib.contextmanager
+def _alone(lock: Path, epochs: int, report: TrainReport | None) -> Iterator[None]:
+    """One process trains a net at a time; the others wait for it. The lock ends with its process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes may train the same net at once, which costs time and nothing else
+        yield
+        return
+    with lock.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if report and not report(0, epochs, math.nan):
+                    raise TrainingStopped from None
+                time.sleep(0.2)
+        yield
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in one order, so that the same weights come out whoever trains them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int, report: TrainReport | None = None) -> None:
@@ -81,7 +120,7 @@ def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int
     optimiser = torch.optim.Adam(module.parameters(), lr=lr)
     steps = -(-size // CHUNK)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=lr, total_steps=max(2, epochs * steps))
-    with torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "training"))  # dropout and the like draw from the global generator
         for epoch in range(epochs):
             module.train()

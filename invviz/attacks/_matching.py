@@ -121,7 +121,9 @@ class Watch:
         if self.stopped:
             remarks.append("stopped on request")
         elif failed and math.isfinite(self.best_loss):
-            remarks.append(f"not converged: the best matching loss is {self.best_loss:.1e}, so the message was not reproduced")
+            remarks.append(
+                f"not converged: the best matching loss is {self.best_loss:.1e}, so the message was not reproduced (a stuck search, or a message that noise or a defense has altered)"
+            )
         elif self.tolerance and self.best_loss > CLOSE:
             remarks.append(f"the search ended at a matching loss of {self.best_loss:.1e}: close, not exact")
         note = "; ".join(remarks)

@@ -29,6 +29,10 @@ class Defense(Component):
         """Variance of the noise that this defense adds to every entry of a message of this size; 0 where it adds none."""
         return 0.0
 
+    def caveat(self) -> str:
+        """Where the stated variance is only an approximation, in one sentence; empty where it is exact."""
+        return ""
+
     @classmethod
     def strength_knob(cls) -> Knob:
         """The knob that the slider moves."""

@@ -52,6 +52,12 @@ class Quantisation(Defense):
 
         return release
 
+    def caveat(self) -> str:
+        """Few levels: most entries fall to zero, and the error is no longer like noise."""
+        if self.bits >= 8:
+            return ""
+        return f"With {self.bits} bits the rounding error is not like noise of variance q^2 / 12 (most entries fall to zero), so the risk score is rough."
+
     def variance(self, size: Size) -> float:
         """q^2 / 12."""
         return 0.0 if self.bits == 32 else self.step(size) ** 2 / 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
@@ -40,7 +41,9 @@ class ResNet18(Model):
         """Torchvision's net with stem, width, activation and norm exchanged."""
         nn = torch.nn
         resnet = load_torchvision().models.resnet
-        plain = {"batch": nn.BatchNorm2d, "group": lambda c: nn.GroupNorm(max(1, c // 8), c), "none": lambda c: nn.Identity()}[self.norm]
+        plain = {"batch": nn.BatchNorm2d, "group": lambda c: nn.GroupNorm(math.gcd(c, max(1, c // 8)), c), "none": lambda c: nn.Identity()}[
+            self.norm
+        ]
         scale = lambda c: plain(c * self.width // 64)  # noqa: E731  torchvision asks for norms by its own 64-based channel numbers
         net = resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2], num_classes=num_classes, norm_layer=plain if self.width == 64 else scale)
         if self.width != 64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from ..core.component import Component
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Protocol(Component):
     """A protocol says which message a client computes from its batch."""
 
-    message: ClassVar[str] = ""  # what is sent, in words
+    def message(self) -> str:
+        """What is sent, in words."""
+        raise NotImplementedError
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
         """The message for this batch; differentiable in the batch, also under torch.func transforms."""

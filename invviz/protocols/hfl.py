@@ -27,10 +27,13 @@ class HFL(Protocol):
     name: ClassVar[str] = "hfl"
     title: ClassVar[str] = "Horizontal FL (gradient or update)"
     paper: ClassVar[str] = "mcmahan2017fedavg"
-    message: ClassVar[str] = "the gradient of the loss"
 
     local_steps: int = knob(1, "gradient steps a client takes before it sends; 1 sends the gradient itself", low=1, high=50, unit="steps")
     lr: float = knob(0.01, "learning rate of the local steps; unused when there is one step", low=1e-6, high=10.0, log=True)
+
+    def message(self) -> str:
+        """The gradient, or the change of the weights."""
+        return "the gradient of the loss" if self.local_steps == 1 else f"what {self.local_steps} local training steps changed"
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
         """The gradient, or theta_0 - theta_K."""

@@ -160,6 +160,13 @@ class Store(WorkerSide):
             ).fetchall()
         return [{**dict(row), "result": json.loads(row["result"])} for row in rows]
 
+    def forget(self, key: str) -> None:
+        """Drop the result of a finished job, so that it is computed anew when it is asked for again."""
+        with self._db.write() as con:
+            con.execute("UPDATE jobs SET state = 'pruned', bytes = 0, result = NULL WHERE key = ? AND state IN ('done', 'stopped')", (key,))
+        with explained(self.path):
+            _arrays.drop(self.folder(key))
+
     def prune(self, max_bytes: int, kind: Kind = "risk") -> int:
         """Remove the arrays that were not used for longest until those of a kind fit. Answers how many jobs lost theirs."""
         total = dropped = 0

@@ -8,6 +8,7 @@ import streamlit as st
 from ..risk import Decomposition, band, invloss, invre, k_star, psnr_ceiling
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
+from ..summary import caveats
 from .sources import RiskView, RunView
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
@@ -29,6 +30,8 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         st.markdown(f"#### InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
         st.markdown(f"PSNR ceiling **{ceiling:.1f} dB** ({band(ceiling)}), expected over pictures like this one. " + _gap(run, ideal_psnr))
+        for words in caveats(now):
+            st.caption(f":material/info: {words}")
     _explanations(now)
 
 
@@ -57,10 +60,11 @@ def _explanations(now: Scenario) -> None:
     """Short, beside the numbers, each with its equation."""
     with st.expander("What is released, and what is J?"):
         st.markdown(
-            f"The client sends {now.protocol.message}, one number per weight, never the picture. But the picture decides those numbers: "
+            f"The client sends {now.protocol.message()}, one number per weight, never the picture. But the picture decides those numbers: "
             "moving one pixel a little moves the whole message a little. The table of all these movements is the Jacobian J."
         )
-        st.latex(r"r = G(x) + \eta,\qquad G(x)=\nabla_\theta\,\ell(f_\theta(x),y),\qquad J=\partial G/\partial x = U S V^\top")
+        map_ = r"\nabla_\theta\,\ell(f_\theta(x),y)" if getattr(now.protocol, "local_steps", 1) == 1 else r"\theta_0-\theta_K(x)"
+        st.latex(rf"r = G(x) + \eta,\qquad G(x)={map_},\qquad J=\partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(
             "A singular value says how loudly the message speaks about one direction in picture space. Noise is equally loud everywhere: "

@@ -15,7 +15,7 @@ from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, problems
-from . import state, strength, trouble
+from . import sources, state, strength, trouble
 from .session import session
 
 LARGEST = round(MAX_BYTES / 1e6)  # megabytes
@@ -29,14 +29,16 @@ def controls() -> None:
     with data:
         _pick("Data", "data", DATASETS)
     with picture:
+        victim, name = sources.victim_of(now), state.key(f"index/{now.data.name}")
+        last = max(now.data.index, victim.count - 1) if isinstance(victim, sources.Victim) else 10_000_000
         st.number_input(
             "Picture",
             0,
-            10_000_000,
+            last,
             now.data.index,
-            key=state.key("index"),
+            key=name,
             help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.",
-            on_change=lambda: state.set_knob("data", "index", st.session_state[state.key("index")]),
+            on_change=lambda: state.set_knob("data", "index", st.session_state[name]),
         )
     with model:
         _pick("Model", "model", MODELS)
@@ -44,8 +46,8 @@ def controls() -> None:
         _pick_defense()
     with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
         _more()
-    if trouble := st.session_state.get("trouble"):
-        st.error(trouble, icon=":material/error:")
+    if words := st.session_state.get("trouble"):
+        st.error(trouble.plain(words), icon=":material/error:")
 
 
 def slider() -> None:

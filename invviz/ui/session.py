@@ -46,6 +46,8 @@ class Visitor:
         self.name = f"tab-{uuid.uuid4().hex[:12]}"
         self.pictures: dict[str, np.ndarray] = {}
         self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
+        self.left: set[str] = set()  # keys of running jobs that this tab has stopped watching
+        self.attack = ""  # key of the attack that this tab asked for last
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.private = PrivateDesk(station.site)
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
@@ -54,10 +56,10 @@ class Visitor:
     def leave(self) -> None:
         """The tab was closed: cancel what nobody else watches and forget the pictures."""
         self.gone = True
-        self._station.store.unwatch(self.name)
         self.private.close()
         self.pictures.clear()
         self.opened.clear()
+        self._station.store.unwatch(self.name)
 
 
 @st.cache_resource(show_spinner=False)

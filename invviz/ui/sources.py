@@ -14,7 +14,7 @@ from ..core.errors import InvvizError
 from ..core.types import Size
 from ..risk import Decomposition, ideal, total_sigma
 from ..scenario import Scenario, problems, risk_problems
-from ..store import Job, Kind
+from ..store import Job, Kind, Store
 from ..summary import noise_variance
 from .session import session, station
 
@@ -94,12 +94,14 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     for scene in gallery.scenes():
         if scene.scenario.key("risk") == key and not scenario.upload:
             return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, scene.result["labels"]), None
+    victim = victim_of(scenario)
+    if isinstance(victim, str):
+        return None, None  # said under the picture; there is nothing to compute
     desk = _desk(scenario)
-    result = desk.result(key)
-    if result is not None and (job := desk.job(key)) and job.state == "done":
-        return _opened(scenario, key), None
     job = desk.job(key)
-    if job is None or job.state in ("stopped", "pruned"):
+    if job is not None and job.state == "done" and _is_of(victim, desk, key):
+        return _opened(scenario, key), None
+    if job is None or job.state in ("done", "stopped", "pruned"):
         _submit("risk", scenario)
         job = desk.job(key)
     _join(scenario, job)
@@ -112,7 +114,9 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
         return None, None
     key, desk = scenario.key("run"), _desk(scenario)
     job = desk.job(key)
-    result = desk.result(key) if job is not None and job.state in ("done", "stopped") else None
+    victim = victim_of(scenario)
+    finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and _is_of(victim, desk, key)
+    result = desk.result(key) if finished else None
     _join(scenario, job)
     if result is None:
         return _prepared(scenario, key), job
@@ -124,6 +128,17 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
 
 
+def _is_of(victim: Victim, desk: Any, key: str) -> bool:
+    """Whether a stored result was computed from this very batch; one from another copy of the data set is forgotten."""
+    arrays = desk.arrays(key)
+    if "truth" in arrays and np.allclose(arrays["truth"], victim.truth, atol=1e-6):
+        return True
+    if isinstance(desk, Store):
+        desk.forget(key)
+        _from_store.clear(key)
+    return False
+
+
 def _prepared(scenario: Scenario, key: str) -> RunView | None:
     scene = next((s for s in gallery.scenes() if s.scenario.key("run") == key), None)
     if scene is None:
@@ -132,8 +147,24 @@ def _prepared(scenario: Scenario, key: str) -> RunView | None:
     return RunView(scenario, scene.result, *(scene.arrays[name] for name in names), prepared=True)
 
 
+def retry_risk(scenario: Scenario) -> None:
+    """A person wants a spectrum that failed to be tried again."""
+    _submit("risk", scenario)
+
+
+def has_left(scenario: Scenario) -> bool:
+    """Whether this tab has stopped an attack that others still watch."""
+    return scenario.key("run") in session().left
+
+
 def start_run(scenario: Scenario) -> None:
-    """A person asked for the attack."""
+    """A person asked for the attack; one that was asked for before in this tab, and is still going, is left."""
+    visitor, key = session(), scenario.key("run")
+    if visitor.attack not in ("", key) and not scenario.upload:
+        visitor.joined.discard(visitor.attack)
+        station().store.stop(visitor.attack, visitor.name)
+    visitor.attack = key
+    visitor.left.discard(key)
     _submit("run", scenario)
 
 
@@ -142,8 +173,10 @@ def stop_run(scenario: Scenario) -> None:
     if scenario.upload:
         session().private.stop(scenario.key("run"))
     else:
-        session().joined.discard(scenario.key("run"))
-        station().store.stop(scenario.key("run"), session().name)
+        key, visitor = scenario.key("run"), session()
+        visitor.joined.discard(key)
+        visitor.left.add(key)
+        station().store.stop(key, visitor.name)
 
 
 def live(scenario: Scenario) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
@@ -160,7 +193,8 @@ def _join(scenario: Scenario, job: Job | None) -> None:
         return
     if not job.active:
         visitor.joined.discard(job.key)
-    elif job.key not in visitor.joined:
+        visitor.left.discard(job.key)
+    elif not job.stopping and job.key not in visitor.joined | visitor.left:
         visitor.joined.add(job.key)
         station().store.watch(job.key, visitor.name)
 

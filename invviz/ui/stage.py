@@ -13,7 +13,7 @@ from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import finding, form, sources, state, trouble
+from . import finding, form, session, sources, state, trouble
 from .sources import RiskView, RunView
 
 POLL = 0.3  # seconds between two looks at running work
@@ -32,6 +32,8 @@ def _draw() -> None:
     risk, risk_job = sources.risk_of(now)
     run, run_job = sources.run_of(now)
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
+    if active:
+        session.station().keep_workers()  # one may have died while nobody clicked
     if bool(active) != st.session_state.get("polling", False):
         st.session_state["polling"] = bool(active)
         st.rerun()  # the fragment's clock is set by a whole run of the page
@@ -112,7 +114,9 @@ def _progress(now: Scenario, job: Job) -> None:
     """Bar, estimate, Stop."""
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, _waiting(job, "attack"))
-    if st.button("Stop", icon=":material/stop:", key=state.key("stop"), disabled=job.stopping, width="stretch"):
+    if sources.has_left(now):
+        st.caption("You have stopped watching; it goes on for others.")
+    elif st.button("Stop", icon=":material/stop:", key=state.key("stop"), disabled=job.stopping, width="stretch"):
         sources.stop_run(now)
 
 
@@ -125,7 +129,8 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
         st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{origin}")
     if job is not None and job.state == "failed":
         st.error(f"The attack could not run: {job.error}", icon=":material/error:")
-    reason = " ".join(problems(now))
+    victim = sources.victim_of(now)
+    reason = " ".join(problems(now)) or (victim if isinstance(victim, str) else "")
     stopped = fresh and run is not None and run.result["stopped"]
     done = fresh and run is not None and not run.prepared and not stopped
     live_words = f"{now.attack.title}, computed live on this machine."
@@ -141,7 +146,7 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
     if pressed:
         sources.start_run(now)
         st.rerun()
-    if reason:
+    if problems(now):
         st.caption(f":material/block: {reason}")
 
 
@@ -171,6 +176,9 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Singular values with the floor across them."""
     if risk is None:
         st.info(" ".join(risk_problems(now)) or f"Singular values: {_waiting(job, 'spectrum')}", icon=":material/query_stats:")
+        if job is not None and job.state == "failed" and st.button("Try again", key=state.key("retry"), icon=":material/refresh:"):
+            sources.retry_risk(now)
+            st.rerun()
         return
     values, floor = finding.levels(risk.decomposition, risk.sigma(now))
     count = int((values > floor).sum())
@@ -184,6 +192,9 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
 
 def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
     """Live curve while the attack runs, scrubber afterwards."""
+    if job is not None and job.state == "running" and job.phase != "attack":
+        st.info(_waiting(job, "attack"), icon=":material/timeline:")
+        return
     if job is not None and job.state == "running":
         _, steps, loss = sources.live(now)
         psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
@@ -197,9 +208,9 @@ def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
         )
         return
     if len(run.frames) < 2:
-        st.info(
-            f"{run.scenario.attack.title} is closed form: one step, nothing to play back. Matching loss {run.result['matching_loss']:.1e}."
-        )
+        loss = run.result["matching_loss"]
+        took = "closed form, one step" if run.result["steps"] <= 1 else f"over in {run.result['steps']:,} steps"
+        st.info(f"{run.scenario.attack.title}: {took}, nothing to play back." + ("" if loss is None else f" Matching loss {loss:.1e}."))
         return
     verb = "stopped after" if run.result["stopped"] else "ended after"
     title = f"{run.scenario.attack.title} {verb} {run.result['steps']:,} steps at {np.mean(run.result['scores']['psnr']):.1f} dB"

@@ -22,6 +22,7 @@ def scenario() -> Scenario:
 
 def open_scenario(new: Scenario) -> None:
     """Show another scenario; the widgets are made anew from it."""
+    st.session_state.pop("trouble", None)
     st.session_state["scenario"] = new
     st.session_state["form"] = st.session_state.get("form", 0) + 1
 
@@ -29,6 +30,7 @@ def open_scenario(new: Scenario) -> None:
 def change(**parts: Any) -> None:
     """Exchange parts of the scenario, from a widget's callback; the widgets stay as they are."""
     st.session_state["touched"] = True
+    st.session_state.pop("trouble", None)
     st.session_state["scenario"] = scenario().replace(**parts)
 
 
@@ -62,12 +64,11 @@ def read_address() -> None:
     if "scenario" in st.session_state and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
     st.session_state["address"] = pairs
-    st.session_state.pop("trouble", None)
     try:
         open_scenario(Scenario.from_pairs(pairs) if pairs else Scenario.parse(OPENING))
     except InvvizError as err:
-        st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
         open_scenario(Scenario.parse(OPENING))
+        st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
 
 
 def write_address() -> None:

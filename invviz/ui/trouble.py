@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import streamlit as st
@@ -16,4 +17,9 @@ def shown() -> Iterator[None]:
     try:
         yield
     except InvvizError as err:
-        st.error(str(err), icon=":material/error:")
+        st.error(plain(str(err)), icon=":material/error:")
+
+
+def plain(words: str) -> str:
+    """Words that came from outside, so that nothing in them is taken for Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()#+!<>|$:~])", r"\\\1", words)

@@ -30,6 +30,7 @@ POLL = 0.1  # seconds between two looks into an empty queue
 BEAT = 2.0  # seconds between two signs of life
 REPORT_EVERY = 0.2  # seconds between two reports that are written
 WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
+LARGEST_STORE = 4 << 30  # bytes of spectra (about 40 MB each); those not used for longest go first
 MAX_REASON = 400  # characters
 
 
@@ -165,6 +166,7 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
                 store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
             elif outcome.result is not None:
                 store.finish(job, outcome.result, outcome.save or outcome.arrays)
+                store.prune(LARGEST_STORE)
     except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
         store.fail(job, reason(err), traceback.format_exc())
 

@@ -155,14 +155,14 @@ def test_run_in_words(capsys, tmp_path):
     assert "no risk score: left out (--no-risk)" in capsys.readouterr().out
 
 
-def test_a_run_that_failed_in_its_own_eyes_is_printed_and_exits_1(capsys, monkeypatch, tmp_path):
+def test_an_attack_that_failed_in_its_own_eyes_is_a_result_and_is_said(capsys, monkeypatch, tmp_path):
     real = compute.run
     monkeypatch.setattr(compute, "run", lambda *args: dataclasses.replace(real(*args), failed=True, note="It diverged."))
-    assert main(["run", QUICK, "--json", "--no-risk", "--set", f"store={tmp_path}"]) == 1
+    assert main(["run", QUICK, "--json", "--no-risk", "--set", f"store={tmp_path}"]) == 0
     out, err = capsys.readouterr()
     assert strict(out)["failed"] is True
     assert (strict(out)["risk"], strict(out)["risk_note"]) == (None, "left out (--no-risk)")
-    assert err == "It diverged.\n"
+    assert "The attack failed: It diverged." in err
 
 
 def test_errors_are_one_message_unless_a_traceback_is_asked_for(capsys, monkeypatch, tmp_path):

@@ -104,3 +104,17 @@ def test_quantisation_levels(bits):
     assert 0.0 in levels
     gaps = levels.diff()
     assert float(gaps.min()) == pytest.approx(2 * float(flatten(MESSAGE).abs().max()) / (2**bits - 2))
+
+
+def test_stacked_relative_noise_adds_up_as_it_is_drawn():
+    """The second noise is measured against a message that the first has already made larger."""
+    from invviz.scenario import Scenario
+    from invviz.summary import noise_variance
+
+    kind = DEFENSES["gaussian_noise"]
+    scenario = Scenario(defense=(kind(sigma=1.0), kind(sigma=1.0)))
+    release = inner
+    for defense in scenario.defense:
+        release = defense.wrap(release, WORLD)
+    error = flatten(release(NET, BATCH, stream(4, "noise"))) - flatten(MESSAGE)
+    assert float(error.var()) == pytest.approx(noise_variance(scenario, Size.of(MESSAGE)), rel=0.03)

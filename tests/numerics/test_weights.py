@@ -47,3 +47,31 @@ def test_random_weights_need_no_training(tmp_path):
     net, accuracy = build_net(TRAINED.replace(model=MODELS["mlp"]()), TRAINED.data.load(None), tmp_path, lambda *_: pytest.fail("trained"))
     assert accuracy is None
     assert net.num_params == sum(p.numel() for p in net.params.values())
+
+
+def test_another_copy_of_the_data_gives_weights_of_its_own(tmp_path):
+    """A cut-down copy must not lend its weights to the whole set."""
+    import dataclasses
+
+    from invviz.datasets import ArrayPictures
+
+    samples = TRAINED.data.load(None)
+    images, labels = samples.public.take(range(300))
+    cut = dataclasses.replace(samples, public=ArrayPictures((images * 255).astype("uint8"), labels))
+    one, _ = build_net(TRAINED, samples, tmp_path)
+    two, _ = build_net(TRAINED, cut, tmp_path)
+    assert not all(torch.equal(one.params[k], two.params[k]) for k in one.params)
+    assert len(list((tmp_path / "weights").glob("*.pt"))) == 2
+
+
+def test_a_second_process_waits_for_the_first(tmp_path):
+    """The lock is held while somebody trains; who waits may give up."""
+    fcntl = pytest.importorskip("fcntl")
+    samples = TRAINED.data.load(None)
+    build_net(TRAINED, samples, tmp_path)
+    kept = next((tmp_path / "weights").glob("*.pt"))
+    with kept.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(TrainingStopped):
+            build_net(TRAINED, samples, tmp_path, lambda done, total, loss: False)
+    build_net(TRAINED, samples, tmp_path, lambda *_: pytest.fail("trained twice"))

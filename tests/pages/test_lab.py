@@ -179,3 +179,65 @@ def test_a_store_that_cannot_be_used_is_said_and_the_page_stays(lab, tmp_path, m
     assert not at.exception
     assert any("store" in e.value.lower() for e in at.error)
     assert at.selectbox, "the controls are still there"
+
+
+def test_a_failed_spectrum_can_be_tried_again(lab, store_dir):
+    at = lab(QUICK)
+    store, key = Store(store_dir), Scenario.parse(QUICK).key("risk")
+    store.fail(store.claim("somebody", ("risk",)), "no memory")
+    at.run()
+    assert "no memory" in words(at)
+    next(b for b in at.button if b.label == "Try again").click().run()
+    assert not at.exception
+    assert store.job(key).state == "queued"
+
+
+def test_a_result_from_another_copy_of_the_data_is_not_shown(lab, store_dir):
+    scenario, store, site = Scenario.parse(QUICK), Store(store_dir), Site(None, store_dir, "cpu")
+    store.submit("run", scenario, "somebody")
+    work(store, site, once=True, kinds=("run",))
+    np.save(store.folder(scenario.key("run")) / "truth.npy", np.zeros((1, 1, 8, 8), np.float32))
+    at = lab(QUICK)
+    assert not at.exception
+    assert "not run yet" in words(at)
+    next(b for b in at.button if b.label == "Run the attack").click().run()
+    assert store.job(scenario.key("run")).state == "queued"
+
+
+def test_a_link_with_a_missing_upload_says_so_and_runs_nothing(lab):
+    at = lab(QUICK + "&upload=abcdefabcdefabcd")
+    assert not at.exception
+    assert "Upload it again" in words(at)
+    assert next(b for b in at.button if b.label == "Run the attack").disabled
+
+
+def test_the_message_about_a_bad_address_goes_when_something_is_picked(lab, store_dir):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.query_params["data"] = "nonsense"
+    at.run()
+    assert at.error
+    at.selectbox[1].set_value("mlp").run()
+    assert not at.error
+
+
+def test_an_attack_that_could_read_nothing_is_shown(lab, store_dir):
+    text = "data=digits&model=mlp(width=1)&attack=linear_layer&seed=1"
+    store = Store(store_dir)
+    store.submit("run", Scenario.parse(text), "somebody")
+    work(store, Site(None, store_dir, "cpu"), once=True, kinds=("run",))
+    at = lab(text)
+    assert not at.exception
+    assert "nothing can be read off" in words(at)
+
+
+def test_stop_is_not_undone_by_looking(lab, store_dir):
+    at = lab(QUICK)
+    next(b for b in at.button if b.label == "Run the attack").click().run()
+    store, key = Store(store_dir), Scenario.parse(QUICK).key("run")
+    assert store.claim("somebody", ("run",)).key == key
+    at.run()
+    next(b for b in at.button if b.label == "Stop").click().run()
+    assert store.job(key).stopping
+    at.run()
+    at.run()
+    assert store.job(key).stopping
