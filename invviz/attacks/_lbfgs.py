@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation, Progress, Reconstruction
 
-STUCK = (100, 1e-1)  # evaluations, relative matching loss: healthy starts are well below 1e-2 by then unless the message is noisy
 HISTORY = 100
 PATIENCE = 60  # evaluations without an improvement of 1 % after which the memory is emptied
 SMALLEST_STEP = 0.1
@@ -50,7 +49,7 @@ class LBFGSMatching(Attack):
         obs = in_double(obs) if smooth else obs
         like = obs.template.image
         space = Space.of(self.space, like, obs.bounds)
-        watch = Watch(progress, self.steps, self.tolerance, STUCK)
+        watch = Watch(progress, self.steps, self.tolerance)
 
         def attempt() -> None:
             pixels = space.start(rng, like).flatten()

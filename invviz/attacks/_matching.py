@@ -53,19 +53,17 @@ def in_double(obs: Observation) -> Observation:
 
 @dataclasses.dataclass(eq=False)
 class Watch:
-    """Looks at every evaluation of every start: keeps the best, reports, and ends a start that is done, stuck, diverged or unwanted.
+    """Looks at every evaluation of every start: keeps the best, reports, and ends a start that is done, diverged or unwanted.
 
     Args:
         progress: told of every evaluation.
         steps: evaluations per start.
         tolerance: matching loss at which the search is over.
-        stuck: (evaluations, loss): a start that is still above that loss by then is given up for another one; None never gives up.
     """
 
     progress: Progress
     steps: int
     tolerance: float = 0.0
-    stuck: tuple[int, float] | None = None
     best_loss: float = math.inf
     best: Batch | None = None
     trace: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -106,13 +104,17 @@ class Watch:
             self._give_up(f"diverged at step {self._count}")
         if self._own <= self.tolerance or self._count >= self.steps:
             raise Enough
-        if self.stuck and self._count == self.stuck[0] and self._own > self.stuck[1]:
-            self._give_up(f"was stuck at a matching loss of {self._own:.1e} after {self._count} steps")
 
     def _give_up(self, why: str) -> None:
         self.gave_up = True
         self.remarks.append(f"start {self.start + 1} {why}")
         raise Enough
+
+    def end(self) -> None:
+        """The present start is over by itself; if it got no better long before its steps were used up, it was stuck."""
+        if not self.stopped and not self.gave_up and self._count < self.steps and self._own > UNMATCHED:
+            self.gave_up = True
+            self.remarks.append(f"start {self.start + 1} got stuck at a matching loss of {self._own:.1e} after {self._count} steps")
 
     def verdict(self, obs: Observation) -> Reconstruction:
         """The best answer, with what there is to say about the search."""
@@ -154,6 +156,7 @@ def search(obs: Observation, watch: Watch, restarts: int, attempt: Callable[[], 
             attempt()
         except Enough:
             pass
+        watch.end()
         if watch.stopped or not (every or watch.gave_up):
             break
     return watch.verdict(obs)

@@ -49,7 +49,7 @@ CARDS = (
     Card(
         "trained",
         "A failed attack is no safety",
-        "On a trained net the attack finds nothing, yet the ideal attacker reads the picture.",
+        "On this trained net 1,000 steps of attack find nothing; the ideal attacker reads the picture.",
         "data=photos(index=1)&model=lenet(init='trained')&attack=dlg&prior=natural&floor=0.0001",
     ),
     Card(

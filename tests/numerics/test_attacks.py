@@ -119,7 +119,7 @@ def test_local_steps_are_inverted_too():
 
 
 def test_a_stuck_or_unmatched_search_says_so():
-    result = run(Scenario.parse("data=digits&model=lenet&defense=gaussian_noise(sigma=5.0)&attack=dlg(steps=150,restarts=2)"), SITE)
+    result = run(Scenario.parse("data=digits&model=lenet&defense=gaussian_noise(sigma=5.0)&attack=dlg(steps=2000,restarts=2)"), SITE)
     assert result.failed
     assert "stuck" in result.note
     assert "not reproduced" in result.note
