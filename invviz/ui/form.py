@@ -13,10 +13,10 @@ from ..datasets import DATASETS
 from ..datasets._upload import MAX_BYTES, digest, read_upload
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS
-from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, problems
-from . import sources, state, strength, trouble
+from . import state, strength, trouble
 from .session import session
+from .victim import Victim, victim_of
 
 LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 IN_SIGHT = {"index"}  # knobs that have a place of their own
@@ -29,8 +29,8 @@ def controls() -> None:
     with data:
         _pick("Data", "data", DATASETS)
     with picture:
-        victim, name = sources.victim_of(now), state.key(f"index/{now.data.name}")
-        last = max(now.data.index, victim.count - 1) if isinstance(victim, sources.Victim) else 10_000_000
+        victim, name = victim_of(now), state.key(f"index/{now.data.name}")
+        last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
         st.number_input(
             "Picture",
             0,
@@ -214,6 +214,3 @@ def _upload() -> None:
 
 def _first_line(component: Component) -> str:
     return (component.__doc__ or "").split("\n")[0]
-
-
-__all__ = ["PROTOCOLS", "controls", "slider"]

@@ -10,13 +10,13 @@ import numpy as np
 import streamlit as st
 
 from .. import gallery
-from ..core.errors import InvvizError
 from ..core.types import Size
 from ..risk import Decomposition, ideal, total_sigma
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job, Kind, Store
 from ..summary import noise_variance
 from .session import session, station
+from .victim import Victim, victim_of
 
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
 
@@ -50,40 +50,6 @@ class RunView:
     steps: np.ndarray
     loss: np.ndarray
     prepared: bool = False  # from the gallery, not computed here
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Victim:
-    """The private batch, and how many others there are to choose from."""
-
-    truth: np.ndarray
-    names: list[str]
-    count: int
-    note: str
-
-
-def victim_of(scenario: Scenario) -> Victim | str:
-    """The private batch itself, or why it cannot be shown.
-
-    `photos` and `digits` are read without PyTorch; the sets that torchvision reads import it here the first time.
-    """
-    try:
-        samples = scenario.data.load(station().site.data_dir)
-        count = len(samples.victims)
-        if scenario.data.index >= count:
-            return f"There are {count:,} private pictures of {scenario.data.name} here, numbered 0 to {count - 1:,}."
-        truth, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
-        names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in labels]
-        if scenario.upload:
-            own = session().pictures.get(scenario.upload)
-            if own is None:
-                return (
-                    "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
-                )
-            truth[0], names[0] = own, "uploaded"
-        return Victim(truth, names, count, samples.note)
-    except InvvizError as err:
-        return str(err)
 
 
 def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:

@@ -15,6 +15,7 @@ from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import finding, form, session, sources, state, trouble
 from .sources import RiskView, RunView
+from .victim import victim_of
 
 POLL = 0.3  # seconds between two looks at running work
 
@@ -59,7 +60,7 @@ def _draw() -> None:
 
 def picture_truth(now: Scenario) -> None:
     """The client's own picture."""
-    victim = sources.victim_of(now)
+    victim = victim_of(now)
     st.markdown("**The client's picture**")
     if isinstance(victim, str):
         st.image(placeholder(now.data.shape, now.batch, TRUTH), width="stretch", alt=victim)
@@ -129,7 +130,7 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
         st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{origin}")
     if job is not None and job.state == "failed":
         st.error(f"The attack could not run: {job.error}", icon=":material/error:")
-    victim = sources.victim_of(now)
+    victim = victim_of(now)
     reason = " ".join(problems(now)) or (victim if isinstance(victim, str) else "")
     stopped = fresh and run is not None and run.result["stopped"]
     done = fresh and run is not None and not run.prepared and not stopped

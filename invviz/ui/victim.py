@@ -1,0 +1,45 @@
+"""The private batch that the screen shows, straight from the data set or from an upload."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..core.errors import InvvizError
+from ..scenario import Scenario
+from .session import session, station
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Victim:
+    """The private batch, and how many others there are to choose from."""
+
+    truth: np.ndarray
+    names: list[str]
+    count: int
+    note: str
+
+
+def victim_of(scenario: Scenario) -> Victim | str:
+    """The private batch itself, or why it cannot be shown.
+
+    `photos` and `digits` are read without PyTorch; the sets that torchvision reads import it here the first time.
+    """
+    try:
+        samples = scenario.data.load(station().site.data_dir)
+        count = len(samples.victims)
+        if scenario.data.index >= count:
+            return f"There are {count:,} private pictures of {scenario.data.name} here, numbered 0 to {count - 1:,}."
+        truth, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
+        names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in labels]
+        if scenario.upload:
+            own = session().pictures.get(scenario.upload)
+            if own is None:
+                return (
+                    "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
+                )
+            truth[0], names[0] = own, "uploaded"
+        return Victim(truth, names, count, samples.note)
+    except InvvizError as err:
+        return str(err)
