@@ -144,3 +144,19 @@ def test_uploads_take_the_place_of_the_first_victim(name):
         run(scenario, SITE)
     with pytest.raises(UploadError, match="not the one"):
         run(scenario, SITE, picture=picture[:, ::-1].copy())
+
+
+def test_results_lie_in_the_order_of_their_truths(monkeypatch):
+    """A gradient does not say in which order a batch was; pictures, labels and scores must be put right together."""
+    from invviz.attacks import DLG
+    from invviz.core.types import Reconstruction
+
+    scenario = Scenario.parse("data=digits(index=2)&model=mlp&attack=dlg&batch=3")
+    truth = meet_client(scenario, SITE).batch
+    turned = [2, 0, 1]
+    found = Reconstruction(Batch.of(truth.image[turned], truth.label[turned]), 0.0)
+    monkeypatch.setattr(DLG, "reconstruct", lambda self, obs, rng, progress: found)
+    result = run(scenario, SITE)
+    assert np.array_equal(result.guess, result.truth)
+    assert np.array_equal(result.guessed_labels, result.labels)
+    assert result.scores["mse"] == [0.0, 0.0, 0.0]
