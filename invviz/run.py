@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core.errors import InvvizError, ScenarioError, UploadError
+from .core.errors import ScenarioError, UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
@@ -59,7 +59,6 @@ class Client:
     batch: Batch
     bare: Release
     release: Release
-    class_names: tuple[str, ...]
     note: str
     accuracy: float | None
 
@@ -78,22 +77,17 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     """
     start = time.monotonic()
     samples = scenario.data.load(site.data_dir)
-    count = len(samples.victims)
-    if scenario.data.index >= count:
-        raise InvvizError(
-            f"{scenario.data.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {scenario.data.index:,}."
-        )
+    images, labels = scenario.data.victims(samples, scenario.batch)
     on_epoch = lambda done, total, loss: report is None or report(Event("weights", done, total, time.monotonic() - start, loss))  # noqa: E731
     net, accuracy = build_net(scenario, samples, site.cache_dir, on_epoch)
     device, dtype = site.torch_device(), getattr(torch, scenario.dtype)
     net = Net.of(net.module.to(device))
-    images, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare = scenario.protocol.release
     release = _defended(scenario, bare, World(net, batch.image[:0]))
-    return Client(net, batch, bare, release, samples.class_names, samples.note, accuracy)
+    return Client(net, batch, bare, release, samples.note, accuracy)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:

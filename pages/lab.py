@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from invviz.ui import cards, form, sources, stage, state, trouble
+from invviz.ui import cards, form, stage, state
 
 state.read_address()
 st.markdown("#### invviz&ensp;:gray[What does one update give away, and how much noise hides it?]")
 form.controls()
-with trouble.shown():
-    busy = sources.is_busy(state.scenario())
-    st.fragment(stage.draw, run_every=stage.POLL if busy else None)()
+st.fragment(stage.draw, run_every=stage.POLL if st.session_state.get("polling") else None)()
 cards.draw()

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from ..core.component import Component, knob
+from ..core.errors import InvvizError
 
 
 class Pictures(Protocol):
@@ -64,6 +65,17 @@ class Dataset(Component):
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return (self.channels, self.side, self.side)
+
+    def victims(self, samples: Samples, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures and labels of the victim at `index` and the next ones, round the end.
+
+        Raises:
+            InvvizError: there are not so many private pictures; states how many.
+        """
+        count = len(samples.victims)
+        if self.index >= count:
+            raise InvvizError(f"{self.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {self.index:,}.")
+        return samples.victims.take([(self.index + i) % count for i in range(batch)])
 
     def load(self, data_dir: Path | None) -> Samples:
         """Open the data set; reads only what is on this machine.

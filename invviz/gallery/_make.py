@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.lazy import torch
+from ..core.pixels import as_bytes
 from ..risk import ideal, total_sigma
 from ..run import Event, Site, assess, run
 from ..scenario import Scenario
@@ -48,8 +49,8 @@ def make(card: Card, folder: Path) -> None:
         **{k: np.asarray(getattr(d, k), np.float32) for k in KEPT},
         "truth": result.truth.astype(np.float32),
         "guess": result.guess.astype(np.float32),
-        "strip": np.stack([_bytes(ideal(d, level * assessment.size.rms)) for level in LEVELS]),
-        "frames": np.stack([_bytes(e.frame) for e in shown]) if shown else np.zeros((0, *result.truth.shape), np.uint8),
+        "strip": np.stack([as_bytes(ideal(d, level * assessment.size.rms)) for level in LEVELS]),
+        "frames": np.stack([as_bytes(e.frame) for e in shown]) if shown else np.zeros((0, *result.truth.shape), np.uint8),
         "frame_steps": np.array([e.done for e in shown]),
         "frame_psnr": np.array([e.psnr for e in shown], np.float32),
         "steps": trace[:, 0],
@@ -72,10 +73,6 @@ def make(card: Card, folder: Path) -> None:
     sys.stderr.write(
         f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n"
     )
-
-
-def _bytes(picture: np.ndarray) -> np.ndarray:
-    return (picture.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def _scalars(d: Decomposition) -> dict[str, object]:

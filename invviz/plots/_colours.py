@@ -4,7 +4,6 @@ from __future__ import annotations
 
 TRUTH = "#8A8F98"
 IDEAL = "#7B4EA3"
-IDEAL_DARK = "#B48EDB"  # the same purple, light enough for a dark ground
 REAL = "#D55E00"
 DEFENSE = "#0072B2"
 PALE = "#C9B8DB"

@@ -7,6 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from ..core.pixels import as_bytes
+
 
 def to_png(pictures: np.ndarray, colour: str, side: int = 384) -> bytes:
     """One PNG of a batch, in a near-square grid.
@@ -16,7 +18,7 @@ def to_png(pictures: np.ndarray, colour: str, side: int = 384) -> bytes:
         colour: frame, as #RRGGBB.
         side: about how many screen pixels wide the result is; the zoom is a whole number, at least 1.
     """
-    raw = pictures if pictures.dtype == np.uint8 else (pictures.clip(0, 1) * 255).round().astype(np.uint8)
+    raw = pictures if pictures.dtype == np.uint8 else as_bytes(pictures)
     count, _, height, width = raw.shape
     across = int(np.ceil(count**0.5))
     zoom = max(1, side // (across * width))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.pixels import as_bytes
+
 MAX_FRAMES = 120
 MIN_FRAMES = 8
 MAX_FRAME_BYTES = 16 << 20  # of one job
@@ -31,11 +33,6 @@ class Curve(NamedTuple):
     psnr: np.ndarray
     seconds: np.ndarray
     restart: np.ndarray
-
-
-def as_bytes(frame: np.ndarray) -> np.ndarray:
-    """A picture with values in [0, 1] as whole numbers up to 255; what is not a number becomes grey."""
-    return (np.nan_to_num(frame, nan=0.5).clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def add_frame(con: sqlite3.Connection, key: str, step: int, psnr: float | None, frame: np.ndarray) -> None:

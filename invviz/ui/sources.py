@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from .. import gallery
 from ..core.types import Size
+from ..plots.progress import scrubber
 from ..risk import Decomposition, ideal, total_sigma
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job, Kind, Store
@@ -29,7 +32,6 @@ class RiskView:
     size: Size
     truth: np.ndarray
     draw: Callable[[float], np.ndarray]  # sigma (absolute) -> the ideal attacker's picture
-    labels: list[int]
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""
@@ -43,13 +45,17 @@ class RunView:
     scenario: Scenario
     result: dict[str, Any]
     guess: np.ndarray
-    truth: np.ndarray
     frame_steps: np.ndarray
     frames: np.ndarray
     frame_psnr: np.ndarray
     steps: np.ndarray
     loss: np.ndarray
     prepared: bool = False  # from the gallery, not computed here
+
+    @functools.cached_property
+    def scrubber(self) -> Figure:
+        """Its steps to play back; made once, because the slider redraws the stage many times beside it."""
+        return scrubber(self.frame_steps, self.frames, self.frame_psnr, self.steps, self.loss)
 
 
 def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
@@ -59,7 +65,7 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     key = scenario.key("risk")
     for scene in gallery.scenes():
         if scene.scenario.key("risk") == key and not scenario.upload:
-            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, scene.result["labels"]), None
+            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal), None
     victim = victim_of(scenario)
     if isinstance(victim, str):
         return None, None  # said under the picture; there is nothing to compute
@@ -91,7 +97,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     trace = np.array(result["trace"], np.float64).reshape(-1, 2)
     known = ~np.isnan(curve.psnr)
     psnr = np.interp(frame_steps, curve.steps[known], curve.psnr[known]) if known.any() else np.zeros(len(frame_steps))
-    return RunView(scenario, result, arrays["guess"], arrays["truth"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
+    return RunView(scenario, result, arrays["guess"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
 
 
 def _is_of(victim: Victim, desk: Any, key: str) -> bool:
@@ -109,7 +115,7 @@ def _prepared(scenario: Scenario, key: str) -> RunView | None:
     scene = next((s for s in gallery.scenes() if s.scenario.key("run") == key), None)
     if scene is None:
         return None
-    names = ("guess", "truth", "frame_steps", "frames", "frame_psnr", "steps", "loss")
+    names = ("guess", "frame_steps", "frames", "frame_psnr", "steps", "loss")
     return RunView(scenario, scene.result, *(scene.arrays[name] for name in names), prepared=True)
 
 
@@ -145,11 +151,16 @@ def stop_run(scenario: Scenario) -> None:
         station().store.stop(key, visitor.name)
 
 
-def live(scenario: Scenario) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """Newest picture of a running attack, and its curve so far."""
-    desk, key = _desk(scenario), scenario.key("run")
-    frame, curve = desk.latest_frame(key), desk.curve(key)
-    return (None if frame is None else frame.picture), curve.steps, curve.loss
+def live_picture(scenario: Scenario) -> np.ndarray | None:
+    """Newest picture of a running attack."""
+    frame = _desk(scenario).latest_frame(scenario.key("run"))
+    return None if frame is None else frame.picture
+
+
+def live_curve(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and matching loss of a running attack so far."""
+    curve = _desk(scenario).curve(scenario.key("run"))
+    return curve.steps, curve.loss
 
 
 def _join(scenario: Scenario, job: Job | None) -> None:
@@ -212,11 +223,4 @@ def _from_store(key: str) -> RiskView:
 
 
 def _view(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
-    return RiskView(decomposition, Size(**result["size"]), truth, lambda sigma: ideal(decomposition, sigma), result["labels"])
-
-
-def is_busy(scenario: Scenario) -> bool:
-    """Whether something that this screen shows is being computed, so that the page should look again."""
-    busy = any(job is not None and job.active for job in (risk_of(scenario)[1], run_of(scenario)[1]))
-    st.session_state["polling"] = busy
-    return busy
+    return RiskView(decomposition, Size(**result["size"]), truth, lambda sigma: ideal(decomposition, sigma))

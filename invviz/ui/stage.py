@@ -8,7 +8,7 @@ import streamlit as st
 from ..metrics import PSNR, SSIM
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
-from ..plots.progress import live_spec, scrubber
+from ..plots.progress import live_spec
 from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
@@ -92,7 +92,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
 def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
     """What a real attack got, is getting, or could get."""
     st.markdown("**A :orange[real] attack got this**")
-    frame = sources.live(now)[0] if job is not None and job.state == "running" else None
+    frame = sources.live_picture(now) if job is not None and job.state == "running" else None
     if frame is not None:
         st.image(to_png(frame, REAL), width="stretch", alt="The attack's present guess.")
     elif run is not None:
@@ -197,7 +197,7 @@ def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
         st.info(_waiting(job, "attack"), icon=":material/timeline:")
         return
     if job is not None and job.state == "running":
-        _, steps, loss = sources.live(now)
+        steps, loss = sources.live_curve(now)
         psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
         st.markdown(f"**Step {job.done:,}: matching loss {job.loss or 0:.1e}{psnr}**")
         st.vega_lite_chart(live_spec(steps, loss), key="live", alt="Matching loss over the steps so far.")
@@ -215,10 +215,12 @@ def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
         return
     verb = "stopped after" if run.result["stopped"] else "ended after"
     title = f"{run.scenario.attack.title} {verb} {run.result['steps']:,} steps at {np.mean(run.result['scores']['psnr']):.1f} dB"
-    figure = scrubber(run.frame_steps, run.frames, run.frame_psnr, run.steps, run.loss)
     st.markdown(f"**{title}**")
     st.plotly_chart(
-        figure, key=f"scrub-{run.scenario.key('run')}", config={"displayModeBar": False}, alt=f"{title}; drag the slider to see each step."
+        run.scrubber,
+        key=f"scrub-{run.scenario.key('run')}",
+        config={"displayModeBar": False},
+        alt=f"{title}; drag the slider to see each step.",
     )
 
 

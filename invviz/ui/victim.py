@@ -28,10 +28,7 @@ def victim_of(scenario: Scenario) -> Victim | str:
     """
     try:
         samples = scenario.data.load(station().site.data_dir)
-        count = len(samples.victims)
-        if scenario.data.index >= count:
-            return f"There are {count:,} private pictures of {scenario.data.name} here, numbered 0 to {count - 1:,}."
-        truth, labels = samples.victims.take([(scenario.data.index + i) % count for i in range(scenario.batch)])
+        truth, labels = scenario.data.victims(samples, scenario.batch)
         names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in labels]
         if scenario.upload:
             own = session().pictures.get(scenario.upload)
@@ -40,6 +37,6 @@ def victim_of(scenario: Scenario) -> Victim | str:
                     "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
                 )
             truth[0], names[0] = own, "uploaded"
-        return Victim(truth, names, count, samples.note)
+        return Victim(truth, names, len(samples.victims), samples.note)
     except InvvizError as err:
         return str(err)

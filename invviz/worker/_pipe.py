@@ -13,10 +13,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..core.pixels import as_bytes
 from ..pipe import Message, read, write
 from ..run import Event, Site
 from ..scenario import Scenario
-from ..store._frames import as_bytes
 from . import execute, reason, reporter, warm_up
 
 
