@@ -95,9 +95,7 @@ def start_worker(site: Site, *arguments: str, stdin: int | None = None, stdout: 
 
 def decomposition(message: Message) -> Decomposition:
     """The spectrum in a result of kind "risk"."""
-    facts = dict(message.header["result"]["decomposition"])
-    facts["shape"] = tuple(facts["shape"])
-    return Decomposition(**{name: array for name, array in message.arrays.items() if name not in ("truth", "labels")}, **facts)
+    return Decomposition.of(message.arrays, message.header["result"]["decomposition"])
 
 
 class PrivateWorker:

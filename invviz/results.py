@@ -13,7 +13,7 @@ from . import __version__
 from .core.errors import MissingExtra
 from .core.types import Size
 from .metrics import METRICS
-from .risk import Decomposition
+from .risk import Decomposition, Trust
 from .scenario import Scenario
 
 
@@ -94,6 +94,10 @@ class Assessment:
     labels: np.ndarray
     data_note: str = ""
     accuracy: float | None = None
+    stages: tuple[Size, ...] = ()  # of the noise-free message before and after each defense that adds no noise
+    trust: Trust | None = None
+    why: str = ""  # how the method was chosen
+    layers: tuple[tuple[str, int], ...] = ()  # parts of the message by name, and how many numbers each has
 
 
 def score(guess: np.ndarray, truth: np.ndarray) -> tuple[dict[str, list[float] | None], dict[str, str]]:

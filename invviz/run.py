@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core.errors import ScenarioError, UploadError
+from .core.errors import UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
-from .core.types import Batch, Net, Observation, Size, World
+from .core.types import Batch, Net, Observation, World
 from .datasets import digest
 from .metrics import PSNR, match
-from .results import Assessment, Event, Report, Result, score
-from .risk import Jacobian, Prior, decompose
-from .scenario import Scenario, check, risk_problems
+from .results import Event, Report, Result, score
+from .scenario import Scenario, check
 from .weights import build_net
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .core.types import Release, Step
+    from .datasets import Samples
 
 FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
 
@@ -59,8 +59,13 @@ class Client:
     batch: Batch
     bare: Release
     release: Release
-    note: str
+    samples: Samples
     accuracy: float | None
+
+    @property
+    def note(self) -> str:
+        """What is to be said about the copy of the data set."""
+        return self.samples.note
 
 
 def meet_client(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Client:
@@ -87,7 +92,7 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare = scenario.protocol.release
     release = _defended(scenario, bare, World(net, batch.image[:0]))
-    return Client(net, batch, bare, release, samples.note, accuracy)
+    return Client(net, batch, bare, release, samples, accuracy)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
@@ -191,34 +196,8 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
     )
 
 
-def assess(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Assessment:
-    """Decompose the Jacobian of the defended release at this batch; no attack is run.
-
-    Args:
-        scenario: what to compute; its attack, its noise and its risk floor play no part.
-        site: where.
-        report: progress over the Jacobian's products; answering False stops.
-        picture: an uploaded picture, shape (c, h, w), if the scenario names one.
-
-    Raises:
-        ScenarioError: the parts do not fit together, or the input is too large for the exact spectrum.
-        Cancelled: `report` answered False.
-    """
-    if found := risk_problems(scenario):
-        raise ScenarioError(found)
-    client = meet_client(scenario, site, report, picture)
-    start = time.monotonic()
-    on_products = lambda done, total: report is None or report(Event("spectrum", done, total, time.monotonic() - start))  # noqa: E731
-    jacobian = Jacobian.of(client.release, client.net, client.batch)
-    prior = Prior(scenario.prior, scenario.data.shape, scenario.batch)
-    decomposition = decompose(jacobian, client.batch.image, prior, on_products)
-    return Assessment(
-        decomposition, Size.of(jacobian.message), _numpy(client.batch.image), _numpy(client.batch.label), client.note, client.accuracy
-    )
-
-
 def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = ["Assessment", "Client", "Event", "Report", "Result", "Site", "assess", "meet_client", "observe", "run"]
+__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run"]

@@ -14,9 +14,10 @@ from .datasets import DATASETS, Dataset
 from .defenses import DEFENSES, Defense
 from .models import MODELS, Model
 from .protocols import PROTOCOLS, Protocol
+from .risk import PRIORS
 
 RESULTS_VERSION = 1  # moves when numbers move on purpose
-MAX_EXACT_INPUTS = 3_072  # the exact spectrum serves inputs up to this size
+MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours
 PARTS: dict[str, dict[str, type[Any]]] = {
     "data": DATASETS,
     "model": MODELS,
@@ -41,17 +42,35 @@ SETTINGS = {
         Knob(
             "prior",
             "white",
-            "what the attacker expects of pictures: nothing (white) or smoothness (natural); used by the risk score only",
-            choices=("white", "natural"),
+            "what the attacker expects of pictures: nothing (white), smoothness (natural), or what public pictures of the data set "
+            "look like (dataset); used by the risk score only",
+            choices=PRIORS,
         ),
+        Knob(
+            "method",
+            "auto",
+            "how the spectrum is computed: exact, sketch (some hundred Jacobian products, with an error bar), or auto, which takes exact where that "
+            "takes about a minute; used by the risk score only",
+            choices=("auto", "exact", "sketch"),
+        ),
+        Knob(
+            "rounds",
+            1,
+            "rounds in which the client sends the same batch while the net moves on (by the protocol's lr, on public pictures); used by the risk score only",
+            low=1,
+            high=20,
+            unit="rounds",
+        ),
+        Knob("layer", "", "the part of the message that is read, by the name of a layer (empty: all of it); used by the risk score only"),
         Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
     )
 }
+RISK_ONLY = ("floor", "prior", "method", "rounds", "layer")
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """Data, model, protocol, defenses (first innermost), attack, batch, seed, precision, risk floor and prior, uploaded picture."""
+    """Data, model, protocol, defenses (first innermost), attack, batch, seed, precision, settings of the risk score, uploaded picture."""
 
     data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
     model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
@@ -63,6 +82,9 @@ class Scenario:
     dtype: str = "float32"
     floor: float = 0.01
     prior: str = "white"
+    method: str = "auto"
+    rounds: int = 1
+    layer: str = ""
     upload: str = ""
 
     @classmethod
@@ -133,10 +155,16 @@ class Scenario:
 
     def for_run(self) -> Scenario:
         """What an attack's result depends on: all but the settings of the risk score."""
-        return self.replace(floor=Scenario.floor, prior=Scenario.prior)
+        return self.replace(**{name: getattr(Scenario, name) for name in RISK_ONLY})
 
     def for_risk(self) -> Scenario:
-        """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor."""
+        """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor.
+
+        Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
+        """
+        noise = [d for d in self.defense if d.adds_noise]
+        if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
+            return self.replace(attack=ATTACKS["dlg"]())
         kept = tuple(d for d in self.defense if not d.adds_noise)
         return self.replace(attack=ATTACKS["dlg"](), defense=kept, floor=Scenario.floor)
 
@@ -178,21 +206,21 @@ def problems(scenario: Scenario) -> list[str]:
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
-    """Why the exact risk of a scenario is not computed, one sentence each."""
+    """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
-    channels, height, width = s.data.shape
-    inputs = s.batch * channels * height * width
-    if inputs > MAX_EXACT_INPUTS:
+    inputs = num_inputs(s)
+    if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(
-            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Choose smaller pictures or a smaller batch."
-        )
-    noisy = [d.adds_noise for d in s.defense]
-    if any(a and not b for a, b in zip(noisy, noisy[1:], strict=False)):
-        found.append(
-            "Noise is followed by a defense that reshapes it; the spectrum is computed for noise that is added last. Put the noise last."
+            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
     return found
+
+
+def num_inputs(scenario: Scenario) -> int:
+    """Numbers in the private batch, b c h w."""
+    channels, height, width = scenario.data.shape
+    return scenario.batch * channels * height * width
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -2,60 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from .core.types import Size
-from .risk import Decomposition, invloss, invloss_bound, invloss_bound_here, invre, k_star, psnr_ceiling, total_sigma
+from .risk import (
+    Decomposition,
+    invloss,
+    invloss_bound,
+    invloss_bound_here,
+    invloss_interval,
+    invre,
+    invre_interval,
+    k_star,
+    psnr_ceiling,
+    psnr_interval,
+    total_sigma,
+    van_trees_bound,
+)
 from .scenario import Scenario
 
 
-def noise_variance(scenario: Scenario, size: Size) -> float:
-    """Variance that the defenses add to every entry of a noise-free message of this size; later ones see what earlier ones added."""
-    total = 0.0
+def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
+    """Variance of the defenses' noise on every entry of the message that is sent.
+
+    Later defenses see what earlier ones added; one that reshapes the message (clipping) reshapes the noise from before it. Source: [D] T6.
+
+    Args:
+        scenario: its defenses, first innermost.
+        size: of the noise-free message that is sent.
+        stages: sizes of the noise-free message before and after each defense that adds no noise; needed only where one follows noise.
+    """
+    total, place = 0.0, 0
     for defense in scenario.defense:
-        now = Size((size.norm**2 + size.count * total) ** 0.5, size.count, size.peak)
-        total += defense.variance(now)
+        now = stages[place] if stages else size
+        if defense.adds_noise:
+            total += defense.variance(Size((now.norm**2 + now.count * total) ** 0.5, now.count, now.peak))
+        else:
+            total *= defense.passes(now) ** 2
+            place += 1
     return total
 
 
 def caveats(scenario: Scenario) -> list[str]:
     """Where the risk score is less sure than it looks, one sentence each."""
-    return [words for words in (defense.caveat() for defense in scenario.defense) if words]
+    found = [words for words in (defense.caveat() for defense in scenario.defense) if words]
+    noisy = [d.adds_noise for d in scenario.defense]
+    if any(a and not b for a, b in pairwise(noisy)):
+        found.append(
+            "Noise is followed by a defense that reshapes it; the score takes that defense to act as it does on the noise-free message (same mask, same factor)."
+        )
+    return found
 
 
-def risk_summary(scenario: Scenario, decomposition: Decomposition, size: Size) -> dict[str, Any]:
+def risk_summary(
+    scenario: Scenario, decomposition: Decomposition, size: Size, stages: Sequence[Size] = (), trust: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """All risk figures at the scenario's own noise.
 
     Args:
         scenario: gives the noise: its defenses' and the floor's.
         decomposition: the spectrum, which knows of no noise.
-        size: of the noise-free message.
+        size: of the noise-free message that is sent.
+        stages: as in `noise_variance`.
+        trust: measured curvature (`Trust.to_json`), where it is known.
 
     Returns:
-        scenario, key; n and p, numbers in the batch and in the message; singular_values, descending, and `resolved`, below which they are
-        rounding noise; method; sigma, standard deviation of all noise on a message entry, made of `floor` (share of the root mean square)
-        and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated inverse on average;
-        invloss_bound_here, the same on this very batch; invre; psnr_ceiling; seconds that the spectrum took.
+        scenario, key; n and p, numbers in the batch and in the message; singular_values, descending (of a sketch: the leading ones, each at most the true
+        one), and `resolved`, below which they are rounding noise; method; products that it took; sigma, standard deviation of all noise on a message entry,
+        made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
+        inverse on average; invloss_bound_here, the same on this very batch; invloss_lower, below which no attacker of any kind comes (T3); invre;
+        psnr_ceiling; the `_interval`s that hold the true values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
-    variance = noise_variance(scenario, size)
-    sigma = total_sigma(decomposition, scenario.floor, variance)
+    variance = noise_variance(scenario, size, stages)
+    d, sigma = decomposition, total_sigma(decomposition, scenario.floor, variance)
+    lower = None if trust is None else lower_bound(trust, d.size, sigma)
     return {
         "scenario": scenario.text(full=True),
         "key": scenario.key("risk"),
-        "n": decomposition.size,
-        "p": decomposition.num_message,
-        "singular_values": decomposition.singular_values.tolist(),
-        "resolved": decomposition.resolved,
-        "method": decomposition.method,
+        "n": d.size,
+        "p": d.num_message,
+        "singular_values": d.singular_values.tolist(),
+        "resolved": d.resolved,
+        "method": d.method,
+        "products": d.products,
         "sigma": sigma,
         "floor": scenario.floor,
         "noise_variance": variance,
-        "prior": decomposition.prior,
-        "invloss": invloss(decomposition, sigma),
-        "invloss_bound": invloss_bound(decomposition, sigma),
-        "invloss_bound_here": invloss_bound_here(decomposition, sigma),
-        "k_star": k_star(decomposition, sigma),
-        "invre": invre(decomposition, sigma),
-        "psnr_ceiling": psnr_ceiling(decomposition, sigma),
-        "seconds": round(decomposition.seconds, 3),
+        "prior": d.prior,
+        "invloss": invloss(d, sigma),
+        "invloss_interval": list(invloss_interval(d, sigma)),
+        "invloss_bound": invloss_bound(d, sigma),
+        "invloss_bound_here": invloss_bound_here(d, sigma),
+        "invloss_lower": lower,
+        "k_star": k_star(d, sigma),
+        "invre": invre(d, sigma),
+        "invre_interval": list(invre_interval(d, sigma)),
+        "psnr_ceiling": psnr_ceiling(d, sigma),
+        "psnr_interval": list(psnr_interval(d, sigma)),
+        "trust": trust,
+        "caveats": caveats(scenario),
+        "seconds": round(d.seconds, 3),
     }
+
+
+def lower_bound(trust: dict[str, Any], size: int, sigma: float) -> float:
+    """T3 at this noise, from ||J||_F^2 averaged over pictures of the prior."""
+    return van_trees_bound(trust["frobenius_sq"], sigma, size, trust["precision_trace"])

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..assess import assess
 from ..core.errors import InvvizError
 from ..risk import ideal
-from ..run import Result, Site, assess, run
+from ..run import Result, Site, run
 from ..scenario import Scenario, check, risk_problems
 from ..summary import risk_summary
 from ..worker import set_threads
@@ -29,7 +30,9 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     runner.add_argument("--no-risk", action="store_true", help="leave the risk score out; it may take longer than the attack")
     runner.set_defaults(go=show_run)
     risker = verbs.add_parser("risk", parents=[places], help="risk score of a scenario; no attack is run")
-    risker.add_argument("--method", choices=("auto", "exact"), default="auto", help="how the spectrum is computed (auto: exact)")
+    risker.add_argument(
+        "--method", choices=("auto", "exact", "sketch"), help="how the spectrum is computed (default: as the scenario says)"
+    )
     risker.add_argument("--values", type=int, metavar="K", help="print only the K largest singular values")
     risker.set_defaults(go=show_risk)
     for verb in (runner, risker):
@@ -62,6 +65,8 @@ def show_run(args: argparse.Namespace) -> int:
 def show_risk(args: argparse.Namespace) -> int:
     """Print the risk score."""
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
+    if args.method:
+        scenario = scenario.replace(method=args.method)
     with ProgressLine() as line:
         facts, _ = _assess(scenario, site, line)
     facts["singular_values"] = facts["singular_values"][: args.values]
@@ -82,7 +87,8 @@ def _risk(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str,
 def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any], np.ndarray]:
     set_threads("risk")
     found = assess(scenario, site, line.report)
-    facts = risk_summary(scenario, found.decomposition, found.size)
+    facts = risk_summary(scenario, found.decomposition, found.size, found.stages, found.trust.to_json() if found.trust else None)
+    facts["why"] = found.why
     return facts, ideal(found.decomposition, facts["sigma"])
 
 
@@ -99,12 +105,16 @@ def _run_words(result: Result, risk: dict[str, Any] | None, risk_note: str) -> s
 
 
 def _risk_words(risk: dict[str, Any]) -> str:
-    return "\n".join(
-        (
-            f"InvRE {risk['invre']:.2f}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-            f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB; InvLoss {risk['invloss']:.4g}; "
-            f"at most (truncated inverse) {risk['invloss_bound']:.4g}",
-            f"{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
-            f"(floor {risk['floor']:g}, {risk['prior']} prior, {risk['method']}, {risk['seconds']:.1f} s)",
-        )
-    )
+    sure = risk["method"] == "exact"
+    low, high = risk["psnr_interval"]
+    within = "" if sure else f" (95 %: {risk['invre_interval'][0]:.3f} to {risk['invre_interval'][1]:.3f})"
+    lower = "" if risk["invloss_lower"] is None else f", at least (any attacker) {risk['invloss_lower']:.4g}"
+    lines = [
+        f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
+        f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}; InvLoss {risk['invloss']:.4g}; "
+        f"at most (truncated inverse) {risk['invloss_bound']:.4g}{lower}",
+        f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
+        f"(floor {risk['floor']:g}, {risk['prior']} prior)",
+        f"{risk['method']} ({risk['why']}): {risk['products']:,} Jacobian products, {risk['seconds']:.1f} s",
+    ]
+    return "\n".join(lines + risk["caveats"])

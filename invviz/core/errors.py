@@ -37,3 +37,7 @@ class MissingExtra(InvvizError):
 
 class StoreError(InvvizError):
     """The store cannot be read or written (full disk, locked file, wrong version)."""
+
+
+class RiskError(InvvizError):
+    """A spectrum that cannot be computed: numbers that are not finite, not enough memory; says the way out."""

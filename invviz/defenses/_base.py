@@ -29,6 +29,16 @@ class Defense(Component):
         """Variance of the noise that this defense adds to every entry of a message of this size; 0 where it adds none."""
         return 0.0
 
+    def passes(self, size: Size) -> float:
+        """What becomes of noise that was added before this defense: the factor by which the part of it that still matters is scaled.
+
+        Exact where the defense scales and projects (theory T6): what is projected away takes the signal there with it.
+
+        Args:
+            size: of the noise-free message that enters this defense.
+        """
+        return 1.0
+
     def caveat(self) -> str:
         """Where the stated variance is only an approximation, in one sentence; empty where it is exact."""
         return ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from ..core.component import Value
-    from ..core.types import Batch, Net, Release, Tree, World
+    from ..core.types import Batch, Net, Release, Size, Tree, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,3 +50,7 @@ class Clipping(Defense):
             return map_tree(lambda leaf: leaf * shrink, message)
 
         return release
+
+    def passes(self, size: Size) -> float:
+        """The factor that shrinks the message shrinks its noise."""
+        return min(1.0, self.clip_norm if self.relative else self.clip_norm / size.norm if size.norm > 0 else 1.0)

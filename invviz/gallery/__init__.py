@@ -13,11 +13,14 @@ import numpy as np
 from ..core.errors import InvvizError
 from ..core.types import Size
 from ..risk import Decomposition
-from ..scenario import Scenario
+from ..risk.quadrature import Quadrature
+from ..scenario import RESULTS_VERSION, Scenario
 
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery"
 LEVELS = tuple(float(f"{v:.4g}") for v in np.logspace(-4, 1, 51))  # sigma over the message's rms at which the ideal picture is kept
 FRAMES = 40
+PICTURES = 12  # that the Risk page compares at first
+DIRECTIONS = 32  # kept as pictures, evenly spaced on a log scale
 
 OPENING = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"
 
@@ -71,12 +74,24 @@ class Scene:
     summary: dict[str, Any]
     decomposition: Decomposition
     size: Size
+    trust: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
     def ideal(self, sigma: float) -> np.ndarray:
         """The ideal attacker's picture at the kept noise level nearest to `sigma` (absolute std), shape (b, c, h, w)."""
-        relative = max(sigma / self.size.rms, LEVELS[0])
-        return self.arrays["strip"][int(np.abs(np.log(LEVELS) - np.log(relative)).argmin())].astype(np.float32) / 255
+        return self.arrays["strip"][self._level(sigma)].astype(np.float32) / 255
+
+    def known(self, sigma: float) -> np.ndarray:
+        """Share of each pixel's variance that is learned, at the kept noise level nearest to `sigma`, shape (b, c, h, w) in [0, 1]."""
+        return self.arrays["known"][self._level(sigma)].astype(np.float32) / 255
+
+    def direction(self, index: int) -> np.ndarray:
+        """A kept direction as a picture, shape (b, c, h, w) in [0, 1]; the one nearest to `index`."""
+        place = int(np.abs(self.arrays["direction_indices"] - index).argmin())
+        return self.arrays["directions"][place].astype(np.float32) / 255
+
+    def _level(self, sigma: float) -> int:
+        return int(np.abs(np.log(LEVELS) - np.log(max(sigma / self.size.rms, LEVELS[0]))).argmin())
 
 
 @lru_cache(maxsize=16)
@@ -95,10 +110,10 @@ def load(name: str) -> Scene | None:
         return None
     shape = tuple(facts["shape"])
     decomposition = Decomposition(basis=np.zeros((0, 0), np.float32), shape=shape, **{k: arrays[k] for k in KEPT}, **facts["decomposition"])
-    return Scene(card, scenario, facts["result"], facts["summary"], decomposition, Size(**facts["size"]), arrays)
+    return Scene(card, scenario, facts["result"], facts["summary"], decomposition, Size(**facts["size"]), facts["trust"], arrays)
 
 
-KEPT = ("singular_values", "gains", "weights", "coefficients", "tails", "mean")
+KEPT = ("singular_values", "gains", "weights", "coefficients", "tails", "mean", "variances")
 
 
 def scenes() -> list[Scene]:
@@ -106,4 +121,44 @@ def scenes() -> list[Scene]:
     return [s for s in (load(c.name) for c in CARDS) if s is not None]
 
 
-__all__ = ["CARDS", "FOLDER", "FRAMES", "KEPT", "LEVELS", "OPENING", "Card", "Scene", "load", "scenes"]
+@lru_cache(maxsize=1)
+def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
+    """Prepared sketches by risk key, each with the facts that a worker keeps beside one: what the Risk page compares at first."""
+    folder = FOLDER / "sketches"
+    try:
+        kept = json.loads((folder / "facts.json").read_text())
+        if kept["results_version"] != RESULTS_VERSION:
+            return {}
+        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return {key: (_sketch(key, facts, arrays), facts) for key, facts in kept["sketches"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _sketch(key: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposition:
+    """A sketch without what draws pictures: basis, coefficients and the like."""
+    own = {name.partition("/")[2]: array.astype(np.float64) for name, array in arrays.items() if name.startswith(key)}
+    inner = {name.removeprefix("quadrature_"): array for name, array in own.items() if name.startswith("quadrature_")}
+    none, inputs = np.zeros(0), int(np.prod(facts["decomposition"]["shape"]))
+    parts = {"basis": np.zeros((0, 0), np.float32), "coefficients": none, "tails": none, "variances": none, "mean": np.zeros(inputs)}
+    figures = {name: own[name] for name in ("singular_values", "gains", "weights")}
+    scalars = {**facts["decomposition"], "shape": tuple(facts["decomposition"]["shape"])}
+    return Decomposition(**figures, **parts, **scalars, quadrature=Quadrature(**inner))
+
+
+__all__ = [
+    "CARDS",
+    "DIRECTIONS",
+    "FOLDER",
+    "FRAMES",
+    "KEPT",
+    "LEVELS",
+    "OPENING",
+    "PICTURES",
+    "Card",
+    "Scene",
+    "load",
+    "scenes",
+    "sketches",
+]

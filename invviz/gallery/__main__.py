@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER
+from . import CARDS, FOLDER, _sketches
 from ._make import make
 
 if __name__ == "__main__":
     for card in CARDS:
         if len(sys.argv) == 1 or card.name in sys.argv[1:]:
             make(card, FOLDER / card.name)
+    if len(sys.argv) == 1 or "sketches" in sys.argv[1:]:
+        _sketches.make(FOLDER / "sketches")
     sys.stderr.write(f"scenes are in {FOLDER}\n")

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..assess import assess
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
-from ..risk import ideal, total_sigma
-from ..run import Event, Site, assess, run
+from ..risk import direction, ideal, pixel_knowledge, total_sigma
+from ..run import Event, Site, run
 from ..scenario import Scenario
-from . import FRAMES, KEPT, LEVELS, Card
+from ..summary import noise_variance
+from . import DIRECTIONS, FRAMES, KEPT, LEVELS, Card
 
 if TYPE_CHECKING:
-    from ..risk import Decomposition
+    pass
 
 
 def make(card: Card, folder: Path) -> None:
@@ -41,11 +43,15 @@ def make(card: Card, folder: Path) -> None:
         result = run(scenario, site, report)
         assessment = assess(scenario, site)
     d = assessment.decomposition
-    sigma = total_sigma(d, scenario.floor, sum(x.variance(assessment.size) for x in scenario.defense))
+    sigma = total_sigma(d, scenario.floor, noise_variance(scenario, assessment.size, assessment.stages))
     shown = [e for e in events if e.frame is not None]
     shown = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, FRAMES).round().astype(int))] if shown else []
     trace = np.array(result.trace, np.float64).reshape(-1, 2)
+    indices = np.unique(np.geomspace(1, d.basis.shape[1], DIRECTIONS).round().astype(int)) - 1
     arrays = {
+        "known": np.stack([as_bytes(pixel_knowledge(d, level * assessment.size.rms)) for level in LEVELS]),
+        "directions": np.stack([as_bytes(direction(d, int(i))) for i in indices]),
+        "direction_indices": indices,
         **{k: np.asarray(getattr(d, k), np.float32) for k in KEPT},
         "truth": result.truth.astype(np.float32),
         "guess": result.guess.astype(np.float32),
@@ -62,7 +68,8 @@ def make(card: Card, folder: Path) -> None:
         "keys": [scenario.key("run"), scenario.key("risk")],
         "result": result.to_json(),
         "summary": {"sigma_relative": sigma / assessment.size.rms},
-        "decomposition": _scalars(d),
+        "decomposition": {k: v for k, v in d.facts().items() if k != "shape"},
+        "trust": assessment.trust.to_json() if assessment.trust else None,
         "size": {"norm": assessment.size.norm, "count": assessment.size.count, "peak": assessment.size.peak},
         "shape": list(d.shape),
     }
@@ -73,7 +80,3 @@ def make(card: Card, folder: Path) -> None:
     sys.stderr.write(
         f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n"
     )
-
-
-def _scalars(d: Decomposition) -> dict[str, object]:
-    return {name: getattr(d, name) for name in ("message_norm", "num_message", "prior", "resolved", "method", "seconds")}

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.pixels import as_bytes
+from ._colours import IDEAL
 
 
 def to_png(pictures: np.ndarray, colour: str, side: int = 384) -> bytes:
@@ -50,4 +51,30 @@ def strip_png(pictures: list[np.ndarray], colours: list[str], side: int = 256) -
         x += sheet.width + gap
     out = io.BytesIO()
     row.save(out, "PNG")
+    return out.getvalue()
+
+
+def heat_png(picture: np.ndarray, share: np.ndarray, low: float, high: float, side: int = 384) -> bytes:
+    """A picture in grey under a purple that is the deeper, the more is known of each pixel.
+
+    Args:
+        picture: (b, c, h, w) in [0, 1].
+        share: of the same shape, what is known of each value; channels are averaged.
+        low: share that stands for no purple.
+        high: share that stands for full purple.
+        side: about how many screen pixels wide the result is.
+    """
+    grey = picture.mean(axis=1, keepdims=True)
+    depth = ((share.mean(axis=1, keepdims=True) - low) / max(high - low, 1e-9)).clip(0, 1)
+    full = np.array([int(IDEAL[i : i + 2], 16) / 255 for i in (1, 3, 5)])[None, :, None, None]
+    shaded = full * (0.35 + 0.65 * grey)
+    return to_png(((1 - depth) * (0.45 + 0.55 * grey) + depth * shaded).astype(np.float32), IDEAL, side)
+
+
+def scale_png(width: int = 256, height: int = 10) -> bytes:
+    """The colours of `heat_png` from nothing to everything, as a bar."""
+    share = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), (1, 1, height, width))
+    sheet = Image.open(io.BytesIO(heat_png(np.full((1, 3, height, width), 0.7, np.float32), share, 0.0, 1.0, width)))
+    out = io.BytesIO()
+    sheet.save(out, "PNG")
     return out.getvalue()

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 class Protocol(Component):
     """A protocol says which message a client computes from its batch."""
 
+    @property
+    def sends_gradient(self) -> bool:
+        """Whether the message is the gradient of the mean loss itself."""
+        return False
+
     def message(self) -> str:
         """What is sent, in words."""
         raise NotImplementedError

@@ -29,7 +29,18 @@ class HFL(Protocol):
     paper: ClassVar[str] = "mcmahan2017fedavg"
 
     local_steps: int = knob(1, "gradient steps a client takes before it sends; 1 sends the gradient itself", low=1, high=50, unit="steps")
-    lr: float = knob(0.01, "learning rate of the local steps; unused when there is one step", low=1e-6, high=10.0, log=True)
+    lr: float = knob(
+        0.01,
+        "learning rate of the local steps; also moves the net between rounds (risk over several rounds); else unused when there is one step",
+        low=1e-6,
+        high=10.0,
+        log=True,
+    )
+
+    @property
+    def sends_gradient(self) -> bool:
+        """With one local step."""
+        return self.local_steps == 1
 
     def message(self) -> str:
         """The gradient, or the change of the weights."""

@@ -1,29 +1,62 @@
 """How much a release tells about the batch: the spectrum of its Jacobian, InvLoss, InvRE and the ideal attacker."""
 
 from .ideal import ideal
-from .invloss import floor_sigma, invloss, invloss_bound, invloss_bound_here, k_here, k_star, total_sigma, van_trees_bound
-from .invre import band, invre, psnr_ceiling
+from .invloss import (
+    floor_sigma,
+    invloss,
+    invloss_bound,
+    invloss_bound_here,
+    invloss_interval,
+    k_here,
+    k_star,
+    learned_share,
+    total_sigma,
+    van_trees_bound,
+)
+from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval
 from .jacobian import Cancelled, Jacobian
-from .prior import PRIORS, Prior
-from .spectrum import Decomposition, decompose
+from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
+from .prior import PRIORS, Components, Prior
+from .releases import aggregate, only, rounds
+from .sketch import sketch
+from .spectrum import Decomposition, decompose, singular_values
+from .trust import Trust, subspace_error, trust, trusted_radius
 
 __all__ = [
     "PRIORS",
     "Cancelled",
+    "Components",
     "Decomposition",
     "Jacobian",
     "Prior",
+    "Trust",
+    "aggregate",
     "band",
     "decompose",
+    "direction",
     "floor_sigma",
     "ideal",
     "invloss",
     "invloss_bound",
     "invloss_bound_here",
+    "invloss_interval",
     "invre",
+    "invre_interval",
     "k_here",
     "k_star",
+    "learned_share",
+    "only",
+    "pixel_knowledge",
+    "pixel_variance",
     "psnr_ceiling",
+    "psnr_interval",
+    "rounds",
+    "sample_loss",
+    "singular_values",
+    "sketch",
+    "subspace_error",
     "total_sigma",
+    "trust",
+    "trusted_radius",
     "van_trees_bound",
 ]

@@ -15,13 +15,12 @@ WORK = 1_000_000_000  # bytes that all tangents of one vmapped product may take 
 MOST_AT_ONCE = 64  # tangents; more were slower on one core (LeNet, ConvNet, MLP at 32x32): they leave the cache
 
 
-def tangents_that_fit(map: Callable[[Tensor], Tensor], point: Tensor) -> int:
-    """How many tangents to push through `map` at once: what one evaluation writes, twice (value and tangent), within WORK bytes."""
-    written = _bytes_written(map, point)
+def tangents_that_fit(written: int) -> int:
+    """How many tangents to push through a map at once: the bytes that one evaluation writes, twice (value and tangent), within WORK."""
     return max(1, min(MOST_AT_ONCE, WORK // (2 * written)))
 
 
-def _bytes_written(map: Callable[[Tensor], Tensor], point: Tensor) -> int:
+def bytes_written(map: Callable[[Tensor], Tensor], point: Tensor) -> int:
     """Bytes of the results of all operators in one evaluation; views count too, so it is rather too much."""
     from torch.utils._python_dispatch import TorchDispatchMode
 

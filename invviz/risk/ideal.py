@@ -26,7 +26,7 @@ def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
     Returns:
         Pictures, shape (b, c, h, w), float32, not clipped to [0, 1].
     """
-    eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)
+    eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
     seen = dec.gains * dec.coefficients + np.sqrt(dec.gains) * sigma * eps
     guess = np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)
     return (dec.mean.astype(np.float32) + dec.basis @ guess.astype(np.float32)).reshape(dec.shape)

@@ -6,26 +6,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .quadrature import Estimate
+
 if TYPE_CHECKING:
-    from .prior import Prior
+    from .quadrature import Share
     from .spectrum import Decomposition
 
 
-def remaining(dec: Decomposition, sigma: float) -> np.ndarray:
-    """What is left of the prior's variance of each u_i once the message is known: sigma^2 / (sigma^2 + m_i), in [0, 1], shape (n,).
+def learned_share(gains: np.ndarray, sigma: float) -> np.ndarray:
+    """What the message takes off the prior's variance of each u_i: m_i / (sigma^2 + m_i), in [0, 1], shape of gains.
 
     Args:
-        dec: spectrum of the release.
-        sigma: standard deviation of all noise on a message entry, >= 0; at 0 it is 1 where the gain is 0 and 0 elsewhere.
+        gains: m_i >= 0.
+        sigma: standard deviation of all noise on a message entry, >= 0; at 0 it is 0 where the gain is 0 and 1 elsewhere.
     """
-    noise = sigma**2
-    return np.divide(noise, noise + dec.gains, out=np.ones_like(dec.gains), where=dec.gains > 0)
+    return np.divide(gains, sigma**2 + gains, out=np.zeros_like(gains), where=gains > 0)
+
+
+def _truncated_share(gains: np.ndarray, sigma: float) -> np.ndarray:
+    """The same for the truncated inverse, which uses directions above the noise and leaves the others: 1 - sigma^2 / m_i, or 0."""
+    return 1 - np.divide(sigma**2, gains, out=np.ones_like(gains), where=gains > sigma**2)
 
 
 def invloss(dec: Decomposition, sigma: float) -> float:
     """Least mean squared error of any attacker, summed over all pixels. Source: [P] for the notion (xu2025invloss), [D] for this, T1.
 
-    Exact for the linearised release and a normal prior: tr (C^-1 + J^T J / sigma^2)^-1. Small means invertible.
+    Exact for the linearised release and a normal prior: tr (C^-1 + J^T J / sigma^2)^-1. Small means invertible. A sketch gives an estimate of it;
+    where its quadrature is not yet sharp (`invloss_interval` is wide) the estimate errs to the low, cautious side.
 
     Args:
         dec: spectrum of the release.
@@ -34,7 +41,13 @@ def invloss(dec: Decomposition, sigma: float) -> float:
     Returns:
         Between 0 and tr C, in squared pixel units.
     """
-    return float(dec.weights @ remaining(dec, sigma))
+    return _error(dec, lambda gains: learned_share(gains, sigma)).value
+
+
+def invloss_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
+    """Between which values InvLoss lies with 95 % probability; twice the same number where it is exact."""
+    found = _error(dec, lambda gains: learned_share(gains, sigma))
+    return found.low, found.high
 
 
 def invloss_bound(dec: Decomposition, sigma: float) -> float:
@@ -43,18 +56,29 @@ def invloss_bound(dec: Decomposition, sigma: float) -> float:
     An upper bound on `invloss`, and at most twice as large. Source: [P] for the notion (xu2025invloss), [D] T2.
 
     Args:
-        dec: spectrum of the release.
+        dec: spectrum of the release; of a sketch the bound is estimated as InvLoss is.
         sigma: standard deviation of all noise on a message entry, >= 0.
 
     Returns:
         In squared pixel units.
     """
-    noise = sigma**2
-    return float(dec.weights @ np.divide(noise, dec.gains, out=np.ones_like(dec.gains), where=dec.gains > noise))
+    return _error(dec, lambda gains: _truncated_share(gains, sigma)).value
+
+
+def _error(dec: Decomposition, share: Share) -> Estimate:
+    """Remaining error when `share` of each direction's variance is learned."""
+    if dec.quadrature is None:
+        value = float(dec.weights @ (1 - share(dec.gains))) + dec.rest
+        return Estimate(value, value, value)
+    learned, total = dec.quadrature.learned(share), dec.trace
+    return Estimate(total - learned.value, total - learned.high, total - learned.low)
 
 
 def k_star(dec: Decomposition, sigma: float) -> int:
-    """Directions that the best truncated inverse uses, on average: those whose gain is above sigma^2 (white: s > sigma / tau). Source: [D] T2."""
+    """Directions that the best truncated inverse uses, on average: those whose gain is above sigma^2 (white: s > sigma / tau). Source: [D] T2.
+
+    Of a sketch it counts what its space holds: at least so many.
+    """
     return int((dec.gains > sigma**2).sum())
 
 
@@ -95,17 +119,16 @@ def total_sigma(dec: Decomposition, kappa: float = 1e-2, defense_variance: float
     return (floor_sigma(dec.message_norm, dec.num_message, kappa) ** 2 + defense_variance) ** 0.5
 
 
-def van_trees_bound(jac_frobenius_sq: float, sigma: float, prior: Prior) -> float:
+def van_trees_bound(jac_frobenius_sq: float, sigma: float, size: int, precision_trace: float) -> float:
     """No attacker does better than this on average, linear or not: n^2 / (||J||_F^2 / sigma^2 + tr C^-1). Source: [D] T3 (van Trees).
 
     Args:
         jac_frobenius_sq: ||J||_F^2 averaged over the prior; of one batch it is an estimate (then: sum of squared singular values).
         sigma: standard deviation of all noise on a message entry; 0 gives 0.
-        prior: what the attacker believes.
+        size: n, numbers in the batch.
+        precision_trace: tr C^-1 of what the attacker believes.
     """
-    if sigma == 0:
-        return 0.0
-    return prior.size**2 / (jac_frobenius_sq / sigma**2 + prior.precision_trace)
+    return size**2 / (jac_frobenius_sq / sigma**2 + precision_trace) if sigma > 0 else 0.0
 
 
 def _truncated(dec: Decomposition, sigma: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .invloss import invloss
+from .invloss import invloss, invloss_interval
 
 if TYPE_CHECKING:
     from .spectrum import Decomposition
@@ -24,12 +24,27 @@ def invre(dec: Decomposition, sigma: float) -> float:
     Returns:
         In [0, 1]; 1 is fully invertible.
     """
-    return 1 - invloss(dec, sigma) / float(dec.weights.sum())
+    return 1 - invloss(dec, sigma) / dec.trace
+
+
+def invre_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
+    """Between which values InvRE lies with 95 % probability; twice the same number where it is exact."""
+    low, high = invloss_interval(dec, sigma)
+    return 1 - high / dec.trace, 1 - low / dec.trace
 
 
 def psnr_ceiling(dec: Decomposition, sigma: float) -> float:
     """PSNR of the least achievable mean squared error, in dB, at most 200; to be compared with an attack's PSNR. Source: [D], section 3."""
-    mse = invloss(dec, sigma) / dec.size
+    return _psnr(invloss(dec, sigma) / dec.size)
+
+
+def psnr_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
+    """Between which values the PSNR ceiling lies with 95 % probability, in dB; twice the same number where it is exact."""
+    low, high = invloss_interval(dec, sigma)
+    return _psnr(high / dec.size), _psnr(low / dec.size)
+
+
+def _psnr(mse: float) -> float:
     return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvvizError
+import numpy as np
+
+from ..core.errors import InvvizError, RiskError
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree, numel, unflatten
 from ..core.types import Batch, Net
-from ._memory import tangents_that_fit
+from ._memory import bytes_written, tangents_that_fit
+from .linear_layers import linear_gram
+from .releases import only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 PROBES = 4  # random vectors for the gap between single and double precision
 POWER_STEPS = 8  # for an estimate of s_1
+CLOSED_FORM = 0.9  # share of the message in fully connected layers from which their closed form pays
+WAY_OUT = "Choose method=sketch, a smaller batch or smaller pictures."
 
 
 class Cancelled(InvvizError):
@@ -38,6 +46,7 @@ class Jacobian:
         batch: x; its dtype and device are the Jacobian's.
         message: G(x) as a tree, detached.
         precise: make the Gram matrix in float64 where that is possible; False halves its time and resolves less (`resolved`).
+        is_gradient: the release is the gradient of the mean loss itself, every entry of it; fully connected layers then have a closed form.
     """
 
     release: Release
@@ -45,11 +54,20 @@ class Jacobian:
     batch: Batch
     message: Tree
     precise: bool = True
+    is_gradient: bool = False
 
     @classmethod
-    def of(cls, release: Release, net: Net, batch: Batch, precise: bool = True) -> Jacobian:
-        """The Jacobian of a release with respect to the batch's inputs; arguments as the attributes."""
-        return cls(release, net, batch, map_tree(lambda leaf: leaf.detach(), release(net, batch, None)), precise)
+    def of(cls, release: Release, net: Net, batch: Batch, precise: bool = True, is_gradient: bool = False) -> Jacobian:
+        """The Jacobian of a release with respect to the batch's inputs; arguments as the attributes.
+
+        Raises:
+            RiskError: the message itself is not finite, or does not fit in memory.
+        """
+        with _room("the message"):
+            message = map_tree(lambda leaf: leaf.detach(), release(net, batch, None))
+        made = cls(release, net, batch, message, precise, is_gradient)
+        made.finite(flatten(message))
+        return made
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,11 +92,55 @@ class Jacobian:
         """J^T u: which inputs move a combination of message entries; (p,) -> (n,)."""
         return torch.func.vjp(self.map, self.point)[1](u)[0]
 
+    def normal(self, vectors: Tensor) -> Tensor:
+        """J^T J v for several v at once, (k, n) -> (k, n), in this Jacobian's own precision.
+
+        Raises:
+            RiskError: the products are not finite, or do not fit in memory even one at a time.
+        """
+        push = torch.func.vmap(self.matvec)
+        with _room("one Jacobian product"):
+            parts = [self._pull(push(some)).detach() for some in vectors.split(self.at_once)]
+        return self.finite(torch.cat(parts))
+
+    @functools.cached_property
+    def work(self) -> int:
+        """Bytes that one evaluation of the release writes: a measure of what a product costs, the same on every machine."""
+        return bytes_written(self.map, self.point)
+
+    @functools.cached_property
+    def at_once(self) -> int:
+        """Tangents that go through the release together."""
+        return tangents_that_fit(self.work)
+
+    def linear_operator(self) -> Any:
+        """J as a `scipy.sparse.linalg.LinearOperator`, so that SciPy's svds, lsmr, cg and the rest can be run on it."""
+        from scipy.sparse.linalg import LinearOperator
+
+        def apply(product: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda v: product(torch.as_tensor(np.ravel(v)).to(self.point)).detach().cpu().numpy()
+
+        number = np.float64 if self.point.dtype == torch.float64 else np.float32
+        return LinearOperator(self.shape, apply(self.matvec), apply(self.rmatvec), dtype=number)  # type: ignore[call-arg]
+
+    def finite(self, values: Tensor) -> Tensor:
+        """The values themselves.
+
+        Raises:
+            RiskError: some are infinite or undefined.
+        """
+        if bool(torch.isfinite(values).all()):
+            return values
+        raise RiskError(
+            "The message or its Jacobian holds infinite or undefined numbers at this picture, so there is no spectrum. Local steps that diverge do this "
+            "(lower lr or local_steps), and so do single precision (dtype=float64) and a defense that divides by zero."
+        )
+
     def dense(self, progress: Callable[[int, int], bool] | None = None) -> Tensor:
         """J itself, shape (p, n), by whichever side has fewer numbers; for nets whose J fits in memory."""
         p, n = self.shape
         if p < n:
-            return self._products(self._pull(), p, n, progress)
+            return self._products(lambda u: self._pull(u), p, n, progress)  # its graph is made where memory is watched
         return self._products(torch.func.vmap(self.matvec), n, p, progress).T
 
     def gram(self, progress: Callable[[int, int], bool] | None = None) -> Tensor:
@@ -88,16 +150,31 @@ class Jacobian:
         Jacobian, (J^T (J + E) + (J + E)^T J) / 2 = (J + E/2)^T (J + E/2) - E^T E / 4, so singular values are wrong by about ||E|| and
         not by its square root, at less than the price of one float64 Gram product of a stored J (measured).
 
+        Where almost all of a gradient lies in fully connected layers, their part is written down from activations and back-propagated errors
+        (`linear_layers`), in which the number of parameters plays no part.
+
         Args:
             progress: called with (done, total) columns; answering False cancels.
 
         Raises:
             Cancelled: `progress` answered False.
+            RiskError: an n x n matrix does not fit in memory, or the Jacobian is not finite.
         """
         sharp = self.sharp or self
-        n, push, pull = self.shape[1], torch.func.vmap(self.matvec), sharp._pull()
-        columns = sharp._products(lambda v: pull(push(v.to(self.point.dtype)).to(v.dtype)), n, n, progress).double()
-        return (columns + columns.T) / 2
+        n = self.shape[1]
+        check_memory(n)
+        if self.is_gradient:
+            with _room(f"{n:,} tangents of the fully connected layers"):
+                share, part = linear_gram(sharp.net, sharp.batch, CLOSED_FORM)
+            if part is not None:
+                others = [name for name in self.message if name not in share]
+                rest = dataclasses.replace(
+                    self, release=only(self.release, others), message={k: self.message[k] for k in others}, is_gradient=False
+                )
+                return self.finite(part.double() + (rest.gram(progress) if others else 0.0))
+        push = torch.func.vmap(self.matvec)
+        columns = sharp._products(lambda v: sharp._pull(push(v.to(self.point.dtype)).to(v.dtype)), n, n, progress).double()
+        return self.finite((columns + columns.T) / 2)
 
     @functools.cached_property
     def sharp(self) -> Jacobian | None:
@@ -143,6 +220,7 @@ class Jacobian:
             v = self.rmatvec(self.matvec(v / v.norm().clamp(min=1e-30)))
         return float(v.norm().sqrt())
 
+    @functools.cached_property
     def _pull(self) -> Callable[[Tensor], Tensor]:
         """The vjp of many message vectors at once: (k, p) -> (k, n). The graph behind it is made once."""
         back = torch.func.vjp(self.map, self.point)[1]
@@ -150,13 +228,36 @@ class Jacobian:
 
     def _products(self, push: Callable[[Tensor], Tensor], count: int, width: int, progress: Callable[[int, int], bool] | None) -> Tensor:
         """Apply `push` to all `count` unit vectors, some at once; the results are the rows of a (count, width) matrix."""
-        at_once = tangents_that_fit(self.map, self.point)
-        rows = self.point.new_empty(count, width)
-        for start in range(0, count, at_once):
-            stop = min(start + at_once, count)
-            units = self.point.new_zeros(stop - start, count)
-            units.diagonal(start).fill_(1.0)
-            rows[start:stop] = push(units).detach()
-            if progress is not None and not progress(stop, count):
-                raise Cancelled("Stopped: the spectrum was not finished.")
-        return rows
+        with _room(f"a matrix of {count:,} x {width:,}"):
+            rows = self.point.new_empty(count, width)
+            for start in range(0, count, self.at_once):
+                stop = min(start + self.at_once, count)
+                units = self.point.new_zeros(stop - start, count)
+                units.diagonal(start).fill_(1.0)
+                rows[start:stop] = push(units).detach()
+                if progress is not None and not progress(stop, count):
+                    raise Cancelled("Stopped: the spectrum was not finished.")
+            return rows
+
+
+def check_memory(n: int) -> None:
+    """Refuse an n x n eigenproblem that this machine cannot hold, before hours of work on it.
+
+    Raises:
+        RiskError: five matrices of float64 are more than the free memory.
+    """
+    needed = 5 * 8 * n * n
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
+    if needed > max(free, 2 << 30):
+        raise RiskError(f"The exact spectrum of {n:,} inputs takes about {needed / 1e9:.0f} GB; {free / 1e9:.0f} GB are free. {WAY_OUT}")
+
+
+@contextlib.contextmanager
+def _room(what: str) -> Iterator[None]:
+    """Turn a failed allocation into words."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as err:
+        if isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in str(err):
+            raise RiskError(f"There is not enough memory for {what}. {WAY_OUT}") from err
+        raise

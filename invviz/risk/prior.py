@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,34 +12,73 @@ from scipy import fft
 
 from ..core.errors import KnobError
 
-PRIORS = ("white", "natural")
-MEAN = 0.5  # of every pixel
+PRIORS = ("white", "natural", "dataset")
+MEAN = 0.5  # of every pixel (white and natural)
 TAU = 0.25  # standard deviation of a pixel (natural: root of the mean variance over the picture)
 CHANNEL_CORRELATION = 0.9  # between any two colour channels, natural prior
+COMPONENTS = 256  # principal components that are kept (dataset)
+LEAST_VARIANCE = (1 / 255) ** 2  # one grey level: no direction is believed to be known better than pictures are stored
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components of public pictures: mean (d,), directions (d, k) orthonormal, variances (k,) and that of everything else."""
+
+    mean: np.ndarray
+    directions: np.ndarray
+    variances: np.ndarray
+    remainder: float
+
+    @classmethod
+    def fit(cls, pictures: np.ndarray) -> Components:
+        """Probabilistic PCA (tipping1999ppca) by scikit-learn, randomised and seeded: the mean variance of what is left out stands for every other direction.
+
+        Args:
+            pictures: public pictures, shape (count, c, h, w) in [0, 1], at least 2.
+        """
+        if len(pictures) < 2:
+            raise KnobError(f"prior='dataset' needs at least 2 public pictures; this data set has {len(pictures)}. Use prior='natural'.")
+        from sklearn.decomposition import PCA
+
+        rows = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
+        count = min(COMPONENTS, len(rows) - 1, rows.shape[1])
+        found = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
+        variances = np.maximum(found.explained_variance_, LEAST_VARIANCE)
+        # not noise_variance_, which scikit-learn spreads over min(pictures, pixels) directions: too much for each where pictures are the fewer
+        remainder = float(rows.var(axis=0, ddof=1).sum() - found.explained_variance_.sum()) / max(1, rows.shape[1] - count)
+        directions = np.ascontiguousarray(np.asarray(found.components_).T)
+        return cls(np.asarray(found.mean_), directions, variances, max(remainder, LEAST_VARIANCE))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Prior:
     """A normal law on batches of pictures in [0, 1]; samples are independent of one another.
 
     white: C = TAU^2 I, every pixel by itself.
     natural: power 1 / (1 + k^2 + l^2) at the frequency (k, l) of the orthonormal 2-D cosine transform, that is 1/f^2 with a finite mean
     brightness; stationary under the transform's mirror boundary; correlated channels; scaled to a mean pixel variance of TAU^2.
-    Both are zero-parameter models of pictures, ours, not fitted to any data. Source: [D], theory section 3.
+    dataset: mean and principal components of public pictures of the same data set, never of the victims.
+    The first two have no parameters fitted to any data. Source: [D], theory section 3.
 
     Attributes:
-        name: "white" or "natural".
+        name: "white", "natural" or "dataset".
         shape: channels, height, width of one picture.
         batch: number of pictures b; n = b c h w.
+        components: of the public pictures; needed by "dataset" and by no other.
+        input_noise: variance of noise that the client adds to every pixel before the release, >= 0: C stands for the noisy picture then.
     """
 
     name: str
     shape: tuple[int, int, int]
     batch: int = 1
+    components: Components | None = None
+    input_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in PRIORS:
             raise KnobError(f"prior={self.name!r} is not known; allowed: one of {', '.join(PRIORS)}.")
+        if (self.name == "dataset") != (self.components is not None):
+            raise KnobError("prior='dataset' takes the components of public pictures (Components.fit); the other priors take none.")
 
     @property
     def size(self) -> int:
@@ -48,19 +88,39 @@ class Prior:
     @property
     def mean(self) -> np.ndarray:
         """Mean of every pixel, shape (n,)."""
-        return np.full(self.size, MEAN)
+        return np.full(self.size, MEAN) if self.components is None else np.tile(self.components.mean, self.batch)
 
     @property
     def trace(self) -> float:
         """Trace of C: the squared error of guessing the mean."""
-        return TAU**2 * self.size
+        return self._sum(lambda v: v)
 
     @property
     def precision_trace(self) -> float:
         """Trace of C^-1: the Fisher information of the prior, for T3."""
+        return self._sum(lambda v: 1 / v)
+
+    @property
+    def learnable(self) -> float:
+        """What a message without noise can at most take off tr C: all of it, or less where the client releases a noisy picture."""
+        return self._sum(lambda v: (v - self.input_noise) ** 2 / v)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Variance of every pixel, shape (n,)."""
         if self.name == "white":
-            return self.size / TAU**2
-        return self.batch * float((1 / _mixing(self.shape[0])[0]).sum() * (1 / _power(*self.shape[1:])).sum())
+            return np.full(self.size, TAU**2 + self.input_noise)
+        if self.components is not None:
+            p = self.components
+            own = p.remainder + (p.directions**2) @ (p.variances - p.remainder)
+            return np.tile(own, self.batch) + self.input_noise
+        _, h, w = self.shape
+        rows, columns = (fft.idct(np.eye(side), axis=0, norm="ortho") ** 2 for side in (h, w))  # type: ignore[operator]
+        return np.tile((rows @ _power(h, w) @ columns.T).ravel(), self.batch * self.shape[0]) + self.input_noise
+
+    def noisy(self, variance: float) -> Prior:
+        """The law of the picture after independent noise of this variance on every pixel."""
+        return dataclasses.replace(self, input_noise=self.input_noise + variance)
 
     def sqrt_apply(self, x: Any) -> Any:
         """C^1/2 (symmetric root) times every vector along the last dimension.
@@ -71,32 +131,67 @@ class Prior:
         Returns:
             Same shape and library; float64 unless x is float32.
         """
-        return self._power_apply(x, 0.5)
+        return self.apply(x, np.sqrt)
 
     def inv_sqrt_apply(self, x: Any) -> Any:
         """C^-1/2 times every vector along the last dimension; arguments as in `sqrt_apply`."""
-        return self._power_apply(x, -0.5)
+        return self.apply(x, lambda v: v**-0.5)
+
+    def denoise(self, x: Any) -> Any:
+        """C_0 (C_0 + input_noise I)^-1 times every vector: the best guess of a centred picture from its noisy version."""
+        return self.apply(x, lambda v: (v - self.input_noise) / v)
+
+    def probe(self, x: Any) -> Any:
+        """Turns white vectors into ones whose second moment is C (C_0 (C_0 + input_noise I)^-1 C_0 with input noise)."""
+        return self.apply(x, lambda v: (v - self.input_noise) / v**0.5)
 
     def dense(self) -> np.ndarray:
         """C itself, shape (n, n); for tests and small pictures."""
-        return self._power_apply(np.eye(self.size), 1.0)
+        return self.apply(np.eye(self.size), lambda v: v)
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Samples of the law, shape (count, n); pixels are not clipped."""
-        return MEAN + self.sqrt_apply(rng.standard_normal((count, self.size)))
+        return self.mean + self.sqrt_apply(rng.standard_normal((count, self.size)))
 
-    def _power_apply(self, x: Any, exponent: float) -> Any:
-        """C^exponent along the last dimension."""
+    def apply(self, x: Any, function: Callable[[Any], Any]) -> Any:
+        """f(C) along the last dimension, for a function f of C's eigenvalues; arguments as in `sqrt_apply`."""
         if not isinstance(x, np.ndarray):
-            return x.new_tensor(self._power_apply(x.detach().cpu().numpy(), exponent))
+            return x.new_tensor(self.apply(x.detach().cpu().numpy(), function))
+        real = x.dtype if x.dtype == np.float32 else np.dtype(np.float64)
         if self.name == "white":
-            return x * x.dtype.type(TAU ** (2 * exponent))
+            return x * real.type(function(TAU**2 + self.input_noise))
+        apart = x.reshape(*x.shape[:-1], self.batch, -1)
+        out = self._by_components(apart, function) if self.components is not None else self._by_waves(apart, function)
+        return out.reshape(x.shape).astype(real, copy=False)
+
+    def _by_components(self, x: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
+        p = self.components
+        assert p is not None
+        rest, own = function(p.remainder + self.input_noise), function(p.variances + self.input_noise)
+        directions = p.directions.astype(x.dtype, copy=False)
+        return x * x.dtype.type(rest) + ((x @ directions) * (own - rest).astype(x.dtype)) @ directions.T
+
+    def _by_waves(self, x: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
         c, h, w = self.shape
         values, vectors = _mixing(c)
-        mix = (vectors * values**exponent) @ vectors.T
-        waves: Any = fft.dctn(x.reshape(*x.shape[:-1], self.batch, c, h, w), axes=(-2, -1), norm="ortho")
-        waves = np.einsum("cd,...dhw->...chw", mix.astype(x.dtype), waves) * (_power(h, w) ** exponent).astype(x.dtype)
-        return fft.idctn(waves, axes=(-2, -1), norm="ortho").reshape(x.shape)  # pyright: ignore
+        vectors = vectors.astype(x.dtype)
+        scale = function(values[:, None, None] * _power(h, w) + self.input_noise).astype(x.dtype)
+        waves: Any = fft.dctn(x.reshape(*x.shape[:-1], c, h, w), axes=(-2, -1), norm="ortho")
+        waves = np.einsum("dc,...dhw->...chw", vectors, waves) * scale
+        waves = np.einsum("cd,...dhw->...chw", vectors, waves)
+        return fft.idctn(waves, axes=(-2, -1), norm="ortho")  # pyright: ignore
+
+    def _sum(self, function: Callable[[Any], Any]) -> float:
+        """Sum of f over C's eigenvalues."""
+        if self.name == "white":
+            return self.size * float(function(TAU**2 + self.input_noise))
+        if self.components is not None:
+            p = self.components
+            others = len(p.mean) - len(p.variances)
+            rest, own = function(p.remainder + self.input_noise), function(p.variances + self.input_noise)
+            return self.batch * float(own.sum() + others * rest)
+        values = _mixing(self.shape[0])[0][:, None, None] * _power(*self.shape[1:]) + self.input_noise
+        return self.batch * float(function(values).sum())
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ..risk import Decomposition, band, invloss, invre, k_star, psnr_ceiling
+from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import caveats
@@ -30,6 +30,12 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         st.markdown(f"#### InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
         st.markdown(f"PSNR ceiling **{ceiling:.1f} dB** ({band(ceiling)}), expected over pictures like this one. " + _gap(run, ideal_psnr))
+        if risk.decomposition.method == "sketch":
+            (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
+            st.caption(
+                f":material/info: Estimated by a sketch: InvRE lies between {low:.3f} and {high:.3f}, the ceiling between {worst:.1f} and {best:.1f} dB "
+                "(95 %); the ideal attacker's picture is what so many products of conjugate gradients give."
+            )
         for words in caveats(now):
             st.caption(f":material/info: {words}")
     _explanations(now)
@@ -93,7 +99,8 @@ def details(risk: RiskView, now: Scenario) -> str:
     sigma = risk.sigma(now)
     d = risk.decomposition
     numbers = f"InvLoss {invloss(d, sigma):.3g} · k* {k_star(d, sigma):,} · noise sigma {sigma:.3g} per entry · message of {d.num_message:,} numbers"
-    return f"{numbers} · exact, singular values above {d.resolved:.0e} resolved"
+    why = f" ({risk.why})" if risk.why and d.method == "sketch" else ""
+    return f"{numbers} · {d.method}{why}, {d.products:,} products, singular values above {d.resolved:.0e} resolved"
 
 
 def footer(now: Scenario, run: RunView | None) -> None:

@@ -183,6 +183,8 @@ def _widget(knob: Knob, value: object, name: str, taken) -> None:
         st.toggle(label, bool(value), **common)
     elif isinstance(knob.default, int):
         st.number_input(label, int(knob.low or 0), int(knob.high or 2**31 - 1), int(value), **common)  # type: ignore[call-overload]
+    elif isinstance(knob.default, str):
+        st.text_input(label, str(value), **common)
     else:
         st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]
 

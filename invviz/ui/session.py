@@ -48,6 +48,7 @@ class Visitor:
         self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
         self.left: set[str] = set()  # keys of running jobs that this tab has stopped watching
         self.attack = ""  # key of the attack that this tab asked for last
+        self.compared: set[str] = set()  # keys of the spectra that a comparison of this tab waits for
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.private = PrivateDesk(station.site)
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from . import trouble
 from .session import arrive, station
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage as Page
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "pages"
@@ -16,13 +20,28 @@ PAGES = ROOT / "pages"
 def route() -> None:
     """Configure the app and run the page that the address names.
 
-    The Lab is the default page and answers at /. A page beside it needs a guard: until the first `st.navigation` call of a server's
+    The Lab is the default page and answers at /. A page beside it needs a guard (`ensure`): until the first `st.navigation` call of a server's
     life Streamlit runs a deep-linked file of pages/ alone, without this frame.
     """
     st.set_page_config(page_title="invviz: what does an update give away?", page_icon=":material/visibility:", layout="wide")
     st.html(ROOT / "assets" / "css" / "app.css")
-    pages = [st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True)]
+    st.session_state["framed"] = True
     with trouble.shown():
         station().keep_workers()
         arrive()
-    st.navigation(pages, position="top").run()
+    st.navigation(list(_pages().values()), position="top").run()
+
+
+def ensure(name: str) -> None:
+    """First line of every page beside the Lab: run it inside the frame, whatever the address was opened with."""
+    if not st.session_state.get("framed"):
+        pages = _pages()
+        st.navigation(list(pages.values()))
+        st.switch_page(pages[name], query_params=dict(st.query_params.to_dict()))
+
+
+def _pages() -> dict[str, Page]:
+    return {
+        "lab": st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True),
+        "risk": st.Page(PAGES / "risk.py", title="Risk", icon=":material/query_stats:", url_path="risk"),
+    }

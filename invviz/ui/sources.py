@@ -14,7 +14,7 @@ from plotly.graph_objects import Figure
 from .. import gallery
 from ..core.types import Size
 from ..plots.progress import scrubber
-from ..risk import Decomposition, ideal, total_sigma
+from ..risk import Decomposition, direction, ideal, pixel_knowledge, total_sigma
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job, Kind, Store
 from ..summary import noise_variance
@@ -25,6 +25,15 @@ KEEP = 6  # spectra held open at a time; each maps about 40 MB
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Portrait:
+    """What of a picture leaks, and through which directions."""
+
+    known: Callable[[float], np.ndarray]  # sigma (absolute) -> share of each pixel's variance that is learned, (b, c, h, w) in [0, 1]
+    direction: Callable[[int], np.ndarray]  # index -> that direction as a picture
+    indices: np.ndarray  # directions that can be shown, strongest first
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class RiskView:
     """A spectrum on the screen; serves every noise level in closed form."""
 
@@ -32,10 +41,15 @@ class RiskView:
     size: Size
     truth: np.ndarray
     draw: Callable[[float], np.ndarray]  # sigma (absolute) -> the ideal attacker's picture
+    portrait: Portrait | None = None
+    stages: tuple[Size, ...] = ()
+    trust: dict[str, Any] | None = None
+    why: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""
-        return total_sigma(self.decomposition, scenario.floor, noise_variance(scenario, self.size))
+        return total_sigma(self.decomposition, scenario.floor, noise_variance(scenario, self.size, self.stages))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +79,8 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     key = scenario.key("risk")
     for scene in gallery.scenes():
         if scene.scenario.key("risk") == key and not scenario.upload:
-            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal), None
+            portrait = Portrait(scene.known, scene.direction, scene.arrays["direction_indices"])
+            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, portrait, trust=scene.trust), None
     victim = victim_of(scenario)
     if isinstance(victim, str):
         return None, None  # said under the picture; there is nothing to compute
@@ -76,7 +91,7 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     if job is None or job.state in ("done", "stopped", "pruned"):
         _submit("risk", scenario)
         job = desk.job(key)
-    _join(scenario, job)
+    join(scenario, job)
     return None, job
 
 
@@ -89,7 +104,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     victim = victim_of(scenario)
     finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and _is_of(victim, desk, key)
     result = desk.result(key) if finished else None
-    _join(scenario, job)
+    join(scenario, job)
     if result is None:
         return _prepared(scenario, key), job
     arrays, curve = desk.arrays(key), desk.curve(key)
@@ -163,7 +178,7 @@ def live_curve(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     return curve.steps, curve.loss
 
 
-def _join(scenario: Scenario, job: Job | None) -> None:
+def join(scenario: Scenario, job: Job | None) -> None:
     """Who sees somebody else's job running watches it too: it goes on when the other tab is closed."""
     visitor = session()
     if job is None or scenario.upload or visitor.gone:
@@ -210,7 +225,7 @@ def _opened(scenario: Scenario, key: str) -> RiskView:
         result, arrays = desk.result(key), desk.arrays(key)
         assert result is not None
         opened.clear()  # one at a time: a spectrum is large
-        opened[key] = _view(desk.spectrum(key), result, arrays["truth"])
+        opened[key] = view_of(desk.spectrum(key), result, arrays["truth"])
     return opened[key]
 
 
@@ -219,8 +234,23 @@ def _from_store(key: str) -> RiskView:
     store = station().store
     result, arrays = store.result(key), store.arrays(key)
     assert result is not None
-    return _view(Decomposition.load(store.folder(key)), result, arrays["truth"])
+    return view_of(Decomposition.load(store.folder(key)), result, arrays["truth"])
 
 
-def _view(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
-    return RiskView(decomposition, Size(**result["size"]), truth, lambda sigma: ideal(decomposition, sigma))
+def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
+    """A spectrum and the numbers and words that were kept beside it."""
+    return RiskView(
+        decomposition,
+        Size(**result["size"]),
+        truth,
+        lambda sigma: ideal(decomposition, sigma),
+        Portrait(
+            lambda sigma: pixel_knowledge(decomposition, sigma),
+            lambda index: direction(decomposition, index),
+            np.arange(decomposition.basis.shape[1]),
+        ),
+        tuple(Size(**stage) for stage in result["stages"]),
+        result["trust"],
+        result["why"],
+        tuple((name, count) for name, count in result["layers"]),
+    )

@@ -80,7 +80,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
         st.image(
             placeholder(now.data.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed."
         )
-        st.caption(reason or _waiting(job, "spectrum"))
+        st.caption(reason or waiting(job, "spectrum"))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
     psnr, ssim = float(PSNR().score(picture, risk.truth).mean()), float(SSIM().score(picture, risk.truth).mean())
@@ -114,7 +114,7 @@ def _scores(run: RunView) -> str:
 def _progress(now: Scenario, job: Job) -> None:
     """Bar, estimate, Stop."""
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    st.progress(share, _waiting(job, "attack"))
+    st.progress(share, waiting(job, "attack"))
     if sources.has_left(now):
         st.caption("You have stopped watching; it goes on for others.")
     elif st.button("Stop", icon=":material/stop:", key=state.key("stop"), disabled=job.stopping, width="stretch"):
@@ -158,7 +158,7 @@ def _differs(old: Scenario, new: Scenario) -> str:
     return ", ".join(gone) or "other settings"
 
 
-def _waiting(job: Job | None, what: str) -> str:
+def waiting(job: Job | None, what: str) -> str:
     """Where a job is, in words."""
     if job is None:
         return f"The {what} has not been asked for."
@@ -176,14 +176,15 @@ def _waiting(job: Job | None, what: str) -> str:
 def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Singular values with the floor across them."""
     if risk is None:
-        st.info(" ".join(risk_problems(now)) or f"Singular values: {_waiting(job, 'spectrum')}", icon=":material/query_stats:")
+        st.info(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}", icon=":material/query_stats:")
         if job is not None and job.state == "failed" and st.button("Try again", key=state.key("retry"), icon=":material/refresh:"):
             sources.retry_risk(now)
             st.rerun()
         return
     values, floor = finding.levels(risk.decomposition, risk.sigma(now))
     count = int((values > floor).sum())
-    title = f"{count:,} of {len(values):,} directions lie above the noise floor"
+    least = "At least " if risk.decomposition.method == "sketch" else ""
+    title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
     dark = st.context.theme.type == "dark"
     st.markdown(f"**{title}**")
     st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
@@ -194,7 +195,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
 def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
     """Live curve while the attack runs, scrubber afterwards."""
     if job is not None and job.state == "running" and job.phase != "attack":
-        st.info(_waiting(job, "attack"), icon=":material/timeline:")
+        st.info(waiting(job, "attack"), icon=":material/timeline:")
         return
     if job is not None and job.state == "running":
         steps, loss = sources.live_curve(now)

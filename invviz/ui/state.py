@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -48,24 +49,48 @@ def set_knob(part: str, knob: str, value: object, place: int = -1) -> None:
         st.session_state["trouble"] = str(err)
 
 
+def view(name: str) -> str:
+    """What a page shows beside the scenario, by the name it has in the address."""
+    return st.session_state[f"view {name}"]
+
+
+def set_view(name: str, value: str) -> None:
+    """Change what a page shows, from a widget's callback."""
+    st.session_state["touched"] = True
+    st.session_state[f"view {name}"] = value
+
+
 def key(name: str) -> str:
     """A widget key that is new whenever the form is made anew."""
     return f"{name}#{st.session_state.get('form', 0)}"
 
 
-def read_address() -> None:
+def read_address(views: Mapping[str, str] | None = None) -> None:
     """Take over the address where it is not what this session wrote itself; a broken one gives a message and the opening scenario.
 
     A browser sends its address along with every click, and it may not have received the newest one yet. So what a control has just
-    changed goes before the address, and an address that this session itself has left a moment ago is not a journey back.
+    changed goes before the address, and an address that this session itself has left a moment ago is not a journey back. Who comes from another page
+    brings an empty address along and keeps the scenario.
+
+    Args:
+        views: what this page keeps in the address beside the scenario, with the values that are left out of it.
     """
+    st.session_state["views"] = views = dict(views or {})
+    for name, default in views.items():
+        st.session_state.setdefault(f"view {name}", default)
     pairs = _address()
     touched = st.session_state.pop("touched", False)
     if "scenario" in st.session_state and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
     st.session_state["address"] = pairs
+    given = dict(pairs)
+    if pairs:
+        st.session_state.update({f"view {name}": given.get(name, default) for name, default in views.items()})
+    parts = [(name, value) for name, value in pairs if name not in views]
+    if not parts and "scenario" in st.session_state:
+        return
     try:
-        open_scenario(Scenario.from_pairs(pairs) if pairs else Scenario.parse(OPENING))
+        open_scenario(Scenario.from_pairs(parts) if parts else Scenario.parse(OPENING))
     except InvvizError as err:
         open_scenario(Scenario.parse(OPENING))
         st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
@@ -73,7 +98,8 @@ def read_address() -> None:
 
 def write_address() -> None:
     """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
-    pairs = scenario().pairs()
+    shown = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
+    pairs = scenario().pairs() + shown
     if sorted(pairs) == sorted(_address()):
         st.session_state["address"] = _address()
         st.session_state["touched"] = False

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..assess import assess
 from ..core.errors import InvvizError, StoreError
 from ..core.lazy import torch
 from ..risk import Cancelled
-from ..run import Event, Report, Site, assess, run
+from ..run import Event, Report, Site, run
 from ..scenario import Scenario
 from ..store import Job, Kind, Save, Store
 from ..weights import TrainingStopped
@@ -67,10 +68,15 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
 def set_threads(kind: Kind) -> None:
     """One thread for an attack, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one.
 
-    A core too many is worse than one too few: beside a busy neighbour, two threads made eigh up to 30 times slower than one (measured).
+    A core too many is worse than one too few: beside a busy neighbour, two threads made eigh up to 30 times and NumPy's products up to 10 times
+    slower than one (measured).
     """
+    from threadpoolctl import threadpool_limits
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(1 if kind == "run" else max(1, cores - 1))
+    threads = 1 if kind == "run" else max(1, cores - 1)
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
 
 
 def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
@@ -82,16 +88,19 @@ def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarra
     start = time.monotonic()
     found = assess(scenario, site, report, picture)
     spectrum = found.decomposition
-    parts = {field.name: getattr(spectrum, field.name) for field in dataclasses.fields(spectrum)}
-    arrays = {name: part for name, part in parts.items() if isinstance(part, np.ndarray)}
+    arrays = spectrum.arrays()
     own = {"truth": found.truth, "labels": found.labels}
     facts = {
         "scenario": scenario.for_risk().text(full=True),
         "key": scenario.key("risk"),
         "n": spectrum.size,
         "p": spectrum.num_message,
-        "decomposition": {name: part for name, part in parts.items() if name not in arrays},
+        "decomposition": spectrum.facts(),
         "size": dataclasses.asdict(found.size),
+        "stages": [dataclasses.asdict(stage) for stage in found.stages],
+        "trust": found.trust.to_json() if found.trust else None,
+        "why": found.why,
+        "layers": found.layers,
         "labels": found.labels.tolist(),
         "data_note": found.data_note,
         "accuracy": found.accuracy,

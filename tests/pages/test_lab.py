@@ -12,8 +12,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from invviz import gallery
+from invviz.assess import assess
 from invviz.risk import invre
-from invviz.run import Site, assess, run
+from invviz.run import Site, run
 from invviz.scenario import PARTS, Scenario
 from invviz.store import Store
 from invviz.worker import work

@@ -1,0 +1,166 @@
+"""The risk of a scenario: the spectrum of what its client releases, exact or by a sketch; no attack is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .core.errors import ScenarioError
+from .core.lazy import torch
+from .core.rng import derive
+from .core.tree import map_tree
+from .core.types import Batch, Net, Size, World
+from .results import Assessment, Event, Report
+from .risk import Components, Jacobian, Prior, decompose, only, rounds, sketch, trust
+from .run import Client, Site, meet_client
+from .scenario import Scenario, num_inputs, risk_problems
+from .summary import noise_variance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .core.types import Release, Tree
+
+AUTO_INPUTS = 3_072  # auto takes the exact spectrum up to this many inputs ...
+AUTO_WORK = 5e10  # ... and up to so many bytes written by its products: about a minute on one core
+PUBLIC = 3_200  # public pictures that the dataset prior is made of
+MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
+ROUND_BATCH = 64  # public pictures by which the net moves on from round to round
+
+
+def assess(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Assessment:
+    """Decompose the Jacobian of the defended release at this batch.
+
+    Args:
+        scenario: what to compute; its attack plays no part, its noise and floor enter later, in closed form.
+        site: where.
+        report: progress over the Jacobian's products; answering False stops.
+        picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+
+    Raises:
+        ScenarioError: the parts do not fit together, or there is no such layer.
+        RiskError: the Jacobian is not finite, or there is not enough memory; says the way out.
+        Cancelled: `report` answered False.
+    """
+    if found := risk_problems(scenario):
+        raise ScenarioError(found)
+    client = meet_client(scenario, site, report, picture)
+    start = time.monotonic()
+    on_products = lambda done, total: report is None or report(Event("spectrum", done, total, time.monotonic() - start))  # noqa: E731
+    whole = client.release(client.net, client.batch, None)
+    size, stages = Size.of(whole), _stages(scenario, client)
+    release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
+    if scenario.rounds > 1:
+        release = _over_rounds(scenario, client, release)
+    plain = scenario.protocol.sends_gradient and not scenario.for_risk().defense and not scenario.layer and scenario.rounds == 1
+    jacobian = Jacobian.of(release, client.net, client.batch, is_gradient=plain)
+    components = (
+        Components.fit(client.samples.public.take(range(min(PUBLIC, len(client.samples.public))))[0])
+        if scenario.prior == "dataset"
+        else None
+    )
+    prior = Prior(scenario.prior, scenario.data.shape, scenario.batch, components)
+    method, why = choose(scenario, jacobian.work)
+    image = client.batch.image
+    dec = decompose(jacobian, image, prior, on_products) if method == "exact" else sketch(jacobian, image, prior, on_products)
+    # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
+    dec = dataclasses.replace(dec, message_norm=size.norm, num_message=size.count)
+    return Assessment(
+        dec,
+        size,
+        image.detach().cpu().numpy(),
+        client.batch.label.detach().cpu().numpy(),
+        client.note,
+        client.accuracy,
+        stages,
+        trust(jacobian, prior, dec, scenario.seed),
+        why,
+        layers(whole),
+    )
+
+
+def choose(scenario: Scenario, work: float) -> tuple[str, str]:
+    """The method, and why it was chosen, in words.
+
+    Args:
+        scenario: may name a method.
+        work: bytes that one evaluation of the release writes (`Jacobian.work`); the same on every machine, and so is the choice.
+    """
+    n = num_inputs(scenario)
+    if scenario.method != "auto":
+        return scenario.method, "as the scenario says"
+    if n > AUTO_INPUTS:
+        return "sketch", f"{n:,} inputs are more than the {AUTO_INPUTS:,} up to which auto takes the exact spectrum"
+    if n * work > AUTO_WORK:
+        return "sketch", f"{n:,} products of this net would take many minutes"
+    return "exact", "it takes about a minute or less"
+
+
+def _names(layer: str, message: Tree) -> list[str]:
+    """Entries of the message that belong to a layer."""
+    if found := [name for name in message if name == layer or name.startswith(layer + ".")]:
+        return found
+    raise ScenarioError([f"The message has no part named {layer!r}; it has {', '.join(layer for layer, _ in layers(message))}."])
+
+
+def layers(message: Tree) -> tuple[tuple[str, int], ...]:
+    """Layers that have entries in a message, in its order, with their numbers; deep nets by their first level."""
+    for depth in (None, 1):
+        counts: dict[str, int] = {}
+        for name, leaf in message.items():
+            layer = ".".join(name.split(".")[:-1][:depth]) or name
+            counts[layer] = counts.get(layer, 0) + leaf.numel()
+        if len(counts) <= MOST_LAYERS:
+            break
+    return tuple(counts.items())
+
+
+def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
+    """Sizes of the noise-free message before and after each defense that adds no noise."""
+    release, world = client.bare, World(client.net, client.batch.image[:0])
+    sizes = [Size.of(release(client.net, client.batch, None))]
+    for defense in scenario.defense:
+        if not defense.adds_noise:
+            release = defense.wrap(release, world)
+            sizes.append(Size.of(release(client.net, client.batch, None)))
+    return tuple(sizes)
+
+
+def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Release:
+    """The messages of all rounds, each scaled to the noise of the first."""
+    shifts = moves(scenario, client)
+    clients = [dataclasses.replace(client, net=_moved(client.net, shift)) for shift in shifts]
+    sizes = [
+        Size.of(client.release(c.net, c.batch, None)) for c in clients
+    ]  # noise is measured on the whole message, whatever part is read
+    if scenario.for_risk().defense == scenario.defense and any(d.adds_noise for d in scenario.defense):
+        variances = [noise_variance(scenario, s, _stages(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
+        sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
+    else:  # all noise is relative to its own round's message
+        sigmas = [s.rms for s in sizes]
+    return rounds(release, shifts, [sigmas[0] / max(s, 1e-30) for s in sigmas])
+
+
+def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
+    """How far the net has moved by each round: one gradient step a round on a fresh batch of public pictures."""
+    net, public = client.net, client.samples.public
+    params, found = dict(net.params), [{}]
+    order = np.random.default_rng(derive(scenario.seed, "rounds"))
+    lr = getattr(scenario.protocol, "lr", 0.0)
+    for _ in range(scenario.rounds - 1):
+        image, label = public.take(order.choice(len(public), min(ROUND_BATCH, len(public)), replace=False).tolist())
+        like = client.batch.image
+        batch = Batch.of(torch.as_tensor(image).to(like), torch.as_tensor(label, device=like.device))
+        params = map_tree(lambda p, g: p - lr * g, params, torch.func.grad(net.loss)(params, batch))
+        found.append({name: (params[name] - p).detach() for name, p in net.params.items()})
+    return found
+
+
+def _moved(net: Net, shift: dict[str, Tensor]) -> Net:
+    return Net(net.module, {name: p + shift[name] if name in shift else p for name, p in net.params.items()})
+
+
+__all__ = ["assess", "choose", "layers", "moves"]

@@ -1,0 +1,67 @@
+"""Computing the prepared sketches: everything that the Risk page compares for the opening scene."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .. import compare
+from ..assess import assess
+from ..core.lazy import torch
+from ..results import Assessment
+from ..run import Site
+from ..scenario import RESULTS_VERSION, Scenario
+from . import OPENING, PICTURES
+
+KEPT = ("singular_values", "gains", "weights")
+
+
+def make(folder: Path) -> None:
+    """Write facts.json and arrays.npz."""
+    torch.set_num_threads(1)
+    now = Scenario.parse(OPENING)
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, dict[str, object]] = {}
+
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(None, Path(cache), "cpu")
+
+        def add(scenario: Scenario) -> Assessment | None:
+            key = scenario.key("risk")
+            if key in facts:
+                return None
+            found = assess(scenario, site)
+            inner = {name: a for name, a in found.decomposition.arrays().items() if name in KEPT or name.startswith("quadrature_")}
+            arrays.update({f"{key}/{name}": a.astype(np.float32) for name, a in inner.items()})
+            facts[key] = kept_facts(scenario, found)
+            sys.stderr.write(f"{scenario.text()}: {found.decomposition.products} products, {found.decomposition.seconds:.1f} s\n")
+            return found
+
+        for scenario in [*compare.pictures(now, range(PICTURES)), *compare.over_rounds(now), *compare.models(now)]:
+            add(scenario)
+        for whole in compare.layered(now):
+            names = [name for name, _ in facts[whole.key("risk")]["layers"]]  # type: ignore[attr-defined]
+            for scenario in compare.layers(whole, names):
+                add(scenario)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    command = "python -m invviz.gallery sketches"
+    (folder / "facts.json").write_text(json.dumps({"results_version": RESULTS_VERSION, "command": command, "sketches": facts}) + "\n")
+
+
+def kept_facts(scenario: Scenario, found: Assessment) -> dict[str, object]:
+    """What the page needs beside the arrays; the same names as in a worker's result."""
+    return {
+        "scenario": scenario.for_risk().text(full=True),
+        "decomposition": found.decomposition.facts(),
+        "size": dataclasses.asdict(found.size),
+        "stages": [dataclasses.asdict(stage) for stage in found.stages],
+        "trust": None,
+        "why": found.why,
+        "layers": found.layers,
+    }

@@ -1,0 +1,105 @@
+"""What was foretold against what was reached, and how far a straight line holds: Vega-Lite charts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._colours import IDEAL, REAL, TRUTH
+
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+
+
+def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool = False) -> dict[str, Any]:
+    """Reached PSNR over what was foretold; one mark a scenario.
+
+    Args:
+        points: each with x, y, model, defense, picture, scenario.
+        x_title: of the horizontal axis.
+        oracle: marks are hollow: the attacker began at the truth.
+        dark: choose colours for a dark ground.
+    """
+    models = sorted({p["model"] for p in points})
+    foretold_in_db = "dB" in x_title
+    values = [p[k] for p in points for k in ("x", "y")] if foretold_in_db else [p["y"] for p in points]
+    low, high = (min(values) - 2, min(max(values), 80) + 2) if values else (0, 40)
+    x_domain = [low, high] if foretold_in_db else [0, 1]
+    shown = {
+        "field": "x",
+        "type": "quantitative",
+        "title": x_title,
+        "scale": {"domain": x_domain, "clamp": True, "nice": False},
+        "axis": {"grid": False},
+    }
+    reached = {
+        "field": "y",
+        "type": "quantitative",
+        "title": "PSNR reached by the attack (dB)",
+        "scale": {"domain": [low, high], "clamp": True, "nice": False},
+    }
+    shape = {
+        "field": "model",
+        "type": "nominal",
+        "title": "model",
+        "scale": {"domain": models, "range": list(SHAPES[: len(models)])},
+        "legend": {"orient": "bottom", "columns": 2},
+    }
+    tooltip = [
+        {"field": "picture", "title": "picture"},
+        {"field": "model", "title": "model"},
+        {"field": "defense", "title": "defense"},
+        {"field": "x", "title": x_title, "format": ".2f"},
+        {"field": "y", "title": "reached (dB)", "format": ".1f"},
+    ]
+    mark = {"type": "point", "size": 55, "color": REAL, "filled": not oracle, "opacity": 0.75, "strokeWidth": 1.5, "clip": True}
+    layers: list[dict[str, Any]] = [{"mark": mark, "encoding": {"x": shown, "y": reached, "shape": shape, "tooltip": tooltip}}]
+    if foretold_in_db:
+        ends = [{"x": low, "y": low}, {"x": high, "y": high}]
+        place = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}
+        named = [{"x": high - 0.28 * (high - low), "y": high - 0.28 * (high - low), "text": "as foretold"}]
+        text = {"type": "text", "color": "#C9B8DB" if dark else IDEAL, "dy": -8, "dx": -30, "fontWeight": "bold"}
+        layers += [
+            {"data": {"values": ends}, "mark": {"type": "line", "color": IDEAL, "strokeDash": [6, 3], "strokeWidth": 2}, "encoding": place},
+            {"data": {"values": named}, "mark": text, "encoding": {**place, "text": {"field": "text"}}},
+        ]
+    return {"data": {"values": points}, "layer": layers, "height": 380}
+
+
+def bend(steps: list[float], random: list[float], top: list[float], dark: bool = False) -> dict[str, Any]:
+    """How far the release leaves its straight line, over the size of a change of the picture, on two log axes."""
+    rows = [
+        {"x": s, "y": max(v, 1e-4), "way": way}
+        for way, line in (("strongest directions", top), ("random changes", random))
+        for s, v in zip(steps, line, strict=True)
+    ]
+    place = {
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "title": "change of the picture, per pixel (log scale)",
+            "scale": {"type": "log", "nice": False},
+            "axis": {"format": "~g", "values": steps, "grid": False},
+        },
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "title": "bend / slope (log scale)",
+            "scale": {"type": "log", "nice": True},
+            "axis": {"format": "~%", "values": [1e-3, 1e-2, 0.1, 1, 10]},
+        },
+    }
+    colours = {
+        "scale": {"domain": ["strongest directions", "random changes"], "range": ["#C9B8DB" if dark else IDEAL, TRUTH]},
+        "legend": {"orient": "top", "title": None, "columns": 1},
+    }
+    return {
+        "data": {"values": rows},
+        "layer": [
+            {"mark": {"type": "line", "point": True}, "encoding": {**place, "color": {"field": "way", **colours}}},
+            {
+                "data": {"values": [{"y": 1.0}]},
+                "mark": {"type": "rule", "strokeDash": [2, 2], "color": TRUTH},
+                "encoding": {"y": {"field": "y", "type": "quantitative"}},
+            },
+        ],
+        "height": 220,
+    }

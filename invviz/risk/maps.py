@@ -1,0 +1,60 @@
+"""Which part of this picture leaks, and what a direction looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .invloss import learned_share
+
+if TYPE_CHECKING:
+    from .spectrum import Decomposition
+
+STRIP = 1024  # pixels at a time
+
+
+def pixel_variance(dec: Decomposition, sigma: float) -> np.ndarray:
+    """Variance of every pixel that is left once the message is known: the diagonal of P. Source: [D] T1.
+
+    Of a sketch it is an upper bound, pixel by pixel: what directions outside its space tell is left out.
+
+    Args:
+        dec: spectrum of the release.
+        sigma: standard deviation of all noise on a message entry, >= 0.
+
+    Returns:
+        Shape (b, c, h, w), in squared pixel units; its sum is InvLoss (exact method).
+    """
+    share = learned_share(dec.gains, sigma).astype(np.float32)
+    learned = np.zeros(dec.size)
+    for start in range(0, dec.size, STRIP):
+        learned[start : start + STRIP] = np.square(np.asarray(dec.basis[start : start + STRIP])) @ share
+    return np.maximum(dec.variances - learned, 0.0).reshape(dec.shape)
+
+
+def pixel_knowledge(dec: Decomposition, sigma: float) -> np.ndarray:
+    """Share of every pixel's prior variance that the message takes away, in [0, 1]; arguments and shape as in `pixel_variance`."""
+    return 1 - pixel_variance(dec, sigma) / dec.variances.reshape(dec.shape)
+
+
+def sample_loss(dec: Decomposition, sigma: float) -> np.ndarray:
+    """InvLoss of every sample of a batch: the traces of P's diagonal blocks, shape (b,). Source: [D] T7; arguments as in `pixel_variance`."""
+    return pixel_variance(dec, sigma).sum(axis=(1, 2, 3))
+
+
+def direction(dec: Decomposition, index: int) -> np.ndarray:
+    """One direction of picture space as a picture, shape (b, c, h, w), grey where it is zero, in [0, 1].
+
+    Args:
+        dec: spectrum of the release.
+        index: from 0, the strongest.
+
+    Raises:
+        IndexError: there are not so many.
+    """
+    if not 0 <= index < dec.basis.shape[1]:
+        raise IndexError(f"direction {index} of {dec.basis.shape[1]}; allowed: 0 to {dec.basis.shape[1] - 1}.")
+    column = np.asarray(dec.basis[:, index], np.float64)
+    largest = np.abs(column).max()
+    return (0.5 + 0.5 * column / (largest if largest > 0 else 1.0)).reshape(dec.shape)

@@ -1,0 +1,161 @@
+"""The spectrum without a matrix: the strongest directions, and InvLoss with an error bar, from some hundred Jacobian products."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+
+from ..core.lazy import torch
+from ..core.rng import derive
+from ..core.tree import norm
+from ._krylov import Krylov
+from .invloss import floor_sigma
+from .jacobian import Cancelled
+from .quadrature import Quadrature
+from .spectrum import Decomposition, in_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from .jacobian import Jacobian
+    from .prior import Prior
+
+PROBES = 3  # random vectors per space; there are two spaces
+LEAST, SHARE = 144, 8  # products: never fewer than this, never more than n / SHARE
+LIGHT = 1e7  # bytes that one evaluation of a release writes, below which float64 costs little
+WORK = 2e10  # bytes that all products may write, beyond the least number of them
+REFERENCE = 1e-2  # share of the message's root mean square: noise at which the quadrature is to be sharp
+SHARP = 1e-3  # gap between the two quadrature rules, as a share of the probes' variance, that ends the search
+LOOK_EVERY = 8  # blocks
+
+
+def sketch(
+    jacobian: Jacobian,
+    x: Tensor,
+    prior: Prior,
+    progress: Callable[[int, int], bool] | None = None,
+    products: int | None = None,
+    seed: int = 0,
+) -> Decomposition:
+    """Two block Krylov spaces of M = C^1/2 J^T J C^1/2, each from its own random probes; nothing of the size n^2 or n p is stored.
+
+    The first space also holds the picture itself, so that the ideal attacker's guess is that of (block) conjugate gradients, for every
+    noise level at once. Gains are lower bounds of the true ones. Source: [D] for what is computed; methods as in `Quadrature` and `Krylov`.
+
+    Args:
+        jacobian: of the (defended) release at `x`.
+        x: the private batch, shape (b, c, h, w) in [0, 1].
+        prior: of the same shape and batch size.
+        progress: called with (done, total) products; answering False cancels.
+        products: most products J^T J v; None chooses by their cost. The search ends earlier once the quadrature is sharp at 1 % noise.
+        seed: of the probes.
+
+    Raises:
+        Cancelled: `progress` answered False.
+        RiskError: the products are not finite or do not fit in memory.
+    """
+    begin = time.perf_counter()
+    if x.shape != (prior.batch, *prior.shape):
+        raise ValueError(f"the prior is for {(prior.batch, *prior.shape)}, the batch has {tuple(x.shape)}.")
+    jacobian = _affordable(jacobian)
+    most = products or int(np.clip(WORK / jacobian.work, LEAST, max(LEAST, prior.size // SHARE)))
+    message = float(norm(jacobian.message))
+    probes = [_probes(prior, seed, space) for space in range(2)]
+    picture = prior.inv_sqrt_apply(x.detach().cpu().double().numpy().ravel() - prior.mean)[:, None]
+    starts = [np.hstack([probes[0], picture]), probes[1]]
+    spaces = [Krylov(lambda block: _product(jacobian, prior, block), start[:, : prior.size]) for start in starts]
+    _grow(spaces, probes, most, floor_sigma(message, jacobian.shape[0], REFERENCE), progress or (lambda done, total: True))
+    first = spaces[0]
+    gains, vectors = first.ritz()
+    singular = _singular_values(first, prior)
+    resolved = 2 * torch.finfo(jacobian.point.dtype).eps ** 0.5 * float(singular[0])
+    arrays, rest = in_pictures(x, prior, gains, first.known @ vectors, resolved)
+    return Decomposition(
+        singular,
+        **arrays,
+        shape=tuple(x.shape),  # type: ignore[arg-type]
+        message_norm=message,
+        num_message=jacobian.shape[0],
+        prior=prior.name,
+        resolved=resolved,
+        method="sketch",
+        seconds=time.perf_counter() - begin,
+        rest=rest,
+        products=sum(space.products for space in spaces),
+        quadrature=_quadrature(spaces, probes, prior),
+    )
+
+
+def _affordable(jacobian: Jacobian) -> Jacobian:
+    """The Jacobian in float64 where that costs little."""
+    return (jacobian.sharp or jacobian) if jacobian.precise and jacobian.work < LIGHT else jacobian
+
+
+def _probes(prior: Prior, seed: int, space: int) -> np.ndarray:
+    """Random vectors whose outer products have the mean C, as columns (n, PROBES)."""
+    draws = np.random.default_rng(derive(seed, f"probes of space {space}")).standard_normal((PROBES, prior.size))
+    return prior.probe(draws).T
+
+
+def _product(jacobian: Jacobian, prior: Prior, block: np.ndarray) -> np.ndarray:
+    """C^1/2 J^T J C^1/2 times columns."""
+    pixels = torch.as_tensor(prior.sqrt_apply(np.ascontiguousarray(block.T))).to(jacobian.point)
+    return prior.sqrt_apply(jacobian.normal(pixels).detach().cpu().double().numpy()).T
+
+
+def _grow(spaces: list[Krylov], probes: list[np.ndarray], most: int, sigma: float, tell: Callable[[int, int], bool]) -> None:
+    """Grow both spaces in turn until the products are used up or the two quadrature rules agree."""
+    blocks = 0
+    while True:
+        for space in spaces:
+            done = sum(s.products for s in spaces)
+            if done + space.last.shape[1] > most or all(s.exhausted for s in spaces):
+                return
+            space.grow()
+            if not tell(min(done + space.last.shape[1], most), most):
+                raise Cancelled("Stopped: the sketch was not finished.")
+        blocks += 1
+        if blocks % LOOK_EVERY == 0 and max(_gap(s, b, sigma) for s, b in zip(spaces, probes, strict=True)) < SHARP:
+            return
+
+
+def _gap(space: Krylov, probes: np.ndarray, sigma: float) -> float:
+    """How far the two quadrature rules are apart on the space's own probes, as a share of the probes' squared length."""
+    rules = [_shares(space, rule, probes) for rule in (space.ritz(), space.radau())]
+    learned = [(nodes / (nodes + sigma**2)) @ own.sum(axis=1) for nodes, own in rules]
+    return float(learned[0] - learned[1]) / float((probes**2).sum())
+
+
+def _shares(space: Krylov, rule: tuple[np.ndarray, np.ndarray], probes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes of a rule, and squared shares of the probes on them."""
+    nodes, vectors = rule
+    return nodes, (vectors.T @ (space.known.T @ probes)) ** 2
+
+
+def _singular_values(space: Krylov, prior: Prior) -> np.ndarray:
+    """Ritz values of J itself on the space as pictures, descending: at most the true singular values, one by one."""
+    pictures = prior.sqrt_apply(np.ascontiguousarray(space.known.T))
+    squares = linalg.eigh(space.matrix, pictures @ pictures.T, eigvals_only=True)
+    return np.sqrt(squares[::-1].clip(min=0))
+
+
+def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior) -> Quadrature:
+    """What both spaces know, padded to the same length."""
+    most = max(space.ready for space in spaces)
+    pad = lambda array: np.pad(array, [(0, most - len(array))] + [(0, 0)] * (array.ndim - 1))  # noqa: E731
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("nodes", "own", "radau_nodes", "radau_own", "weights", "cross", "norms")}
+    for space, own, other in zip(spaces, probes, probes[::-1], strict=True):
+        nodes, vectors = space.ritz()
+        ritz = space.known @ vectors
+        radau_nodes, radau_own = _shares(space, space.radau(), own)
+        weights = (prior.probe(np.ascontiguousarray(ritz.T)) ** 2).sum(axis=1)
+        found = [nodes, (ritz.T @ own) ** 2, radau_nodes, radau_own, weights, (ritz.T @ other) ** 2]
+        for name, array in zip(parts, found, strict=False):
+            parts[name].append(pad(array))
+        parts["norms"].append((own**2).sum(axis=0))
+    return Quadrature(**{name: np.stack(arrays) for name, arrays in parts.items()}, trace=np.array([prior.learnable]))

@@ -1,0 +1,135 @@
+"""How far the straight-line picture of a release can be trusted at one batch: curvature, and bounds that do not linearise."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.lazy import torch
+from ..core.rng import derive
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .jacobian import Jacobian
+    from .prior import Prior
+    from .spectrum import Decomposition
+
+STEPS = (0.003, 0.01, 0.03, 0.1, 0.3)  # root mean square change of a pixel
+DIRECTIONS = 3  # of each kind
+TURN_AT = 0.03  # step at which the Jacobian's own change is measured
+POWER_STEPS = 4
+DRAWS, PROBES = 3, 3  # pictures of the prior, and random vectors at each, for the mean of ||J||_F^2
+
+
+@dataclasses.dataclass(frozen=True)
+class Trust:
+    """Measured curvature around one batch. Source: [D] theory T3, T4, T5; all figures are measured at a few points and directions, not proven.
+
+    Attributes:
+        steps: sizes of a change of the picture, root mean square per pixel.
+        random, top: ||G(x + d) - G(x) - J d|| / ||J d|| at those sizes, for changes drawn from the prior and along the strongest directions
+            (means over a few); 0 is a straight line, 1 means that the linear picture explains nothing.
+        bend: estimate of the Jacobian's Lipschitz constant beta near x, from below: ||J(x + d) - J(x)|| / ||d||, the larger of both kinds.
+        frobenius_sq: ||J||_F^2, mean over pictures drawn from the prior.
+        frobenius_error: its standard error.
+        precision_trace: tr C^-1, which T3 needs beside it.
+    """
+
+    steps: tuple[float, ...]
+    random: tuple[float, ...]
+    top: tuple[float, ...]
+    bend: float
+    frobenius_sq: float
+    frobenius_error: float
+    precision_trace: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return {**dataclasses.asdict(self), **{k: list(getattr(self, k)) for k in ("steps", "random", "top")}}
+
+
+def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0) -> Trust:
+    """Measure how far G is from its tangent at the batch, with some sixty evaluations and products.
+
+    Args:
+        jacobian: of the release at the batch.
+        prior: draws the random changes and pictures.
+        dec: its first directions are the strongest ones.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(derive(seed, "trust"))
+    like = jacobian.point
+    tensor = lambda rows: torch.as_tensor(np.ascontiguousarray(rows)).to(like)  # noqa: E731
+    draws = tensor(prior.draw(DIRECTIONS + DRAWS, rng) - prior.mean)
+    strongest = tensor(dec.basis[:, :DIRECTIONS].T) if dec.gains[0] > 0 else draws[:0]
+    lines = [torch.tensor([_remainders(jacobian, d) for d in kind]).mean(0) for kind in (draws[:DIRECTIONS], strongest) if len(kind)]
+    bend = max((_turn(jacobian, d) for kind in (draws[:1], strongest[:1]) for d in kind), default=0.0)
+    squares = []
+    for picture in draws[DIRECTIONS:] + tensor(prior.mean):
+        there = dataclasses.replace(jacobian, batch=_moved(jacobian, picture))
+        signs = tensor(rng.choice([-1.0, 1.0], (PROBES, prior.size)))
+        squares.append(float(np.mean([float(there.matvec(v).double().square().sum()) for v in signs])))
+    numbers = [tuple(float(v) for v in line) for line in lines]
+    return Trust(
+        STEPS,
+        numbers[0],
+        numbers[-1],
+        bend,
+        float(np.mean(squares)),
+        float(np.std(squares, ddof=1) / len(squares) ** 0.5),
+        prior.precision_trace,
+    )
+
+
+def trusted_radius(singular_value: float, bend: float, size: int) -> float:
+    """Largest distance, root mean square per pixel, within which a direction of this singular value is inverted stably: 2 s / beta. Source: [D] T4."""
+    return 2 * singular_value / bend / size**0.5 if bend > 0 else float("inf")
+
+
+def subspace_error(singular_values: np.ndarray, k: int, change: float) -> float:
+    """Bound on the sine of the angle by which the first k right singular directions turn: e / (s_k - s_{k+1} - e). Source: [D] T5 (Wedin).
+
+    Args:
+        singular_values: descending.
+        k: at least 1, at most one less than there are values.
+        change: e = ||J(x~) - J(x)||, for instance bend times the distance.
+
+    Returns:
+        In [0, 1]; 1 where the gap is too small to promise anything.
+    """
+    gap = float(singular_values[k - 1] - singular_values[k]) - change
+    return min(1.0, change / gap) if gap > 0 else 1.0
+
+
+def _moved(jacobian: Jacobian, point: Tensor):
+    from ..core.tree import unflatten
+
+    return dataclasses.replace(jacobian.batch, inputs=unflatten(point, jacobian.batch.inputs))
+
+
+def _unit(direction: Tensor) -> Tensor:
+    """Scaled to a root mean square of 1 per pixel."""
+    return direction / direction.norm().clamp(min=1e-30) * direction.numel() ** 0.5
+
+
+def _remainders(jacobian: Jacobian, direction: Tensor) -> list[float]:
+    """||G(x + h d) - G(x) - h J d|| / ||h J d|| for every step h."""
+    unit = _unit(direction)
+    here, slope = jacobian.map(jacobian.point), jacobian.matvec(unit)
+    return [float((jacobian.map(jacobian.point + h * unit) - here - h * slope).norm() / (h * slope).norm().clamp(min=1e-30)) for h in STEPS]
+
+
+def _turn(jacobian: Jacobian, direction: Tensor) -> float:
+    """||J(x + d) - J(x)|| / ||d|| by power iteration, from below."""
+    step = TURN_AT * _unit(direction)
+    there = dataclasses.replace(jacobian, batch=_moved(jacobian, jacobian.point + step))
+    v, size = direction, 0.0
+    for _ in range(POWER_STEPS):
+        v = v / v.norm().clamp(min=1e-30)
+        u = there.matvec(v) - jacobian.matvec(v)
+        size = float(u.norm())
+        v = there.rmatvec(u) - jacobian.rmatvec(u)
+    return size / float(step.norm())

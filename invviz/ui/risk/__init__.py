@@ -1,0 +1,1 @@
+"""The page Risk: what is exposed, without running any attack."""

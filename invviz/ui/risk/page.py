@@ -1,0 +1,49 @@
+"""The Risk page, from top to bottom."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ... import compare
+from .. import form, session, sources, state, trouble
+from . import calibration, compared, portrait, ranking
+
+POLL = 0.5  # seconds between two looks at running work
+VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
+
+
+def draw() -> None:
+    """Ranking and overlay, then one picture; redrawn alone when the slider moves."""
+    with trouble.shown():
+        _draw()
+
+
+def below() -> None:
+    """What does not depend on the scenario."""
+    with trouble.shown():
+        calibration.draw()
+        state.write_address()
+
+
+def _draw() -> None:
+    form.slider()
+    ranking.choices()
+    now = state.scenario()
+    state.write_address()
+    axis = state.view("compare") if state.view("compare") in compare.AXES else "pictures"
+    count = int(state.view("count")) if state.view("count") in compared.COUNTS else 12
+    rows = compared.scored(compared.items(now, axis, count))
+    _, job = sources.risk_of(now)
+    active = [row for row in rows if row.job is not None and row.job.active] or (job is not None and job.active)
+    if active:
+        session.station().keep_workers()  # one may have died while nobody clicked
+    if bool(active) != st.session_state.get("polling", False):
+        st.session_state["polling"] = bool(active)
+        st.rerun()  # the fragment's clock is set by a whole run of the page
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=660, key="ranking"):
+            ranking.table(now, rows, axis)
+        with st.container(width="stretch", key="overlay"):
+            ranking.curves(now, rows, axis)
+    portrait.draw(now)
+    st.code(now.text(), language=None, wrap_lines=True)

@@ -1,0 +1,13 @@
+"""Risk: which pictures, models and directions are exposed, without running any attack?"""
+
+import streamlit as st
+
+from invviz.ui import form, shell, state
+from invviz.ui.risk import page
+
+shell.ensure("risk")
+state.read_address(page.VIEWS)
+st.markdown("#### Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
+form.controls()
+st.fragment(page.draw, run_every=page.POLL if st.session_state.get("polling") else None)()
+page.below()
