@@ -18,6 +18,7 @@ from .risk import (
     k_star,
     psnr_ceiling,
     psnr_interval,
+    sample_loss,
     total_sigma,
     van_trees_bound,
 )
@@ -56,6 +57,19 @@ def caveats(scenario: Scenario) -> list[str]:
     return found
 
 
+def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float) -> list[str]:
+    """Caveats of the scenario, and where the noise is below what the computation resolves."""
+    found, d = caveats(scenario), decomposition
+    unseen = int((d.gains == 0).sum())
+    if d.resolved * (d.trace / d.size) ** 0.5 > sigma and unseen and d.num_message >= d.size:
+        way = " Use dtype=float64." if scenario.dtype == "float32" else ""
+        found.append(
+            f"Singular values below {d.resolved:.0e} are lost in rounding, the noise is smaller than that: {unseen:,} directions count as unseen that may be "
+            f"readable, so the risk may be higher than shown.{way}"
+        )
+    return found
+
+
 def risk_summary(
     scenario: Scenario, decomposition: Decomposition, size: Size, stages: Sequence[Size] = (), trust: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -72,8 +86,10 @@ def risk_summary(
         scenario, key; n and p, numbers in the batch and in the message; singular_values, descending (of a sketch: the leading ones, each at most the true
         one), and `resolved`, below which they are rounding noise; method; products that it took; sigma, standard deviation of all noise on a message entry,
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
-        inverse on average; invloss_bound_here, the same on this very batch; invloss_lower, below which no attacker of any kind comes (T3); invre;
-        psnr_ceiling; the `_interval`s that hold the true values with 95 % probability; trust; caveats; seconds that the spectrum took.
+        inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which no attacker of any kind comes on
+        average over pictures (T3; at one picture InvLoss may lie below it);
+        invloss_samples, of each sample of the batch (T7; of a sketch at most so much); invre; psnr_ceiling; the `_interval`s that hold the true
+        values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size, stages)
     d, sigma = decomposition, total_sigma(decomposition, scenario.floor, variance)
@@ -94,15 +110,16 @@ def risk_summary(
         "invloss": invloss(d, sigma),
         "invloss_interval": list(invloss_interval(d, sigma)),
         "invloss_bound": invloss_bound(d, sigma),
-        "invloss_bound_here": invloss_bound_here(d, sigma),
+        "invloss_bound_here": invloss_bound_here(d, sigma) if d.method == "exact" else None,
         "invloss_lower": lower,
+        "invloss_samples": sample_loss(d, sigma).tolist(),
         "k_star": k_star(d, sigma),
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),
         "psnr_ceiling": psnr_ceiling(d, sigma),
         "psnr_interval": list(psnr_interval(d, sigma)),
         "trust": trust,
-        "caveats": caveats(scenario),
+        "caveats": doubts(scenario, d, sigma),
         "seconds": round(d.seconds, 3),
     }
 

@@ -108,7 +108,7 @@ def _risk_words(risk: dict[str, Any]) -> str:
     sure = risk["method"] == "exact"
     low, high = risk["psnr_interval"]
     within = "" if sure else f" (95 %: {risk['invre_interval'][0]:.3f} to {risk['invre_interval'][1]:.3f})"
-    lower = "" if risk["invloss_lower"] is None else f", at least (any attacker) {risk['invloss_lower']:.4g}"
+    lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {risk['invloss_lower']:.4g}"
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
         f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}; InvLoss {risk['invloss']:.4g}; "

@@ -41,3 +41,7 @@ class StoreError(InvvizError):
 
 class RiskError(InvvizError):
     """A spectrum that cannot be computed: numbers that are not finite, not enough memory; says the way out."""
+
+
+class Cancelled(InvvizError):
+    """The computation was asked to stop before it had an answer."""

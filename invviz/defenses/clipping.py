@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
 from ..core.tree import map_tree, norm
 from ._base import Defense
 
@@ -45,8 +44,7 @@ class Clipping(Defense):
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
             message = inner(net, batch, rng)
-            factor = torch.as_tensor(self.clip_norm) if self.relative else self.clip_norm / norm(message)
-            shrink = factor.clamp(max=1.0)
+            shrink = min(1.0, self.clip_norm) if self.relative else (self.clip_norm / norm(message)).clamp(max=1.0)
             return map_tree(lambda leaf: leaf * shrink, message)
 
         return release

@@ -13,7 +13,7 @@ def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool
     """Reached PSNR over what was foretold; one mark a scenario.
 
     Args:
-        points: each with x, y, model, defense, picture, scenario.
+        points: each with x, y, model, defense, picture, settled (whether the search did not fail in its own eyes; others are faint).
         x_title: of the horizontal axis.
         oracle: marks are hollow: the attacker began at the truth.
         dark: choose colours for a dark ground.
@@ -50,8 +50,11 @@ def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool
         {"field": "x", "title": x_title, "format": ".2f"},
         {"field": "y", "title": "reached (dB)", "format": ".1f"},
     ]
-    mark = {"type": "point", "size": 55, "color": REAL, "filled": not oracle, "opacity": 0.75, "strokeWidth": 1.5, "clip": True}
-    layers: list[dict[str, Any]] = [{"mark": mark, "encoding": {"x": shown, "y": reached, "shape": shape, "tooltip": tooltip}}]
+    mark = {"type": "point", "size": 55, "color": REAL, "filled": not oracle, "strokeWidth": 1.5, "clip": True}
+    faint = {"condition": {"test": "datum.settled", "value": 0.85}, "value": 0.35}
+    layers: list[dict[str, Any]] = [
+        {"mark": mark, "encoding": {"x": shown, "y": reached, "shape": shape, "tooltip": tooltip, "opacity": faint}}
+    ]
     if foretold_in_db:
         ends = [{"x": low, "y": low}, {"x": high, "y": high}]
         place = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}

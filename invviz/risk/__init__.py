@@ -1,5 +1,6 @@
 """How much a release tells about the batch: the spectrum of its Jacobian, InvLoss, InvRE and the ideal attacker."""
 
+from ..core.errors import Cancelled
 from .ideal import ideal
 from .invloss import (
     floor_sigma,
@@ -14,7 +15,7 @@ from .invloss import (
     van_trees_bound,
 )
 from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval
-from .jacobian import Cancelled, Jacobian
+from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, Components, Prior
 from .releases import aggregate, only, rounds

@@ -21,12 +21,16 @@ def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
     Args:
         dec: spectrum of the release.
         sigma: standard deviation of all noise on a message entry, >= 0.
-        seed: of the noise draw.
+        seed: of the noise draw; a sketch has made one draw of its own, because its space must know of it.
 
     Returns:
         Pictures, shape (b, c, h, w), float32, not clipped to [0, 1].
     """
-    eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
-    seen = dec.gains * dec.coefficients + np.sqrt(dec.gains) * sigma * eps
+    if dec.noise is None:
+        eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
+        noise = np.sqrt(dec.gains) * eps
+    else:
+        noise = dec.noise
+    seen = dec.gains * dec.coefficients + sigma * noise
     guess = np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)
     return (dec.mean.astype(np.float32) + dec.basis @ guess.astype(np.float32)).reshape(dec.shape)

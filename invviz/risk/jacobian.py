@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import InvvizError, RiskError
+from ..core.errors import Cancelled, RiskError
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree, numel, unflatten
 from ..core.types import Batch, Net
@@ -30,10 +30,6 @@ PROBES = 4  # random vectors for the gap between single and double precision
 POWER_STEPS = 8  # for an estimate of s_1
 CLOSED_FORM = 0.9  # share of the message in fully connected layers from which their closed form pays
 WAY_OUT = "Choose method=sketch, a smaller batch or smaller pictures."
-
-
-class Cancelled(InvvizError):
-    """The computation was asked to stop before it had an answer."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,7 +161,7 @@ class Jacobian:
         check_memory(n)
         if self.is_gradient:
             with _room(f"{n:,} tangents of the fully connected layers"):
-                share, part = linear_gram(sharp.net, sharp.batch, CLOSED_FORM)
+                share, part = linear_gram(sharp.net, sharp.batch, CLOSED_FORM, progress)
             if part is not None:
                 others = [name for name in self.message if name not in share]
                 rest = dataclasses.replace(

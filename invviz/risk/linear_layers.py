@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.errors import Cancelled
 from ..core.lazy import torch
 from ..core.types import Batch, Net
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
-AT_ONCE = 256  # tangents pushed through the net together
+AT_ONCE = 64  # tangents pushed through the net together
+BLOCK = 512  # rows of a symmetric product that are computed together
 
 
 class _NoClosedForm(Exception):
     """The net uses a layer in a way for which the outer products below do not hold."""
 
 
-def linear_gram(net: Net, batch: Batch, least: float) -> tuple[set[str], Tensor | None]:
+def linear_gram(net: Net, batch: Batch, least: float, progress: Callable[[int, int], bool] | None = None) -> tuple[set[str], Tensor | None]:
     """J^T J of the gradient's entries that belong to fully connected layers, shape (n, n). Source: [D], theory section 3.
 
     With inputs a_b and back-propagated errors d_b of sample b, grad W = sum_b d_b a_b^T, so a change of the picture moves it by
@@ -27,6 +31,7 @@ def linear_gram(net: Net, batch: Batch, least: float) -> tuple[set[str], Tensor 
         net: the net.
         batch: x, in the precision that is wanted.
         least: share of all parameters in such layers below which nothing is computed.
+        progress: called with (done, total) tangents; answering False cancels.
 
     Returns:
         Names of the parameters that are covered, and the matrix; None where they are too few or the net's shape does not allow it.
@@ -48,7 +53,11 @@ def linear_gram(net: Net, batch: Batch, least: float) -> tuple[set[str], Tensor 
         return names, None
     push = torch.func.vmap(lambda v: torch.func.jvp(taps, (point,), (v,))[1])
     units = torch.eye(len(point), dtype=point.dtype, device=point.device).split(AT_ONCE)
-    parts = [push(some) for some in units]
+    parts = []
+    for place, some in enumerate(units, 1):
+        parts.append(push(some))
+        if progress is not None and not progress(min(place * AT_ONCE, len(point)), len(point)):
+            raise Cancelled("Stopped: the spectrum was not finished.")
     gram = point.new_zeros(len(point), len(point))
     for name, (error, entering) in values.items():
         moved_error, moved_input = (torch.cat([part[name][k] for part in parts]) for k in (0, 1))
@@ -90,10 +99,20 @@ def _layer(d: Tensor, a: Tensor, moved_d: Tensor, moved_a: Tensor, bias: bool) -
     """Inner products of the moves of grad W (and grad b) for all pairs of tangents, (n, n); d (b, out), a (b, in), moved (n, b, ...)."""
 
     def pairs(moved: Tensor, weights: Tensor) -> Tensor:
-        return moved.flatten(1) @ torch.einsum("bc,nco->nbo", weights, moved).flatten(1).T
+        return _symmetric(moved.flatten(1), torch.einsum("bc,nco->nbo", weights, moved).flatten(1))
 
     gram = pairs(moved_d, a @ a.T) + pairs(moved_a, d @ d.T)
     mixed = torch.einsum("nbo,co->nbc", moved_d, d).flatten(1) @ torch.einsum("bi,nci->nbc", a, moved_a).flatten(1).T
     if bias:
-        gram = gram + moved_d.sum(1) @ moved_d.sum(1).T
+        gram = gram + _symmetric(moved_d.sum(1), moved_d.sum(1))
     return gram + mixed + mixed.T
+
+
+def _symmetric(left: Tensor, right: Tensor) -> Tensor:
+    """The product left right^T where it is known to be symmetric: its lower blocks are computed, the upper ones mirrored."""
+    out = left.new_empty(len(left), len(left))
+    for start in range(0, len(left), BLOCK):
+        stop = min(start + BLOCK, len(left))
+        out[start:stop, :stop] = left[start:stop] @ right[:stop].T
+        out[:start, start:stop] = out[start:stop, :start].T
+    return out

@@ -26,11 +26,14 @@ def pixel_variance(dec: Decomposition, sigma: float) -> np.ndarray:
     Returns:
         Shape (b, c, h, w), in squared pixel units; its sum is InvLoss (exact method).
     """
-    share = learned_share(dec.gains, sigma).astype(np.float32)
-    learned = np.zeros(dec.size)
+    left = (1 - learned_share(dec.gains, sigma)).astype(np.float32)
+    variance = np.zeros(dec.size)
     for start in range(0, dec.size, STRIP):
-        learned[start : start + STRIP] = np.square(np.asarray(dec.basis[start : start + STRIP])) @ share
-    return np.maximum(dec.variances - learned, 0.0).reshape(dec.shape)
+        squares = np.square(np.asarray(dec.basis[start : start + STRIP]))
+        variance[start : start + STRIP] = squares @ left
+        if dec.rest > 0:  # what lies outside the basis stays as it was
+            variance[start : start + STRIP] += np.maximum(dec.variances[start : start + STRIP] - squares.sum(axis=1), 0.0)
+    return variance.reshape(dec.shape)
 
 
 def pixel_knowledge(dec: Decomposition, sigma: float) -> np.ndarray:

@@ -41,7 +41,7 @@ class Components:
         from sklearn.decomposition import PCA
 
         rows = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
-        count = min(COMPONENTS, len(rows) - 1, rows.shape[1])
+        count = max(1, min(COMPONENTS, (len(rows) - 1) // 2, rows.shape[1] - 1))  # few pictures: half of what they span tells of the rest
         found = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
         variances = np.maximum(found.explained_variance_, LEAST_VARIANCE)
         # not noise_variance_, which scikit-learn spreads over min(pictures, pixels) directions: too much for each where pictures are the fewer

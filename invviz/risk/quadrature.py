@@ -56,7 +56,7 @@ class Quadrature:
     def learned(self, share: Share) -> Estimate:
         """Tr C g(M) for an increasing g from 0 to 1: how much of the prior's variance is learned.
 
-        The interval covers the chance in the probes (Student's t) and the error of the quadrature: Gauss nodes give at least, Gauss-Radau nodes with one
+        The interval covers the chance in the probes (Student's t with the degrees of freedom of one space, the careful choice) and the error of the quadrature: Gauss nodes give at least, Gauss-Radau nodes with one
         block at 0 at most the true remaining error for a completely monotone 1 - g, such as that of InvLoss; for others the two are only a guide.
 
         Args:
@@ -66,7 +66,7 @@ class Quadrature:
 
         high, error = self._crossed(share, self.nodes, self.own)
         low, _ = self._crossed(share, self.radau_nodes, self.radau_own)
-        total, reach = float(self.trace[0]), error * float(student.ppf((1 + CONFIDENCE) / 2, 2 * (self.norms.shape[1] - 1)))
+        total, reach = float(self.trace[0]), error * float(student.ppf((1 + CONFIDENCE) / 2, self.norms.shape[1] - 1))
         clip = lambda v: float(np.clip(v, 0.0, total))  # noqa: E731
         return Estimate(clip(high), clip(min(low, high) - reach), clip(max(low, high) + reach))
 

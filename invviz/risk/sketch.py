@@ -6,16 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg
 
+from ..core.errors import Cancelled
 from ..core.lazy import torch
-from ..core.rng import derive
-from ..core.tree import norm
+from ..core.rng import derive, stream
+from ..core.tree import norm, randn_like
 from ._krylov import Krylov
 from .invloss import floor_sigma
-from .jacobian import Cancelled
 from .quadrature import Quadrature
-from .spectrum import Decomposition, in_pictures
+from .spectrum import Decomposition, in_pictures, whitened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,10 @@ if TYPE_CHECKING:
     from .prior import Prior
 
 PROBES = 3  # random vectors per space; there are two spaces
-LEAST, SHARE = 144, 8  # products: never fewer than this, never more than n / SHARE
+LEAST, SHARE = 144, 8  # products: never fewer than this (twice as many for inputs that no exact method serves), never more than n / SHARE
+BIG = 64 * 144  # inputs from which on it is twice as many
+LEADING = 4  # vectors, and at most
+LEADING_BLOCKS = 6  # blocks of the space in which J's own leading singular values are found, where the prior is not white
 LIGHT = 1e7  # bytes that one evaluation of a release writes, below which float64 costs little
 WORK = 2e10  # bytes that all products may write, beyond the least number of them
 REFERENCE = 1e-2  # share of the message's root mean square: noise at which the quadrature is to be sharp
@@ -44,8 +46,9 @@ def sketch(
 ) -> Decomposition:
     """Two block Krylov spaces of M = C^1/2 J^T J C^1/2, each from its own random probes; nothing of the size n^2 or n p is stored.
 
-    The first space also holds the picture itself, so that the ideal attacker's guess is that of (block) conjugate gradients, for every
-    noise level at once. Gains are lower bounds of the true ones. Source: [D] for what is computed; methods as in `Quadrature` and `Krylov`.
+    The first space also holds the picture itself and one draw of the message's noise, so that the ideal attacker's guess is that of (block) conjugate
+    gradients, for every noise level at once. Gains and singular values are lower bounds of the true ones, one by one. Source: [D] for what is
+    computed; methods as in `Quadrature` and `Krylov`.
 
     Args:
         jacobian: of the (defended) release at `x`.
@@ -63,18 +66,27 @@ def sketch(
     if x.shape != (prior.batch, *prior.shape):
         raise ValueError(f"the prior is for {(prior.batch, *prior.shape)}, the batch has {tuple(x.shape)}.")
     jacobian = _affordable(jacobian)
-    most = products or int(np.clip(WORK / jacobian.work, LEAST, max(LEAST, prior.size // SHARE)))
+    least = LEAST * (2 if prior.size >= BIG else 1)
+    most = products or int(np.clip(WORK / jacobian.work, least, max(least, prior.size // SHARE)))
     message = float(norm(jacobian.message))
     probes = [_probes(prior, seed, space) for space in range(2)]
-    picture = prior.inv_sqrt_apply(x.detach().cpu().double().numpy().ravel() - prior.mean)[:, None]
-    starts = [np.hstack([probes[0], picture]), probes[1]]
+    noise = _noise(jacobian, prior, seed)
+    starts = [np.column_stack([probes[0], whitened(x, prior), noise]), probes[1]]
     spaces = [Krylov(lambda block: _product(jacobian, prior, block), start[:, : prior.size]) for start in starts]
-    _grow(spaces, probes, most, floor_sigma(message, jacobian.shape[0], REFERENCE), progress or (lambda done, total: True))
+    leading = None if prior.name == "white" else _leading(jacobian, most, seed)
+    _grow(
+        spaces,
+        probes,
+        most - (leading.products if leading else 0),
+        floor_sigma(message, jacobian.shape[0], REFERENCE),
+        progress or (lambda done, total: True),
+    )
     first = spaces[0]
     gains, vectors = first.ritz()
-    singular = _singular_values(first, prior)
+    singular = np.sqrt(leading.ritz()[0][::-1] if leading else gains[::-1] * (prior.size / prior.trace))
     resolved = 2 * torch.finfo(jacobian.point.dtype).eps ** 0.5 * float(singular[0])
-    arrays, rest = in_pictures(x, prior, gains, first.known @ vectors, resolved)
+    ritz = first.known @ vectors
+    arrays, rest = in_pictures(x, prior, gains, ritz, resolved, noise=noise @ ritz)
     return Decomposition(
         singular,
         **arrays,
@@ -86,7 +98,7 @@ def sketch(
         method="sketch",
         seconds=time.perf_counter() - begin,
         rest=rest,
-        products=sum(space.products for space in spaces),
+        products=sum(space.products for space in spaces) + (leading.products if leading else 0),
         quadrature=_quadrature(spaces, probes, prior),
     )
 
@@ -114,7 +126,8 @@ def _grow(spaces: list[Krylov], probes: list[np.ndarray], most: int, sigma: floa
     while True:
         for space in spaces:
             done = sum(s.products for s in spaces)
-            if done + space.last.shape[1] > most or all(s.exhausted for s in spaces):
+            enough = blocks > 0 and done + space.last.shape[1] > most
+            if enough or all(s.exhausted for s in spaces):
                 return
             space.grow()
             if not tell(min(done + space.last.shape[1], most), most):
@@ -137,11 +150,24 @@ def _shares(space: Krylov, rule: tuple[np.ndarray, np.ndarray], probes: np.ndarr
     return nodes, (vectors.T @ (space.known.T @ probes)) ** 2
 
 
-def _singular_values(space: Krylov, prior: Prior) -> np.ndarray:
-    """Ritz values of J itself on the space as pictures, descending: at most the true singular values, one by one."""
-    pictures = prior.sqrt_apply(np.ascontiguousarray(space.known.T))
-    squares = linalg.eigh(space.matrix, pictures @ pictures.T, eigvals_only=True)
-    return np.sqrt(squares[::-1].clip(min=0))
+def _noise(jacobian: Jacobian, prior: Prior, seed: int) -> np.ndarray:
+    """One draw of C^1/2 J^T eps, eps standard normal on the message: what noise of the message does to the picture, (n,)."""
+    draw = randn_like(
+        torch.empty(jacobian.shape[0], dtype=jacobian.point.dtype, device=jacobian.point.device), stream(seed, "noise of the sketch")
+    )
+    return prior.sqrt_apply(jacobian.rmatvec(draw).detach().cpu().double().numpy())
+
+
+def _leading(jacobian: Jacobian, most: int, seed: int) -> Krylov:
+    """A small space of J^T J itself, for a fifth of the products: a prior that is not white turns away from J's own strongest directions."""
+    n = jacobian.shape[1]
+    start = np.random.default_rng(derive(seed, "leading directions")).standard_normal((n, min(LEADING, n)))
+    space = Krylov(
+        lambda block: jacobian.normal(torch.as_tensor(block.T.copy()).to(jacobian.point)).detach().cpu().double().numpy().T, start
+    )
+    for _ in range(max(1, min(LEADING_BLOCKS, most // (5 * LEADING)))):
+        space.grow()
+    return space
 
 
 def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior) -> Quadrature:

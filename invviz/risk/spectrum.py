@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import StoreError
+from ..core.errors import Cancelled, StoreError
 from ..core.lazy import torch
 from ..core.tree import norm
-from .jacobian import Cancelled
 from .quadrature import Quadrature
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 ARRAYS = ("singular_values", "gains", "basis", "weights", "coefficients", "tails", "mean", "variances")
 FACTS = "decomposition.json"
 GRAM_SHARE = 70  # percent of the progress bar that the Gram matrix gets
-ROUNDING = 4 * float(
-    np.finfo(np.float64).eps
-)  # share of a matrix's largest eigenvalue that the others are wrong by (measured: a quarter of it)
+ROUNDING = 4 * float(np.finfo(np.float64).eps)  # share of the largest eigenvalue that the others are wrong by (measured: a quarter of it)
 LEAN = 0.5  # messages with fewer than this share of the input's numbers are decomposed through their rows, not through J^T J
 
 
@@ -44,7 +41,7 @@ class Decomposition:
     gains and singular values are lower bounds of the true ones, one by one) and a quadrature from which InvLoss is estimated with an interval.
 
     Attributes:
-        singular_values: of J, descending, shape (k,); those below `resolved` are rounding noise.
+        singular_values: of J, descending, shape (k,), of a sketch the leading ones; those below `resolved` are rounding noise.
         gains: m_i, eigenvalues of C^1/2 J^T J C^1/2, descending, shape (k,); exactly 0 where not resolved (white: (tau s_i)^2).
         basis: C^1/2 W, column i is the picture-space direction of u_i, shape (n, k), float32.
         weights: squared column norms of the basis, shape (k,).
@@ -62,6 +59,7 @@ class Decomposition:
         rest: variance of the prior in directions outside the basis; the weights and this sum to tr C.
         products: Jacobian products J^T J v that it took.
         quadrature: of the sketch; None where the figures are exact.
+        noise: of the sketch: one draw of the message's noise, sigma = 1, as seen by each direction, (k,); None where it is drawn at will.
     """
 
     singular_values: np.ndarray
@@ -82,6 +80,7 @@ class Decomposition:
     rest: float = 0.0
     products: int = 0
     quadrature: Quadrature | None = None
+    noise: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -95,13 +94,13 @@ class Decomposition:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by name, those of the quadrature behind `quadrature_`."""
-        own = {name: getattr(self, name) for name in ARRAYS}
+        own = {name: getattr(self, name) for name in ARRAYS} | ({} if self.noise is None else {"noise": self.noise})
         inner = self.quadrature.arrays() if self.quadrature else {}
         return {**own, **{f"quadrature_{name}": array for name, array in inner.items()}}
 
     def facts(self) -> dict[str, object]:
         """All that is not an array, as plain numbers and words."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in (*ARRAYS, "quadrature")}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in (*ARRAYS, "quadrature", "noise")}
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray], facts: dict[str, object]) -> Decomposition:
@@ -117,7 +116,7 @@ class Decomposition:
         wanted = {"basis": (n, k), "tails": (k + 1,), "mean": (n,), "variances": (n,), "weights": (k,), "coefficients": (k,)}
         if any(own[name].shape != size for name, size in wanted.items()):
             raise ValueError("array shapes do not fit the batch")
-        return cls(**own, **{**facts, "shape": shape}, quadrature=Quadrature(**inner) if inner else None)  # type: ignore[arg-type]
+        return cls(**own, **{**facts, "shape": shape}, quadrature=Quadrature(**inner) if inner else None, noise=arrays.get("noise"))  # type: ignore[arg-type]
 
     def save(self, folder: Path | str) -> None:
         """Write plain .npy files and one JSON file, the JSON last: a folder without it is unfinished."""
@@ -138,7 +137,7 @@ class Decomposition:
         folder = Path(folder)
         try:
             facts = json.loads((folder / FACTS).read_text())
-            names = [name for name in facts.pop("arrays") if name in ARRAYS or name.startswith("quadrature_")]
+            names = [name for name in facts.pop("arrays") if name in (*ARRAYS, "noise") or name.startswith("quadrature_")]
             return cls.of(
                 {k: np.load(folder / f"{k}.npy", mmap_mode="r" if k == "basis" else None, allow_pickle=False) for k in names}, facts
             )
@@ -194,7 +193,13 @@ def singular_values(jacobian: Jacobian, progress: Callable[[int, int], bool] | N
 
 
 def in_pictures(
-    x: Tensor, prior: Prior, gains: np.ndarray, vectors: np.ndarray, resolved: float, rounding: float = ROUNDING
+    x: Tensor,
+    prior: Prior,
+    gains: np.ndarray,
+    vectors: np.ndarray,
+    resolved: float,
+    rounding: float = ROUNDING,
+    noise: np.ndarray | None = None,
 ) -> tuple[dict[str, np.ndarray], float]:
     """Directions of u as pictures, what this batch has of each, and the variance of the prior outside them.
 
@@ -205,10 +210,10 @@ def in_pictures(
         vectors: its eigenvectors or Ritz vectors, columns, shape (n, k).
         resolved: singular value of J below which a direction counts as unseen.
         rounding: share of the largest gain below which gains are rounding noise; matters where the prior's variances differ by orders of magnitude.
+        noise: a draw of the message's noise as seen by each direction, (k,), if one was made.
     """
     centred = x.detach().cpu().double().numpy().ravel() - prior.mean
-    sent = centred + _input_noise(prior)
-    coefficients = prior.inv_sqrt_apply(sent) @ vectors
+    coefficients = whitened(x, prior) @ vectors
     basis = prior.sqrt_apply(np.ascontiguousarray(vectors.T))
     # ||J basis_i|| / ||basis_i|| is how much J stretches direction i: where that is below its noise the direction counts as unseen
     least = np.maximum(resolved**2 * np.einsum("ij,ij->i", basis, basis), rounding * gains.max(initial=0.0))
@@ -218,18 +223,22 @@ def in_pictures(
     weights = np.einsum("ij,ij->i", basis, basis)
     order = np.argsort(-gains, kind="stable")
     gains, weights, coefficients, basis = gains[order], weights[order], coefficients[order], np.ascontiguousarray(basis[order].T)
+    drawn = {} if noise is None else {"noise": noise[order]}
     whole = len(order) == prior.size and not prior.input_noise
     outside = None if whole else centred - basis @ coefficients
     total = prior.trace - prior.size * prior.input_noise
     rest = 0.0 if whole else max(0.0, total - float(weights.sum()))
-    arrays = {"gains": gains, "basis": basis.astype(np.float32), "weights": weights, "coefficients": coefficients}
+    arrays = {"gains": gains, "basis": basis.astype(np.float32), "weights": weights, "coefficients": coefficients, **drawn}
     variances = prior.diagonal - prior.input_noise
     return {**arrays, "tails": _tails(basis, coefficients, outside), "mean": prior.mean, "variances": variances}, rest
 
 
-def _input_noise(prior: Prior) -> np.ndarray | float:
-    """One draw of the noise that the client adds to its picture, always the same."""
-    return prior.input_noise**0.5 * np.random.default_rng(0).standard_normal(prior.size) if prior.input_noise else 0.0
+def whitened(x: Tensor, prior: Prior) -> np.ndarray:
+    """C^-1/2 (x - mean), (n,); with input noise of the noisy copy that is released, always the same draw of it."""
+    sent = x.detach().cpu().double().numpy().ravel() - prior.mean
+    if prior.input_noise:
+        sent = sent + prior.input_noise**0.5 * np.random.default_rng(0).standard_normal(prior.size)
+    return prior.inv_sqrt_apply(sent)
 
 
 def _by_rows(jacobian: Jacobian, prior: Prior, progress: Callable[[int, int], bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

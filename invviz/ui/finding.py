@@ -8,7 +8,7 @@ import streamlit as st
 from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
-from ..summary import caveats
+from ..summary import doubts
 from .sources import RiskView, RunView
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
@@ -36,7 +36,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
                 f":material/info: Estimated by a sketch: InvRE lies between {low:.3f} and {high:.3f}, the ceiling between {worst:.1f} and {best:.1f} dB "
                 "(95 %); the ideal attacker's picture is what so many products of conjugate gradients give."
             )
-        for words in caveats(now):
+        for words in doubts(now, risk.decomposition, sigma):
             st.caption(f":material/info: {words}")
     _explanations(now)
 

@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_refused_in_words(verb, scenario, words, capsys):
 
 
 def test_check_says_why_there_is_no_risk_score(capsys):
-    assert main(["check", "data=photos(size=64)&model=mlp&attack=linear_layer"]) == 0
+    assert main(["check", "data=photos(size=64)&model=mlp&attack=linear_layer&method=exact"]) == 0
     assert "note: no risk score: The exact spectrum serves" in capsys.readouterr().out
 
 
@@ -143,6 +143,50 @@ def test_risk_prints_its_fields(tmp_path):
     assert (found["n"], found["method"], found["prior"]) == (64, "exact", "white")
     rms = (found["noise_variance"] ** 0.5) / 0.1
     assert found["sigma"] == pytest.approx(rms * (0.1**2 + 0.01**2) ** 0.5), "the defense's noise and the floor add in squares"
+
+
+FIELDS = (
+    "scenario key n p singular_values resolved method products sigma floor noise_variance prior invloss invloss_interval invloss_bound "
+    "invloss_bound_here invloss_lower k_star invre invre_interval psnr_ceiling psnr_interval trust caveats seconds why"
+)
+
+
+@pytest.mark.parametrize("method", ["sketch", "exact"])
+def test_risk_by_either_method_prints_every_documented_field(method, capsys, tmp_path):
+    text = "data=digits&model=mlp(width=30)&defense=gaussian_noise(sigma=0.1)"
+    assert main(["risk", text, "--json", "--method", method, "--set", f"store={tmp_path}"]) == 0
+    found = strict(capsys.readouterr().out)
+    assert set(found) == set(FIELDS.split())
+    assert found["method"] == method and "as the scenario says" in found["why"]
+    assert Scenario.parse(found["scenario"]).method == method and found["key"] == Scenario.parse(text).replace(method=method).key("risk")
+    for name, interval in (("invloss", "invloss_interval"), ("invre", "invre_interval"), ("psnr_ceiling", "psnr_interval")):
+        low, high = found[interval]
+        assert low <= found[name] <= high and (low < high) is (method == "sketch")
+    assert found["invloss"] <= found["invloss_bound"] <= 2 * found["invloss"]
+    mean = found["trust"]["frobenius_sq"]  # over the prior, not at this picture: the bound may lie above InvLoss, which is of this picture
+    assert found["invloss_lower"] == pytest.approx(64**2 / (mean / found["sigma"] ** 2 + 64 * 16))
+    assert found["trust"]["bend"] > 0 and len(found["trust"]["steps"]) == len(found["trust"]["random"])
+
+
+def test_risk_in_words_by_a_sketch(capsys, tmp_path):
+    assert main(["risk", "data=digits&model=mlp(width=30)", "--method", "sketch", "--set", f"store={tmp_path}"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"InvRE \d\.\d\d \(95 %: \d\.\d{3} to \d\.\d{3}\)", out)
+    assert re.search(r"PSNR ceiling \d+\.\d dB \(\d+\.\d to \d+\.\d\)", out)
+    assert re.search(r"at least [\d,]+ of 64 directions", out) and "sketch (as the scenario says): " in out
+
+
+def test_an_exact_spectrum_of_too_many_inputs_is_refused(capsys):
+    for asked in (["data=photos(size=64)", "--method", "exact"], ["data=photos(size=64)&method=exact"]):
+        assert main(["risk", *asked]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and "method=sketch" in err and "12,288" in err and "Traceback" not in err
+
+
+def test_an_unknown_layer_is_refused_with_those_that_exist(capsys, tmp_path):
+    assert main(["risk", "data=digits&model=mlp(width=3)&layer=nowhere", "--set", f"store={tmp_path}"]) == 2
+    err = capsys.readouterr().err
+    assert "nowhere" in err and re.search(r"it has \d", err)
 
 
 def test_run_in_words(capsys, tmp_path):

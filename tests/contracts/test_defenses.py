@@ -106,6 +106,35 @@ def test_quantisation_levels(bits):
     assert float(gaps.min()) == pytest.approx(2 * float(flatten(MESSAGE).abs().max()) / (2**bits - 2))
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_what_becomes_of_earlier_noise(kind):
+    """Send noise through the defense on top of the message: the part along kept directions is scaled by `passes`."""
+    defense = kind() if kind.name != "clipping" else kind(clip_norm=2.0)
+    size = Size.of(MESSAGE)
+    if kind.adds_noise:
+        assert defense.passes(size) == 1.0
+        return
+    noise = {k: 1e-5 * torch.randn(leaf.shape, generator=stream(5, k), dtype=torch.float64) for k, leaf in MESSAGE.items()}
+    noisy = defense.wrap(lambda net, batch, rng: {k: MESSAGE[k] + noise[k] for k in MESSAGE}, WORLD)
+    change, sent = flatten(noisy(NET, BATCH, None)) - released(defense, None), flatten(noise)
+    kept = released(defense, None) != 0
+    assert float((change[kept] @ sent[kept]) / (sent[kept] @ sent[kept])) == pytest.approx(defense.passes(size), rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "factor"),
+    [
+        ({"clip_norm": 2.0}, 0.2),
+        ({"clip_norm": 20.0}, 1.0),
+        ({"clip_norm": 0.3, "relative": True}, 0.3),
+        ({"clip_norm": 3.0, "relative": True}, 1.0),
+    ],
+)
+def test_clipping_shrinks_noise_as_it_shrinks_the_message(knobs, factor):
+    assert DEFENSES["clipping"](**knobs).passes(Size(10.0, 4, 9.0)) == pytest.approx(factor)
+    assert DEFENSES["clipping"](**knobs).passes(Size(0.0, 4, 0.0)) <= 1.0
+
+
 def test_stacked_relative_noise_adds_up_as_it_is_drawn():
     """The second noise is measured against a message that the first has already made larger."""
     from invviz.scenario import Scenario

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from invviz.core.errors import ScenarioError, TextError
+from invviz.core.errors import KnobError, ScenarioError, TextError
 from invviz.scenario import PARTS, Scenario, check, problems, risk_problems
 
 
@@ -30,7 +30,10 @@ SCENARIOS = st.builds(
     seed=st.integers(0, 2**31 - 1),
     dtype=st.sampled_from(["float32", "float64"]),
     floor=st.floats(0, 100),
-    prior=st.sampled_from(["white", "natural"]),
+    prior=st.sampled_from(["white", "natural", "dataset"]),
+    method=st.sampled_from(["auto", "exact", "sketch"]),
+    rounds=st.integers(1, 20),
+    layer=st.sampled_from(["", "0", "7.weight", "features.3"]),
 )
 
 
@@ -82,12 +85,62 @@ def test_reasons_name_the_numbers_and_a_way_out():
 
 
 def test_risk_reasons():
-    big = Scenario.parse("data=photos(size=64)")
-    assert "12,288" in " ".join(risk_problems(big))
+    big = Scenario.parse("data=photos(size=64)&method=exact")
+    (words,) = risk_problems(big)
+    assert "12,288" in words and "8,192" in words and "method=sketch" in words
     assert not problems(big)
-    reshaped = Scenario.parse("defense=gaussian_noise&defense=clipping")
-    assert "Put the noise last" in " ".join(risk_problems(reshaped))
-    assert not risk_problems(Scenario.parse("defense=clipping&defense=gaussian_noise"))
+    for method in ("auto", "sketch"):
+        assert not risk_problems(big.replace(method=method))
+    assert not risk_problems(Scenario.parse("data=photos(size=32)&batch=2&method=exact")), "6,144 values"
+    assert risk_problems(Scenario.parse("data=photos(size=32)&batch=3&method=exact")), "9,216 values"
+    for defenses in ("gaussian_noise&defense=clipping", "laplace_noise&defense=pruning", "clipping&defense=gaussian_noise"):
+        assert not risk_problems(Scenario.parse(f"defense={defenses}"))
+
+
+RISK_SETTINGS = {"prior": "dataset", "method": "sketch", "rounds": 3, "layer": "7"}
+
+
+@pytest.mark.parametrize("name", RISK_SETTINGS)
+def test_settings_of_the_risk_move_its_key_alone(name):
+    base = Scenario.parse("data=digits&model=lenet&defense=gaussian_noise(sigma=0.1)")
+    other = base.replace(**{name: RISK_SETTINGS[name]})
+    assert base.key("risk") != other.key("risk")
+    assert base.key("run") == other.key("run")
+    assert base.key("weights") == other.key("weights")
+    assert f"{name}={RISK_SETTINGS[name]}" in other.text() and f"{name}=" not in base.text()
+
+
+@pytest.mark.parametrize(
+    ("noise", "louder", "stays"),
+    [
+        ("gaussian_noise(sigma=0.1,relative=True)", "gaussian_noise(sigma=0.2,relative=True)", False),
+        ("gaussian_noise(sigma=0.1,relative=False)", "gaussian_noise(sigma=0.2,relative=False)", True),
+        ("laplace_noise(scale=0.1,relative=False)", "laplace_noise(scale=0.2,relative=False)", True),
+        ("quantisation(bits=4)", "quantisation(bits=5)", True),
+    ],
+)
+def test_over_rounds_noise_stays_in_the_key_unless_it_follows_the_message(noise, louder, stays):
+    """Its share of the whole differs from round to round, and so does the floor's."""
+    one, other = (Scenario.parse(f"rounds=2&defense={text}") for text in (noise, louder))
+    assert (one.key("risk") != other.key("risk")) is stays
+    assert (one.key("risk") != one.replace(floor=0.5).key("risk")) is stays
+    assert one.replace(rounds=1).key("risk") == other.replace(rounds=1, floor=0.5).key("risk"), "one round: noise enters in closed form"
+    assert one.key("risk") == one.replace(attack=PARTS["attack"]["idlg"]()).key("risk")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("method=fast", "auto, exact, sketch"),
+        ("rounds=0", "1 to 20"),
+        ("rounds=21", "1 to 20"),
+        ("rounds=x", "whole number"),
+        ("prior=pink", "dataset"),
+    ],
+)
+def test_settings_of_the_risk_state_what_is_allowed(text, words):
+    with pytest.raises(KnobError, match=words):
+        Scenario.parse(text)
 
 
 def test_every_data_set_has_a_model_and_every_attack_a_scenario():

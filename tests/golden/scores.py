@@ -39,7 +39,8 @@ RISKS = [
 def measured() -> dict[str, dict[str, float]]:
     import torch
 
-    from invviz.run import Site, assess, run
+    from invviz.assess import assess
+    from invviz.run import Site, run
     from invviz.scenario import Scenario
     from invviz.summary import risk_summary
 

@@ -61,10 +61,6 @@ def ranking(at):
     return at.dataframe[0].value
 
 
-def store_of(folder):
-    return Store(folder)
-
-
 def computed(at, folder):
     """Let a worker do what waits, in this process, and look again."""
     work(Store(folder), Site(None, folder), once=True)
@@ -76,10 +72,10 @@ def test_the_opening_comparisons_are_prepared(risk, store_dir):
         at = risk(compare=axis)
         assert not at.exception
         assert ranking(at)["InvRE"].notna().all(), axis
-        assert not [job for job in Store(store_dir).results()], axis
     now = Scenario.parse(gallery.OPENING)
     names = [s.key("risk") for s in [*compare.pictures(now, range(gallery.PICTURES)), *compare.over_rounds(now), *compare.models(now)]]
     assert set(names) <= set(gallery.sketches())
+    assert not any(Store(store_dir).job(name) for name in [*names, *gallery.sketches()]), "nothing had to be asked for"
 
 
 def test_ranking_is_sorted_and_says_what_the_sketches_say(risk):

@@ -11,7 +11,7 @@ from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import invloss, invloss_bound, invloss_bound_here, invre, invre_interval, k_star, learned_share, psnr_ceiling, psnr_interval
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from ...summary import caveats, lower_bound
+from ...summary import doubts, lower_bound
 from .. import sources, state
 from ..sources import RiskView
 from ..stage import waiting
@@ -153,7 +153,7 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
         f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {d.resolved:.0e} resolved · {d.prior} prior · "
         "definitions ours after xu2025invloss; T1-T3 derived (theory)"
     )
-    for words in caveats(now):
+    for words in doubts(now, d, sigma):
         st.caption(f":material/info: {words}")
 
 
@@ -164,17 +164,27 @@ def _trust(risk: RiskView) -> None:
     t = risk.trust
     steps, random, top = t["steps"], t["random"], t["top"]
     good = [s for s, a, b in zip(steps, random, top, strict=True) if max(a, b) <= 0.1]
-    reach = f"up to changes of {max(good):g} per pixel" if good else f"not even for changes of {steps[0]:g} per pixel"
-    st.markdown(f"**The straight line holds within 10 % {reach}**")
+    reach = (
+        f"holds within 10 % up to changes of {max(good):g} per pixel"
+        if good
+        else f"does not hold within 10 % even for changes of {steps[0]:g} per pixel"
+    )
+    st.markdown(f"**The straight line {reach}**")
     dark = st.context.theme.type == "dark"
     st.vega_lite_chart(
         bend(steps, random, top, dark),
         key="bend",
-        alt=f"Distance from the straight line over the size of the change; it holds within 10 % {reach}.",
+        alt=f"Distance from the straight line over the size of the change; the line {reach}.",
     )
     beta, d = t["bend"], risk.decomposition
     stable = int((2 * d.singular_values / max(beta, 1e-30) / d.size**0.5 >= steps[0]).sum())
     st.caption(
         f"Measured at a few points, not proven. Jacobian turns by at least {beta:.2g} per unit of change (T4, T5): {stable:,} directions are strong enough for a stable inverse "
-        f"within {steps[0]:g} per pixel. Beyond the line the ideal attacker is an idealisation; see the calibration below."
+        f"within {steps[0]:g} per pixel. "
+        + ("Beyond the line" if good else "**So here")
+        + (
+            " the ceiling is an expectation on a straight line, not a bound; see the calibration below."
+            if good
+            else " the ceiling is local and no bound** (kinks of ReLU do this); see the calibration below."
+        )
     )

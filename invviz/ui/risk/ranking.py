@@ -15,6 +15,7 @@ from ...plots._colours import TRUTH
 from ...plots.overlay import risk_curves, spectra
 from ...plots.pictures import to_png
 from ...risk import band, invre, invre_interval, psnr_ceiling
+from ...risk.prior import TAU
 from ...scenario import Scenario
 from .. import state
 from ..sources import RiskView
@@ -137,10 +138,10 @@ def curves(now: Scenario, rows: list[Scored], axis: str) -> None:
     if how == "spectrum":
         drawn = [{"name": r.item.label, "part": parts[r.item.label], "values": _relative(r.view)} for r in done if r.view is not None]
         st.vega_lite_chart(
-            spectra(drawn, noise, dark), key="overlay spectra", alt="Singular values of all that is compared, one line each."
+            spectra(drawn, noise / TAU, dark), key="overlay spectra", alt="Singular values of all that is compared, one line each."
         )
         st.caption(
-            "Leading singular values of J over the message's typical entry, as far as the sketches resolve them: each is at most the true one."
+            "Leading singular values of J, weighted by the prior, over the message's typical entry, as far as the sketches resolve them: each is at most the true one."
         )
         return
     drawn = [
@@ -218,8 +219,9 @@ def _chosen(now: Scenario, item: Item) -> Scenario:
 
 
 def _relative(view: RiskView) -> np.ndarray:
-    d = view.decomposition
-    return d.singular_values[d.singular_values > d.resolved] / view.size.rms
+    """Singular values, weighted by the prior, over the message's typical entry."""
+    gains = view.decomposition.gains
+    return np.sqrt(gains[gains > 0]) / TAU / view.size.rms
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

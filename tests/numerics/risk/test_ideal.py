@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from risk_cases import covariance, posterior
+from risk_cases import covariance, posterior, principal, public_pictures
 
 from invviz import risk
 from invviz.core.rng import derive
@@ -26,7 +26,7 @@ def test_equals_the_dense_bayesian_estimator(spectrum, sigma):
     np.testing.assert_allclose(picture.ravel(), guess, atol=2e-3 * np.abs(guess - 0.5).max())
 
 
-@pytest.mark.parametrize("name", ["white", "natural"])
+@pytest.mark.parametrize("name", ["white", "natural", "dataset"])
 def test_mean_squared_error_is_invloss(linear, name):
     dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name))
     rng = np.random.default_rng(3)
@@ -41,14 +41,38 @@ def test_mean_squared_error_is_invloss(linear, name):
         assert abs(np.mean(errors) - risk.invloss(dec, sigma)) < 4 * spread
 
 
-@pytest.mark.parametrize("name", ["white", "natural"])
+@pytest.mark.parametrize("name", ["white", "natural", "dataset"])
 def test_limits(linear, name):
     dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name))
-    cov, a, x = covariance(name, linear.shape), linear.dense, linear.batch.image.numpy().ravel() - 0.5
-    exact = 0.5 + cov @ a.T @ np.linalg.solve(a @ cov @ a.T, a @ x)  # the most likely picture with this message
+    mean = principal(public_pictures(linear.shape), 5)[0] if name == "dataset" else np.full(dec.size, 0.5)
+    cov, a, x = covariance(name, linear.shape), linear.dense, linear.batch.image.numpy().ravel() - mean
+    exact = mean + cov @ a.T @ np.linalg.solve(a @ cov @ a.T, a @ x)  # the most likely picture with this message
     np.testing.assert_allclose(risk.ideal(dec, 0.0).ravel(), exact, atol=1e-5)
     np.testing.assert_allclose(risk.ideal(dec, 1e-9).ravel(), exact, atol=1e-5)
-    np.testing.assert_allclose(risk.ideal(dec, 1e9), 0.5, atol=1e-6)
+    np.testing.assert_allclose(risk.ideal(dec, 1e9).ravel(), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["white", "natural", "dataset"])
+def test_of_a_noisy_picture_it_guesses_the_clean_one(linear, name):
+    variance, cov, a = 0.02, covariance(name, linear.shape), linear.dense
+    dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name).noisy(variance))
+    sent = linear.batch.image.numpy().ravel() - dec.mean + variance**0.5 * np.random.default_rng(0).standard_normal(dec.size)
+    guess = dec.mean + cov @ a.T @ np.linalg.solve(a @ (cov + variance * np.eye(dec.size)) @ a.T, a @ sent)
+    np.testing.assert_allclose(risk.ideal(dec, 1e-9).ravel(), guess, atol=1e-5)
+    errors = []
+    rng = np.random.default_rng(4)
+    root = np.linalg.cholesky(cov)
+    inverse = linear.prior(name).noisy(variance).inv_sqrt_apply  # its own test is in test_prior
+    white = (
+        np.linalg.pinv(linear.prior(name).noisy(variance).denoise(linear.prior(name).noisy(variance).sqrt_apply(np.eye(dec.size))))
+        @ dec.basis
+    )
+    for seed in range(400):
+        x = root @ rng.standard_normal(dec.size)
+        u = inverse(x + variance**0.5 * rng.standard_normal(dec.size)) @ white
+        guess = risk.ideal(dataclasses.replace(dec, coefficients=u), 0.3, seed).ravel() - dec.mean
+        errors.append(((guess - x) ** 2).sum())
+    assert abs(np.mean(errors) - risk.invloss(dec, 0.3)) < 4 * np.std(errors) / 20
 
 
 def test_one_draw_for_all_noise_levels(linear):

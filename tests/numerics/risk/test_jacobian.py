@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from risk_cases import linear_case, make_case, picture
+from scipy.sparse.linalg import svds
 
+from invviz.core.errors import RiskError
 from invviz.core.types import Batch, Net, World
 from invviz.defenses import Clipping, GaussianNoise, Pruning
 from invviz.models import MLP, AlexNet, LeNet
 from invviz.protocols.hfl import HFL
-from invviz.risk import Cancelled, Jacobian, _memory
+from invviz.risk import Cancelled, Jacobian, Prior, _memory, decompose, sketch
+from invviz.risk.jacobian import check_memory
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -115,11 +118,22 @@ def test_a_kink_between_the_precisions_is_noticed():
 
 def test_memory_meter_sees_every_operator():
     point = torch.zeros(5, dtype=torch.float64)
-    assert _memory._bytes_written(lambda v: torch.cat([v + 1, v.sin()]), point) == 8 * (5 + 5 + 10)
-    assert _memory.tangents_that_fit(lambda v: v + 1, torch.zeros(WIDE, dtype=torch.float64)) == _memory.WORK // (16 * WIDE)
+    assert _memory.bytes_written(lambda v: torch.cat([v + 1, v.sin()]), point) == 8 * (5 + 5 + 10)
 
 
-WIDE = 5_000_000
+def test_as_many_tangents_as_fit_and_never_none():
+    wide = 5_000_000
+    written = _memory.bytes_written(lambda v: v + 1, torch.zeros(wide, dtype=torch.float64))
+    assert _memory.tangents_that_fit(written) == _memory.WORK // (16 * wide)
+    assert _memory.tangents_that_fit(10**12) == 1
+    assert _memory.tangents_that_fit(8) == _memory.MOST_AT_ONCE
+
+
+def test_work_and_the_number_at_once_are_measured_on_the_release(linear, monkeypatch):
+    jacobian = Jacobian.of(linear.release, None, linear.batch)
+    assert jacobian.work >= 8 * 10
+    monkeypatch.setattr(_memory, "WORK", 6 * jacobian.work)
+    assert jacobian.at_once == 3
 
 
 def test_progress_counts_up_and_cancels(lenet):
@@ -165,3 +179,87 @@ def test_noise_leaves_the_jacobian_alone(lenet):
 def test_linear_release_is_its_own_jacobian():
     case = linear_case(rows=40)  # taller than wide: by columns
     np.testing.assert_allclose(case.jacobian.dense().numpy(), case.dense, rtol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 64])
+def test_normal_is_the_gram_matrix_on_many_vectors(case, monkeypatch, at_once):
+    monkeypatch.setattr(_memory, "MOST_AT_ONCE", at_once)
+    jacobian = Jacobian.of(case.release, case.net, case.batch)
+    vectors = np.random.default_rng(2).standard_normal((7, case.dense.shape[1]))
+    found = jacobian.normal(torch.from_numpy(vectors)).numpy()
+    np.testing.assert_allclose(found, vectors @ case.dense.T @ case.dense, rtol=1e-8, atol=1e-11)
+
+
+def test_linear_operator_serves_scipy(lenet):
+    operator = lenet.jacobian.linear_operator()
+    assert operator.shape == lenet.dense.shape and operator.dtype == np.float64
+    found = svds(operator, k=5, return_singular_vectors=False, random_state=0)
+    np.testing.assert_allclose(np.sort(found), np.linalg.svd(lenet.dense, compute_uv=False)[4::-1], rtol=1e-8)
+    u = np.random.default_rng(0).standard_normal(len(lenet.dense))
+    np.testing.assert_allclose(operator.T @ u, lenet.dense.T @ u, **CLOSE)
+    single = Jacobian.of(HFL().release, Net.of(MLP(width=3).build((1, 4, 4), 4, 0)), Batch.of(torch.rand(1, 1, 4, 4), torch.tensor([0])))
+    assert single.linear_operator().dtype == np.float32
+
+
+FLAT = Batch.of(torch.full((1, 1, 2, 2), 0.5, dtype=torch.float64), torch.tensor([0]))
+
+
+def flat(function):
+    """A release of four pixels."""
+    return lambda net, batch, rng: {"z": function(batch.image.flatten())}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_message_that_is_not_finite_is_refused_with_a_way_out(bad):
+    with pytest.raises(RiskError, match="dtype=float64"):
+        Jacobian.of(flat(lambda x: x * bad), None, FLAT)
+
+
+def test_a_jacobian_that_is_not_finite_is_refused_with_a_way_out():
+    jacobian = Jacobian.of(flat(lambda x: (x - 0.5).abs().sqrt()), None, FLAT)  # the message is 0, its slope is not
+    prior = Prior("white", (1, 2, 2))
+    short = Jacobian.of(flat(lambda x: (x[:1] - 0.5).abs().sqrt()), None, FLAT)
+    for work in (
+        jacobian.gram,
+        lambda: jacobian.normal(torch.ones(2, 4, dtype=torch.float64)),
+        lambda: decompose(jacobian, FLAT.image, prior),
+        lambda: decompose(short, FLAT.image, prior),  # by rows
+        lambda: sketch(jacobian, FLAT.image, prior),
+    ):
+        with pytest.raises(RiskError, match="lower lr or local_steps"):
+            work()
+
+
+def out_of_memory(error, after):
+    """A release that finds no room from some call on."""
+    calls = []
+
+    def release(net, batch, rng):
+        calls.append(0)
+        if len(calls) > after:
+            raise error
+        return {"z": batch.image.flatten() ** 2}
+
+    return release
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried 9 GB")])
+def test_too_little_memory_is_said_with_a_way_out(error):
+    with pytest.raises(RiskError, match="method=sketch"):
+        Jacobian.of(out_of_memory(error, 0), None, FLAT)
+    for work in (lambda j: j.gram(), lambda j: j.dense(), lambda j: j.normal(torch.ones(1, 4, dtype=torch.float64))):
+        jacobian = Jacobian.of(out_of_memory(error, 2), None, FLAT)
+        assert jacobian.at_once > 1  # the second call
+        with pytest.raises(RiskError, match=r"There is not enough memory for .*method=sketch"):
+            work(jacobian)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        Jacobian.of(out_of_memory(RuntimeError("shapes differ"), 0), None, FLAT)
+
+
+def test_absurd_sizes_are_refused_before_any_work():
+    check_memory(3_072)
+    with pytest.raises(RiskError, match=r"1,000,000 inputs .*method=sketch"):
+        check_memory(1_000_000)
+    huge = Batch.of(torch.zeros(1, 1, 1000, 1000, dtype=torch.float64), torch.tensor([0]))
+    with pytest.raises(RiskError, match="method=sketch"):
+        Jacobian.of(flat(lambda x: x[:3]), None, huge).gram()

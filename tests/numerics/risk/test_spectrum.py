@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from risk_cases import covariance, root_of
+from risk_cases import covariance, linear_case, root_of
 
 from invviz.core.errors import StoreError
 from invviz.core.types import Batch, Net
 from invviz.models import MLP
 from invviz.protocols.hfl import HFL
-from invviz.risk import Cancelled, Decomposition, Jacobian, Prior, decompose
+from invviz.risk import Cancelled, Decomposition, Jacobian, Prior, decompose, singular_values
 from invviz.risk.spectrum import ARRAYS
 
 
@@ -97,7 +97,7 @@ def test_save_and_load(spectrum, tmp_path):
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again, name), getattr(dec, name))
     assert isinstance(again.basis, np.memmap)
-    for name in ("shape", "message_norm", "num_message", "prior", "resolved", "method", "seconds"):
+    for name in ("shape", "message_norm", "num_message", "prior", "resolved", "method", "seconds", "rest", "products", "quadrature"):
         assert getattr(again, name) == getattr(dec, name)
 
 
@@ -135,3 +135,51 @@ def test_prior_of_another_shape_is_refused(linear):
 
 def test_reference_covariance_is_the_priors(lenet):
     np.testing.assert_allclose(lenet.prior("natural").dense(), covariance("natural", lenet.shape), atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["white", "natural", "dataset"])
+@pytest.mark.parametrize(("rows", "kept"), [(1, 1), (7, 7), (8, 16), (30, 16)])
+def test_short_messages_keep_as_many_directions_as_numbers(name, rows, kept):
+    """Through the rows below half as many numbers as inputs, through the Gram matrix from there on: the same figures."""
+    case = linear_case(rows)
+    cov = covariance(name, case.shape)
+    dec = decompose(case.jacobian, case.batch.image, case.prior(name))
+    assert dec.basis.shape == (16, kept) and len(dec.gains) == len(dec.singular_values) == len(dec.weights) == len(dec.coefficients) == kept
+    assert dec.tails.shape == (kept + 1,) and dec.products == min(rows, 16)
+    assert (dec.gains > 0).sum() == min(rows, 16)
+    values = np.linalg.svd(case.dense, compute_uv=False)
+    np.testing.assert_allclose(dec.singular_values[: len(values)], values, rtol=1e-9)
+    gains = np.linalg.svd(case.dense @ root_of(cov), compute_uv=False) ** 2
+    np.testing.assert_allclose(dec.gains[: len(gains)], gains, rtol=1e-5 if name == "dataset" else 1e-8)
+    seen = np.linalg.svd(case.dense @ root_of(cov), full_matrices=False)[2]
+    if kept == rows:
+        assert dec.rest == pytest.approx(np.trace(cov) - np.trace(seen @ cov @ seen.T), rel=1e-5)
+    assert dec.trace == pytest.approx(np.trace(cov), rel=1e-7)
+    x = case.batch.image.flatten().numpy() - dec.mean
+    for k in (0, kept // 2, kept):
+        assert dec.tails[k] == pytest.approx(((x - dec.basis[:, :k].astype(float) @ dec.coefficients[:k]) ** 2).sum(), rel=1e-4, abs=1e-7)
+
+
+def test_rows_keep_the_small_values_that_a_gram_matrix_loses():
+    rng = np.random.default_rng(0)
+    values = 10.0 ** -np.arange(0, 12, 2)
+    a = torch.from_numpy(np.linalg.qr(rng.standard_normal((6, 6)))[0] * values @ np.linalg.qr(rng.standard_normal((16, 6)))[0].T)
+    data = linear_case().batch
+    jacobian = Jacobian.of(lambda net, batch, rng: {"z": a @ batch.image.flatten()}, None, data)
+    dec = decompose(jacobian, data.image, Prior("white", (1, 4, 4)))
+    np.testing.assert_allclose(dec.singular_values, values, rtol=1e-4)
+    assert (dec.gains > 0).all()
+    assert (np.sqrt(dec.gains) == pytest.approx(0.25 * values, rel=1e-4)) and dec.resolved < 1e-12
+
+
+def test_singular_values_alone(lenet):
+    values, level = singular_values(lenet.jacobian)
+    np.testing.assert_allclose(values, np.linalg.svd(lenet.dense, compute_uv=False), atol=level)
+    assert level < 1e-6 * values[0]
+
+
+def test_variances_are_those_of_the_clean_picture(linear):
+    for name in ("white", "natural", "dataset"):
+        exact = np.diag(covariance(name, linear.shape))
+        for prior in (linear.prior(name), linear.prior(name).noisy(0.1)):
+            np.testing.assert_allclose(decompose(linear.jacobian, linear.batch.image, prior).variances, exact, rtol=1e-6)

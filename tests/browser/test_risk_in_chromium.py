@@ -1,0 +1,75 @@
+"""The Risk page as a person uses it: a deep link, a click on a row, the sliders, and back to the Lab."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+MAP, DIRECTION = "img[alt*='deep purple pixels']", "img[alt*='Right singular vector']"
+
+
+def ready(page):
+    page.locator(MAP).first.wait_for()
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
+
+
+def until_changed(page, selector, old):
+    page.wait_for_function("([s, old]) => { const e = document.querySelector(s); return e && e.src !== old; }", arg=[selector, old])
+
+
+def shown(page, selector):
+    return page.locator(selector).first.evaluate("e => e.src")
+
+
+def test_a_deep_link_on_a_fresh_server_is_framed(page, server):
+    page.goto(server + "risk?compare=layers&curve=spectrum")
+    ready(page)
+    page.get_by_text("Most exposed").first.wait_for()
+    assert page.get_by_role("link", name="Lab").count() and page.get_by_role("link", name="Risk").count()
+    assert "compare=layers" in page.url and "curve=spectrum" in page.url
+    page.get_by_text("Leading singular values").first.wait_for()
+
+
+def test_a_person_explores(page, server):
+    page.goto(server + "risk")
+    ready(page)
+
+    # more noise: another map, in the address too
+    before = shown(page, MAP)
+    page.get_by_role("slider").first.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    until_changed(page, MAP, before)
+    page.wait_for_url("**sigma*")
+
+    # another direction
+    before = shown(page, DIRECTION)
+    page.get_by_role("slider").last.focus()
+    page.keyboard.press("ArrowRight")
+    until_changed(page, DIRECTION, before)
+    page.wait_for_url("**direction=*")
+
+    # the first row of the ranking opens its picture
+    table = page.locator("[data-testid='stDataFrame'] .dvn-scroller").first
+    table.click(position={"x": 18, "y": 38 + 22})
+    page.wait_for_url("**index%3D*")
+
+    # what is compared
+    page.get_by_role("radio", name="Rounds").or_(page.get_by_role("button", name="Rounds")).first.click()
+    page.wait_for_url("**compare=rounds*")
+
+    # the scenario goes along to the Lab
+    picture = page.url.split("index%3D")[1].split("%")[0]
+    page.get_by_role("link", name="Lab").click()
+    page.get_by_text("What does one update give away").first.wait_for()
+    page.wait_for_url(f"**index%3D{picture}*")
+    assert "compare" not in page.url
+
+
+@pytest.mark.parametrize("width", [900, 1440])
+def test_nothing_scrolls_sideways(page, server, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(server + "risk")
+    ready(page)
+    page.locator("[data-testid='stVegaLiteChart']").last.wait_for()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
