@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,20 +15,26 @@ from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree
 from .core.types import Batch, Net, Size, World
+from .datasets import Dataset
 from .results import Assessment, Event, Report
-from .risk import Components, Jacobian, Prior, decompose, only, rounds, sketch, trust
+from .risk import Components, Jacobian, Prior, budget, decompose, only, room, rounds, sketch, trust
 from .run import Client, Site, meet_client
-from .scenario import Scenario, num_inputs, risk_problems
+from .scenario import Scenario, risk_problems
 from .summary import noise_variance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from .core.types import Release, Tree
 
 AUTO_INPUTS = 3_072  # auto takes the exact spectrum up to this many inputs ...
 AUTO_WORK = 5e10  # ... and up to so many bytes written by its products: about a minute on one core
-PUBLIC = 3_200  # public pictures that the dataset prior is made of
+LEAN_ROWS = 1_024  # messages up to this long are decomposed through their rows, which is quick ...
+LEAN_NUMBERS = 3e7  # ... as long as the rows fit in memory
+PUBLIC = 3_200  # public pictures that the dataset prior is made of, at most
+PUBLIC_NUMBERS = 100_000_000  # numbers in them, at most (400 MB; 664 pictures of 224x224)
 MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 ROUND_BATCH = 64  # public pictures by which the net moves on from round to round
 
@@ -48,55 +56,73 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
     if found := risk_problems(scenario):
         raise ScenarioError(found)
     client = meet_client(scenario, site, report, picture)
-    start = time.monotonic()
-    on_products = lambda done, total: report is None or report(Event("spectrum", done, total, time.monotonic() - start))  # noqa: E731
+    start, image = time.monotonic(), client.batch.image
+
+    def tell(phase: str) -> Callable[[int, int], bool]:
+        return lambda done, total: report is None or report(Event(phase, done, total, time.monotonic() - start))
+
     whole = client.release(client.net, client.batch, None)
-    size, stages = Size.of(whole), _stages(scenario, client)
-    release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
-    if scenario.rounds > 1:
-        release = _over_rounds(scenario, client, release)
-    plain = scenario.protocol.sends_gradient and not scenario.for_risk().defense and not scenario.layer and scenario.rounds == 1
-    jacobian = Jacobian.of(release, client.net, client.batch, is_gradient=plain)
-    components = (
-        Components.fit(client.samples.public.take(range(min(PUBLIC, len(client.samples.public))))[0])
-        if scenario.prior == "dataset"
-        else None
-    )
+    size = Size.of(whole)
+    jacobian = _jacobian(scenario, client, whole)
+    components = _components(scenario.data.replace(index=0), site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.data.shape, scenario.batch, components)
-    method, why = choose(scenario, jacobian.work)
-    image = client.batch.image
-    dec = decompose(jacobian, image, prior, on_products) if method == "exact" else sketch(jacobian, image, prior, on_products)
-    # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
-    dec = dataclasses.replace(dec, message_norm=size.norm, num_message=size.count)
+    method, why = choose(scenario, *jacobian.shape, jacobian.work)
+    dec = (decompose if method == "exact" else sketch)(jacobian, image, prior, tell("spectrum"))
+    measured = None if scenario.method == "quick" else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     return Assessment(
-        dec,
+        # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
+        dataclasses.replace(dec, message_norm=size.norm, num_message=size.count),
         size,
         image.detach().cpu().numpy(),
         client.batch.label.detach().cpu().numpy(),
         client.note,
         client.accuracy,
-        stages,
-        trust(jacobian, prior, dec, scenario.seed),
+        _stages(scenario, client),
+        measured,
         why,
         layers(whole),
     )
 
 
-def choose(scenario: Scenario, work: float) -> tuple[str, str]:
-    """The method, and why it was chosen, in words.
+def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
+    """Of what is read of the defended message, over all rounds."""
+    release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
+    if scenario.rounds > 1:
+        release = _over_rounds(scenario, client, release)
+    plain = scenario.protocol.sends_gradient and not scenario.for_risk().defense and not scenario.layer and scenario.rounds == 1
+    return Jacobian.of(release, client.net, client.batch, is_gradient=plain)
+
+
+def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
+    """The method, and why it was chosen, in words; the same on every machine.
 
     Args:
         scenario: may name a method.
-        work: bytes that one evaluation of the release writes (`Jacobian.work`); the same on every machine, and so is the choice.
+        p: numbers in the message that is read.
+        n: numbers in the batch.
+        work: bytes that one evaluation of the release writes (`Jacobian.work`).
     """
-    n = num_inputs(scenario)
-    if scenario.method != "auto":
+    if scenario.method in ("exact", "sketch"):
         return scenario.method, "as the scenario says"
+    lean = p <= LEAN_ROWS and n * p <= LEAN_NUMBERS
+    if n <= budget(n, work) or (lean and p * work <= AUTO_WORK):
+        return "exact", "it takes no more work than a sketch"
+    if scenario.method == "quick":
+        return "sketch", "it is the quickest"
     if n > AUTO_INPUTS:
         return "sketch", f"{n:,} inputs are more than the {AUTO_INPUTS:,} up to which auto takes the exact spectrum"
     if n * work > AUTO_WORK:
         return "sketch", f"{n:,} products of this net would take many minutes"
-    return "exact", "it takes about a minute or less"
+    return "exact", "it takes about a minute of one core or less"
+
+
+@lru_cache(maxsize=2)
+def _components(data: Dataset, data_dir: Path | None) -> Components:
+    """Principal components of a data set's public pictures, found once for all its victims."""
+    public = data.load(data_dir).public
+    count = min(len(public), PUBLIC, PUBLIC_NUMBERS // int(np.prod(data.shape)))
+    with room("the components of the public pictures"):
+        return Components.fit(public.take(range(count))[0])
 
 
 def _names(layer: str, message: Tree) -> list[str]:
@@ -136,7 +162,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
     sizes = [
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
-    if scenario.for_risk().defense == scenario.defense and any(d.adds_noise for d in scenario.defense):
+    if scenario.for_risk().defense == scenario.defense and any(d.noisy for d in scenario.defense):
         variances = [noise_variance(scenario, s, _stages(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message

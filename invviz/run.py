@@ -7,7 +7,7 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,18 +15,22 @@ from .core.errors import UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
-from .core.types import Batch, Net, Observation, World
+from .core.types import Batch, Knowledge, Net, Observation, Size, World
 from .datasets import digest
 from .metrics import PSNR, match
 from .results import Event, Report, Result, score
 from .scenario import Scenario, check
+from .summary import noise_variance
 from .weights import build_net
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-    from .core.types import Release, Step
+    from .core.types import Release, Step, Tree
     from .datasets import Samples
+    from .defenses import Defense
 
 FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
 
@@ -91,7 +95,7 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
         images[0] = _uploaded(scenario, picture)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare = scenario.protocol.release
-    release = _defended(scenario, bare, World(net, batch.image[:0]))
+    release = _defended(scenario.defense, bare, World(net, batch.image[:0]))
     return Client(net, batch, bare, release, samples, accuracy)
 
 
@@ -105,11 +109,16 @@ def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
     return picture
 
 
-def _defended(scenario: Scenario, bare: Release, world: World) -> Release:
+def _defended(defenses: Sequence[Defense], bare: Release, world: World) -> Release:
     release = bare
-    for defense in scenario.defense:
+    for defense in defenses:
         release = defense.wrap(release, world)
     return release
+
+
+def _world(client: Client) -> World:
+    """What a defense may use beside the batch, made without any of the batch's memory."""
+    return World(client.net, client.batch.image.new_zeros((0, *client.batch.image.shape[1:])))
 
 
 def observe(scenario: Scenario, client: Client) -> Observation:
@@ -117,17 +126,40 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     knowledge = scenario.attack.wants()
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
-    message = client.release(client.net, client.batch, stream(scenario.seed, "defense"))
+    message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
     template = Batch.of(torch.zeros_like(client.batch.image), label)
     return Observation(
-        message=map_tree(lambda leaf: leaf.detach().clone(), message),
+        message=message,
         net=client.net,
-        release=client.bare,  # an attacker who is not told of the defense believes in the bare protocol
         template=template,
-        knowledge=knowledge,
         num_classes=scenario.data.num_classes,
+        **_told(scenario, client, knowledge, message),
     )
+
+
+def _told(scenario: Scenario, client: Client, knowledge: Knowledge, message: Tree) -> dict[str, Any]:
+    """What the attacker believes of the release. One who is aware of the defense simulates it too, skips what was held back and knows the noise."""
+    if scenario.attacker == "unaware" or not scenario.defense:
+        return {"release": client.bare, "knowledge": knowledge}
+    last = max((place for place, d in enumerate(scenario.defense) if d.hides), default=-1)
+    seen = None
+    if last >= 0 and not any(d.noisy for d in scenario.defense[last + 1 :]):  # zeros show what was held back, unless noise covers them
+        seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
+    release, world = client.bare, _world(client)
+    for place, defense in enumerate(scenario.defense):
+        if not defense.hides or seen is None:
+            release = defense.wrap(release, world)
+        elif place == last:
+            release = _masked(release, seen)
+    size = Size.of(message)  # noise and all: the attacker has nothing else to measure
+    noise = noise_variance(scenario, size, [size] * (len(scenario.defense) + 1)) ** 0.5
+    return {"release": release, "knowledge": dataclasses.replace(knowledge, defense=True), "seen": seen, "noise": noise}
+
+
+def _masked(inner: Release, seen: Tree) -> Release:
+    """The release as far as it was sent."""
+    return lambda net, batch, rng: map_tree(lambda leaf, kept: leaf * kept, inner(net, batch, rng), seen)
 
 
 def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:

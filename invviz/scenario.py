@@ -29,6 +29,12 @@ KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense":
 SETTINGS = {
     knob.name: knob
     for knob in (
+        Knob(
+            "attacker",
+            "unaware",
+            "what the attacker knows of the defense: nothing (unaware), or the defense and its parameters, not its random draw (aware)",
+            choices=("unaware", "aware"),
+        ),
         Knob("batch", 1, "samples in the client's batch", low=1, high=64, unit="samples"),
         Knob("seed", 7, "seed of weights, noise and attack, each with its own stream", low=0, high=2**31 - 1),
         Knob("dtype", "float32", "precision of the whole computation", choices=("float32", "float64")),
@@ -49,9 +55,9 @@ SETTINGS = {
         Knob(
             "method",
             "auto",
-            "how the spectrum is computed: exact, sketch (some hundred Jacobian products, with an error bar), or auto, which takes exact where that "
-            "takes about a minute; used by the risk score only",
-            choices=("auto", "exact", "sketch"),
+            "how the spectrum is computed: exact; sketch (some hundred Jacobian products, with an error bar); auto, which takes exact up to about a "
+            "minute of work; quick, which takes exact only where that is no more work than a sketch; used by the risk score only",
+            choices=("auto", "exact", "sketch", "quick"),
         ),
         Knob(
             "rounds",
@@ -77,6 +83,7 @@ class Scenario:
     protocol: Protocol = dataclasses.field(default_factory=lambda: PROTOCOLS["hfl"]())
     defense: tuple[Defense, ...] = ()
     attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
+    attacker: str = "unaware"
     batch: int = 1
     seed: int = 7
     dtype: str = "float32"
@@ -154,19 +161,20 @@ class Scenario:
         return dataclasses.replace(self, **changes)
 
     def for_run(self) -> Scenario:
-        """What an attack's result depends on: all but the settings of the risk score."""
-        return self.replace(**{name: getattr(Scenario, name) for name in RISK_ONLY})
+        """What an attack's result depends on: all but the settings of the risk score; without a defense there is nothing to be aware of."""
+        known = {} if self.defense else {"attacker": Scenario.attacker}
+        return self.replace(**known, **{name: getattr(Scenario, name) for name in RISK_ONLY})
 
     def for_risk(self) -> Scenario:
         """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor.
 
         Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
         """
-        noise = [d for d in self.defense if d.adds_noise]
+        noise = [d for d in self.defense if d.noisy]
         if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
-            return self.replace(attack=ATTACKS["dlg"]())
-        kept = tuple(d for d in self.defense if not d.adds_noise)
-        return self.replace(attack=ATTACKS["dlg"](), defense=kept, floor=Scenario.floor)
+            return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker)
+        kept = tuple(part for d in self.defense if (part := d.for_risk()) is not None)
+        return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, defense=kept, floor=Scenario.floor)
 
     def for_weights(self) -> Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed."""
@@ -202,6 +210,11 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} reads one gradient; the client sends the sum of {local_steps} local steps. Set local_steps=1 or use inverting_gradients."
         )
+    for place, defense in enumerate(s.defense):
+        if defense.per_sample and place > 0:
+            found.append(f"{defense.name} asks for the gradient of every sample, before any other defense. Name it first.")
+        if defense.per_sample and local_steps > 1:
+            found.append(f"{defense.name} clips the gradient of one step; the client takes {local_steps} local steps. Set local_steps=1.")
     return found
 
 

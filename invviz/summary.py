@@ -24,6 +24,8 @@ from .risk import (
 )
 from .scenario import Scenario
 
+UNSHARP = 0.05  # width of InvRE's interval from which on the estimate alone says too little
+
 
 def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
     """Variance of the defenses' noise on every entry of the message that is sent.
@@ -38,19 +40,16 @@ def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) 
     total, place = 0.0, 0
     for defense in scenario.defense:
         now = stages[place] if stages else size
-        if defense.adds_noise:
-            total += defense.variance(Size((now.norm**2 + now.count * total) ** 0.5, now.count, now.peak))
-        else:
-            total *= defense.passes(now) ** 2
-            place += 1
+        entering = Size((now.norm**2 + now.count * total) ** 0.5, now.count, now.peak)
+        total = total * defense.passes(now) ** 2 + defense.variance(entering, scenario.batch)
+        place += not defense.adds_noise
     return total
 
 
 def caveats(scenario: Scenario) -> list[str]:
     """Where the risk score is less sure than it looks, one sentence each."""
     found = [words for words in (defense.caveat() for defense in scenario.defense) if words]
-    noisy = [d.adds_noise for d in scenario.defense]
-    if any(a and not b for a, b in pairwise(noisy)):
+    if any(a.noisy and not b.adds_noise for a, b in pairwise(scenario.defense)):
         found.append(
             "Noise is followed by a defense that reshapes it; the score takes that defense to act as it does on the noise-free message (same mask, same factor)."
         )
@@ -67,6 +66,13 @@ def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float) -> li
             f"Singular values below {d.resolved:.0e} are lost in rounding, the noise is smaller than that: {unseen:,} directions count as unseen that may be "
             f"readable, so the risk may be higher than shown.{way}"
         )
+    if d.method == "sketch":
+        low, high = invre_interval(d, sigma)
+        if high - low > UNSHARP:
+            found.append(
+                f"The sketch is not sharp at so little noise: only its interval counts (InvRE {low:.2f} to {high:.2f}); the number itself errs to the "
+                "cautious, high side. Use method=exact where that fits."
+            )
     return found
 
 
@@ -88,7 +94,7 @@ def risk_summary(
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
         inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which no attacker of any kind comes on
         average over pictures (T3; at one picture InvLoss may lie below it);
-        invloss_samples, of each sample of the batch (T7; of a sketch at most so much); invre; psnr_ceiling; the `_interval`s that hold the true
+        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling; the `_interval`s that hold the true
         values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size, stages)
@@ -98,7 +104,7 @@ def risk_summary(
         "scenario": scenario.text(full=True),
         "key": scenario.key("risk"),
         "n": d.size,
-        "p": d.num_message,
+        "p": d.rows or d.num_message,
         "singular_values": d.singular_values.tolist(),
         "resolved": d.resolved,
         "method": d.method,
@@ -112,7 +118,7 @@ def risk_summary(
         "invloss_bound": invloss_bound(d, sigma),
         "invloss_bound_here": invloss_bound_here(d, sigma) if d.method == "exact" else None,
         "invloss_lower": lower,
-        "invloss_samples": sample_loss(d, sigma).tolist(),
+        "invloss_samples": sample_loss(d, sigma).tolist() if d.method == "exact" else None,
         "k_star": k_star(d, sigma),
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),
@@ -125,5 +131,5 @@ def risk_summary(
 
 
 def lower_bound(trust: dict[str, Any], size: int, sigma: float) -> float:
-    """T3 at this noise, from ||J||_F^2 averaged over pictures of the prior."""
-    return van_trees_bound(trust["frobenius_sq"], sigma, size, trust["precision_trace"])
+    """T3 at this noise, from ||J||_F^2 averaged over a few pictures of the prior, plus twice its standard error: about a bound, on the careful side."""
+    return van_trees_bound(trust["frobenius_sq"] + 2 * trust["frobenius_error"], sigma, size, trust["precision_trace"])

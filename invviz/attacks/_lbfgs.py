@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..core.component import knob
 from ..core.lazy import torch
+from ..core.tree import dot
 from ..core.types import Batch
 from ._base import Attack
 from ._matching import Watch, in_double, is_smooth, search, squared_error
+from ._priors import smoothness
 from ._space import Space
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ class LBFGSMatching(Attack):
         obs = in_double(obs) if smooth else obs
         like = obs.template.image
         space = Space.of(self.space, like, obs.bounds)
-        watch = Watch(progress, self.steps, self.tolerance)
+        watch = Watch(progress, self.steps, 0.0 if obs.noise else self.tolerance)
+        # with known noise the most likely picture is searched for, not the one that fits the noise
+        weight = obs.noise**2 / float(dot(obs.message, obs.message)) if obs.noise else 0.0
 
         def attempt() -> None:
             pixels = space.start(rng, like).flatten()
@@ -59,7 +63,8 @@ class LBFGSMatching(Attack):
                 image = space.picture(v[: like.numel()].view(like.shape))
                 label = known if known is not None else v[like.numel() :].view(len(like), -1).softmax(1)
                 batch = Batch.of(image, label)
-                return squared_error(obs.simulate(batch), obs.message), batch
+                loss = squared_error(obs.simulate(batch), obs.message)
+                return (loss + weight * smoothness(image, space.middle) if weight else loss), batch
 
             _descend(torch.cat([pixels, logits]), evaluate, watch, "strong_wolfe" if smooth else None)
 

@@ -39,7 +39,7 @@ class Space:
         height, width = like.shape[-2:]
         u, v = torch.arange(height).to(like), torch.arange(width).to(like)
         scale = 1 / (1 + (u[:, None] ** 2 + v[None] ** 2).sqrt() / CORNER)
-        return cls(tuple(like.shape), middle, scale, _cosines(height, like), _cosines(width, like))
+        return cls(tuple(like.shape), middle, scale, cosines(height, like), cosines(width, like))
 
     def start(self, rng: Generator, like: Tensor) -> Tensor:
         """Coordinates of a fresh start."""
@@ -52,7 +52,7 @@ class Space:
         return self.middle + self.rows.T @ (coordinates * self.scale) @ self.columns
 
 
-def _cosines(n: int, like: Tensor) -> Tensor:
+def cosines(n: int, like: Tensor) -> Tensor:
     """Orthonormal type-II cosine transform as a matrix."""
     k, i = torch.arange(n).to(like)[:, None], torch.arange(n).to(like)[None]
     matrix = torch.cos(math.pi * (i + 0.5) * k / n) * math.sqrt(2 / n)

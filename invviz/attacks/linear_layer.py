@@ -38,6 +38,8 @@ class LinearLayer(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """One least-squares step; `rng` is not used."""
         weight, bias = list(obs.message.values())[:2]
+        if obs.seen is not None:
+            return _from_seen(obs, progress)
         energy = (bias**2).sum()
         if not (energy > 0 and torch.isfinite(weight).all()):
             note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
@@ -48,3 +50,17 @@ class LinearLayer(Attack):
         image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
         progress(Step(1, 1, unexplained, image))
         return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),))
+
+
+def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
+    """The same, each pixel from the rows in which both its weight and the bias were sent; 0, as they say, where all its entries are 0."""
+    (weight, bias), (sent, known) = (list(tree.values())[:2] for tree in (obs.message, obs.seen or {}))
+    use = sent * known[:, None]
+    energy = (bias[:, None] ** 2 * use).sum(0)
+    row = (bias[:, None] * weight * use).sum(0) / energy.clamp(min=1e-30)
+    unexplained = float((((weight - torch.outer(bias, row)) * use) ** 2).sum() / (weight**2 * use).sum().clamp(min=1e-30))
+    image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
+    progress(Step(1, 1, unexplained, image))
+    lost = int((energy == 0).sum())
+    note = f"{lost:,} of {len(row):,} values have no entry but zeros, held back or true; they are taken for 0." if lost else ""
+    return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..scenario import RESULTS_VERSION
-from ._correlation import Correlation, correlate
+from ._correlation import Correlation, Within, correlate, correlate_within
 
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery" / "calibration"
 STUDIES = ("photos", "cifar10")
@@ -105,4 +105,18 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-__all__ = ["ARMS", "FOLDER", "STUDIES", "TITLES", "Correlation", "Point", "Study", "correlate", "load", "paired", "studies"]
+__all__ = [
+    "ARMS",
+    "FOLDER",
+    "STUDIES",
+    "TITLES",
+    "Correlation",
+    "Point",
+    "Study",
+    "Within",
+    "correlate",
+    "correlate_within",
+    "load",
+    "paired",
+    "studies",
+]

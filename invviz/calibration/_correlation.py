@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,45 @@ def correlate(x: Sequence[float], y: Sequence[float], groups: Sequence[int] | No
     else:
         ends = _ends(_pearson(a, b, times))
     return Correlation(float(ranked.statistic), low, high, float(whole.statistic), *ends, len(a))
+
+
+@dataclasses.dataclass(frozen=True)
+class Within:
+    """Spearman's coefficient inside cells: its mean over the cells, how many they are, and how many points they hold."""
+
+    spearman: float
+    cells: int
+    count: int
+
+
+def correlate_within(x: Sequence[float], y: Sequence[float], cells: Sequence[Hashable]) -> Within:
+    """How well x orders y where everything else is the same: the mean of Spearman's coefficients inside cells.
+
+    Cells of fewer than 4 points, or in which one of the two does not vary, are left out.
+
+    Args:
+        x: one number a point.
+        y: one number a point.
+        cells: which cell a point belongs to, for instance its model and defense: then only pictures differ inside.
+
+    Raises:
+        ValueError: lengths differ, or no cell is left.
+    """
+    from scipy import stats
+
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if not a.shape == b.shape == (len(cells),):
+        raise ValueError(f"x, y and cells must have the same length; got shapes {a.shape} and {b.shape}, and {len(cells)} cells.")
+    found, count = [], 0
+    for cell in dict.fromkeys(cells):
+        inside = np.array([c == cell for c in cells])
+        if inside.sum() >= FEWEST and np.ptp(a[inside]) > 0 and np.ptp(b[inside]) > 0:
+            ranked: Any = stats.spearmanr(a[inside], b[inside])  # SciPy's result has no types
+            found.append(float(ranked.statistic))
+            count += int(inside.sum())
+    if not found:
+        raise ValueError(f"no cell has {FEWEST} points that differ.")
+    return Within(float(np.mean(found)), len(found), count)
 
 
 def _checked(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

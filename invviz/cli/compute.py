@@ -31,7 +31,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     runner.set_defaults(go=show_run)
     risker = verbs.add_parser("risk", parents=[places], help="risk score of a scenario; no attack is run")
     risker.add_argument(
-        "--method", choices=("auto", "exact", "sketch"), help="how the spectrum is computed (default: as the scenario says)"
+        "--method", choices=("auto", "exact", "sketch", "quick"), help="how the spectrum is computed (default: as the scenario says)"
     )
     risker.add_argument("--values", type=int, metavar="K", help="print only the K largest singular values")
     risker.set_defaults(go=show_risk)

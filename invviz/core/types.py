@@ -113,6 +113,8 @@ class Observation:
     knowledge: Knowledge
     num_classes: int
     bounds: tuple[float, float] = (0.0, 1.0)
+    seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
+    noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it
 
     def simulate(self, batch: Batch) -> Tree:
         """The message that this batch would give, without noise; differentiable."""

@@ -19,14 +19,23 @@ class Defense(Component):
     strength: ClassVar[str]  # the knob that the slider moves
     identity: ClassVar[Value]  # the strength at which nothing changes
     adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
+    per_sample: ClassVar[bool] = False  # asks the protocol once for every sample: stands first, and on the gradient of one local step
+    hides: ClassVar[bool] = False  # entries that it sets to zero were not sent: a zero says nothing about the picture
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 
     def wrap(self, inner: Release, world: World) -> Release:
         """The defended release."""
         raise NotImplementedError
 
-    def variance(self, size: Size) -> float:
-        """Variance of the noise that this defense adds to every entry of a message of this size; 0 where it adds none."""
+    def variance(self, size: Size, batch: int = 1) -> float:
+        """Variance of the noise that this defense adds to every entry; 0 where it adds none.
+
+        A defense may both reshape and add noise (`adds_noise` is then false): noise from before it is scaled by `passes`, its own is added after that.
+
+        Args:
+            size: of the message that enters this defense.
+            batch: samples in the client's batch.
+        """
         return 0.0
 
     def passes(self, size: Size) -> float:
@@ -38,6 +47,15 @@ class Defense(Component):
             size: of the noise-free message that enters this defense.
         """
         return 1.0
+
+    @property
+    def noisy(self) -> bool:
+        """It adds noise, whatever else it does."""
+        return self.adds_noise
+
+    def for_risk(self) -> Defense | None:
+        """The defense with the same noise-free part that all strengths of its noise share; None where that part changes nothing."""
+        return None if self.adds_noise else self
 
     def caveat(self) -> str:
         """Where the stated variance is only an approximation, in one sentence; empty where it is exact."""

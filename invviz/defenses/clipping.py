@@ -6,8 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.tree import map_tree, norm
+from ..core.tree import map_tree
 from ._base import Defense
+from ._clip import length, share_kept
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -44,11 +45,11 @@ class Clipping(Defense):
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
             message = inner(net, batch, rng)
-            shrink = min(1.0, self.clip_norm) if self.relative else (self.clip_norm / norm(message)).clamp(max=1.0)
+            shrink = min(1.0, self.clip_norm) if self.relative else (self.clip_norm / length(message)).clamp(max=1.0)
             return map_tree(lambda leaf: leaf * shrink, message)
 
         return release
 
     def passes(self, size: Size) -> float:
         """The factor that shrinks the message shrinks its noise."""
-        return min(1.0, self.clip_norm if self.relative else self.clip_norm / size.norm if size.norm > 0 else 1.0)
+        return share_kept(size, self.clip_norm, self.relative)

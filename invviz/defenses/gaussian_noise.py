@@ -52,6 +52,6 @@ class GaussianNoise(Defense):
 
         return release
 
-    def variance(self, size: Size) -> float:
+    def variance(self, size: Size, batch: int = 1) -> float:
         """sigma^2 in the message's units."""
         return (self.sigma * unit_of(size, self.relative)) ** 2

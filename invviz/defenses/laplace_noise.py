@@ -52,7 +52,7 @@ class LaplaceNoise(Defense):
 
         return release
 
-    def variance(self, size: Size) -> float:
+    def variance(self, size: Size, batch: int = 1) -> float:
         """2 b^2 in the message's units."""
         return 2 * (self.scale * unit_of(size, self.relative)) ** 2
 

@@ -28,6 +28,7 @@ class Pruning(Defense):
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    hides: ClassVar[bool] = True
 
     fraction: float = knob(
         0.9, "share of all entries that is set to zero, smallest first (absolute share, not relative to the message)", low=0.0, high=0.9999

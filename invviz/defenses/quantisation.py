@@ -58,6 +58,6 @@ class Quantisation(Defense):
             return ""
         return f"With {self.bits} bits the rounding error is not like noise of variance q^2 / 12 (most entries fall to zero), so the risk score is rough."
 
-    def variance(self, size: Size) -> float:
+    def variance(self, size: Size, batch: int = 1) -> float:
         """q^2 / 12."""
         return 0.0 if self.bits == 32 else self.step(size) ** 2 / 12

@@ -144,7 +144,7 @@ def _sketch(key: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> D
     parts = {"basis": np.zeros((0, 0), np.float32), "coefficients": none, "tails": none, "variances": none, "mean": np.zeros(inputs)}
     figures = {name: own[name] for name in ("singular_values", "gains", "weights")}
     scalars = {**facts["decomposition"], "shape": tuple(facts["decomposition"]["shape"])}
-    return Decomposition(**figures, **parts, **scalars, quadrature=Quadrature(**inner))
+    return Decomposition(**figures, **parts, **scalars, quadrature=Quadrature(**inner) if inner else None)
 
 
 __all__ = [

@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from ..run import Event, Site, run
 from ..scenario import Scenario
 from ..summary import noise_variance
 from . import DIRECTIONS, FRAMES, KEPT, LEVELS, Card
-
-if TYPE_CHECKING:
-    pass
 
 
 def make(card: Card, folder: Path) -> None:

@@ -18,53 +18,48 @@ def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool
         oracle: marks are hollow: the attacker began at the truth.
         dark: choose colours for a dark ground.
     """
-    models = sorted({p["model"] for p in points})
     foretold_in_db = "dB" in x_title
     values = [p[k] for p in points for k in ("x", "y")] if foretold_in_db else [p["y"] for p in points]
     low, high = (min(values) - 2, min(max(values), 80) + 2) if values else (0, 40)
-    x_domain = [low, high] if foretold_in_db else [0, 1]
-    shown = {
-        "field": "x",
-        "type": "quantitative",
-        "title": x_title,
-        "scale": {"domain": x_domain, "clamp": True, "nice": False},
-        "axis": {"grid": False},
+    encoding = {
+        "x": _axis("x", x_title, [low, high] if foretold_in_db else [0, 1]) | {"axis": {"grid": False}},
+        "y": _axis("y", "PSNR reached by the attack (dB)", [low, high]),
+        "shape": _shape(sorted({p["model"] for p in points})),
+        "tooltip": [
+            {"field": "picture", "title": "picture"},
+            {"field": "model", "title": "model"},
+            {"field": "defense", "title": "defense"},
+            {"field": "x", "title": x_title, "format": ".2f"},
+            {"field": "y", "title": "reached (dB)", "format": ".1f"},
+        ],
+        "opacity": {"condition": {"test": "datum.settled", "value": 0.85}, "value": 0.35},
     }
-    reached = {
-        "field": "y",
-        "type": "quantitative",
-        "title": "PSNR reached by the attack (dB)",
-        "scale": {"domain": [low, high], "clamp": True, "nice": False},
-    }
-    shape = {
-        "field": "model",
-        "type": "nominal",
-        "title": "model",
-        "scale": {"domain": models, "range": list(SHAPES[: len(models)])},
-        "legend": {"orient": "bottom", "columns": 2},
-    }
-    tooltip = [
-        {"field": "picture", "title": "picture"},
-        {"field": "model", "title": "model"},
-        {"field": "defense", "title": "defense"},
-        {"field": "x", "title": x_title, "format": ".2f"},
-        {"field": "y", "title": "reached (dB)", "format": ".1f"},
-    ]
     mark = {"type": "point", "size": 55, "color": REAL, "filled": not oracle, "strokeWidth": 1.5, "clip": True}
-    faint = {"condition": {"test": "datum.settled", "value": 0.85}, "value": 0.35}
-    layers: list[dict[str, Any]] = [
-        {"mark": mark, "encoding": {"x": shown, "y": reached, "shape": shape, "tooltip": tooltip, "opacity": faint}}
+    diagonal = _diagonal(low, high, dark) if foretold_in_db else []
+    return {"data": {"values": points}, "layer": [{"mark": mark, "encoding": encoding}, *diagonal], "height": 380}
+
+
+def _axis(field: str, title: str, domain: list[float]) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "title": title, "scale": {"domain": domain, "clamp": True, "nice": False}}
+
+
+def _shape(models: list[str]) -> dict[str, Any]:
+    """A mark of its own for each model."""
+    scale = {"domain": models, "range": list(SHAPES[: len(models)])}
+    return {"field": "model", "type": "nominal", "title": "model", "scale": scale, "legend": {"orient": "bottom", "columns": 2}}
+
+
+def _diagonal(low: float, high: float, dark: bool) -> list[dict[str, Any]]:
+    """The line on which what was foretold is reached."""
+    ends = [{"x": low, "y": low}, {"x": high, "y": high}]
+    place = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}
+    at = high - 0.28 * (high - low)
+    text = {"type": "text", "color": "#C9B8DB" if dark else IDEAL, "dy": -8, "dx": -30, "fontWeight": "bold"}
+    line = {"type": "line", "color": IDEAL, "strokeDash": [6, 3], "strokeWidth": 2}
+    return [
+        {"data": {"values": ends}, "mark": line, "encoding": place},
+        {"data": {"values": [{"x": at, "y": at, "text": "as foretold"}]}, "mark": text, "encoding": {**place, "text": {"field": "text"}}},
     ]
-    if foretold_in_db:
-        ends = [{"x": low, "y": low}, {"x": high, "y": high}]
-        place = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}
-        named = [{"x": high - 0.28 * (high - low), "y": high - 0.28 * (high - low), "text": "as foretold"}]
-        text = {"type": "text", "color": "#C9B8DB" if dark else IDEAL, "dy": -8, "dx": -30, "fontWeight": "bold"}
-        layers += [
-            {"data": {"values": ends}, "mark": {"type": "line", "color": IDEAL, "strokeDash": [6, 3], "strokeWidth": 2}, "encoding": place},
-            {"data": {"values": named}, "mark": text, "encoding": {**place, "text": {"field": "text"}}},
-        ]
-    return {"data": {"values": points}, "layer": layers, "height": 380}
 
 
 def bend(steps: list[float], random: list[float], top: list[float], dark: bool = False) -> dict[str, Any]:
@@ -104,5 +99,5 @@ def bend(steps: list[float], random: list[float], top: list[float], dark: bool =
                 "encoding": {"y": {"field": "y", "type": "quantitative"}},
             },
         ],
-        "height": 220,
+        "height": 280,
     }

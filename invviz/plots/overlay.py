@@ -8,7 +8,9 @@ import numpy as np
 
 from ._colours import DEFENSE, IDEAL, PALE, TRUTH
 
-POINTS = 80  # of one curve
+POINTS = {"this": 80, "most": 80, "least": 80, "other": 30}  # of one spectrum
+EVERY = {"this": 1, "most": 1, "least": 1, "other": 2}  # point of a risk curve is drawn
+DECADES = 6  # of a spectrum, below its largest value
 
 
 def risk_curves(curves: list[dict[str, Any]], noise: float, dark: bool = False) -> dict[str, Any]:
@@ -20,44 +22,21 @@ def risk_curves(curves: list[dict[str, Any]], noise: float, dark: bool = False) 
         dark: choose colours for a dark ground.
     """
     rows = [
-        {"name": c["name"], "part": c["part"], "x": float(x), "y": float(y), "low": float(a), "high": float(b)}
+        {"name": c["name"], "part": c["part"], "x": _short(x), "y": round(float(y), 4)}
         for c in curves
-        for x, y, a, b in zip(c["noise"], c["value"], c["low"], c["high"], strict=True)
+        for x, y in list(zip(c["noise"], c["value"], strict=True))[:: EVERY[c["part"]]]
     ]
-    low, high = float(min(c["noise"][0] for c in curves)), float(max(c["noise"][-1] for c in curves))
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "title": "noise, share of the message's typical entry (log scale)",
-        "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"format": "~%", "values": [10.0**e for e in range(-4, 2)], "grid": False},
-    }
+    low, high = min((float(c["noise"][0]) for c in curves), default=1e-4), max((float(c["noise"][-1]) for c in curves), default=10.0)
+    ticks = [10.0**e for e in range(-4, 2)]
+    x = _axis("noise, share of the message's typical entry (log scale)", {"format": "~%", "values": ticks}, [low, high])
     y = {"field": "y", "type": "quantitative", "title": "InvRE, share recovered", "scale": {"domain": [0, 1]}}
     tooltip = [
         {"field": "name", "title": " "},
         {"field": "y", "title": "InvRE", "format": ".2f"},
         {"field": "x", "title": "noise", "format": ".2~%"},
     ]
-    band = {"mark": {"type": "area", "opacity": 0.18, "color": IDEAL}, "transform": [{"filter": "datum.part == 'this'"}]}
-    here = min(max(noise, low), high)
-    layers = [
-        {**band, "encoding": {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}},
-        {
-            "mark": {"type": "line", "clip": True},
-            "encoding": {"x": x, "y": y, "detail": {"field": "name"}, "tooltip": tooltip, **_stroke(dark)},
-        },
-        *_ends(curves, dark),
-        {
-            "data": {"values": [{"x": here, "text": "noise now"}]},
-            "layer": [
-                {"mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2}, "encoding": {"x": {"field": "x", "type": "quantitative"}}},
-                {
-                    "mark": {"type": "text", "color": _blue(dark), "align": "left", "dx": 5, "dy": -8, "fontWeight": "bold"},
-                    "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"value": "height"}, "text": {"field": "text"}},
-                },
-            ],
-        },
-    ]
+    lines = {"mark": {"type": "line", "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip, **_stroke(dark)}}
+    layers = [_band(curves, x), lines, *_ends(curves, dark), _now(min(max(noise, low), high), dark)]
     return {"data": {"values": rows}, "layer": layers, "height": 330}
 
 
@@ -65,53 +44,78 @@ def spectra(curves: list[dict[str, Any]], floor: float, dark: bool = False) -> d
     """Singular values of several things over one another, on two log axes.
 
     Args:
-        curves: each with name, part and values (k,), descending, in units of that message's root mean square.
+        curves: each with name, part and values (k,), descending, in units of that message's root mean square; those without a value above 0 are
+            left out.
         floor: the noise in the same units; 0 draws none.
         dark: choose colours for a dark ground.
     """
-    rows, top = [], max(float(c["values"][0]) for c in curves)
-    low = top * 1e-6
+    curves = [c for c in curves if len(c["values"]) and np.isfinite(c["values"][0]) and c["values"][0] > 0]
+    top = max((float(c["values"][0]) for c in curves), default=1.0)
+    low = top * 10.0**-DECADES
+    rows = []
     for c in curves:
         values = np.asarray(c["values"])
-        keep = np.unique(np.geomspace(1, len(values), POINTS).round().astype(int)) - 1
-        rows += [{"name": c["name"], "part": c["part"], "x": int(i) + 1, "y": float(values[i])} for i in keep if values[i] > low]
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "title": "direction, strongest first (log scale)",
-        "scale": {"type": "log", "nice": False},
-        "axis": {"grid": False, "format": ",d"},
-    }
-    y = {
-        "field": "y",
-        "type": "quantitative",
-        "title": "singular value, relative (log scale)",
-        "scale": {"type": "log", "nice": False, "domain": [low, top * 1.5], "clamp": True},
-        "axis": {"format": ".0e", "values": [10.0**e for e in range(-12, 13) if low <= 10.0**e <= top * 1.5]},
-    }
+        keep = np.unique(np.geomspace(1, len(values), POINTS[c["part"]]).round().astype(int)) - 1
+        rows += [{"name": c["name"], "part": c["part"], "x": int(i) + 1, "y": _short(float(values[i]))} for i in keep if values[i] > low]
+    x = _axis("direction, strongest first (log scale)", {"format": ",d"})
+    domain = {"type": "log", "nice": False, "domain": [low, top * 1.5], "clamp": True}
+    ticks = [10.0**e for e in range(-30, 31) if low <= 10.0**e <= top * 1.5]
+    y = {"field": "y", "type": "quantitative", "title": "singular value, relative (log scale)", "scale": domain}
+    y["axis"] = {"format": ".0e", "values": ticks}
     tooltip = [
         {"field": "name", "title": " "},
         {"field": "x", "title": "direction"},
         {"field": "y", "title": "singular value", "format": ".3g"},
     ]
-    layers: list[dict[str, Any]] = [
-        {
-            "mark": {"type": "line", "clip": True},
-            "encoding": {"x": x, "y": y, "detail": {"field": "name"}, "tooltip": tooltip, **_stroke(dark)},
-        },
+    lines = {"mark": {"type": "line", "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip, **_stroke(dark)}}
+    across = _floor(float(np.clip(floor, low, top)), dark) if floor > 0 else []
+    return {"data": {"values": rows}, "layer": [lines, *across], "height": 330}
+
+
+def _short(value: float) -> float:
+    """With 4 significant digits: what a screen shows."""
+    return float(f"{value:.4g}")
+
+
+def _axis(title: str, axis: dict[str, Any], domain: list[float] | None = None) -> dict[str, Any]:
+    """A horizontal log axis."""
+    scale = {"type": "log", "nice": False} | ({"domain": domain} if domain else {})
+    return {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": {**axis, "grid": False}}
+
+
+def _band(curves: list[dict[str, Any]], x: dict[str, Any]) -> dict[str, Any]:
+    """The interval around the one on the screen."""
+    rows = [
+        {"x": _short(at), "low": round(float(low), 4), "high": round(float(high), 4)}
+        for c in curves
+        if c["part"] == "this"
+        for at, low, high in zip(c["noise"], c["low"], c["high"], strict=True)
     ]
-    if floor > 0:
-        level = [{"y": float(np.clip(floor, low, top)), "text": "noise floor"}]
-        place = {"y": {"field": "y", "type": "quantitative"}}
-        layers += [
-            {"data": {"values": level}, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": place},
-            {
-                "data": {"values": level},
-                "mark": {"type": "text", "color": _blue(dark), "align": "left", "dy": -8, "dx": 4, "fontWeight": "bold"},
-                "encoding": {**place, "x": {"value": 0}, "text": {"field": "text"}},
-            },
-        ]
-    return {"data": {"values": rows}, "layer": layers, "height": 330}
+    encoding = {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    return {"data": {"values": rows}, "mark": {"type": "area", "opacity": 0.18, "color": IDEAL}, "encoding": encoding}
+
+
+def _now(noise: float, dark: bool) -> dict[str, Any]:
+    """The line at the present noise."""
+    place = {"x": {"field": "x", "type": "quantitative"}}
+    text = {"type": "text", "color": _blue(dark), "align": "left", "dx": 5, "dy": -8, "fontWeight": "bold"}
+    return {
+        "data": {"values": [{"x": noise, "text": "noise now"}]},
+        "layer": [
+            {"mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2}, "encoding": place},
+            {"mark": text, "encoding": {**place, "y": {"value": "height"}, "text": {"field": "text"}}},
+        ],
+    }
+
+
+def _floor(level: float, dark: bool) -> list[dict[str, Any]]:
+    """The noise across the spectra."""
+    data, place = {"values": [{"y": level, "text": "noise floor"}]}, {"y": {"field": "y", "type": "quantitative"}}
+    text = {"type": "text", "color": _blue(dark), "align": "left", "dy": -8, "dx": 4, "fontWeight": "bold"}
+    return [
+        {"data": data, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": place},
+        {"data": data, "mark": text, "encoding": {**place, "x": {"value": 0}, "text": {"field": "text"}}},
+    ]
 
 
 def _stroke(dark: bool) -> dict[str, Any]:
@@ -120,11 +124,9 @@ def _stroke(dark: bool) -> dict[str, Any]:
     widths = {"this": 3.5, "most": 2.2, "least": 2.2, "other": 1.2}
     dashes = {"this": [6, 3], "most": [1, 0], "least": [1, 0], "other": [1, 0]}
     parts = list(colours)
-    return {
-        "color": {"field": "part", "scale": {"domain": parts, "range": [colours[p] for p in parts]}, "legend": None},
-        "strokeWidth": {"field": "part", "scale": {"domain": parts, "range": [widths[p] for p in parts]}, "legend": None},
-        "strokeDash": {"field": "part", "scale": {"domain": parts, "range": [dashes[p] for p in parts]}, "legend": None},
-    }
+    by_part = {"color": colours, "strokeWidth": widths, "strokeDash": dashes}
+    scales = {k: {"domain": parts, "range": [v[p] for p in parts]} for k, v in by_part.items()}
+    return {"detail": {"field": "name"}} | {k: {"field": "part", "scale": s, "legend": None} for k, s in scales.items()}
 
 
 def _ends(curves: list[dict[str, Any]], dark: bool) -> list[dict[str, Any]]:
@@ -133,9 +135,16 @@ def _ends(curves: list[dict[str, Any]], dark: bool) -> list[dict[str, Any]]:
     rows = []
     for c, height in zip(marked, (0.62, 0.42, 0.22), strict=False):
         place = int(np.abs(np.asarray(c["value"]) - height).argmin())
-        rows.append({"x": float(c["noise"][place]), "y": float(c["value"][place]), "text": c["name"], "part": c["part"]})
+        right = place > 0.8 * len(c["noise"])  # no room beside it
+        rows.append({"x": float(c["noise"][place]), "y": float(c["value"][place]), "text": c["name"], "part": c["part"], "right": right})
     ground = "#14171C" if dark else "#FFFFFF"
-    text = {"type": "text", "align": "left", "dx": 8, "dy": -6, "fontSize": 12, "clip": False}
+    text = {
+        "type": "text",
+        "align": {"expr": "datum.right ? 'right' : 'left'"},
+        "dx": {"expr": "datum.right ? -8 : 8"},
+        "dy": -6,
+        "fontSize": 12,
+    }
     encoding = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}, "text": {"field": "text"}}
     ink = {"this": PALE if dark else IDEAL}
     rim = {"data": {"values": rows}, "mark": {**text, "stroke": ground, "strokeWidth": 4, "color": ground}, "encoding": encoding}

@@ -1,6 +1,8 @@
 """How much a release tells about the batch: the spectrum of its Jacobian, InvLoss, InvRE and the ideal attacker."""
 
 from ..core.errors import Cancelled
+from ._memory import room
+from .decomposition import Decomposition
 from .ideal import ideal
 from .invloss import (
     floor_sigma,
@@ -19,8 +21,8 @@ from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, Components, Prior
 from .releases import aggregate, only, rounds
-from .sketch import sketch
-from .spectrum import Decomposition, decompose, singular_values
+from .sketch import budget, sketch
+from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Trust",
     "aggregate",
     "band",
+    "budget",
     "decompose",
     "direction",
     "floor_sigma",
@@ -51,6 +54,7 @@ __all__ = [
     "pixel_variance",
     "psnr_ceiling",
     "psnr_interval",
+    "room",
     "rounds",
     "sample_loss",
     "singular_values",

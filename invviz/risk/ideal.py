@@ -9,14 +9,14 @@ import numpy as np
 from ..core.rng import derive
 
 if TYPE_CHECKING:
-    from .spectrum import Decomposition
+    from .decomposition import Decomposition
 
 
 def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
     """The posterior mean given the linearised, noisy message. Source: [D], theory T1 (the attack that attains InvLoss).
 
     u_i is guessed as (m_i u_i + sqrt(m_i) sigma eps_i) / (m_i + sigma^2). It takes the truth to simulate the message, so it is an oracle of
-    what the best attacker would see, not an attack. The draw eps depends on the seed alone: moving sigma moves the picture smoothly.
+    what the best attacker would see, not an attack. Of a sketch it is what (block) conjugate gradients reach in so many products, from the message alone. The draw eps depends on the seed alone: moving sigma moves the picture smoothly.
 
     Args:
         dec: spectrum of the release.
@@ -26,11 +26,11 @@ def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
     Returns:
         Pictures, shape (b, c, h, w), float32, not clipped to [0, 1].
     """
-    if dec.noise is None:
+    if dec.heard is None:
         eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
-        noise = np.sqrt(dec.gains) * eps
+        signal, noise = dec.gains * dec.coefficients, np.sqrt(dec.gains) * eps
     else:
-        noise = dec.noise
-    seen = dec.gains * dec.coefficients + sigma * noise
+        signal, noise = dec.heard
+    seen = signal + sigma * noise
     guess = np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)
     return (dec.mean.astype(np.float32) + dec.basis @ guess.astype(np.float32)).reshape(dec.shape)

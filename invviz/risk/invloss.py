@@ -9,8 +9,8 @@ import numpy as np
 from .quadrature import Estimate
 
 if TYPE_CHECKING:
+    from .decomposition import Decomposition
     from .quadrature import Share
-    from .spectrum import Decomposition
 
 
 def learned_share(gains: np.ndarray, sigma: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .invloss import invloss, invloss_interval
 
 if TYPE_CHECKING:
-    from .spectrum import Decomposition
+    from .decomposition import Decomposition
 
 MAX_PSNR = 200.0  # dB; stands for "no error at all", so that every figure stays finite
 BANDS = ((20.0, "readable"), (15.0, "recognisable"), (10.0, "blurred"))  # dB from which the word holds; ours

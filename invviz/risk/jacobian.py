@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
 import functools
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +13,12 @@ from ..core.errors import Cancelled, RiskError
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree, numel, unflatten
 from ..core.types import Batch, Net
-from ._memory import bytes_written, tangents_that_fit
+from ._memory import bytes_written, check_memory, room, tangents_that_fit
 from .linear_layers import linear_gram
 from .releases import only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 PROBES = 4  # random vectors for the gap between single and double precision
 POWER_STEPS = 8  # for an estimate of s_1
 CLOSED_FORM = 0.9  # share of the message in fully connected layers from which their closed form pays
-WAY_OUT = "Choose method=sketch, a smaller batch or smaller pictures."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,7 +56,7 @@ class Jacobian:
         Raises:
             RiskError: the message itself is not finite, or does not fit in memory.
         """
-        with _room("the message"):
+        with room("the message"):
             message = map_tree(lambda leaf: leaf.detach(), release(net, batch, None))
         made = cls(release, net, batch, message, precise, is_gradient)
         made.finite(flatten(message))
@@ -95,7 +92,7 @@ class Jacobian:
             RiskError: the products are not finite, or do not fit in memory even one at a time.
         """
         push = torch.func.vmap(self.matvec)
-        with _room("one Jacobian product"):
+        with room("one Jacobian product"):
             parts = [self._pull(push(some)).detach() for some in vectors.split(self.at_once)]
         return self.finite(torch.cat(parts))
 
@@ -160,7 +157,7 @@ class Jacobian:
         n = self.shape[1]
         check_memory(n)
         if self.is_gradient:
-            with _room(f"{n:,} tangents of the fully connected layers"):
+            with room(f"{n:,} tangents of the fully connected layers"):
                 share, part = linear_gram(sharp.net, sharp.batch, CLOSED_FORM, progress)
             if part is not None:
                 others = [name for name in self.message if name not in share]
@@ -224,7 +221,7 @@ class Jacobian:
 
     def _products(self, push: Callable[[Tensor], Tensor], count: int, width: int, progress: Callable[[int, int], bool] | None) -> Tensor:
         """Apply `push` to all `count` unit vectors, some at once; the results are the rows of a (count, width) matrix."""
-        with _room(f"a matrix of {count:,} x {width:,}"):
+        with room(f"a matrix of {count:,} x {width:,}"):
             rows = self.point.new_empty(count, width)
             for start in range(0, count, self.at_once):
                 stop = min(start + self.at_once, count)
@@ -234,26 +231,3 @@ class Jacobian:
                 if progress is not None and not progress(stop, count):
                     raise Cancelled("Stopped: the spectrum was not finished.")
             return rows
-
-
-def check_memory(n: int) -> None:
-    """Refuse an n x n eigenproblem that this machine cannot hold, before hours of work on it.
-
-    Raises:
-        RiskError: five matrices of float64 are more than the free memory.
-    """
-    needed = 5 * 8 * n * n
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
-    if needed > max(free, 2 << 30):
-        raise RiskError(f"The exact spectrum of {n:,} inputs takes about {needed / 1e9:.0f} GB; {free / 1e9:.0f} GB are free. {WAY_OUT}")
-
-
-@contextlib.contextmanager
-def _room(what: str) -> Iterator[None]:
-    """Turn a failed allocation into words."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as err:
-        if isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in str(err):
-            raise RiskError(f"There is not enough memory for {what}. {WAY_OUT}") from err
-        raise

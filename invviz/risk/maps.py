@@ -9,7 +9,7 @@ import numpy as np
 from .invloss import learned_share
 
 if TYPE_CHECKING:
-    from .spectrum import Decomposition
+    from .decomposition import Decomposition
 
 STRIP = 1024  # pixels at a time
 

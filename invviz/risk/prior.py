@@ -17,6 +17,7 @@ MEAN = 0.5  # of every pixel (white and natural)
 TAU = 0.25  # standard deviation of a pixel (natural: root of the mean variance over the picture)
 CHANNEL_CORRELATION = 0.9  # between any two colour channels, natural prior
 COMPONENTS = 256  # principal components that are kept (dataset)
+MANY = 64 << 20  # bytes of pictures from which on their components are found in single precision
 LEAST_VARIANCE = (1 / 255) ** 2  # one grey level: no direction is believed to be known better than pictures are stored
 
 
@@ -40,12 +41,15 @@ class Components:
             raise KnobError(f"prior='dataset' needs at least 2 public pictures; this data set has {len(pictures)}. Use prior='natural'.")
         from sklearn.decomposition import PCA
 
-        rows = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
+        rows = np.asarray(pictures).reshape(len(pictures), -1)
+        rows = rows.astype(np.float64) if rows.nbytes < MANY else rows
         count = max(1, min(COMPONENTS, (len(rows) - 1) // 2, rows.shape[1] - 1))  # few pictures: half of what they span tells of the rest
         found = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
         variances = np.maximum(found.explained_variance_, LEAST_VARIANCE)
         # not noise_variance_, which scikit-learn spreads over min(pictures, pixels) directions: too much for each where pictures are the fewer
-        remainder = float(rows.var(axis=0, ddof=1).sum() - found.explained_variance_.sum()) / max(1, rows.shape[1] - count)
+        remainder = float(rows.var(axis=0, ddof=1, dtype=np.float64).sum() - found.explained_variance_.sum()) / max(
+            1, rows.shape[1] - count
+        )
         directions = np.ascontiguousarray(np.asarray(found.components_).T)
         return cls(np.asarray(found.mean_), directions, variances, max(remainder, LEAST_VARIANCE))
 

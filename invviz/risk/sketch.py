@@ -12,9 +12,11 @@ from ..core.lazy import torch
 from ..core.rng import derive, stream
 from ..core.tree import norm, randn_like
 from ._krylov import Krylov
+from ._memory import room
+from .decomposition import Decomposition
 from .invloss import floor_sigma
 from .quadrature import Quadrature
-from .spectrum import Decomposition, in_pictures, whitened
+from .spectrum import in_pictures, whitened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +27,16 @@ if TYPE_CHECKING:
     from .prior import Prior
 
 PROBES = 3  # random vectors per space; there are two spaces
-LEAST, SHARE = 144, 8  # products: never fewer than this (twice as many for inputs that no exact method serves), never more than n / SHARE
-BIG = 64 * 144  # inputs from which on it is twice as many
-LEADING = 4  # vectors, and at most
-LEADING_BLOCKS = 6  # blocks of the space in which J's own leading singular values are found, where the prior is not white
+LEAST, SHARE = 128, 8  # products: never fewer than this (twice as many for inputs that no exact method serves), never more than n / SHARE
+BIG = 8_192  # inputs from which on it is twice as many
+LEADING = 3  # vectors, and at most
+LEADING_BLOCKS = 5  # blocks of the space in which J's own leading singular values are found, where the prior is not white
 LIGHT = 1e7  # bytes that one evaluation of a release writes, below which float64 costs little
 WORK = 2e10  # bytes that all products may write, beyond the least number of them
 REFERENCE = 1e-2  # share of the message's root mean square: noise at which the quadrature is to be sharp
 SHARP = 1e-3  # gap between the two quadrature rules, as a share of the probes' variance, that ends the search
 LOOK_EVERY = 8  # blocks
+ROUNDING = 4  # times the precision and the largest node: nodes below are rounding noise
 
 
 def sketch(
@@ -46,9 +49,9 @@ def sketch(
 ) -> Decomposition:
     """Two block Krylov spaces of M = C^1/2 J^T J C^1/2, each from its own random probes; nothing of the size n^2 or n p is stored.
 
-    The first space also holds the picture itself and one draw of the message's noise, so that the ideal attacker's guess is that of (block) conjugate
-    gradients, for every noise level at once. Gains and singular values are lower bounds of the true ones, one by one. Source: [D] for what is
-    computed; methods as in `Quadrature` and `Krylov`.
+    The first space also holds what the attacker hears, C^1/2 J^T of the message's signal and of one draw of its noise, so that the ideal attacker's guess
+    is that of (block) conjugate gradients, for every noise level at once. Gains and singular values are lower bounds of the true ones, one by one.
+    Source: [D] for what is computed; methods as in `Quadrature` and `Krylov`.
 
     Args:
         jacobian: of the (defended) release at `x`.
@@ -65,28 +68,27 @@ def sketch(
     begin = time.perf_counter()
     if x.shape != (prior.batch, *prior.shape):
         raise ValueError(f"the prior is for {(prior.batch, *prior.shape)}, the batch has {tuple(x.shape)}.")
-    jacobian = _affordable(jacobian)
-    least = LEAST * (2 if prior.size >= BIG else 1)
-    most = products or int(np.clip(WORK / jacobian.work, least, max(least, prior.size // SHARE)))
+    with room("the sketch"):
+        return _sketch(_affordable(jacobian), x, prior, progress or (lambda done, total: True), products, seed, begin)
+
+
+def _sketch(
+    jacobian: Jacobian, x: Tensor, prior: Prior, tell: Callable[[int, int], bool], products: int | None, seed: int, begin: float
+) -> Decomposition:
+    most = products or budget(prior.size, jacobian.work)
     message = float(norm(jacobian.message))
     probes = [_probes(prior, seed, space) for space in range(2)]
-    noise = _noise(jacobian, prior, seed)
-    starts = [np.column_stack([probes[0], whitened(x, prior), noise]), probes[1]]
-    spaces = [Krylov(lambda block: _product(jacobian, prior, block), start[:, : prior.size]) for start in starts]
+    signal, noise = _product(jacobian, prior, whitened(x, prior)[:, None])[:, 0], _noise(jacobian, prior, seed)
     leading = None if prior.name == "white" else _leading(jacobian, most, seed)
-    _grow(
-        spaces,
-        probes,
-        most - (leading.products if leading else 0),
-        floor_sigma(message, jacobian.shape[0], REFERENCE),
-        progress or (lambda done, total: True),
-    )
-    first = spaces[0]
-    gains, vectors = first.ritz()
+    spent = 1 + (leading.products if leading else 0)
+    starts = [np.column_stack([probes[0], signal, noise]), probes[1]]
+    spaces = [Krylov(lambda block: _product(jacobian, prior, block), start[:, : prior.size]) for start in starts]
+    _grow(spaces, probes, most - spent, floor_sigma(message, jacobian.shape[0], REFERENCE), tell)
+    gains, vectors = spaces[0].ritz()
     singular = np.sqrt(leading.ritz()[0][::-1] if leading else gains[::-1] * (prior.size / prior.trace))
     resolved = 2 * torch.finfo(jacobian.point.dtype).eps ** 0.5 * float(singular[0])
-    ritz = first.known @ vectors
-    arrays, rest = in_pictures(x, prior, gains, ritz, resolved, noise=noise @ ritz)
+    ritz = spaces[0].known @ vectors
+    arrays, rest = in_pictures(x, prior, gains, ritz, resolved, heard=np.stack([signal @ ritz, noise @ ritz]))
     return Decomposition(
         singular,
         **arrays,
@@ -98,9 +100,21 @@ def sketch(
         method="sketch",
         seconds=time.perf_counter() - begin,
         rest=rest,
-        products=sum(space.products for space in spaces) + (leading.products if leading else 0),
-        quadrature=_quadrature(spaces, probes, prior),
+        products=sum(space.products for space in spaces) + spent,
+        rows=jacobian.shape[0],
+        quadrature=_quadrature(spaces, probes, prior, torch.finfo(jacobian.point.dtype).eps),
     )
+
+
+def budget(size: int, work: float) -> int:
+    """How many products a sketch makes.
+
+    Args:
+        size: n.
+        work: bytes that one evaluation of the release writes.
+    """
+    least = LEAST * (2 if size >= BIG else 1)
+    return int(np.clip(WORK / work, least, max(least, size // SHARE)))
 
 
 def _affordable(jacobian: Jacobian) -> Jacobian:
@@ -170,15 +184,17 @@ def _leading(jacobian: Jacobian, most: int, seed: int) -> Krylov:
     return space
 
 
-def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior) -> Quadrature:
-    """What both spaces know, padded to the same length."""
+def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior, eps: float) -> Quadrature:
+    """What both spaces know, padded to the same length; nodes below the rounding of the products are 0."""
     most = max(space.ready for space in spaces)
     pad = lambda array: np.pad(array, [(0, most - len(array))] + [(0, 0)] * (array.ndim - 1))  # noqa: E731
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("nodes", "own", "radau_nodes", "radau_own", "weights", "cross", "norms")}
     for space, own, other in zip(spaces, probes, probes[::-1], strict=True):
         nodes, vectors = space.ritz()
         ritz = space.known @ vectors
+        least = ROUNDING * eps * nodes.max(initial=0.0)
         radau_nodes, radau_own = _shares(space, space.radau(), own)
+        nodes, radau_nodes = (np.where(values > least, values, 0.0) for values in (nodes, radau_nodes))
         weights = (prior.probe(np.ascontiguousarray(ritz.T)) ** 2).sum(axis=1)
         found = [nodes, (ritz.T @ own) ** 2, radau_nodes, radau_own, weights, (ritz.T @ other) ** 2]
         for name, array in zip(parts, found, strict=False):

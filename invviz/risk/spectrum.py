@@ -1,19 +1,17 @@
-"""The spectrum of a release at one batch, with all that risk under any noise level needs."""
+"""The exact spectrum of a release at one batch."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import Cancelled, StoreError
+from ..core.errors import Cancelled
 from ..core.lazy import torch
 from ..core.tree import norm
-from .quadrature import Quadrature
+from ._memory import room
+from .decomposition import Decomposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,126 +21,9 @@ if TYPE_CHECKING:
     from .jacobian import Jacobian
     from .prior import Prior
 
-ARRAYS = ("singular_values", "gains", "basis", "weights", "coefficients", "tails", "mean", "variances")
-FACTS = "decomposition.json"
 GRAM_SHARE = 70  # percent of the progress bar that the Gram matrix gets
 ROUNDING = 4 * float(np.finfo(np.float64).eps)  # share of the largest eigenvalue that the others are wrong by (measured: a quarter of it)
 LEAN = 0.5  # messages with fewer than this share of the input's numbers are decomposed through their rows, not through J^T J
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Decomposition:
-    """J at one batch, seen through a prior: x = mean + basis @ u + rest with u ~ N(0, I), and the message tells u_i with gain m_i.
-
-    With noise of standard deviation sigma on every message entry, the attacker sees sqrt(m_i) u_i + sigma eps_i for every i; so one
-    stored decomposition answers for every noise level, in NumPy alone. Source: [D], theory T1 and section 3.
-
-    The exact method keeps all k = min(n, p) directions that the message can tell of. The sketch keeps the k directions of a Krylov space (their
-    gains and singular values are lower bounds of the true ones, one by one) and a quadrature from which InvLoss is estimated with an interval.
-
-    Attributes:
-        singular_values: of J, descending, shape (k,), of a sketch the leading ones; those below `resolved` are rounding noise.
-        gains: m_i, eigenvalues of C^1/2 J^T J C^1/2, descending, shape (k,); exactly 0 where not resolved (white: (tau s_i)^2).
-        basis: C^1/2 W, column i is the picture-space direction of u_i, shape (n, k), float32.
-        weights: squared column norms of the basis, shape (k,).
-        coefficients: u of this very batch, shape (k,).
-        tails: j -> squared error of knowing only the first j of u, shape (k + 1,).
-        mean: of the prior, shape (n,).
-        variances: of every pixel under the prior, shape (n,).
-        shape: (b, c, h, w) of the batch.
-        message_norm: Euclidean norm of the noise-free message.
-        num_message: p, numbers in the message.
-        prior: its name.
-        resolved: singular value below which values are noise of the computation.
-        method: "exact" or "sketch".
-        seconds: time that the computation took.
-        rest: variance of the prior in directions outside the basis; the weights and this sum to tr C.
-        products: Jacobian products J^T J v that it took.
-        quadrature: of the sketch; None where the figures are exact.
-        noise: of the sketch: one draw of the message's noise, sigma = 1, as seen by each direction, (k,); None where it is drawn at will.
-    """
-
-    singular_values: np.ndarray
-    gains: np.ndarray
-    basis: np.ndarray
-    weights: np.ndarray
-    coefficients: np.ndarray
-    tails: np.ndarray
-    mean: np.ndarray
-    variances: np.ndarray
-    shape: tuple[int, int, int, int]
-    message_norm: float
-    num_message: int
-    prior: str
-    resolved: float
-    method: str = "exact"
-    seconds: float = 0.0
-    rest: float = 0.0
-    products: int = 0
-    quadrature: Quadrature | None = None
-    noise: np.ndarray | None = None
-
-    @property
-    def size(self) -> int:
-        """n, numbers in the batch."""
-        return len(self.mean)
-
-    @property
-    def trace(self) -> float:
-        """Tr C: the squared error of guessing the mean."""
-        return float(self.weights.sum()) + self.rest
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All arrays by name, those of the quadrature behind `quadrature_`."""
-        own = {name: getattr(self, name) for name in ARRAYS} | ({} if self.noise is None else {"noise": self.noise})
-        inner = self.quadrature.arrays() if self.quadrature else {}
-        return {**own, **{f"quadrature_{name}": array for name, array in inner.items()}}
-
-    def facts(self) -> dict[str, object]:
-        """All that is not an array, as plain numbers and words."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in (*ARRAYS, "quadrature", "noise")}
-
-    @classmethod
-    def of(cls, arrays: dict[str, np.ndarray], facts: dict[str, object]) -> Decomposition:
-        """The inverse of `arrays` and `facts`.
-
-        Raises:
-            ValueError, TypeError, KeyError: they do not fit together.
-        """
-        inner = {name.removeprefix("quadrature_"): a for name, a in arrays.items() if name.startswith("quadrature_")}
-        own = {name: arrays[name] for name in ARRAYS}
-        shape: tuple[int, int, int, int] = tuple(facts["shape"])  # type: ignore[arg-type,assignment]
-        n, k = int(np.prod(shape)), len(own["gains"])
-        wanted = {"basis": (n, k), "tails": (k + 1,), "mean": (n,), "variances": (n,), "weights": (k,), "coefficients": (k,)}
-        if any(own[name].shape != size for name, size in wanted.items()):
-            raise ValueError("array shapes do not fit the batch")
-        return cls(**own, **{**facts, "shape": shape}, quadrature=Quadrature(**inner) if inner else None, noise=arrays.get("noise"))  # type: ignore[arg-type]
-
-    def save(self, folder: Path | str) -> None:
-        """Write plain .npy files and one JSON file, the JSON last: a folder without it is unfinished."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays = self.arrays()
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        (folder / FACTS).write_text(json.dumps({**self.facts(), "arrays": list(arrays)}, indent=1))
-
-    @classmethod
-    def load(cls, folder: Path | str) -> Decomposition:
-        """Read what `save` wrote; the basis stays on disk and is mapped into memory.
-
-        Raises:
-            StoreError: files are missing, unreadable or do not fit together.
-        """
-        folder = Path(folder)
-        try:
-            facts = json.loads((folder / FACTS).read_text())
-            names = [name for name in facts.pop("arrays") if name in (*ARRAYS, "noise") or name.startswith("quadrature_")]
-            return cls.of(
-                {k: np.load(folder / f"{k}.npy", mmap_mode="r" if k == "basis" else None, allow_pickle=False) for k in names}, facts
-            )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
-            raise StoreError(f"The spectrum in {folder} cannot be read ({err}); compute it again.") from err
 
 
 def decompose(jacobian: Jacobian, x: Tensor, prior: Prior, progress: Callable[[int, int], bool] | None = None) -> Decomposition:
@@ -168,6 +49,11 @@ def decompose(jacobian: Jacobian, x: Tensor, prior: Prior, progress: Callable[[i
     tell = progress or (lambda done, total: True)
     if x.shape != (prior.batch, *prior.shape):
         raise ValueError(f"the prior is for {(prior.batch, *prior.shape)}, the batch has {tuple(x.shape)}.")
+    with room(f"the exact spectrum of {prior.size:,} inputs"):
+        return _decompose(jacobian, x, prior, tell, begin)
+
+
+def _decompose(jacobian: Jacobian, x: Tensor, prior: Prior, tell: Callable[[int, int], bool], begin: float) -> Decomposition:
     on_products = lambda done, total: tell(GRAM_SHARE * done // total, 100)  # noqa: E731
     p, n = jacobian.shape
     rows = p < LEAN * n
@@ -180,7 +66,7 @@ def decompose(jacobian: Jacobian, x: Tensor, prior: Prior, progress: Callable[[i
     if not tell(99, 100):
         raise Cancelled("Stopped: the spectrum was not finished.")
     arrays, rest = in_pictures(x, prior, gains, vectors, resolved, ROUNDING**2 if rows else ROUNDING)
-    facts = {"message_norm": float(norm(jacobian.message)), "num_message": p, "prior": prior.name, "shape": tuple(x.shape)}
+    facts = {"message_norm": float(norm(jacobian.message)), "num_message": p, "prior": prior.name, "shape": tuple(x.shape), "rows": p}
     tell(100, 100)
     seconds = time.perf_counter() - begin
     return Decomposition(singular, **arrays, **facts, resolved=resolved, seconds=seconds, rest=rest, products=min(n, p))  # type: ignore[arg-type]
@@ -199,7 +85,7 @@ def in_pictures(
     vectors: np.ndarray,
     resolved: float,
     rounding: float = ROUNDING,
-    noise: np.ndarray | None = None,
+    heard: np.ndarray | None = None,
 ) -> tuple[dict[str, np.ndarray], float]:
     """Directions of u as pictures, what this batch has of each, and the variance of the prior outside them.
 
@@ -210,7 +96,7 @@ def in_pictures(
         vectors: its eigenvectors or Ritz vectors, columns, shape (n, k).
         resolved: singular value of J below which a direction counts as unseen.
         rounding: share of the largest gain below which gains are rounding noise; matters where the prior's variances differ by orders of magnitude.
-        noise: a draw of the message's noise as seen by each direction, (k,), if one was made.
+        heard: as in `Decomposition`, in the order of the vectors.
     """
     centred = x.detach().cpu().double().numpy().ravel() - prior.mean
     coefficients = whitened(x, prior) @ vectors
@@ -223,12 +109,12 @@ def in_pictures(
     weights = np.einsum("ij,ij->i", basis, basis)
     order = np.argsort(-gains, kind="stable")
     gains, weights, coefficients, basis = gains[order], weights[order], coefficients[order], np.ascontiguousarray(basis[order].T)
-    drawn = {} if noise is None else {"noise": noise[order]}
+    told = {} if heard is None else {"heard": heard[:, order]}
     whole = len(order) == prior.size and not prior.input_noise
     outside = None if whole else centred - basis @ coefficients
     total = prior.trace - prior.size * prior.input_noise
     rest = 0.0 if whole else max(0.0, total - float(weights.sum()))
-    arrays = {"gains": gains, "basis": basis.astype(np.float32), "weights": weights, "coefficients": coefficients, **drawn}
+    arrays = {"gains": gains, "basis": basis.astype(np.float32), "weights": weights, "coefficients": coefficients, **told}
     variances = prior.diagonal - prior.input_noise
     return {**arrays, "tails": _tails(basis, coefficients, outside), "mean": prior.mean, "variances": variances}, rest
 

@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.errors import Cancelled
 from ..core.lazy import torch
 from ..core.rng import derive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
+    from .decomposition import Decomposition
     from .jacobian import Jacobian
     from .prior import Prior
-    from .spectrum import Decomposition
 
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3)  # root mean square change of a pixel
 DIRECTIONS = 3  # of each kind
 TURN_AT = 0.03  # step at which the Jacobian's own change is measured
 POWER_STEPS = 4
+TURNS = 2  # starts of the power iteration
 DRAWS, PROBES = 3, 3  # pictures of the prior, and random vectors at each, for the mean of ||J||_F^2
+
+
+PARTS = 2 + DRAWS  # of the progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Trust:
         return {**dataclasses.asdict(self), **{k: list(getattr(self, k)) for k in ("steps", "random", "top")}}
 
 
-def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0) -> Trust:
+def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0, progress: Callable[[int, int], bool] | None = None) -> Trust:
     """Measure how far G is from its tangent at the batch, with some sixty evaluations and products.
 
     Args:
@@ -59,19 +66,32 @@ def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0) -
         prior: draws the random changes and pictures.
         dec: its first directions are the strongest ones.
         seed: of the draws.
+        progress: called with (done, total) parts; answering False cancels.
+
+    Raises:
+        Cancelled: `progress` answered False.
     """
     rng = np.random.default_rng(derive(seed, "trust"))
+
+    def tell(done: int) -> None:
+        if progress is not None and not progress(done, PARTS):
+            raise Cancelled("Stopped: the curvature was not measured.")
+
     like = jacobian.point
     tensor = lambda rows: torch.as_tensor(np.ascontiguousarray(rows)).to(like)  # noqa: E731
     draws = tensor(prior.draw(DIRECTIONS + DRAWS, rng) - prior.mean)
     strongest = tensor(dec.basis[:, :DIRECTIONS].T) if dec.gains[0] > 0 else draws[:0]
     lines = [torch.tensor([_remainders(jacobian, d) for d in kind]).mean(0) for kind in (draws[:DIRECTIONS], strongest) if len(kind)]
-    bend = max((_turn(jacobian, d) for kind in (draws[:1], strongest[:1]) for d in kind), default=0.0)
+    tell(1)
+    starts = tensor(rng.standard_normal((TURNS, prior.size)))
+    bend = max(_turn(jacobian, d, v) for kind in (draws[:1], strongest[:1]) for d in kind for v in starts)
+    tell(2)
     squares = []
     for picture in draws[DIRECTIONS:] + tensor(prior.mean):
         there = dataclasses.replace(jacobian, batch=_moved(jacobian, picture))
         signs = tensor(rng.choice([-1.0, 1.0], (PROBES, prior.size)))
         squares.append(float(np.mean([float(there.matvec(v).double().square().sum()) for v in signs])))
+        tell(2 + len(squares))
     numbers = [tuple(float(v) for v in line) for line in lines]
     return Trust(
         STEPS,
@@ -122,11 +142,11 @@ def _remainders(jacobian: Jacobian, direction: Tensor) -> list[float]:
     return [float((jacobian.map(jacobian.point + h * unit) - here - h * slope).norm() / (h * slope).norm().clamp(min=1e-30)) for h in STEPS]
 
 
-def _turn(jacobian: Jacobian, direction: Tensor) -> float:
-    """||J(x + d) - J(x)|| / ||d|| by power iteration, from below."""
+def _turn(jacobian: Jacobian, direction: Tensor, start: Tensor) -> float:
+    """||J(x + d) - J(x)|| / ||d|| by power iteration from a start of its own, from below."""
     step = TURN_AT * _unit(direction)
     there = dataclasses.replace(jacobian, batch=_moved(jacobian, jacobian.point + step))
-    v, size = direction, 0.0
+    v, size = start, 0.0
     for _ in range(POWER_STEPS):
         v = v / v.norm().clamp(min=1e-30)
         u = there.matvec(v) - jacobian.matvec(v)

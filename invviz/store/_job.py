@@ -42,6 +42,7 @@ class Job:
     attempts: int = 0
     worker: str = ""
     stopping: bool = False  # it was asked to stop and has not done so yet
+    finished: float | None = None  # time.time() when it ended, whichever way
 
     @property
     def active(self) -> bool:
@@ -58,4 +59,6 @@ class Job:
         if running and 0 < row["done"] <= row["total"]:
             eta = max(0.0, row["phase_seconds"] * (row["total"] / row["done"] - 1) - (now - row["told"]))
         facts = {name: row[name] for name in _SAME}
-        return cls(**facts, worker=row["worker"], position=position, seconds=seconds, eta=eta, stopping=bool(row["stop"]))
+        return cls(
+            **facts, worker=row["worker"], position=position, seconds=seconds, eta=eta, stopping=bool(row["stop"]), finished=row["finished"]
+        )

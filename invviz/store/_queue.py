@@ -23,9 +23,9 @@ SELECT key, kind, ROW_NUMBER() OVER (ORDER BY priority DESC, turn, ticket) AS po
 """
 
 
-def position(con: sqlite3.Connection, key: str) -> int:
-    """Place of a waiting job; 1 is next, 0 is not waiting."""
-    return next((row["position"] for row in con.execute(ORDER) if row["key"] == key), 0)
+def positions(con: sqlite3.Connection) -> dict[str, int]:
+    """Place of every waiting job by key; 1 is next."""
+    return {row["key"]: row["position"] for row in con.execute(ORDER)}
 
 
 def pick(con: sqlite3.Connection, kinds: Sequence[str] | None) -> str | None:

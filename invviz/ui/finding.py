@@ -9,7 +9,7 @@ from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, 
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
-from .sources import RiskView, RunView
+from .views import RiskView, RunView
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
 
@@ -49,10 +49,12 @@ def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
     reached = float(np.mean(run.result["scores"]["psnr"]))
     verb = "was stopped at" if run.result["stopped"] else "reached"
     gap = ideal_psnr - reached
+    untold = run.scenario.defense and run.scenario.attacker == "unaware"
+    limit = "what this attacker was not told or could not compute" if untold else "the attacker's computing limit"
     if gap > LITTLE:
         return (
             f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack {verb} {reached:.1f} dB. "
-            f"**The gap of {gap:.1f} dB is the attacker's computing limit, not privacy.**"
+            f"**The gap of {gap:.1f} dB is {limit}, not privacy.**"
         )
     if gap < -LITTLE:
         return (
@@ -90,7 +92,7 @@ def _explanations(now: Scenario) -> None:
 
 def about_spectrum(now: Scenario) -> str:
     """Caption under the spectrum."""
-    prior = "weighted by the natural-picture prior" if now.prior == "natural" else "of J"
+    prior = "of J" if now.prior == "white" else f"of J, weighted by the {now.prior} prior"
     return f"Singular values {prior}: filled directions can be read out of the message, pale ones drown in noise (sigma of defense and floor together)."
 
 
@@ -108,8 +110,7 @@ def footer(now: Scenario, run: RunView | None) -> None:
     st.code(now.text(), language=None, wrap_lines=True)
     if run is not None:
         given, letter = run.result["given"], run.result["threat_model"]
+        unaware = "; not told of the defense" if run.scenario.defense and run.scenario.attacker == "unaware" else ""
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
         trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
-        st.caption(
-            f"Real attack: given {given}; not told of any defense. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}"
-        )
+        st.caption(f"Real attack: given {given}{unaware}. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}")

@@ -13,7 +13,7 @@ from ..datasets import DATASETS
 from ..datasets._upload import MAX_BYTES, digest, read_upload
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS
-from ..scenario import SETTINGS, problems
+from ..scenario import SETTINGS, Scenario, problems
 from . import state, strength, trouble
 from .session import session
 from .victim import Victim, victim_of
@@ -50,12 +50,37 @@ def controls() -> None:
         st.error(trouble.plain(words), icon=":material/error:")
 
 
-def slider() -> None:
-    """The strength of the (last) defense."""
+def slider(attacker: bool = False) -> None:
+    """The strength of the (last) defense, and whether the attacker knows of it where `attacker` asks for that."""
     now = state.scenario()
     if not now.defense:
         st.caption("No defense: the message is sent as it is. Choose a defense above to get a slider for its strength.")
-        return
+    elif attacker:
+        left, right = st.columns([4, 1.5], gap="medium", vertical_alignment="bottom")
+        with left:
+            _strength(now)
+        with right:
+            _attacker(now)
+    else:
+        _strength(now)
+
+
+def _attacker(now: Scenario) -> None:
+    name = state.key("attacker")
+    st.segmented_control(
+        "The attacker",
+        ["unaware", "aware"],
+        default=now.attacker,
+        format_func={"unaware": "is unaware", "aware": "knows the defense"}.__getitem__,
+        required=True,
+        key=name,
+        help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back, simulates clipping, and looks for the most likely "
+        "picture under the known noise. A defense that only fools the unaware hides nothing.",
+        on_change=lambda: state.change(attacker=st.session_state[name]),
+    )
+
+
+def _strength(now: Scenario) -> None:
     defense = now.defense[-1]
     name = state.key(f"strength/{defense.name}")
     st.select_slider(
@@ -130,7 +155,7 @@ def _more() -> None:
     with rest:
         _knobs("protocol", now.protocol)
         for knob in SETTINGS.values():
-            if knob.name != "upload":
+            if knob.name not in ("upload", "attacker"):
                 _widget(knob, getattr(now, knob.name), f"setting/{knob.name}", lambda value, n=knob.name: state.change(**{n: value}))
     with own, trouble.shown():
         _upload()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from . import trouble
+from . import sources, trouble
 from .session import arrive, station
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def route() -> None:
     with trouble.shown():
         station().keep_workers()
         arrive()
-    st.navigation(list(_pages().values()), position="top").run()
+    page = st.navigation(list(_pages().values()), position="top")
+    with trouble.shown():
+        if page.url_path != "risk":
+            sources.leave_comparison()
+    page.run()
 
 
 def ensure(name: str) -> None:

@@ -2,74 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from plotly.graph_objects import Figure
 
 from .. import gallery
-from ..core.types import Size
-from ..plots.progress import scrubber
-from ..risk import Decomposition, direction, ideal, pixel_knowledge, total_sigma
+from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job, Kind, Store
-from ..summary import noise_variance
 from .session import session, station
 from .victim import Victim, victim_of
+from .views import Portrait, RiskView, RunView, view_of
 
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Portrait:
-    """What of a picture leaks, and through which directions."""
-
-    known: Callable[[float], np.ndarray]  # sigma (absolute) -> share of each pixel's variance that is learned, (b, c, h, w) in [0, 1]
-    direction: Callable[[int], np.ndarray]  # index -> that direction as a picture
-    indices: np.ndarray  # directions that can be shown, strongest first
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RiskView:
-    """A spectrum on the screen; serves every noise level in closed form."""
-
-    decomposition: Decomposition
-    size: Size
-    truth: np.ndarray
-    draw: Callable[[float], np.ndarray]  # sigma (absolute) -> the ideal attacker's picture
-    portrait: Portrait | None = None
-    stages: tuple[Size, ...] = ()
-    trust: dict[str, Any] | None = None
-    why: str = ""
-    layers: tuple[tuple[str, int], ...] = ()
-
-    def sigma(self, scenario: Scenario) -> float:
-        """Noise per message entry: the defenses' and the floor's."""
-        return total_sigma(self.decomposition, scenario.floor, noise_variance(scenario, self.size, self.stages))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RunView:
-    """A finished (or stopped) attack on the screen."""
-
-    scenario: Scenario
-    result: dict[str, Any]
-    guess: np.ndarray
-    frame_steps: np.ndarray
-    frames: np.ndarray
-    frame_psnr: np.ndarray
-    steps: np.ndarray
-    loss: np.ndarray
-    prepared: bool = False  # from the gallery, not computed here
-
-    @functools.cached_property
-    def scrubber(self) -> Figure:
-        """Its steps to play back; made once, because the slider redraws the stage many times beside it."""
-        return scrubber(self.frame_steps, self.frames, self.frame_psnr, self.steps, self.loss)
 
 
 def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
@@ -87,8 +34,9 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     desk = _desk(scenario)
     job = desk.job(key)
     if job is not None and job.state == "done" and _is_of(victim, desk, key):
-        return _opened(scenario, key), None
-    if job is None or job.state in ("done", "stopped", "pruned"):
+        return _opened(scenario, key, job), None
+    first = not scenario.upload and session().spectrum != key  # it may wait behind others, as part of a comparison
+    if job is None or job.state in ("done", "stopped", "pruned") or (job.state == "queued" and first):
         _submit("risk", scenario)
         job = desk.job(key)
     join(scenario, job)
@@ -122,7 +70,6 @@ def _is_of(victim: Victim, desk: Any, key: str) -> bool:
         return True
     if isinstance(desk, Store):
         desk.forget(key)
-        _from_store.clear(key)
     return False
 
 
@@ -210,15 +157,24 @@ def _submit(kind: Kind, scenario: Scenario) -> None:
 def _leave_old_spectrum(key: str) -> None:
     """A spectrum is computed because its scenario is on the screen; one that has left the screen is not waited for any more."""
     visitor = session()
-    if visitor.spectrum and visitor.spectrum != key:
+    if visitor.spectrum and visitor.spectrum not in (key, *visitor.compared):
         visitor.joined.discard(visitor.spectrum)
         station().store.stop(visitor.spectrum, visitor.name)
     visitor.spectrum = key
 
 
-def _opened(scenario: Scenario, key: str) -> RiskView:
+def leave_comparison(keep: Collection[str] = ()) -> None:
+    """What a comparison of this tab waits for is not waited for any more, but for what is kept and the spectrum on the screen."""
+    visitor = session()
+    for key in visitor.compared - {*keep, visitor.spectrum}:
+        visitor.joined.discard(key)
+        station().store.stop(key, visitor.name)
+    visitor.compared &= set(keep)
+
+
+def _opened(scenario: Scenario, key: str, job: Job) -> RiskView:
     if not scenario.upload:
-        return _from_store(key)
+        return _from_store(key, job.finished)
     opened = session().opened
     if key not in opened:
         desk = session().private
@@ -230,27 +186,9 @@ def _opened(scenario: Scenario, key: str) -> RiskView:
 
 
 @st.cache_resource(max_entries=KEEP, show_spinner=False)
-def _from_store(key: str) -> RiskView:
+def _from_store(key: str, made: float | None) -> RiskView:
+    """A result by its key and the time at which it was made: one that was computed anew is opened anew."""
     store = station().store
     result, arrays = store.result(key), store.arrays(key)
     assert result is not None
     return view_of(Decomposition.load(store.folder(key)), result, arrays["truth"])
-
-
-def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
-    """A spectrum and the numbers and words that were kept beside it."""
-    return RiskView(
-        decomposition,
-        Size(**result["size"]),
-        truth,
-        lambda sigma: ideal(decomposition, sigma),
-        Portrait(
-            lambda sigma: pixel_knowledge(decomposition, sigma),
-            lambda index: direction(decomposition, index),
-            np.arange(decomposition.basis.shape[1]),
-        ),
-        tuple(Size(**stage) for stage in result["stages"]),
-        result["trust"],
-        result["why"],
-        tuple((name, count) for name, count in result["layers"]),
-    )

@@ -14,8 +14,8 @@ from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import finding, form, session, sources, state, trouble
-from .sources import RiskView, RunView
 from .victim import victim_of
+from .views import RiskView, RunView
 
 POLL = 0.3  # seconds between two looks at running work
 
@@ -27,7 +27,7 @@ def draw() -> None:
 
 
 def _draw() -> None:
-    form.slider()
+    form.slider(attacker=True)
     now = state.scenario()
     state.write_address()
     risk, risk_job = sources.risk_of(now)

@@ -11,8 +11,10 @@ SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.
 def options(defense: Defense) -> list[float | int]:
     """Strengths from weak to strong, the present one among them."""
     knob, now = defense.strength_knob(), getattr(defense, defense.strength)
-    if isinstance(knob.default, int):
-        values: set[float | int] = {*range(2, 17), 32}
+    if defense.strength == "epsilon":
+        values: set[float | int] = {float(f"{n * 10.0**e:.3g}") for e in range(-1, 6) for n in (1, 2, 5)} | {float(str(defense.identity))}
+    elif isinstance(knob.default, int):
+        values = {*range(2, 17), 32}
     elif knob.log:
         low, high = max(knob.low or 0.0, 1e-4), min(knob.high or 10.0, 10.0)
         values = {float(f"{n * 10.0**e:.3g}") for e in range(-4, 2) for n in NICE if low <= n * 10.0**e <= high * 1.001}
@@ -29,7 +31,9 @@ def label(defense: Defense, value: float | int) -> str:
     if defense.strength == "bits":
         return "not rounded" if value == 32 else f"{value} bits"
     if defense.strength == "fraction":
-        return f"{100 * value:g} % of the entries dropped"
+        return f"{100 * value:g} % of the entries {'hidden' if 'encryption' in defense.name else 'dropped'}"
+    if defense.strength == "epsilon":
+        return "off" if value == defense.identity else f"epsilon = {value:,.3g}"
     if relative:
         what = "the message's norm" if defense.strength == "clip_norm" else "the message's typical entry"
         return f"none ({value:g})" if value == 0 else f"{100 * value:.3g} % of {what}"

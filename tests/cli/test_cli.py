@@ -147,7 +147,7 @@ def test_risk_prints_its_fields(tmp_path):
 
 FIELDS = (
     "scenario key n p singular_values resolved method products sigma floor noise_variance prior invloss invloss_interval invloss_bound "
-    "invloss_bound_here invloss_lower k_star invre invre_interval psnr_ceiling psnr_interval trust caveats seconds why"
+    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling psnr_interval trust caveats seconds why"
 )
 
 
@@ -163,7 +163,10 @@ def test_risk_by_either_method_prints_every_documented_field(method, capsys, tmp
         low, high = found[interval]
         assert low <= found[name] <= high and (low < high) is (method == "sketch")
     assert found["invloss"] <= found["invloss_bound"] <= 2 * found["invloss"]
-    mean = found["trust"]["frobenius_sq"]  # over the prior, not at this picture: the bound may lie above InvLoss, which is of this picture
+    assert (found["invloss_samples"] is None) is (method == "sketch")
+    mean = (
+        found["trust"]["frobenius_sq"] + 2 * found["trust"]["frobenius_error"]
+    )  # over the prior, not at this picture: the bound may lie above InvLoss, which is of this picture
     assert found["invloss_lower"] == pytest.approx(64**2 / (mean / found["sigma"] ** 2 + 64 * 16))
     assert found["trust"]["bend"] > 0 and len(found["trust"]["steps"]) == len(found["trust"]["random"])
 

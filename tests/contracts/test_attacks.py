@@ -54,9 +54,10 @@ def reachable(start):
 
 
 @pytest.mark.parametrize("attack", ALL)
+@pytest.mark.parametrize("attacker", ["unaware", "aware"])
 @pytest.mark.parametrize("defense", [(), ("gaussian_noise",), ("clipping", "pruning")])
-def test_the_attacker_is_blind(attack, defense):
-    scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense))
+def test_the_attacker_is_blind(attack, defense, attacker):
+    scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker)
     client = meet_client(scenario, SITE)
     obs = observe(scenario, client)
     tensors = [o for o in reachable(obs) if isinstance(o, torch.Tensor)]

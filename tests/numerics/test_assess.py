@@ -229,20 +229,33 @@ def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch):
     assert not any((victim == rows).all(1).any() for victim in found.truth.reshape(len(found.truth), -1))
 
 
-def test_what_auto_chooses():
-    small, edge = Scenario.parse("data=digits"), Scenario.parse("data=photos(size=32)")
-    assert choose(small, 1.0)[0] == "exact" == choose(edge, 1.0)[0]
-    assert choose(edge.replace(batch=2), 1.0)[0] == "sketch" and f"{AUTO_INPUTS:,}" in choose(edge.replace(batch=2), 1.0)[1]
-    heavy = AUTO_WORK / 64
-    assert (choose(small, 0.99 * heavy)[0], choose(small, 1.01 * heavy)[0]) == ("exact", "sketch")
-    assert "minutes" in choose(small, 1.01 * heavy)[1]
+def test_what_is_chosen():
+    now = Scenario.parse("data=photos(size=32)")
+    p, n = 14_288, AUTO_INPUTS
+    assert choose(now, p, n, 1.0)[0] == "exact" and "minute" in choose(now, p, n, 1.0)[1]
+    big = choose(now, p, n + 1, 1.0)
+    assert big[0] == "sketch" and f"{AUTO_INPUTS:,}" in big[1]
+    heavy = AUTO_WORK / n
+    assert (choose(now, p, n, 0.99 * heavy)[0], choose(now, p, n, 1.01 * heavy)[0]) == ("exact", "sketch")
+    assert "minutes" in choose(now, p, n, 1.01 * heavy)[1]
     for method in ("exact", "sketch"):
-        assert choose(edge.replace(batch=2, method=method), 1e20) == (method, "as the scenario says")
+        assert choose(now.replace(method=method), p, 2 * n, 1e20) == (method, "as the scenario says")
 
 
-def test_the_reason_comes_with_the_result(site):
-    found = assess(Scenario.parse("data=digits&model=mlp(width=3)"), site)
-    assert found.decomposition.method == "exact" and found.why == choose(Scenario.parse("data=digits"), 1.0)[1]
+@pytest.mark.parametrize("method", ["auto", "quick"])
+def test_exact_is_chosen_where_it_is_no_more_work(method):
+    now = Scenario.parse("data=photos(size=32)").replace(method=method)
+    assert choose(now, 9_610, 64, 1e12) == choose(now, 900, 12_288, 1.0) == ("exact", "it takes no more work than a sketch")
+    assert choose(now, 1_025, 12_288, 1.0)[0] == "sketch", "too many rows"
+    assert choose(now, 900, 150_528, 1.0)[0] == "sketch", "they would not fit in memory"
+    assert choose(now, 900, 12_288, 1e9)[0] == "sketch", "each takes too long"
+    assert choose(now.replace(method="quick"), 14_288, 3_072, 1.0) == ("sketch", "it is the quickest")
+
+
+def test_quick_measures_no_curvature_and_says_why(site):
+    found = assess(Scenario.parse("data=digits&model=mlp(width=3)&method=quick"), site)
+    assert (found.decomposition.method, found.trust) == ("exact", None) and "no more work" in found.why
+    assert assess(Scenario.parse("data=digits&model=mlp(width=3)"), site).trust is not None
 
 
 def test_what_does_not_fit_is_refused(site):

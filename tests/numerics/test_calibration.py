@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 from invviz import calibration
-from invviz.calibration import STUDIES, Study, _make, correlate, load, paired
+from invviz.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
 from invviz.calibration._correlation import _draws, _pearson, _ranks
 from invviz.calibration._grid import FLOOR, PRIOR, SEED, grid
 from invviz.calibration._make import make
@@ -126,6 +126,22 @@ def test_the_same_seed_gives_the_same_interval():
 def test_bad_input_is_refused_in_words(x, y, groups, words):
     with pytest.raises(ValueError, match=words):
         correlate(x, y, groups)
+
+
+def test_the_order_inside_cells_is_the_mean_of_scipys():
+    """Every cell is ordered upside down, while the cells themselves rise: pooled it looks like agreement. Small and constant cells do not count."""
+    rng = np.random.default_rng(4)
+    x = np.concatenate([10.0 * c + rng.normal(size=6) for c in range(3)])
+    y = np.concatenate([20.0 * c - x[6 * c : 6 * c + 6] + 0.8 * rng.normal(size=6) for c in range(3)])
+    cells = [("net", str(c)) for c in range(3) for _ in range(6)]
+    found = correlate_within([*x, 1, 2, 3, 5, 5, 5, 5], [*y, 1, 2, 3, 1, 2, 3, 4], [*cells, *["small"] * 3, *["constant"] * 4])
+    each = [stats.spearmanr(x[6 * c : 6 * c + 6], y[6 * c : 6 * c + 6]).statistic for c in range(3)]
+    assert found.spearman == pytest.approx(np.mean(each)) and found.spearman < -0.5 < 0.8 < stats.spearmanr(x, y).statistic
+    assert (found.cells, found.count) == (3, 18)
+    with pytest.raises(ValueError, match="no cell"):
+        correlate_within([1, 2, 3], [1, 2, 3], ["a"] * 3)
+    with pytest.raises(ValueError, match="same length"):
+        correlate_within([1, 2, 3], [1, 2], ["a"] * 3)
 
 
 # --- oracles -------------------------------------------------------------------------------------------------------------------------

@@ -113,6 +113,18 @@ def test_a_job_from_submission_to_result(store):
     assert store.claim("w") is None
 
 
+def test_many_jobs_are_looked_up_with_one_question(store):
+    keys = submit(store, "a", "b", "c")
+    job = claim(store)
+    before = time.time()
+    store.finish(job, {})
+    found = store.jobs([*keys, "nothing"])
+    assert found == {key: store.job(key) for key in keys}
+    assert [found[key].position for key in keys] == [0, 1, 2]
+    assert before - 1 < found[keys[0]].finished < time.time() + 1 and found[keys[1]].finished is None
+    assert store.jobs([]) == {}
+
+
 def test_what_failed_or_was_stopped_is_queued_again(store):
     (key,) = submit(store, "a")
     job = claim(store)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import io
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from invviz import compare, gallery
 from invviz.assess import assess
-from invviz.risk import invre, invre_interval, psnr_ceiling
+from invviz.core.types import Size
+from invviz.datasets import digest
+from invviz.plots._colours import TRUTH
+from invviz.plots.overlay import risk_curves, spectra
+from invviz.plots.pictures import to_png
+from invviz.risk import invre, invre_interval, psnr_ceiling, psnr_interval
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.store import Store
 from invviz.summary import risk_summary
+from invviz.ui import finding
+from invviz.ui.risk import certainty
+from invviz.ui.risk import ranking as ranking_page
 from invviz.ui.risk.page import VIEWS
+from invviz.ui.views import Figures, figures_of
 from invviz.worker import work
 
 ROOT = Path(__file__).parents[2]
@@ -88,9 +103,13 @@ def test_ranking_is_sorted_and_says_what_the_sketches_say(risk):
     sigma = (scenario.floor**2 + 0.01**2) ** 0.5 * size.rms
     row = table[table["what"].str.startswith("3 ")].iloc[0]
     assert row["InvRE"] == pytest.approx(invre(dec, sigma), rel=1e-6)
-    assert row["ceiling"].startswith(f"{psnr_ceiling(dec, sigma):.1f} dB")
     low, high = invre_interval(dec, sigma)
-    assert float(row["±"]) == pytest.approx((high - low) / 2, abs=6e-4)
+    worst, best = psnr_interval(dec, sigma)
+    if best - worst > 1:
+        assert row["ceiling"].startswith(f"{worst:.0f} to {best:.0f} dB" if best < 200 else f"at least {worst:.0f} dB")
+    else:
+        assert row["ceiling"].startswith(f"{psnr_ceiling(dec, sigma):.1f} dB")
+    assert float(row["±"] or 0) == pytest.approx((high - low) / 2, abs=6e-4)
 
 
 def test_prepared_sketches_are_those_of_this_code(store_dir):
@@ -129,11 +148,11 @@ def test_another_scenario_is_computed_and_shown(risk, store_dir):
     at.run()
     table = ranking(at).set_index("what")["InvRE"]
     whole = next(v for k, v in table.items() if k.startswith("mlp: whole"))
-    scenario = Scenario.parse(QUICK + "&method=sketch")
+    scenario = compare.sketched(Scenario.parse(QUICK))
     found = assess(scenario, Site(None, store_dir, "cpu"))
     assert whole == pytest.approx(risk_summary(scenario, found.decomposition, found.size)["invre"], rel=1e-6)
     assert {f"mlp: layer {name}" for name, _ in found.layers} <= {k.split(" (")[0] for k in table.index}
-    assert "What leaks first, what leaks last" in words(at) and "The straight line holds" in words(at)
+    assert "What leaks first, what leaks last" in words(at) and "The straight line" in words(at)
 
 
 def test_what_is_no_longer_compared_is_not_computed(risk, store_dir):
@@ -200,3 +219,253 @@ def test_the_calibration_is_shown(risk):
     assert "Spearman" in text and "Oracle" not in text.split("Calibration")[1].split("made by")[0].replace("Oracle start", "")
     at = risk(arm="oracle_map", study="cifar10", against="ideal")
     assert not at.exception and "for calibration only" in words(at)
+
+
+# --- what is compared ----------------------------------------------------------------------------------------------------------------
+
+
+def queue(folder):
+    """States by key of all that was ever asked for."""
+    store = Store(folder)
+    with store._db.read() as con:
+        keys = [row["key"] for row in con.execute("SELECT key FROM jobs")]
+    return {key: store.job(key) for key in keys}
+
+
+def fail(folder):
+    """A worker fails at all that waits."""
+    store = Store(folder)
+    while (job := store.claim("w")) is not None:
+        store.fail(job, "no memory", "")
+
+
+def test_a_picture_beyond_the_data_set_is_left_out(risk, store_dir):
+    at = risk("data=photos(index=99999)&model=lenet")
+    assert not at.exception
+    assert len(ranking(at)) == 12 and "numbered 0 to" in words(at)
+
+
+def test_what_failed_can_be_tried_again(risk, store_dir):
+    at = risk(QUICK, compare="rounds")
+    assert "Scoring 4 rounds" in words(at)
+    fail(store_dir)
+    at.run()
+    assert "None of 4 rounds could be scored" in words(at) and "no memory" in words(at) and "Scoring 4" not in words(at)
+    next(b for b in at.button if b.label == "Try failed ones again").click().run()
+    assert not at.exception
+    keys = {compare.sketched(s).key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))}
+    assert {job.state for key, job in queue(store_dir).items() if key in keys} == {"queued"}
+    computed(at, store_dir)
+    assert ranking(at)["InvRE"].notna().all() and "Try failed ones again" not in [b.label for b in at.button]
+
+
+@pytest.mark.parametrize("axis", list(compare.AXES))
+@pytest.mark.parametrize(
+    ("text", "why"), [("data=digits&model=alexnet", "needs pictures of at least"), ("data=cifar10&model=lenet", "INVVIZ_DATA")]
+)
+def test_what_does_not_fit_is_explained_and_not_asked_for(risk, store_dir, monkeypatch, axis, text, why):
+    monkeypatch.delenv("INVVIZ_DATA", raising=False)
+    at = risk(text, compare=axis)
+    assert not at.exception and why in words(at).replace("\\", "")
+    assert "Scoring 0" not in words(at)
+    unfit = "alexnet" in text and axis in ("models", "layers")  # the other models fit
+    assert unfit or "Nothing to compare: " in words(at)
+    own = Scenario.parse(text).key("risk")
+    assert own not in queue(store_dir) and (unfit or not queue(store_dir))
+
+
+def flat(view):
+    """The same view of a message that says nothing and has no size."""
+    d = view.decomposition
+    silent = dataclasses.replace(d, gains=0 * d.gains, singular_values=0 * d.singular_values, quadrature=None, message_norm=0.0)
+    return dataclasses.replace(view, decomposition=silent, size=Size(0.0, view.size.count, 0.0))
+
+
+@pytest.mark.parametrize("curve", ["noise", "spectrum"])
+@pytest.mark.parametrize("silent", [1, 12])
+def test_messages_that_say_nothing_are_left_out_of_the_curves(risk, store_dir, monkeypatch, curve, silent):
+    from invviz.ui.risk import compared
+
+    real, seen = compared._opened, []
+
+    def opened(item, job):
+        view = real(item, job)
+        if view is not None and item.key not in seen:
+            seen.append(item.key)
+        return flat(view) if view is not None and item.key in seen[:silent] else view
+
+    at = risk(QUICK, curve=curve)
+    computed(at, store_dir)
+    monkeypatch.setattr(compared, "_opened", opened)
+    at.run()
+    assert not at.exception and ranking(at)["InvRE"].notna().all() and ranking(at)["InvRE"].min() == pytest.approx(0)
+    assert ("1 without a curve" if silent == 1 else "there is nothing to draw") in words(at)
+
+
+def test_charts_leave_out_what_is_flat():
+    line = {"part": "other", "values": np.array([3.0, 1.0, 0.5])}
+    chart = spectra(
+        [{"name": "a", **line}, {"name": "b", "part": "most", "values": np.zeros(0)}, {**line, "name": "c", "values": np.zeros(3)}], 0.1
+    )
+    assert {row["name"] for row in chart["data"]["values"]} == {"a"}
+    assert spectra([], 0.0)["data"]["values"] == [] and risk_curves([], 0.01)["data"]["values"] == []
+
+
+def test_the_open_picture_goes_first_and_comparisons_wait_behind(risk, store_dir):
+    risk(QUICK)
+    own = Scenario.parse(QUICK).key("risk")
+    order = sorted(queue(store_dir).values(), key=lambda job: job.position)
+    assert order[0].key == own and len(order) == 13
+    store = Store(store_dir)
+    key = store.submit("risk", Scenario.parse("data=digits(index=77)&model=mlp"), "another tab")
+    assert store.job(key).position == 2
+
+
+def test_a_comparison_is_not_waited_for_on_another_page(risk, store_dir):
+    at = risk(QUICK)
+    own = Scenario.parse(QUICK).key("risk")
+    at.switch_page("app.py").run()  # the frame, and in it the Lab
+    assert not at.exception and "What does one update give away" in words(at)
+    left = queue(store_dir)
+    assert left.pop(own).state == "queued"
+    assert len(left) == 12 and {job.state for job in left.values()} == {"stopped"}
+
+
+def test_a_result_that_was_computed_anew_is_opened_anew(risk, store_dir):
+    at = risk(QUICK, compare="rounds")
+    computed(at, store_dir)
+    before = ranking(at).set_index("what")["InvRE"]
+    item = compare.over_rounds(Scenario.parse(QUICK))[3]
+    other = assess(item.replace(rounds=1), Site(None, store_dir, "cpu"))
+    store = Store(store_dir)
+    store.forget(item.key("risk"))
+    at.run()  # asks for it again
+    replace_by(store, item.key("risk"), other)
+    at.run()
+    after = ranking(at).set_index("what")["InvRE"]
+    assert after["8 rounds"] == pytest.approx(before["1 round"], rel=1e-4) and after["8 rounds"] != before["8 rounds"]
+
+
+def replace_by(store, key, found, truth=None):
+    """A worker hands in another result under this key."""
+    while (job := store.claim("w")).key != key:
+        pass
+    facts = {"size": dataclasses.asdict(found.size), "stages": [dataclasses.asdict(s) for s in found.stages], "trust": None, "why": ""}
+    arrays = {"truth": found.truth if truth is None else truth}
+
+    def save(folder):
+        found.decomposition.save(folder)
+        np.save(folder / "truth.npy", arrays["truth"])
+
+    assert store.finish(job, {**facts, "layers": found.layers}, save)
+
+
+def test_a_result_of_another_copy_of_the_data_is_computed_again(risk, store_dir):
+    at = risk(QUICK, compare="rounds")
+    item = compare.over_rounds(Scenario.parse(QUICK))[2]
+    found = assess(item, Site(None, store_dir, "cpu"))
+    store = Store(store_dir)
+    replace_by(store, item.key("risk"), found, 1 - found.truth)
+    at.run()
+    assert not at.exception
+    assert store.job(item.key("risk")).state == "queued"
+
+
+def uploaded(at, text):
+    """A picture of one's own takes the place of the victim."""
+    picture = np.full((1, 8, 8), 0.25, np.float32)
+    name = digest(picture)
+    at.session_state["visitor"].pictures[name] = picture
+    at.session_state["scenario"] = Scenario.parse(text).replace(upload=name)
+    at.session_state["touched"] = True
+    return at.run()
+
+
+@pytest.mark.parametrize(("axis", "stays"), [("rounds", True), ("pictures", False)])
+def test_an_upload_is_not_among_the_compared_and_stays_open(risk, store_dir, monkeypatch, axis, stays):
+    from invviz.ui.private import PrivateDesk
+
+    monkeypatch.setattr(PrivateDesk, "submit", lambda *_: None)
+    at = computed(risk(QUICK, compare=axis), store_dir)
+    assert "Dashed purple" in words(at)
+    uploaded(at, QUICK)
+    assert not at.exception
+    assert "Your own picture is not among them" in words(at) and "Dashed purple" not in words(at)
+    session = {"table": SimpleNamespace(selection=SimpleNamespace(rows=[0])), "scenario": at.session_state["scenario"]}
+    row = SimpleNamespace(item=SimpleNamespace(scenario=compare.over_rounds(Scenario.parse(QUICK))[1]))
+    with monkeypatch.context() as patched:  # AppTest cannot click on a row
+        patched.setattr(st, "session_state", session)
+        ranking_page._opens(session["scenario"], [row], axis, "table")()
+    assert bool(session["scenario"].upload) == stays
+
+
+def test_a_batch_is_named_by_its_ends_and_shown_whole(risk, store_dir):
+    at = risk("data=digits&model=mlp&batch=4")
+    assert not at.exception
+    what = list(ranking(at)["what"])
+    assert what[3].startswith("3 to 6 · ") and what[0].startswith("0 to 3 · ")
+    picture = Image.open(io.BytesIO(base64.b64decode(ranking(at)[""][3].partition(",")[2])))
+    alone = Image.open(io.BytesIO(base64.b64decode(ranking(risk("data=digits&model=mlp"))[""][3].partition(",")[2])))
+    assert picture.tobytes() != alone.tobytes()
+    truth = Scenario.parse("data=digits(index=3)&model=mlp").data.victims(Scenario.parse("data=digits&model=mlp").data.load(None), 4)[0]
+    assert picture.tobytes() == Image.open(io.BytesIO(to_png(truth, TRUTH, 44))).tobytes()
+
+
+# --- words and figures ---------------------------------------------------------------------------------------------------------------
+
+
+def test_figures_are_those_of_the_risk(store_dir):
+    for text in ("data=digits&model=convnet&method=sketch", "data=photos&model=mlp&method=sketch", "data=digits&model=mlp&method=exact"):
+        found = assess(Scenario.parse(text), Site(None, store_dir, "cpu"))
+        for noise in (0.0, 0.01, 1.0):
+            d, sigma = found.decomposition, noise * found.size.rms
+            f = figures_of(d, sigma)
+            assert f.score == pytest.approx(invre(d, sigma), abs=1e-12) and f.ceiling == pytest.approx(psnr_ceiling(d, sigma))
+            assert (f.low, f.high) == pytest.approx(invre_interval(d, sigma), abs=1e-12)
+            assert (f.worst, f.best) == pytest.approx(psnr_interval(d, sigma))
+
+
+@pytest.mark.parametrize(
+    ("worst", "ceiling", "best", "expected"),
+    [
+        (29.0, 29.4, 29.8, "29.4 dB, readable"),
+        (29.0, 31.0, 34.0, "29 to 34 dB, readable"),
+        (14.0, 16.0, 22.0, "14 to 22 dB"),
+        (34.0, 60.0, 200.0, "at least 34 dB, readable"),
+    ],
+)
+def test_a_ceiling_is_told_as_surely_as_it_is_known(worst, ceiling, best, expected):
+    assert ranking_page.ceiling(Figures(0.5, 0.4, 0.6, ceiling, worst, best)) == expected
+
+
+def test_the_order_of_pictures_is_confirmed_by_whom_it_is(risk):
+    for study in ("photos", "cifar10"):
+        text = words(risk(study=study))
+        assert "does not confirm the order of pictures" in text and "pictures alone" in text
+        assert "confirms the order of pictures" in words(risk(study=study, arm="oracle_map"))
+    assert "below 0.8" in words(risk(study="photos")) and "knows neither the noise" in words(risk(study="photos"))
+
+
+def test_the_largest_usable_gap_is_found():
+    d = SimpleNamespace(singular_values=np.array([10.0, 9.0, 3.0, 2.9, 0.01]), resolved=0.0)
+    k, sine = certainty.widest_gap(d, 0.5)
+    assert k == 4 and sine == pytest.approx(0.5 / (2.89 - 0.5))  # 2.9 to 0.01 is the largest fall
+    k, sine = certainty.widest_gap(d, 2.0)
+    assert k == 2 and sine == pytest.approx(2 / (6 - 2))
+    assert certainty.widest_gap(d, 4.0) == (0, 1.0)
+
+
+def test_a_line_holds_only_as_far_as_all_smaller_steps_do(monkeypatch):
+    said = []
+    monkeypatch.setattr(certainty.st, "markdown", said.append)
+    for name in ("caption", "vega_lite_chart"):
+        monkeypatch.setattr(certainty.st, name, lambda *a, **k: None)
+    trust = {"steps": [0.003, 0.01, 0.03], "random": [0.01, 0.5, 0.05], "top": [0.02, 0.02, 0.02], "bend": 1.0}
+    d = SimpleNamespace(method="sketch", singular_values=np.ones(2), size=4)
+    certainty._trust(SimpleNamespace(trust=trust, decomposition=d))
+    assert "up to changes of 0.003 per pixel" in said[0]
+
+
+def test_the_spectrum_names_its_prior():
+    said = [finding.about_spectrum(Scenario.parse(f"data=photos&model=lenet&prior={p}")) for p in ("white", "natural", "dataset")]
+    assert "prior" not in said[0] and "natural prior" in said[1] and "dataset prior" in said[2]

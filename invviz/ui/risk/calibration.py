@@ -7,10 +7,12 @@ from typing import Any
 import streamlit as st
 
 from ... import calibration
-from ...calibration import ARMS, Study, correlate
+from ...calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
 from ...plots.calibration import scatter
 from .. import state
 
+CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
+NEAR = 3.0  # dB
 AGAINST = {
     "ceiling": ("psnr_ceiling", "PSNR ceiling (dB), expected over pictures"),
     "ideal": ("ideal_psnr", "PSNR of the ideal attacker on this very picture (dB)"),
@@ -25,21 +27,18 @@ def draw() -> None:
     if not studies:
         st.caption("No study is on this machine; make one with `python -m invviz.calibration photos`.")
         return
-    left, middle, right = st.columns([2, 4, 3], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, gap="large"):
         name = _choose("Study", "study", {n: s.title for n, s in studies.items()})
-    with middle:
         arm = _choose("Attacker", "arm", {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"})
-    with right:
         against = _choose("Against", "against", {"ceiling": "Ceiling", "ideal": "Ideal attacker", "invre": "InvRE"})
     study = studies[name]
     field, title = AGAINST[against]
-    points = [_point(p, arm, field) for p in study.points if arm in p["arms"]]
+    points, told = ([_point(p, a, field) for p in study.points if a in p["arms"]] for a in (arm, "oracle_map"))
     dark = st.context.theme.type == "dark"
     st.markdown(f"**{_title(points, against)}**")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=560, key="coefficients"):
-            _coefficients(points, study, arm)
+            _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
             st.vega_lite_chart(scatter(points, title, arm != "attack", dark), key="calibration", alt=_title(points, against))
 
@@ -67,6 +66,7 @@ def _point(point: Any, arm: str, field: str) -> dict[str, Any]:
         "picture": str(point["index"]),
         "group": point["index"],
         "settled": not point["arms"][arm]["failed"],
+        "limit": point["ideal_psnr"],
     }
     return {"x": point[field], "y": point["arms"][arm]["psnr"], **facts}
 
@@ -74,26 +74,45 @@ def _point(point: Any, arm: str, field: str) -> dict[str, Any]:
 def _title(points: list[dict[str, Any]], against: str) -> str:
     if against == "invre":
         return f"{len(points)} scenarios: PSNR that the attack reached, over InvRE"
-    near = sum(abs(p["y"] - p["x"]) <= 3 for p in points)
-    short = sum(p["y"] < p["x"] - 3 for p in points)
+    near = sum(abs(p["y"] - p["x"]) <= NEAR for p in points)
+    short = sum(p["y"] < p["x"] - NEAR for p in points)
     over = len(points) - near - short
     return f"Of {len(points)} scenarios the attack reaches the foretold quality within 3 dB in {near}, falls short in {short} and beats it in {over}"
 
 
-def _coefficients(points: list[dict[str, Any]], study: Study, arm: str) -> None:
+def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], study: Study, arm: str) -> None:
+    """The table and what it means.
+
+    Args:
+        points: of the chosen attacker.
+        told: the same scenarios of the oracle that knows noise and prior.
+        study: whence they are.
+        arm: name of the attacker.
+    """
     lines = ["| | Spearman (95 %) | Pearson (95 %) | n |", "|---|---|---|---|"]
     models = sorted({p["model"] for p in points})
     settled = [("search settled", [p for p in points if p["settled"]])]
     for label, some in [("all", points), *settled, *((m, [p for p in points if p["model"] == m]) for m in models)]:
-        try:
-            c = correlate([p["x"] for p in some], [p["y"] for p in some], [p["group"] for p in some])
-            lines.append(
-                f"| {label} | {c.spearman:.2f} ({c.spearman_low:.2f} to {c.spearman_high:.2f}) | {c.pearson:.2f} ({c.pearson_low:.2f} to {c.pearson_high:.2f}) | {c.count} |"
-            )
-        except ValueError:
-            lines.append(f"| {label} | too few points | | {len(some)} |")
+        c = _pooled(some)
+        lines.append(
+            f"| {label} | too few points | | {len(some)} |"
+            if c is None
+            else f"| {label} | {c.spearman:.2f} ({c.spearman_low:.2f} to {c.spearman_high:.2f}) | {c.pearson:.2f} ({c.pearson_low:.2f} to {c.pearson_high:.2f}) | {c.count} |"
+        )
+    alone = _pictures_alone(points)
+    lines.append(
+        "| pictures alone | too few points | | |"
+        if alone is None
+        else f"| pictures alone | {alone.spearman:.2f}, mean of {alone.cells} cells | | {alone.count} |"
+    )
     st.markdown("\n".join(lines))
-    st.caption("Intervals: whole pictures are drawn again (bootstrap), because scenarios of one picture are not independent.")
+    st.caption(
+        "Intervals: whole pictures are drawn again (bootstrap), because scenarios of one picture are not independent. "
+        "Pictures alone: inside cells of the same model and defense, of at least 4 pictures."
+    )
+    st.markdown(order_words(alone))
+    if arm == "attack" and (words := weak_words(_pooled(points), points, _pooled(told))):
+        st.markdown(words)
     st.markdown(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm])
     st.caption(
         f"{ARMS[arm]} · {study.prior} prior, floor {study.floor:g}, seed {study.seed} · made by `{study.command}`"
@@ -124,3 +143,48 @@ def _near_ideal(study: Study) -> str:
         else ""
     )
     return words + kinked + " Faint marks: not settled, little more than the start."
+
+
+def _pooled(points: list[dict[str, Any]]) -> Correlation | None:
+    try:
+        return correlate([p["x"] for p in points], [p["y"] for p in points], [p["group"] for p in points])
+    except ValueError:
+        return None
+
+
+def _pictures_alone(points: list[dict[str, Any]]) -> Within | None:
+    try:
+        return correlate_within([p["x"] for p in points], [p["y"] for p in points], [(p["model"], p["defense"]) for p in points])
+    except ValueError:
+        return None
+
+
+def order_words(alone: Within | None) -> str:
+    """Whether an attacker finds the pictures easier that the risk calls more exposed, in one sentence."""
+    if alone is None:
+        return "Too few scenarios differ by their picture alone: nothing is said about the order of pictures."
+    figure = f"Spearman {alone.spearman:.2f} inside {alone.cells} cells of the same model and defense; few pictures, so rough"
+    if alone.spearman >= CONFIRMED:
+        return f"This attacker **confirms the order of pictures** ({figure})."
+    if alone.spearman >= CONFIRMED / 2:
+        return f"This attacker confirms the order of pictures **only in part** ({figure})."
+    return f"This attacker **does not confirm the order of pictures** ({figure}): what agrees above is the order of models and noise."
+
+
+def weak_words(pooled: Correlation | None, points: list[dict[str, Any]], told: Correlation | None) -> str:
+    """Why a real attack follows the foretold order only loosely, where it does; counted from the points.
+
+    Args:
+        pooled: of this attack, over all scenarios.
+        points: its scenarios.
+        told: the same of the oracle that is told of noise and prior.
+    """
+    if pooled is None or pooled.spearman >= CONFIRMED:
+        return ""
+    short = [p for p in points if p["y"] < p["limit"] - NEAR]
+    free = sum(p["defense"] == "none" for p in short)
+    words = (
+        f"**Over all scenarios Spearman is {pooled.spearman:.2f}, below {CONFIRMED:g}:** {len(short)} of {len(points)} searches end more than "
+        f"{NEAR:g} dB below the ideal attacker, {free} of these without any defense. This attacker knows neither the noise nor what pictures look like"
+    )
+    return words + ("." if told is None else f"; the oracle that is told of both has {told.spearman:.2f}.")

@@ -1,9 +1,11 @@
-"""What the Risk page sets side by side: pictures, models, layers or rounds, each a scenario of its own, scored by a sketch."""
+"""What the Risk page sets side by side: pictures, models, layers or rounds, each a scenario of its own, scored the quickest way."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,12 +13,16 @@ import streamlit as st
 from ... import compare, gallery
 from ...core.errors import InvvizError
 from ...risk import Decomposition
-from ...scenario import Scenario
+from ...scenario import Scenario, risk_problems
 from ...store import Job
 from ..session import session, station
-from ..sources import RiskView, join, view_of
+from ..sources import join, leave_comparison
+from ..victim import victim_of
+from ..views import Figures, RiskView, view_of
 
 COUNTS = ("12", "24", "48", "96")
+SHOWN = 4  # pictures of a batch, in its thumbnail
+BEHIND = -1  # priority of comparisons: what is open on a screen goes first
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,9 +30,23 @@ class Item:
     """One of the compared things."""
 
     label: str
-    scenario: Scenario  # scored by a sketch
-    picture: np.ndarray | None = None  # (c, h, w), where pictures are compared
+    scenario: Scenario
+    truth: Callable[[], np.ndarray]  # the batch that it is scored on, (b, c, h, w)
+    pictures: np.ndarray | None = None  # the first of the batch, where pictures are compared
     note: str = ""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Of its spectrum."""
+        return self.scenario.key("risk")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is compared, and why something that was asked for is not."""
+
+    items: list[Item]
+    left_out: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +57,20 @@ class Scored:
     view: RiskView | None
     job: Job | None
 
+    @functools.cached_property
+    def sigma(self) -> float:
+        """All noise on a message entry."""
+        assert self.view is not None
+        return self.view.sigma(self.item.scenario)
 
-def items(now: Scenario, axis: str, count: int) -> list[Item]:
+    @functools.cached_property
+    def figures(self) -> Figures:
+        """Its scores at that noise."""
+        assert self.view is not None
+        return self.view.figures(self.sigma)
+
+
+def comparison(now: Scenario, axis: str, count: int) -> Comparison:
     """What is compared, in the order in which it is computed.
 
     Args:
@@ -48,70 +80,114 @@ def items(now: Scenario, axis: str, count: int) -> list[Item]:
     """
     if axis == "pictures":
         return _pictures(now, count)
+    victim = victim_of(compare.sketched(now))
+    if isinstance(victim, str):
+        return Comparison([], [victim])
+    truth = lambda: victim.truth  # noqa: E731
+    wanted = {"rounds": compare.over_rounds, "models": compare.models, "layers": compare.layered}[axis](now)
+    refused = list(dict.fromkeys(words for s in wanted for words in risk_problems(s)))
+    fitting = [s for s in wanted if not risk_problems(s)]
     if axis == "rounds":
-        return [Item("1 round" if s.rounds == 1 else f"{s.rounds} rounds", s) for s in compare.over_rounds(now)]
-    if axis == "models":
-        return [Item(_named(s), s) for s in compare.models(now)]
-    return [item for whole in compare.layered(now) for item in _layers(whole)]
+        items = [Item("1 round" if s.rounds == 1 else f"{s.rounds} rounds", s, truth) for s in fitting]
+    elif axis == "models":
+        items = [Item(_named(s), s, truth) for s in fitting]
+    else:
+        items = [item for whole in fitting for item in _layers(whole, truth)]
+    return Comparison(items, refused)
 
 
 def scored(wanted: Sequence[Item]) -> list[Scored]:
     """Each with its spectrum; those that are missing are queued, and what is no longer compared is not waited for any more."""
     store, visitor, found = station().store, session(), []
-    keys = [item.scenario.key("risk") for item in wanted]
-    for key in visitor.compared - set(keys):
-        visitor.joined.discard(key)
-        store.stop(key, visitor.name)
-    visitor.compared = set()
-    for item, key in zip(wanted, keys, strict=True):
-        view, job = _opened(key), None
-        if view is None and not visitor.gone:
-            job = store.job(key)
-            if job is None or job.state in ("stopped", "pruned"):
-                store.submit("risk", item.scenario, visitor.name)
-                job = store.job(key)
-            visitor.compared.add(key)
-            join(item.scenario, job)
-        found.append(Scored(item, view, job))
+    leave_comparison([item.key for item in wanted])
+    jobs = store.jobs([item.key for item in wanted if item.key not in gallery.sketches()])
+    views = {item.key: _opened(item, jobs.get(item.key)) for item in wanted}
+    missing = [item for item in wanted if views[item.key] is None]
+    if missing and not visitor.gone:
+        for item in missing:
+            job = jobs.get(item.key)
+            if job is None or job.state in ("done", "stopped", "pruned"):
+                store.submit("risk", item.scenario, visitor.name, BEHIND)
+                visitor.joined.add(item.key)
+        jobs = store.jobs([item.key for item in missing])
+        for item in missing:
+            join(item.scenario, jobs.get(item.key))
+    visitor.compared = {item.key for item in missing}
+    for item in wanted:
+        view = views[item.key]
+        found.append(Scored(item, view, None if view else jobs.get(item.key)))
     return found
 
 
-def _opened(key: str) -> RiskView | None:
-    """A sketch that is ready, from the gallery or the store."""
-    if kept := gallery.sketches().get(key):
-        return view_of(*kept, np.zeros(0))
-    job = station().store.job(key)
-    return _from_store(key, job.key) if job is not None and job.state == "done" else None
+def retry(failed: Sequence[Scored]) -> None:
+    """A person wants what failed to be tried again."""
+    for row in failed:
+        station().store.submit("risk", row.item.scenario, session().name, BEHIND)
+
+
+def _opened(item: Item, job: Job | None) -> RiskView | None:
+    """A spectrum that is ready, from the gallery or the store."""
+    if item.key in gallery.sketches():
+        return _prepared(item.key)
+    return _from_store(item.key, job.finished, item.truth) if job is not None and job.state == "done" else None
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _prepared(key: str) -> RiskView:
+    return view_of(*gallery.sketches()[key], np.zeros(0))
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def _from_store(key: str, made: str) -> RiskView:
+def _from_store(key: str, made: float | None, _truth: Callable[[], np.ndarray]) -> RiskView | None:
+    """A result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
     store = station().store
-    result = store.result(key)
-    assert result is not None
+    result, kept, truth = store.result(key), store.arrays(key).get("truth"), _truth()
+    if result is None or kept is None or kept.shape != truth.shape or not np.allclose(kept, truth, atol=1e-6):
+        store.forget(key)
+        return None
     return view_of(Decomposition.load(store.folder(key)), result, np.zeros(0))
 
 
-def _pictures(now: Scenario, count: int) -> list[Item]:
+def _pictures(now: Scenario, count: int) -> Comparison:
+    if found := risk_problems(compare.sketched(now)):
+        return Comparison([], found)
     try:
         samples = now.data.load(station().site.data_dir)
-    except InvvizError:
-        return []  # said where the picture itself is shown
-    places = list(range(min(count, len(samples.victims))))
-    places += [now.data.index] if now.data.index not in places else []
-    images, labels = samples.victims.take(places)
-    names = [samples.class_names[k] if k < len(samples.class_names) else str(k) for k in labels]
-    scenarios = compare.pictures(now, places)
-    return [Item(f"{i} · {name}", s, image) for i, name, s, image in zip(places, names, scenarios, images, strict=True)]
+    except InvvizError as err:
+        return Comparison([], [str(err)])
+    total = len(samples.victims)
+    places = list(range(min(count, total)))
+    places += [now.data.index] if len(places) <= now.data.index < total else []
+    rows = [[(place + i) % total for i in range(now.batch)] for place in places]
+    needed = sorted({i for row in rows for i in row[:SHOWN]})
+    images, labels = samples.victims.take(needed)
+    shown = {i: (image, _class(samples.class_names, int(k))) for i, image, k in zip(needed, images, labels, strict=True)}
+    items = []
+    for row, scenario in zip(rows, compare.pictures(now, places), strict=True):
+        names = list(dict.fromkeys(shown[i][1] for i in row[:SHOWN]))
+        span = f"{row[0]}" if len(row) == 1 else f"{row[0]} to {row[-1]}"
+        label = f"{span} · {', '.join(names[:2])}" + (" ..." if len(names) > 2 or len(row) > SHOWN else "")
+        items.append(Item(label, scenario, functools.partial(_batch, scenario, samples), np.stack([shown[i][0] for i in row[:SHOWN]])))
+    return Comparison(items)
+
+
+def _batch(scenario: Scenario, samples: Any) -> np.ndarray:
+    return scenario.data.victims(samples, scenario.batch)[0]
+
+
+def _class(names: Sequence[str], label: int) -> str:
+    return names[label] if label < len(names) else str(label)
 
 
 def _named(scenario: Scenario) -> str:
     return scenario.model.title + (", trained" if scenario.model.init == "trained" else "")
 
 
-def _layers(whole: Scenario) -> list[Item]:
+def _layers(whole: Scenario, truth: Callable[[], np.ndarray]) -> list[Item]:
     """The whole message, then its layers, whose names are known once the whole is scored."""
-    view, name = _opened(whole.key("risk")), whole.model.name + (", trained" if whole.model.init == "trained" else "")
-    parts = [Item(f"{name}: whole message", whole)]
+    name = whole.model.name + (", trained" if whole.model.init == "trained" else "")
+    first = Item(f"{name}: whole message", whole, truth)
+    view = _opened(first, station().store.job(first.key))
     counts = dict(view.layers) if view else {}
-    return parts + [Item(f"{name}: layer {s.layer}", s, note=f"{counts[s.layer]:,} numbers") for s in compare.layers(whole, list(counts))]
+    parts = compare.layers(whole, list(counts))
+    return [first] + [Item(f"{name}: layer {s.layer}", s, truth, note=f"{counts[s.layer]:,} numbers") for s in parts]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ... import compare
 from .. import form, session, sources, state, trouble
-from . import calibration, compared, portrait, ranking
+from . import calibration, compared, curves, portrait, ranking
 
 POLL = 0.5  # seconds between two looks at running work
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
@@ -26,24 +26,27 @@ def below() -> None:
 
 
 def _draw() -> None:
+    if st.session_state.pop("opened a row", False):
+        st.rerun()  # the controls above show another scenario, too
     form.slider()
     ranking.choices()
     now = state.scenario()
     state.write_address()
     axis = state.view("compare") if state.view("compare") in compare.AXES else "pictures"
     count = int(state.view("count")) if state.view("count") in compared.COUNTS else 12
-    rows = compared.scored(compared.items(now, axis, count))
-    _, job = sources.risk_of(now)
-    active = [row for row in rows if row.job is not None and row.job.active] or (job is not None and job.active)
+    risk, job = sources.risk_of(now)  # asked for first: it is what is open
+    chosen = compared.comparison(now, axis, count)
+    rows = sorted(compared.scored(chosen.items), key=lambda row: -row.figures.score if row.view else 1.0)
+    active = any(row.job is not None and row.job.active for row in rows) or (job is not None and job.active)
     if active:
         session.station().keep_workers()  # one may have died while nobody clicked
-    if bool(active) != st.session_state.get("polling", False):
-        st.session_state["polling"] = bool(active)
+    if active != st.session_state.get("polling", False):
+        st.session_state["polling"] = active
         st.rerun()  # the fragment's clock is set by a whole run of the page
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=660, key="ranking"):
-            ranking.table(now, rows, axis)
+            ranking.table(now, rows, axis, chosen.left_out)
         with st.container(width="stretch", key="overlay"):
-            ranking.curves(now, rows, axis)
-    portrait.draw(now)
+            curves.draw(now, rows, ranking.finding(rows, axis, chosen.left_out))
+    portrait.draw(now, risk, job)
     st.code(now.text(), language=None, wrap_lines=True)

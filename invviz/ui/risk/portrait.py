@@ -1,4 +1,4 @@
-"""The Risk page, one picture: which part of it leaks, through which directions, and how sure all this is."""
+"""The Risk page, one picture: which part of it leaks, and through which directions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import numpy as np
 import streamlit as st
 
 from ...plots._colours import IDEAL, TRUTH
-from ...plots.calibration import bend
 from ...plots.pictures import heat_png, scale_png, to_png
-from ...risk import invloss, invloss_bound, invloss_bound_here, invre, invre_interval, k_star, learned_share, psnr_ceiling, psnr_interval
+from ...risk import learned_share
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from ...summary import doubts, lower_bound
 from .. import sources, state
-from ..sources import RiskView
 from ..stage import waiting
 from ..victim import victim_of
+from ..views import RiskView
+from . import certainty
 
 SHOWN = 8  # directions in the row of examples
+NARROW = 0.02  # share of a pixel's variance that the map's colours span at least
 
 
-def draw(now: Scenario) -> None:
+def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Picture, map, direction, numbers."""
-    risk, job = sources.risk_of(now)
     st.markdown("##### What leaks of this picture")
     left, middle, right = st.columns([1, 1, 1], gap="medium")
     with left:
@@ -30,18 +29,16 @@ def draw(now: Scenario) -> None:
     if risk is None or risk.portrait is None:
         _not_yet(now, job, middle)
         return
+    if not len(risk.portrait.indices) or not risk.decomposition.gains.any():
+        middle.info("The message does not change with this picture: nothing of it leaks.", icon=":material/query_stats:")
+        return
     sigma = risk.sigma(now)
     with middle:
         _map(risk, sigma)
     with right:
         _direction(risk, sigma)
     _examples(risk, sigma)
-    st.markdown("##### The number, its bounds, and how far to trust them")
-    words, chart = st.columns([3, 2], gap="medium")
-    with words:
-        _bounds(now, risk, sigma)
-    with chart:
-        _trust(risk)
+    certainty.draw(now, risk, sigma)
 
 
 def _truth(now: Scenario) -> None:
@@ -66,15 +63,20 @@ def _not_yet(now: Scenario, job: Job | None, place) -> None:
 
 def _map(risk: RiskView, sigma: float) -> None:
     assert risk.portrait is not None
-    known = risk.portrait.known(sigma)
-    low, high = (float(np.quantile(known.mean(axis=1), q)) for q in (0.01, 0.99))
-    high = max(high, low + 0.02)
-    st.markdown("**What an :violet[ideal] attacker knows of each pixel**")
-    finding = f"Between {100 * max(low, 0):.0f} % and {100 * min(high, 1):.0f} % of a pixel's variance is learned"
-    st.image(heat_png(risk.truth, known, low, high), width="stretch", alt=f"{finding}; deep purple pixels are known best.")
+    known, sketched = risk.portrait.known(sigma), risk.decomposition.method != "exact"
+    low, high = (float(np.quantile(known.mean(axis=1), q).clip(0, 1)) for q in (0.01, 0.99))
+    st.markdown(f"**What an :violet[ideal] attacker knows{' at least' if sketched else ''} of each pixel**")
+    least = "at least " if sketched else ""
+    finding = f"For 98 % of the pixels {least}between {_percent(low)} and {_percent(high)} of the variance is learned"
+    wide = max(high, low + NARROW)  # a flat map stays flat
+    st.image(heat_png(risk.truth, known, low, wide), width="stretch", alt=f"{finding}; deep purple pixels are known best.")
     st.image(scale_png(), width="stretch", alt="Scale from pale (least known) to deep purple (best known).")
-    rough = "" if risk.decomposition.method == "exact" else " At least so much: a sketch sees the strongest directions only."
+    rough = " A sketch sees the strongest directions only." if sketched else ""
     st.caption(f"{finding}; deep purple: best known.{rough}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _direction(risk: RiskView, sigma: float) -> None:
@@ -123,68 +125,3 @@ def _examples(risk: RiskView, sigma: float) -> None:
                 alt=f"Direction {index + 1}: {share:.0f} % is learned.",
             )
             st.caption(f"no. {index + 1:,}: {share:.0f} %")
-
-
-def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
-    d, exact = risk.decomposition, risk.decomposition.method == "exact"
-    score, ceiling = invre(d, sigma), psnr_ceiling(d, sigma)
-    (low, high), (worst, best) = invre_interval(d, sigma), psnr_interval(d, sigma)
-    st.markdown(
-        f"**InvRE {score:.2f}{'' if exact else f' ({low:.2f} to {high:.2f})'}: an ideal attacker recovers {100 * score:.0f} % of what was unknown.** "
-        f"PSNR ceiling {ceiling:.1f} dB{'' if exact else f' ({worst:.1f} to {best:.1f})'}."
-    )
-    rows = [
-        (
-            "T3",
-            "no attacker of any kind comes below, on average over pictures",
-            None if risk.trust is None else lower_bound(risk.trust, d.size, sigma),
-        ),
-        ("T1", "InvLoss: the ideal attacker's squared error, exact on the straight line", invloss(d, sigma)),
-        ("T2", f"the truncated inverse with its best k = {k_star(d, sigma):,}, on average", invloss_bound(d, sigma)),
-        ("T2", "the same on this very picture", invloss_bound_here(d, sigma) if exact else None),
-        ("", "guessing the prior's mean", d.trace),
-    ]
-    lines = ["| | squared error, summed over pixels | | PSNR (dB) |", "|---|---|---|---|"]
-    for label, words, value in rows:
-        if value is not None:
-            lines.append(f"| {label} | {words} | {value:.3g} | {-10 * np.log10(max(value / d.size, 1e-20)):.1f} |")
-    st.markdown("\n".join(lines))
-    st.caption(
-        f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {d.resolved:.0e} resolved · {d.prior} prior · "
-        "definitions ours after xu2025invloss; T1-T3 derived (theory)"
-    )
-    for words in doubts(now, d, sigma):
-        st.caption(f":material/info: {words}")
-
-
-def _trust(risk: RiskView) -> None:
-    if risk.trust is None:
-        st.caption("The curvature of this release was not measured.")
-        return
-    t = risk.trust
-    steps, random, top = t["steps"], t["random"], t["top"]
-    good = [s for s, a, b in zip(steps, random, top, strict=True) if max(a, b) <= 0.1]
-    reach = (
-        f"holds within 10 % up to changes of {max(good):g} per pixel"
-        if good
-        else f"does not hold within 10 % even for changes of {steps[0]:g} per pixel"
-    )
-    st.markdown(f"**The straight line {reach}**")
-    dark = st.context.theme.type == "dark"
-    st.vega_lite_chart(
-        bend(steps, random, top, dark),
-        key="bend",
-        alt=f"Distance from the straight line over the size of the change; the line {reach}.",
-    )
-    beta, d = t["bend"], risk.decomposition
-    stable = int((2 * d.singular_values / max(beta, 1e-30) / d.size**0.5 >= steps[0]).sum())
-    st.caption(
-        f"Measured at a few points, not proven. Jacobian turns by at least {beta:.2g} per unit of change (T4, T5): {stable:,} directions are strong enough for a stable inverse "
-        f"within {steps[0]:g} per pixel. "
-        + ("Beyond the line" if good else "**So here")
-        + (
-            " the ceiling is an expectation on a straight line, not a bound; see the calibration below."
-            if good
-            else " the ceiling is local and no bound** (kinks of ReLU do this); see the calibration below."
-        )
-    )

@@ -14,7 +14,7 @@ from invviz.defenses import Clipping, GaussianNoise, Pruning
 from invviz.models import MLP, AlexNet, LeNet
 from invviz.protocols.hfl import HFL
 from invviz.risk import Cancelled, Jacobian, Prior, _memory, decompose, sketch
-from invviz.risk.jacobian import check_memory
+from invviz.risk._memory import check_memory
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 

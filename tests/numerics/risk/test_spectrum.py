@@ -14,7 +14,7 @@ from invviz.core.types import Batch, Net
 from invviz.models import MLP
 from invviz.protocols.hfl import HFL
 from invviz.risk import Cancelled, Decomposition, Jacobian, Prior, decompose, singular_values
-from invviz.risk.spectrum import ARRAYS
+from invviz.risk.decomposition import ARRAYS
 
 
 def test_singular_values_are_those_of_the_dense_jacobian(spectrum):

@@ -1,0 +1,34 @@
+"""Masks: which entries of a message are not sent."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.lazy import torch
+from ..core.rng import derive
+from ..core.tree import map_tree, unflatten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..core.types import Tree
+
+
+def without(message: Tree, flat: Tensor, dropped: Tensor) -> Tree:
+    """The message with zeros at some places of its flat form `flat`."""
+    kept = torch.ones_like(flat, dtype=torch.bool).scatter(0, dropped, False)
+    return map_tree(lambda leaf, mask: leaf * mask, message, unflatten(kept, message))
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, count: int) -> np.ndarray:
+    """A fixed random order. NumPy draws it, because torch.func.vmap does not allow PyTorch to."""
+    return np.random.default_rng(derive(seed, "mask")).permutation(count)
+
+
+def random_places(seed: int, flat: Tensor, count: int) -> Tensor:
+    """Places of `count` entries of a flat message: the same ones for the same seed, more of them as `count` grows."""
+    return torch.as_tensor(_order(seed, flat.numel())[:count], device=flat.device)

@@ -1,0 +1,118 @@
+"""Local differential privacy of the whole message."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.tree import map_tree, randn_like
+from ..core.types import Size
+from ._base import Defense
+from ._clip import length, share_kept
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..core.component import Value
+    from ..core.types import Batch, Net, Release, Tree, World
+
+OFF = 1e6  # the epsilon that stands for no privacy at all
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalDP(Defense):
+    """Clips the whole message to a norm and adds just the normal noise that (epsilon, delta) asks for.
+
+    Any two clients' messages then lie at most 2 c apart, c the clip norm, which is the sensitivity of local privacy: whatever the batch was, the server can
+    hardly tell it from another one. (Papers that protect a client's presence in a sum use c, half of it.) The noise is that of the analytic Gaussian
+    mechanism: the smallest sigma that keeps the promise, also for epsilon above 1 [P].
+
+    The promise is for one release: it fades as releases of the same data add up. With relative_clip=True the clip norm is read off this very message,
+    and there is no promise; that is for comparing strengths only.
+    """
+
+    name: ClassVar[str] = "local_dp"
+    title: ClassVar[str] = "Local differential privacy"
+    paper: ClassVar[str] = "balle2018analytic"
+    strength: ClassVar[str] = "epsilon"
+    identity: ClassVar[Value] = OFF
+    guarantee: ClassVar[str] = (
+        "(epsilon, delta) local differential privacy for one release of one client's whole message, whatever its batch; none with relative_clip=True"
+    )
+
+    epsilon: float = knob(
+        10.0,
+        "privacy budget of one release, small = strong; noise is relative to the clip norm; 1,000,000 stands for none: the message is sent as it is",
+        low=1e-3,
+        high=OFF,
+        log=True,
+    )
+    delta: float = knob(
+        1e-5, "probability with which the promise may fail; well below one over the number of people", low=1e-12, high=0.1, log=True
+    )
+    clip_norm: float = knob(
+        1.0,
+        "largest Euclidean norm that is sent, in the message's own units; relative_clip=True: as a share of this message's norm",
+        low=1e-6,
+        high=1e6,
+        log=True,
+    )
+    relative_clip: bool = knob(False, "True: clip to a share of this message's own norm; then there is no formal guarantee")
+
+    def sigma(self, size: Size) -> float:
+        """Standard deviation of the noise on every entry, for a message that enters with this size."""
+        limit = self.clip_norm * (size.norm if self.relative_clip else 1.0)
+        return 0.0 if self.epsilon >= OFF else 2 * limit * gaussian_multiplier(self.epsilon, self.delta)
+
+    def wrap(self, inner: Release, world: World) -> Release:
+        """Clip, then noise, after the inner release."""
+        if self.epsilon >= OFF:
+            return inner
+
+        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+            message = inner(net, batch, rng)
+            shrink = min(1.0, self.clip_norm) if self.relative_clip else (self.clip_norm / length(message)).clamp(max=1.0)
+            clipped = map_tree(lambda leaf: leaf * shrink, message)
+            if rng is None:
+                return clipped
+            std = self.sigma(Size.of(message))
+            return map_tree(lambda leaf: leaf + std * randn_like(leaf, rng), clipped)
+
+        return release
+
+    def variance(self, size: Size, batch: int = 1) -> float:
+        """sigma^2 in the message's units."""
+        return self.sigma(size) ** 2
+
+    def passes(self, size: Size) -> float:
+        """The factor that shrinks the message shrinks noise from before it."""
+        return 1.0 if self.epsilon >= OFF else share_kept(size, self.clip_norm, self.relative_clip)
+
+    @property
+    def noisy(self) -> bool:
+        """Noise after the clipping."""
+        return self.epsilon < OFF
+
+    def for_risk(self) -> Defense | None:
+        """The clipping alone: noise knobs at their defaults."""
+        return None if self.epsilon >= OFF else LocalDP(clip_norm=self.clip_norm, relative_clip=self.relative_clip)
+
+
+@lru_cache(maxsize=256)
+def gaussian_multiplier(epsilon: float, delta: float) -> float:
+    """Smallest sigma / sensitivity at which normal noise gives (epsilon, delta) privacy.
+
+    Source: [P] balle2018analytic, theorem 8: the exact condition Phi(1/(2u) - epsilon u) - e^epsilon Phi(-1/(2u) - epsilon u) <= delta, u = sigma / sensitivity,
+    whose left side falls in u. Solved in log u by SciPy's `brentq`; the root is raised by 1e-9 so that rounding cannot break the promise.
+    """
+    from scipy.optimize import brentq  # slow to import
+    from scipy.special import log_ndtr, ndtr
+
+    def excess(log_u: float) -> float:
+        u = math.exp(log_u)
+        return float(ndtr(0.5 / u - epsilon * u) - math.exp(epsilon + float(log_ndtr(-0.5 / u - epsilon * u)))) - delta
+
+    return math.exp(brentq(excess, math.log(1e-5), math.log(1e6), xtol=1e-12) + 1e-9)  # type: ignore[arg-type]

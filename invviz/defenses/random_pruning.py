@@ -1,0 +1,55 @@
+"""Random pruning: a random part of the message is not sent."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.tree import flatten
+from ._base import Defense
+from ._masks import random_places, without
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..core.component import Value
+    from ..core.types import Batch, Net, Release, Tree, World
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomPruning(Defense):
+    """Sets a random choice of entries to zero; the zeros show the attacker which.
+
+    The choice is fixed by `mask_seed`, and the generator plays no part: the Jacobian, which loses the dropped rows (Source: [D] T6), is then that of the very
+    message that is sent. A system that chooses afresh in every round shows other entries each time; over several rounds it gives away more than
+    is shown here, where the same ones stay dark. Kept entries are not scaled up. (`pruning` keeps the largest entries: top-k.)
+    """
+
+    name: ClassVar[str] = "random_pruning"
+    title: ClassVar[str] = "Random pruning"
+    paper: ClassVar[str] = "konecny2016strategies"
+    strength: ClassVar[str] = "fraction"
+    identity: ClassVar[Value] = 0.0
+    hides: ClassVar[bool] = True
+
+    fraction: float = knob(
+        0.9,
+        "share of all entries that is set to zero, chosen at random (absolute share, not relative to the message)",
+        low=0.0,
+        high=0.9999,
+    )
+    mask_seed: int = knob(0, "seed of the choice; more entries join it as the share grows", low=0, high=2**31 - 1)
+
+    def wrap(self, inner: Release, world: World) -> Release:
+        """Prune after the inner release."""
+
+        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+            message = inner(net, batch, rng)
+            flat = flatten(message).detach()
+            count = int(self.fraction * flat.numel())
+            if count == 0:
+                return message
+            return without(message, flat, random_places(self.mask_seed, flat, count))
+
+        return release

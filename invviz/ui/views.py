@@ -1,0 +1,135 @@
+"""What a page shows of a spectrum or an attack, ready to be drawn, and the figures at any noise."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from plotly.graph_objects import Figure
+
+from ..core.types import Size
+from ..plots.progress import scrubber
+from ..risk import Decomposition, direction, ideal, invloss, learned_share, pixel_knowledge, total_sigma
+from ..risk.invre import MAX_PSNR
+from ..scenario import Scenario
+from ..summary import noise_variance
+
+NOISES = np.geomspace(1e-4, 10, 26)  # of a risk curve, shares of the message's root mean square
+LEVELS = 64  # noise levels at which a view keeps its figures
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """InvRE and PSNR ceiling at one noise, each with the ends of its 95 % interval (a single point where they are exact)."""
+
+    score: float
+    low: float
+    high: float
+    ceiling: float
+    worst: float
+    best: float
+
+    @property
+    def half(self) -> float:
+        """Half the width of the score's interval."""
+        return (self.high - self.low) / 2
+
+
+def figures_of(dec: Decomposition, sigma: float) -> Figures:
+    """What `invre`, `psnr_ceiling` and their intervals say, from one evaluation of the spectrum."""
+    if dec.quadrature is None:
+        loss = most = least = invloss(dec, sigma)
+    else:
+        learned = dec.quadrature.learned(lambda gains: learned_share(gains, sigma))
+        loss, most, least = (dec.trace - v for v in (learned.value, learned.low, learned.high))
+    scores = (1 - v / dec.trace for v in (loss, most, least))
+    return Figures(*scores, *(_psnr(v / dec.size) for v in (loss, most, least)))
+
+
+def _psnr(mse: float) -> float:
+    return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Portrait:
+    """What of a picture leaks, and through which directions."""
+
+    known: Callable[[float], np.ndarray]  # sigma (absolute) -> share of each pixel's variance that is learned, (b, c, h, w) in [0, 1]
+    direction: Callable[[int], np.ndarray]  # index -> that direction as a picture
+    indices: np.ndarray  # directions that can be shown, strongest first
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RiskView:
+    """A spectrum on the screen; serves every noise level in closed form."""
+
+    decomposition: Decomposition
+    size: Size
+    truth: np.ndarray
+    draw: Callable[[float], np.ndarray]  # sigma (absolute) -> the ideal attacker's picture
+    portrait: Portrait | None = None
+    stages: tuple[Size, ...] = ()
+    trust: dict[str, Any] | None = None
+    why: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
+    _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
+
+    def figures(self, sigma: float) -> Figures:
+        """The figures at a noise level (absolute), kept for the next look."""
+        if sigma not in self._known:
+            if len(self._known) >= LEVELS:
+                self._known.clear()
+            self._known[sigma] = figures_of(self.decomposition, sigma)
+        return self._known[sigma]
+
+    @functools.cached_property
+    def curve(self) -> tuple[Figures, ...]:
+        """The figures over NOISES, computed once."""
+        return tuple(figures_of(self.decomposition, noise * self.size.rms) for noise in NOISES)
+
+    def sigma(self, scenario: Scenario) -> float:
+        """Noise per message entry: the defenses' and the floor's."""
+        return total_sigma(self.decomposition, scenario.floor, noise_variance(scenario, self.size, self.stages))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunView:
+    """A finished (or stopped) attack on the screen."""
+
+    scenario: Scenario
+    result: dict[str, Any]
+    guess: np.ndarray
+    frame_steps: np.ndarray
+    frames: np.ndarray
+    frame_psnr: np.ndarray
+    steps: np.ndarray
+    loss: np.ndarray
+    prepared: bool = False  # from the gallery, not computed here
+
+    @functools.cached_property
+    def scrubber(self) -> Figure:
+        """Its steps to play back; made once, because the slider redraws the stage many times beside it."""
+        return scrubber(self.frame_steps, self.frames, self.frame_psnr, self.steps, self.loss)
+
+
+def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
+    """A spectrum and the numbers and words that were kept beside it."""
+    return RiskView(
+        decomposition,
+        Size(**result["size"]),
+        truth,
+        lambda sigma: ideal(decomposition, sigma),
+        Portrait(
+            lambda sigma: pixel_knowledge(decomposition, sigma),
+            lambda index: direction(decomposition, index),
+            np.arange(decomposition.basis.shape[1]),
+        ),
+        tuple(Size(**stage) for stage in result["stages"]),
+        result["trust"],
+        result["why"],
+        tuple((name, count) for name, count in result["layers"]),
+    )

@@ -1,0 +1,121 @@
+"""Attackers who know the defense: what they are told, and what that is worth to them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.attacks import DLG
+from invviz.attacks._priors import smoothness
+from invviz.core.rng import stream
+from invviz.core.tree import flatten
+from invviz.core.types import Batch, Knowledge, Net, Observation
+from invviz.risk import Prior
+from invviz.run import Site, meet_client, observe, run
+from invviz.scenario import Scenario
+
+SITE = Site(None, None, "cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def seen_by(text):
+    scenario = Scenario.parse(text)
+    client = meet_client(scenario, SITE)
+    return scenario, client, observe(scenario, client)
+
+
+def test_the_unaware_believe_in_the_bare_protocol():
+    _, client, obs = seen_by("data=digits&model=mlp&defense=clipping(clip_norm=0.01)&defense=pruning")
+    assert obs.release is client.bare and obs.seen is None and obs.noise == 0 and not obs.knowledge.defense
+    _, client, obs = seen_by("data=digits&model=mlp&attacker=aware")
+    assert obs.release is client.bare and not obs.knowledge.defense, "there is no defense to know of"
+
+
+def test_the_aware_know_the_parameters_and_not_the_draw():
+    _, client, obs = seen_by("data=digits&model=mlp&defense=clipping(clip_norm=0.01)&defense=gaussian_noise(sigma=0.2)&attacker=aware")
+    assert obs.knowledge.defense and "the defense and its parameters" in obs.knowledge.words()
+    assert obs.seen is None
+    size = float(flatten(obs.message).square().mean().sqrt())
+    assert obs.noise == pytest.approx(0.2 * size, rel=1e-5)
+    told = flatten(obs.simulate(client.batch))
+    assert float(told.norm()) == pytest.approx(0.01, rel=1e-4), "it simulates the clipping"
+    draw = flatten(obs.message) - told
+    assert float(draw.std()) == pytest.approx(0.2 * 0.01 / told.numel() ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("defense", ["pruning(fraction=0.8)", "selective_encryption(fraction=0.3)", "random_pruning(fraction=0.5)"])
+def test_held_back_entries_are_skipped(defense):
+    _, client, obs = seen_by(f"data=digits&model=mlp&defense={defense}&attacker=aware")
+    message, seen = flatten(obs.message), flatten(obs.seen)
+    assert ((message != 0) == (seen == 1)).all()
+    bare = flatten(client.bare(client.net, client.batch, None))
+    torch.testing.assert_close(flatten(obs.simulate(client.batch)), bare * seen)
+    other = Batch.of(torch.rand_like(client.batch.image), client.batch.label)  # its own largest entries lie elsewhere
+    torch.testing.assert_close(flatten(obs.simulate(other)), flatten(client.bare(client.net, other, None)) * seen)
+
+
+@pytest.mark.parametrize(
+    ("defense", "gain"),
+    [
+        ("clipping(clip_norm=0.05)", 15),
+        ("pruning(fraction=0.7)", 5),
+        ("selective_encryption(fraction=0.1)", 15),
+        ("gaussian_noise(sigma=1.0)", 3),
+    ],
+)
+def test_knowing_the_defense_helps(defense, gain):
+    text = f"data=digits&model=lenet&attack=dlg(steps=400,restarts=1)&defense={defense}"
+    unaware, aware = (float(run(Scenario.parse(f"{text}&attacker={who}"), SITE).scores["psnr"][0]) for who in ("unaware", "aware"))
+    assert aware > unaware + gain
+
+
+def test_the_linear_layer_is_read_from_what_was_sent():
+    scenario, client, obs = seen_by(
+        "data=digits&model=mlp&attack=linear_layer&dtype=float64&attacker=aware&defense=random_pruning(fraction=0.6)"
+    )
+    found = scenario.attack.reconstruct(obs, stream(0, "attack"), lambda step: True)
+    assert float((found.batch.image - client.batch.image).abs().max()) < 1e-9
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 8), (1, 5, 5)])
+def test_smoothness_is_the_natural_prior(shape):
+    x = torch.rand(2, *shape, dtype=torch.float64)
+    cov = Prior("natural", shape, 2).dense()
+    centred = x.flatten().numpy() - 0.5
+    assert float(smoothness(x, 0.5)) == pytest.approx(centred @ np.linalg.solve(cov, centred), rel=1e-9)
+
+
+def test_with_known_noise_a_linear_release_gives_the_posterior_mean():
+    torch.manual_seed(0)
+    mixer, sigma, shape = torch.randn(40, 36, dtype=torch.float64), 0.7, (1, 6, 6)
+    release = lambda net, batch, rng: {"z": mixer.to(batch.image) @ batch.image.flatten()}  # noqa: E731
+    truth = torch.from_numpy(0.5 + 0.15 * np.random.default_rng(0).standard_normal((1, *shape)))
+    message = {"z": mixer @ truth.flatten() + sigma * torch.randn(40, dtype=torch.float64)}
+    template = Batch.of(torch.zeros(1, *shape, dtype=torch.float64), torch.zeros(1, dtype=torch.long))
+    obs = Observation(
+        message, Net.of(torch.nn.Flatten()), release, template, Knowledge(labels=True, defense=True), 2, bounds=(-9.0, 10.0), noise=sigma
+    )
+    found = DLG(steps=3000, restarts=1).reconstruct(obs, stream(0, "attack"), lambda step: True).batch.image.flatten().numpy()
+    precision = np.linalg.inv(Prior("natural", shape).dense())
+    dense = mixer.numpy()
+    centred = message["z"].numpy() - 0.5 * dense.sum(1)
+    expected = 0.5 + np.linalg.solve(precision + dense.T @ dense / sigma**2, dense.T @ centred / sigma**2)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    fitted = DLG(steps=3000, restarts=1).reconstruct(dataclasses.replace(obs, noise=0.0), stream(0, "attack"), lambda step: True)
+    assert np.abs(fitted.batch.image.flatten().numpy() - expected).max() > 0.05, "without that knowledge it fits the noise"
+
+
+def test_it_is_part_of_the_results_name():
+    text = "data=digits&model=mlp&attack=dlg&defense=gaussian_noise"
+    unaware, aware = Scenario.parse(text), Scenario.parse(text + "&attacker=aware")
+    assert unaware.key("run") != aware.key("run") and unaware.key("risk") == aware.key("risk")
+    bare = Scenario.parse("data=digits&model=mlp&attack=dlg")
+    assert bare.key("run") == bare.replace(attacker="aware").key("run"), "without a defense there is nothing to know"
+    assert aware.text().endswith("attacker=aware") and Scenario.parse(aware.text()) == aware
