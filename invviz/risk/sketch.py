@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .prior import Prior
 
 PROBES = 3  # random vectors per space; there are two spaces
-LEAST, SHARE = 128, 8  # products: never fewer than this (twice as many for inputs that no exact method serves), never more than n / SHARE
+LEAST = 128  # products that are always made; twice as many for inputs that no exact method serves
+SHARE, MOST = 4, 768  # where they cost little: n / SHARE of them, at most so many
 BIG = 8_192  # inputs from which on it is twice as many
 LEADING = 3  # vectors, and at most
 LEADING_BLOCKS = 5  # blocks of the space in which J's own leading singular values are found, where the prior is not white
@@ -114,7 +115,7 @@ def budget(size: int, work: float) -> int:
         work: bytes that one evaluation of the release writes.
     """
     least = LEAST * (2 if size >= BIG else 1)
-    return int(np.clip(WORK / work, least, max(least, size // SHARE)))
+    return int(np.clip(WORK / work, least, max(least, min(MOST, size // SHARE))))
 
 
 def _affordable(jacobian: Jacobian) -> Jacobian:

@@ -33,7 +33,7 @@ def label(defense: Defense, value: float | int) -> str:
     if defense.strength == "fraction":
         return f"{100 * value:g} % of the entries {'hidden' if 'encryption' in defense.name else 'dropped'}"
     if defense.strength == "epsilon":
-        return "off" if value == defense.identity else f"epsilon = {value:,.3g}"
+        return "off" if value == defense.identity else f"epsilon = {value:,g}"
     if relative:
         what = "the message's norm" if defense.strength == "clip_norm" else "the message's typical entry"
         return f"none ({value:g})" if value == 0 else f"{100 * value:.3g} % of {what}"

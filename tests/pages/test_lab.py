@@ -242,3 +242,27 @@ def test_stop_is_not_undone_by_looking(lab, store_dir):
     at.run()
     at.run()
     assert store.job(key).stopping
+
+
+def test_strengths_are_named_in_their_own_words():
+    from invviz.defenses import DEFENSES
+    from invviz.ui import strength
+
+    assert strength.label(DEFENSES["local_dp"](), 1000.0) == "epsilon = 1,000"
+    assert strength.label(DEFENSES["local_dp"](), 1e6) == "off"
+    assert strength.label(DEFENSES["selective_encryption"](), 0.1) == "10 % of the entries hidden"
+    assert strength.label(DEFENSES["pruning"](), 0.9) == "90 % of the entries dropped"
+    for name, kind in DEFENSES.items():
+        offered = strength.options(kind())
+        assert getattr(kind(), kind.strength) in offered and kind.identity in [*offered, kind.identity], name
+        assert 5 < len(offered) < 80, name
+
+
+def test_the_attacker_may_know_the_defense(lab):
+    at = lab(QUICK + "&defense=clipping")
+    switch = at.segmented_control[0] if hasattr(at, "segmented_control") else at.button_group[0]
+    assert switch.value in ("unaware", ["unaware"])
+    switch.set_value("aware" if isinstance(switch.value, str) else ["aware"]).run()
+    assert not at.exception and address(at, "attacker") == "aware"
+    at = lab(QUICK)
+    assert "attacker" not in at.query_params and "knows the defense" not in words(at)
