@@ -186,7 +186,10 @@ def _leading(jacobian: Jacobian, most: int, seed: int) -> Krylov:
 
 
 def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior, eps: float) -> Quadrature:
-    """What both spaces know, padded to the same length; nodes below the rounding of the products are 0."""
+    """What both spaces know, padded to the same length.
+
+    Nodes below the rounding of the products may be learned or not: one rule takes them for as large as they may be, the other for nothing.
+    """
     most = max(space.ready for space in spaces)
     pad = lambda array: np.pad(array, [(0, most - len(array))] + [(0, 0)] * (array.ndim - 1))  # noqa: E731
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("nodes", "own", "radau_nodes", "radau_own", "weights", "cross", "norms")}
@@ -195,7 +198,7 @@ def _quadrature(spaces: list[Krylov], probes: list[np.ndarray], prior: Prior, ep
         ritz = space.known @ vectors
         least = ROUNDING * eps * nodes.max(initial=0.0)
         radau_nodes, radau_own = _shares(space, space.radau(), own)
-        nodes, radau_nodes = (np.where(values > least, values, 0.0) for values in (nodes, radau_nodes))
+        nodes, radau_nodes = np.maximum(nodes, least), np.where(radau_nodes > least, radau_nodes, 0.0)
         weights = (prior.probe(np.ascontiguousarray(ritz.T)) ** 2).sum(axis=1)
         found = [nodes, (ritz.T @ own) ** 2, radau_nodes, radau_own, weights, (ritz.T @ other) ** 2]
         for name, array in zip(parts, found, strict=False):

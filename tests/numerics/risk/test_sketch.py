@@ -35,7 +35,7 @@ class Dense:
         return vectors @ self.gram
 
     def rmatvec(self, u):
-        return torch.from_numpy(self.matrix.T) @ u
+        return torch.from_numpy(self.matrix.T).to(u) @ u
 
 
 def chosen(spectrum, rows=SIZE, seed=0):
@@ -209,6 +209,17 @@ def test_with_few_products_the_interval_still_holds_the_truth(prior):
     intervals = np.array([risk.invloss_interval(dec, 0.003) for dec in decs])
     assert ((intervals[:, 0] <= exact) & (exact <= intervals[:, 1])).mean() >= 0.85
     assert np.median(intervals[:, 1] - intervals[:, 0]) > 1e-2 * exact
+
+
+def test_what_single_precision_cannot_resolve_stays_inside_the_interval():
+    """Directions below the rounding of the products may be learned or not: the interval must hold both, the estimate errs to the high side."""
+    jacobian, x = chosen(2.0 * np.r_[1.0, np.full(SIZE - 1, 1e-4)])
+    jacobian.gram, jacobian.point = jacobian.gram.float(), jacobian.point.float()
+    exact = np.trace(posterior(jacobian.matrix, covariance("white", SHAPE), 1e-6))
+    dec = sketch(jacobian, x, Prior("white", SHAPE), products=60)
+    low, high = risk.invloss_interval(dec, 1e-6)
+    assert low <= exact <= high
+    assert high > 0.5 * dec.trace > risk.invloss(dec, 1e-6)
 
 
 @pytest.mark.parametrize("prior", ["white", "natural"])
