@@ -6,24 +6,14 @@ import argparse
 import os
 import resource
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from _timing import timed
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 KAPPAS = (0.001, 0.01, 0.1, 1.0)  # noise, shares of the message's root mean square
-
-
-def timed(call: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Least wall time in seconds over some repeats, and the last result."""
-    best, result = float("inf"), None
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        result = call()
-        best = min(best, time.perf_counter() - begin)
-    return best, result
 
 
 def jacobian_of(text: str, precise: bool = True) -> tuple[Any, Any, Any]:

@@ -5,24 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from _timing import timed
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 SLICE = 256  # message rows that the plain way computes, spread evenly; its time is scaled to all p rows
-
-
-def timed(call: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Least wall time in seconds over some repeats, and the last result."""
-    best, result = float("inf"), None
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        result = call()
-        best = min(best, time.perf_counter() - begin)
-    return best, result
 
 
 def victim(num_classes: int) -> tuple[Any, Any]:

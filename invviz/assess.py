@@ -14,10 +14,10 @@ from .core.errors import ScenarioError
 from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree
-from .core.types import Batch, Net, Size, World
+from .core.types import Batch, Size, World
 from .datasets import Dataset
 from .results import Assessment, Event, Report
-from .risk import Components, Jacobian, Prior, budget, decompose, only, room, rounds, sketch, trust
+from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
 from .run import Client, Site, meet_client
 from .scenario import Scenario, risk_problems
 from .summary import noise_variance
@@ -146,7 +146,7 @@ def layers(message: Tree) -> tuple[tuple[str, int], ...]:
 
 def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
     """Sizes of the noise-free message before and after each defense that adds no noise."""
-    release, world = client.bare, World(client.net, client.batch.image[:0])
+    release, world = client.bare, World.without_public(client.net, client.batch)
     sizes = [Size.of(release(client.net, client.batch, None))]
     for defense in scenario.defense:
         if not defense.adds_noise:
@@ -158,7 +158,7 @@ def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
 def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Release:
     """The messages of all rounds, each scaled to the noise of the first."""
     shifts = moves(scenario, client)
-    clients = [dataclasses.replace(client, net=_moved(client.net, shift)) for shift in shifts]
+    clients = [dataclasses.replace(client, net=moved(client.net, shift)) for shift in shifts]
     sizes = [
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
@@ -183,10 +183,6 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
         params = map_tree(lambda p, g: p - lr * g, params, torch.func.grad(net.loss)(params, batch))
         found.append({name: (params[name] - p).detach() for name, p in net.params.items()})
     return found
-
-
-def _moved(net: Net, shift: dict[str, Tensor]) -> Net:
-    return Net(net.module, {name: p + shift[name] if name in shift else p for name, p in net.params.items()})
 
 
 __all__ = ["assess", "choose", "layers", "moves"]

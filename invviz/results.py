@@ -99,6 +99,17 @@ class Assessment:
     why: str = ""  # how the method was chosen
     layers: tuple[tuple[str, int], ...] = ()  # parts of the message by name, and how many numbers each has
 
+    def facts(self) -> dict[str, Any]:
+        """What is kept beside the spectrum's arrays, as plain numbers and words."""
+        return {
+            "decomposition": self.decomposition.facts(),
+            "size": dataclasses.asdict(self.size),
+            "stages": [dataclasses.asdict(stage) for stage in self.stages],
+            "trust": self.trust.to_json() if self.trust else None,
+            "why": self.why,
+            "layers": self.layers,
+        }
+
 
 def score(guess: np.ndarray, truth: np.ndarray) -> tuple[dict[str, list[float] | None], dict[str, str]]:
     """Every metric for every sample, None for an optional one whose package or weights are absent; and how to get those."""

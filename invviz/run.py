@@ -19,18 +19,16 @@ from .core.types import Batch, Knowledge, Net, Observation, Size, World
 from .datasets import digest
 from .metrics import PSNR, match
 from .results import Event, Report, Result, score
+from .risk import masked
 from .scenario import Scenario, check
 from .summary import noise_variance
 from .weights import build_net
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from .core.types import Release, Step, Tree
     from .datasets import Samples
-    from .defenses import Defense
 
 FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
 
@@ -95,7 +93,9 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
         images[0] = _uploaded(scenario, picture)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare = scenario.protocol.release
-    release = _defended(scenario.defense, bare, World(net, batch.image[:0]))
+    release, world = bare, World.without_public(net, batch)
+    for defense in scenario.defense:
+        release = defense.wrap(release, world)
     return Client(net, batch, bare, release, samples, accuracy)
 
 
@@ -107,18 +107,6 @@ def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
     if picture.shape != scenario.data.shape or digest(picture) != scenario.upload:
         raise UploadError("The uploaded picture is not the one that the scenario names, or has another size: upload it again.")
     return picture
-
-
-def _defended(defenses: Sequence[Defense], bare: Release, world: World) -> Release:
-    release = bare
-    for defense in defenses:
-        release = defense.wrap(release, world)
-    return release
-
-
-def _world(client: Client) -> World:
-    """What a defense may use beside the batch, made without any of the batch's memory."""
-    return World(client.net, client.batch.image.new_zeros((0, *client.batch.image.shape[1:])))
 
 
 def observe(scenario: Scenario, client: Client) -> Observation:
@@ -146,20 +134,15 @@ def _told(scenario: Scenario, client: Client, knowledge: Knowledge, message: Tre
     seen = None
     if last >= 0 and not any(d.noisy for d in scenario.defense[last + 1 :]):  # zeros show what was held back, unless noise covers them
         seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
-    release, world = client.bare, _world(client)
+    release, world = client.bare, World.without_public(client.net, client.batch)
     for place, defense in enumerate(scenario.defense):
         if not defense.hides or seen is None:
             release = defense.wrap(release, world)
         elif place == last:
-            release = _masked(release, seen)
+            release = masked(release, seen)
     size = Size.of(message)  # noise and all: the attacker has nothing else to measure
     noise = noise_variance(scenario, size, [size] * (len(scenario.defense) + 1)) ** 0.5
     return {"release": release, "knowledge": dataclasses.replace(knowledge, defense=True), "seen": seen, "noise": noise}
-
-
-def _masked(inner: Release, seen: Tree) -> Release:
-    """The release as far as it was sent."""
-    return lambda net, batch, rng: map_tree(lambda leaf, kept: leaf * kept, inner(net, batch, rng), seen)
 
 
 def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:

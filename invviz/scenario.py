@@ -222,18 +222,13 @@ def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
-    inputs = num_inputs(s)
+    channels, height, width = s.data.shape
+    inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
     return found
-
-
-def num_inputs(scenario: Scenario) -> int:
-    """Numbers in the private batch, b c h w."""
-    channels, height, width = scenario.data.shape
-    return scenario.batch * channels * height * width
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -20,7 +20,7 @@ from ..core.rng import stream
 from ..core.tree import flatten, map_tree, randn_like
 from ..core.types import Batch, Net, World
 from ..defenses import Pruning
-from ..risk import Prior
+from ..risk import Prior, masked
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -162,7 +162,7 @@ def _in_double(client: Client, scenario: Scenario) -> tuple[Net, Batch, Release]
     """Net and batch in float64, and the noise-free defended release with pruning held at its mask of the truth, which the message shows."""
     net = Net.of(copy.deepcopy(client.net.module).double())
     truth = Batch.of(client.batch.image.double(), client.batch.label)
-    release, world = client.bare, World(net, truth.image[:0])
+    release, world = client.bare, World.without_public(net, truth)
     for defense in scenario.defense:
         whole = defense.wrap(release, world)
         release = _masked(release, whole(net, truth, None)) if isinstance(defense, Pruning) else whole
@@ -170,8 +170,7 @@ def _in_double(client: Client, scenario: Scenario) -> tuple[Net, Batch, Release]
 
 
 def _masked(inner: Release, pruned: Tree) -> Release:
-    mask = map_tree(lambda leaf: (leaf != 0).to(leaf), pruned)
-    return lambda net, batch, rng: map_tree(lambda leaf, kept: leaf * kept, inner(net, batch, rng), mask)
+    return masked(inner, map_tree(lambda leaf: (leaf != 0).to(leaf), pruned))
 
 
 def _coordinates(space: Space, picture: Tensor) -> Tensor:

@@ -175,3 +175,8 @@ class World:
 
     net: Net
     public: Tensor  # (n, c, h, w) public pictures, possibly none
+
+    @classmethod
+    def without_public(cls, net: Net, batch: Batch) -> World:
+        """No public pictures: an empty stack of the batch's shape, made without any of the batch's memory, so that attackers may reach it."""
+        return cls(net, batch.image.new_zeros((0, *batch.image.shape[1:])))

@@ -9,18 +9,38 @@ import numpy as np
 
 from ..core.lazy import torch
 from ..core.rng import derive
-from ..core.tree import map_tree, unflatten
+from ..core.tree import flatten, map_tree, unflatten
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Callable
 
-    from ..core.types import Tree
+    from torch import Generator, Tensor
+
+    from ..core.types import Batch, Net, Release, Tree
 
 
-def without(message: Tree, flat: Tensor, dropped: Tensor) -> Tree:
+def _without(message: Tree, flat: Tensor, dropped: Tensor) -> Tree:
     """The message with zeros at some places of its flat form `flat`."""
     kept = torch.ones_like(flat, dtype=torch.bool).scatter(0, dropped, False)
     return map_tree(lambda leaf, mask: leaf * mask, message, unflatten(kept, message))
+
+
+def held_back(inner: Release, fraction: float, places: Callable[[Tensor, int], Tensor]) -> Release:
+    """A release that leaves out a share of the entries.
+
+    Args:
+        inner: of the whole message.
+        fraction: share of all entries.
+        places: of the flat message and how many, the places of those that are left out.
+    """
+
+    def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+        message = inner(net, batch, rng)
+        flat = flatten(message).detach()
+        count = int(fraction * flat.numel())
+        return message if count == 0 else _without(message, flat, places(flat, count))
+
+    return release
 
 
 @lru_cache(maxsize=2)

@@ -6,15 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.tree import flatten
 from ._base import Defense
-from ._masks import random_places, without
+from ._masks import held_back, random_places
 
 if TYPE_CHECKING:
-    from torch import Generator
-
     from ..core.component import Value
-    from ..core.types import Batch, Net, Release, Tree, World
+    from ..core.types import Release, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,13 +40,4 @@ class RandomPruning(Defense):
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Prune after the inner release."""
-
-        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            message = inner(net, batch, rng)
-            flat = flatten(message).detach()
-            count = int(self.fraction * flat.numel())
-            if count == 0:
-                return message
-            return without(message, flat, random_places(self.mask_seed, flat, count))
-
-        return release
+        return held_back(inner, self.fraction, lambda flat, count: random_places(self.mask_seed, flat, count))

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.tree import flatten
 from ._base import Defense
-from ._masks import random_places, without
+from ._masks import held_back, random_places
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from torch import Tensor
 
     from ..core.component import Value
-    from ..core.types import Batch, Net, Release, Tree, World
+    from ..core.types import Release, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,19 +49,12 @@ class SelectiveEncryption(Defense):
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Hide entries after the inner release."""
+        return held_back(inner, self.fraction, self._hidden)
 
-        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            message = inner(net, batch, rng)
-            flat = flatten(message).detach()
-            count = int(self.fraction * flat.numel())
-            if count == 0:
-                return message
-            if self.which == "largest":
-                hidden = flat.abs().topk(count).indices
-            elif self.which == "random":
-                hidden = random_places(self.mask_seed, flat, count)
-            else:
-                hidden = torch.arange(count, device=flat.device)
-            return without(message, flat, hidden)
-
-        return release
+    def _hidden(self, flat: Tensor, count: int) -> Tensor:
+        """Places of the entries that are hidden."""
+        if self.which == "largest":
+            return flat.abs().topk(count).indices
+        if self.which == "random":
+            return random_places(self.mask_seed, flat, count)
+        return torch.arange(count, device=flat.device)

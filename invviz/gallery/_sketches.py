@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import tempfile
@@ -13,7 +12,6 @@ import numpy as np
 from .. import compare
 from ..assess import assess
 from ..core.lazy import torch
-from ..results import Assessment
 from ..run import Site
 from ..scenario import RESULTS_VERSION, Scenario
 from . import OPENING, PICTURES
@@ -31,16 +29,15 @@ def make(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
 
-        def add(scenario: Scenario) -> Assessment | None:
+        def add(scenario: Scenario) -> None:
             key = scenario.key("risk")
             if key in facts:
-                return None
+                return
             found = assess(scenario, site)
             inner = {name: a for name, a in found.decomposition.arrays().items() if name in KEPT or name.startswith("quadrature_")}
             arrays.update({f"{key}/{name}": a.astype(np.float32) for name, a in inner.items()})
-            facts[key] = kept_facts(scenario, found)
+            facts[key] = {"scenario": scenario.for_risk().text(full=True), **found.facts()}
             sys.stderr.write(f"{scenario.text()}: {found.decomposition.products} products, {found.decomposition.seconds:.1f} s\n")
-            return found
 
         for scenario in [*compare.pictures(now, range(PICTURES)), *compare.over_rounds(now), *compare.models(now)]:
             add(scenario)
@@ -52,16 +49,3 @@ def make(folder: Path) -> None:
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     command = "python -m invviz.gallery sketches"
     (folder / "facts.json").write_text(json.dumps({"results_version": RESULTS_VERSION, "command": command, "sketches": facts}) + "\n")
-
-
-def kept_facts(scenario: Scenario, found: Assessment) -> dict[str, object]:
-    """What the page needs beside the arrays; the same names as in a worker's result."""
-    return {
-        "scenario": scenario.for_risk().text(full=True),
-        "decomposition": found.decomposition.facts(),
-        "size": dataclasses.asdict(found.size),
-        "stages": [dataclasses.asdict(stage) for stage in found.stages],
-        "trust": None,
-        "why": found.why,
-        "layers": found.layers,
-    }

@@ -9,6 +9,7 @@ from .invloss import (
     invloss,
     invloss_bound,
     invloss_bound_here,
+    invloss_estimate,
     invloss_interval,
     k_here,
     k_star,
@@ -16,11 +17,11 @@ from .invloss import (
     total_sigma,
     van_trees_bound,
 )
-from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval
+from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, Components, Prior
-from .releases import aggregate, only, rounds
+from .releases import aggregate, masked, moved, only, rounds
 from .sketch import budget, sketch
 from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
@@ -43,17 +44,21 @@ __all__ = [
     "invloss",
     "invloss_bound",
     "invloss_bound_here",
+    "invloss_estimate",
     "invloss_interval",
     "invre",
     "invre_interval",
     "k_here",
     "k_star",
     "learned_share",
+    "masked",
+    "moved",
     "only",
     "pixel_knowledge",
     "pixel_variance",
     "psnr_ceiling",
     "psnr_interval",
+    "psnr_of",
     "room",
     "rounds",
     "sample_loss",

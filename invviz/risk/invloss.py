@@ -41,12 +41,17 @@ def invloss(dec: Decomposition, sigma: float) -> float:
     Returns:
         Between 0 and tr C, in squared pixel units.
     """
-    return _error(dec, lambda gains: learned_share(gains, sigma)).value
+    return invloss_estimate(dec, sigma).value
+
+
+def invloss_estimate(dec: Decomposition, sigma: float) -> Estimate:
+    """InvLoss and its 95 % interval from one evaluation of the spectrum; arguments as in `invloss`."""
+    return _error(dec, lambda gains: learned_share(gains, sigma))
 
 
 def invloss_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
     """Between which values InvLoss lies with 95 % probability; twice the same number where it is exact."""
-    found = _error(dec, lambda gains: learned_share(gains, sigma))
+    found = invloss_estimate(dec, sigma)
     return found.low, found.high
 
 

@@ -35,16 +35,17 @@ def invre_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
 
 def psnr_ceiling(dec: Decomposition, sigma: float) -> float:
     """PSNR of the least achievable mean squared error, in dB, at most 200; to be compared with an attack's PSNR. Source: [D], section 3."""
-    return _psnr(invloss(dec, sigma) / dec.size)
+    return psnr_of(invloss(dec, sigma) / dec.size)
 
 
 def psnr_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
     """Between which values the PSNR ceiling lies with 95 % probability, in dB; twice the same number where it is exact."""
     low, high = invloss_interval(dec, sigma)
-    return _psnr(high / dec.size), _psnr(low / dec.size)
+    return psnr_of(high / dec.size), psnr_of(low / dec.size)
 
 
-def _psnr(mse: float) -> float:
+def psnr_of(mse: float) -> float:
+    """PSNR of a mean squared error of pixels in [0, 1], in dB, at most 200."""
     return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
 
 

@@ -31,6 +31,21 @@ def only(release: Release, names: Collection[str]) -> Release:
     return part
 
 
+def masked(release: Release, kept: Tree) -> Release:
+    """The release with every entry multiplied by 1 where it was sent and by 0 where it was held back (rows of J fall away). Source: [D] T6.
+
+    Args:
+        release: of the whole message.
+        kept: a tree like the message.
+    """
+    return lambda net, batch, rng: map_tree(lambda leaf, keep: leaf * keep, release(net, batch, rng), kept)
+
+
+def moved(net: Net, shift: Mapping[str, Tensor]) -> Net:
+    """The net with its parameters moved, {name: tensor}; those without a name in the shift stay."""
+    return Net(net.module, {name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()})
+
+
 def rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Sequence[float]) -> Release:
     """All messages of one batch over several rounds, as one message: precisions add. Source: [D] T8.
 
@@ -43,8 +58,7 @@ def rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Seq
     def joint(net: Net, batch: Batch, rng: Generator | None) -> Tree:
         messages: dict[str, Tensor] = {}
         for t, (shift, scale) in enumerate(zip(shifts, scales, strict=True)):
-            moved = {name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()}
-            message = release(Net(net.module, moved), batch, rng)
+            message = release(moved(net, shift), batch, rng)
             messages |= {f"round {t + 1}: {name}": leaf * scale for name, leaf in message.items()}
         return messages
 

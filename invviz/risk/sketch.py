@@ -131,8 +131,12 @@ def _probes(prior: Prior, seed: int, space: int) -> np.ndarray:
 
 def _product(jacobian: Jacobian, prior: Prior, block: np.ndarray) -> np.ndarray:
     """C^1/2 J^T J C^1/2 times columns."""
-    pixels = torch.as_tensor(prior.sqrt_apply(np.ascontiguousarray(block.T))).to(jacobian.point)
-    return prior.sqrt_apply(jacobian.normal(pixels).detach().cpu().double().numpy()).T
+    return prior.sqrt_apply(_normal(jacobian, prior.sqrt_apply(np.ascontiguousarray(block.T)))).T
+
+
+def _normal(jacobian: Jacobian, rows: np.ndarray) -> np.ndarray:
+    """J^T J times rows."""
+    return jacobian.normal(torch.as_tensor(rows).to(jacobian.point)).detach().cpu().double().numpy()
 
 
 def _grow(spaces: list[Krylov], probes: list[np.ndarray], most: int, sigma: float, tell: Callable[[int, int], bool]) -> None:
@@ -177,9 +181,7 @@ def _leading(jacobian: Jacobian, most: int, seed: int) -> Krylov:
     """A small space of J^T J itself, for a fifth of the products: a prior that is not white turns away from J's own strongest directions."""
     n = jacobian.shape[1]
     start = np.random.default_rng(derive(seed, "leading directions")).standard_normal((n, min(LEADING, n)))
-    space = Krylov(
-        lambda block: jacobian.normal(torch.as_tensor(block.T.copy()).to(jacobian.point)).detach().cpu().double().numpy().T, start
-    )
+    space = Krylov(lambda block: _normal(jacobian, block.T.copy()).T, start)
     for _ in range(max(1, min(LEADING_BLOCKS, most // (5 * LEADING)))):
         space.grow()
     return space

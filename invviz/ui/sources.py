@@ -13,7 +13,7 @@ from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job, Kind, Store
 from .session import session, station
-from .victim import Victim, victim_of
+from .victim import victim_of
 from .views import Portrait, RiskView, RunView, view_of
 
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
@@ -33,7 +33,7 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
         return None, None  # said under the picture; there is nothing to compute
     desk = _desk(scenario)
     job = desk.job(key)
-    if job is not None and job.state == "done" and _is_of(victim, desk, key):
+    if job is not None and job.state == "done" and is_of(victim.truth, desk, key):
         return _opened(scenario, key, job), None
     first = not scenario.upload and session().spectrum != key  # it may wait behind others, as part of a comparison
     if job is None or job.state in ("done", "stopped", "pruned") or (job.state == "queued" and first):
@@ -50,7 +50,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     key, desk = scenario.key("run"), _desk(scenario)
     job = desk.job(key)
     victim = victim_of(scenario)
-    finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and _is_of(victim, desk, key)
+    finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and is_of(victim.truth, desk, key)
     result = desk.result(key) if finished else None
     join(scenario, job)
     if result is None:
@@ -63,10 +63,10 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     return RunView(scenario, result, arrays["guess"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
 
 
-def _is_of(victim: Victim, desk: Any, key: str) -> bool:
+def is_of(truth: np.ndarray, desk: Any, key: str) -> bool:
     """Whether a stored result was computed from this very batch; one from another copy of the data set is forgotten."""
-    arrays = desk.arrays(key)
-    if "truth" in arrays and np.allclose(arrays["truth"], victim.truth, atol=1e-6):
+    kept = desk.arrays(key).get("truth")
+    if kept is not None and kept.shape == truth.shape and np.allclose(kept, truth, atol=1e-6):
         return True
     if isinstance(desk, Store):
         desk.forget(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,7 @@ from plotly.graph_objects import Figure
 
 from ..core.types import Size
 from ..plots.progress import scrubber
-from ..risk import Decomposition, direction, ideal, invloss, learned_share, pixel_knowledge, total_sigma
-from ..risk.invre import MAX_PSNR
+from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
 from ..scenario import Scenario
 from ..summary import noise_variance
 
@@ -41,17 +39,9 @@ class Figures:
 
 def figures_of(dec: Decomposition, sigma: float) -> Figures:
     """What `invre`, `psnr_ceiling` and their intervals say, from one evaluation of the spectrum."""
-    if dec.quadrature is None:
-        loss = most = least = invloss(dec, sigma)
-    else:
-        learned = dec.quadrature.learned(lambda gains: learned_share(gains, sigma))
-        loss, most, least = (dec.trace - v for v in (learned.value, learned.low, learned.high))
-    scores = (1 - v / dec.trace for v in (loss, most, least))
-    return Figures(*scores, *(_psnr(v / dec.size) for v in (loss, most, least)))
-
-
-def _psnr(mse: float) -> float:
-    return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
+    found = invloss_estimate(dec, sigma)
+    losses = (found.value, found.high, found.low)
+    return Figures(*(1 - loss / dec.trace for loss in losses), *(psnr_of(loss / dec.size) for loss in losses))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from ...risk import Decomposition
 from ...scenario import Scenario, risk_problems
 from ...store import Job
 from ..session import session, station
-from ..sources import join, leave_comparison
+from ..sources import is_of, join, leave_comparison
 from ..victim import victim_of
 from ..views import Figures, RiskView, view_of
 
@@ -141,9 +141,10 @@ def _prepared(key: str) -> RiskView:
 def _from_store(key: str, made: float | None, _truth: Callable[[], np.ndarray]) -> RiskView | None:
     """A result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
     store = station().store
-    result, kept, truth = store.result(key), store.arrays(key).get("truth"), _truth()
-    if result is None or kept is None or kept.shape != truth.shape or not np.allclose(kept, truth, atol=1e-6):
+    result = store.result(key)
+    if result is None:
         store.forget(key)
+    if result is None or not is_of(_truth(), store, key):
         return None
     return view_of(Decomposition.load(store.folder(key)), result, np.zeros(0))
 
