@@ -14,7 +14,7 @@ from .core.errors import ScenarioError
 from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree
-from .core.types import Batch, Size, World
+from .core.types import Batch, Size
 from .datasets import Dataset
 from .results import Assessment, Event, Report
 from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
@@ -146,7 +146,7 @@ def layers(message: Tree) -> tuple[tuple[str, int], ...]:
 
 def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
     """Sizes of the noise-free message before and after each defense that adds no noise."""
-    release, world = client.bare, World.without_public(client.net, client.batch)
+    release, world = client.bare, dataclasses.replace(client.world, net=client.net)
     sizes = [Size.of(release(client.net, client.batch, None))]
     for defense in scenario.defense:
         if not defense.adds_noise:

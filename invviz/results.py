@@ -58,6 +58,7 @@ class Result:
     stopped: bool = False
     data_note: str = ""
     accuracy: float | None = None
+    release_ms: dict[str, float] = dataclasses.field(default_factory=dict)  # what making one message takes, "bare" and "defended"
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain numbers and words."""
@@ -79,6 +80,7 @@ class Result:
             "accuracy": self.accuracy,
             "seconds": round(self.seconds, 3),
             "steps": self.steps,
+            "release_ms": {k: round(v, 3) for k, v in self.release_ms.items()},
             "device": self.device,
             "version": __version__,
         }

@@ -15,22 +15,29 @@ from .core.errors import UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
-from .core.types import Batch, Knowledge, Net, Observation, Size, World
+from .core.types import Batch, Net, Observation, Size, World
 from .datasets import digest
 from .metrics import PSNR, match
 from .results import Event, Report, Result, score
-from .risk import masked
+from .risk import masked, only
 from .scenario import Scenario, check
 from .summary import noise_variance
 from .weights import build_net
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
     from .core.types import Release, Step, Tree
     from .datasets import Samples
+    from .defenses import Defense
 
 FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
+PUBLIC = 2_000  # public pictures that a defense is given, at most ...
+PUBLIC_NUMBERS = 50_000_000  # ... and numbers in them
+FAINT = 1e-3  # noise relative to the message that an attacker takes for granted, so that what coloured noise leaves free is not weighed without end
+TIMED = 3  # releases that are timed; the fastest counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Client:
     release: Release
     samples: Samples
     accuracy: float | None
+    world: World
 
     @property
     def note(self) -> str:
@@ -92,11 +100,26 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
-    bare = scenario.protocol.release
-    release, world = bare, World.without_public(net, batch)
-    for defense in scenario.defense:
+    bare, world = scenario.protocol.release, _world(scenario.defense, net, batch, samples)
+    return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world)
+
+
+def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
+    """A release in its defenses, the first one innermost."""
+    for defense in defenses:
         release = defense.wrap(release, world)
-    return Client(net, batch, bare, release, samples, accuracy)
+    return release
+
+
+def _world(defenses: Sequence[Defense], net: Net, batch: Batch, samples: Samples) -> World:
+    """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
+    world = World.without_public(net, batch)
+    if not any(d.uses_public for d in defenses):
+        return world
+    public = samples.public
+    count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
+    image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
+    return World(net, torch.as_tensor(image).to(batch.image), torch.as_tensor(label, device=batch.image.device))
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
@@ -116,33 +139,59 @@ def observe(scenario: Scenario, client: Client) -> Observation:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
+    told = {
+        "message": message,
+        "release": wrapped(client.bare, [d for d in scenario.defense if d.alters_net], client.world),
+        "knowledge": knowledge,
+    }
+    if scenario.attacker == "aware" and scenario.defense:
+        told |= _told(scenario, client, message) | {"knowledge": dataclasses.replace(knowledge, defense=True)}
     template = Batch.of(torch.zeros_like(client.batch.image), label)
-    return Observation(
-        message=message,
-        net=client.net,
-        template=template,
-        num_classes=scenario.data.num_classes,
-        **_told(scenario, client, knowledge, message),
-    )
+    return Observation(net=client.net, template=template, num_classes=scenario.data.num_classes, **told)
 
 
-def _told(scenario: Scenario, client: Client, knowledge: Knowledge, message: Tree) -> dict[str, Any]:
-    """What the attacker believes of the release. One who is aware of the defense simulates it too, skips what was held back and knows the noise."""
-    if scenario.attacker == "unaware" or not scenario.defense:
-        return {"release": client.bare, "knowledge": knowledge}
-    last = max((place for place, d in enumerate(scenario.defense) if d.hides), default=-1)
+def _told(scenario: Scenario, client: Client, message: Tree) -> dict[str, Any]:
+    """What an attacker who knows the defenses makes of a message.
+
+    It simulates them too, skips what was held back and what chance has ruined, and knows how far noise and rounding reach.
+    """
+    defenses, world = scenario.defense, client.world
+    hiding = max((place for place, d in enumerate(defenses) if d.hides), default=-1)
     seen = None
-    if last >= 0 and not any(d.noisy for d in scenario.defense[last + 1 :]):  # zeros show what was held back, unless noise covers them
+    if hiding >= 0 and not any(d.noisy for d in defenses[hiding + 1 :]):  # zeros show what was held back, unless noise covers them
         seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
-    release, world = client.bare, World.without_public(client.net, client.batch)
-    for place, defense in enumerate(scenario.defense):
+    release = before = client.bare
+    for place, defense in enumerate(defenses):
+        before = release
         if not defense.hides or seen is None:
-            release = defense.wrap(release, world)
-        elif place == last:
+            release = defense.simulated(release, world, message)
+        elif place == hiding:
             release = masked(release, seen)
     size = Size.of(message)  # noise and all: the attacker has nothing else to measure
-    noise = noise_variance(scenario, size, [size] * (len(scenario.defense) + 1)) ** 0.5
-    return {"release": release, "knowledge": dataclasses.replace(knowledge, defense=True), "seen": seen, "noise": noise}
+    last, noisy = defenses[-1], [d for d in defenses if d.noisy]
+    interval = last.interval(message) if noisy in ([], [last]) else None
+    noise = 0.0 if interval else noise_variance(scenario, size, [size] * (len(defenses) + 1)) ** 0.5
+    told: dict[str, Any] = {"message": message, "release": release, "seen": seen, "noise": noise, "interval": interval}
+    if last.coloured and last.noisy:
+        told["whiten"] = _whitening(last, before, world, max(noise, FAINT * size.rms))
+    if distrusted := frozenset().union(*(d.distrusts(list(message)) for d in defenses)):
+        kept = [name for name in message if name not in distrusted]
+        told["release"] = only(release, kept)
+        told |= {name: {k: tree[k] for k in kept} for name in ("message", "seen") if (tree := told[name]) is not None}
+        if interval:
+            told["interval"] = tuple({k: tree[k] for k in kept} for tree in interval)
+    return told
+
+
+def _whitening(defense: Defense, inner: Release, world: World, sigma: float) -> Callable[[Batch], Callable[[Tree], Tree]]:
+    """The covariance of coloured noise depends on the picture; an attacker takes it at its own guess."""
+
+    def at(guess: Batch) -> Callable[[Tree], Tree]:
+        image = guess.image.detach().to(next(iter(world.net.params.values())))
+        colour = defense.colour(defense.basis(inner, world, Batch.of(image, guess.label.detach())))
+        return lambda message: colour.whiten(message, sigma)
+
+    return at
 
 
 def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:
@@ -164,6 +213,7 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
     check(scenario)
     client = meet_client(scenario, site, report, picture)
     obs = observe(scenario, client)
+    release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
     truth = _numpy(client.batch.image)
     start = time.monotonic()
     last, steps = -math.inf, 0
@@ -208,11 +258,26 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
         stopped=found.stopped,
         data_note=client.note,
         accuracy=client.accuracy,
+        release_ms=release_ms,
     )
+
+
+def _milliseconds(client: Client, release: Release) -> float:
+    """What making the message takes; on a warmed-up machine, since one has been made before."""
+    best = math.inf
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        release(client.net, client.batch, stream(0, "timing"))
+        if client.batch.image.is_cuda:
+            torch.cuda.synchronize()
+        best = min(best, 1e3 * (time.perf_counter() - start))
+        if best > 200:
+            break
+    return best
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run"]
+__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run", "wrapped"]

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.tree import dot
-from ..core.types import Batch, Net, Observation, Reconstruction, Step
+from ..core.tree import dot, map_tree
+from ..core.types import Batch, Observation, Reconstruction, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..core.types import Progress, Tree
+    from ..core.types import Net, Progress, Tree
 
 UNMATCHED = 1e-2  # a relative matching loss above this means that the message was not reproduced
 CLOSE = 1e-4  # below this the picture is usually right to the eye
@@ -46,9 +46,10 @@ def is_smooth(net: Net) -> bool:
 
 def in_double(obs: Observation) -> Observation:
     """The same observation for a search in double precision; the message keeps the rounding that it arrived with."""
-    module = copy.deepcopy(obs.net.module).double()
+    double = lambda leaf: leaf.double()  # noqa: E731
+    net = dataclasses.replace(obs.net, module=copy.deepcopy(obs.net.module).double(), params=map_tree(double, obs.net.params))
     template = Batch.of(obs.template.image.double(), obs.template.label)
-    return dataclasses.replace(obs, net=Net.of(module), message={k: v.double() for k, v in obs.message.items()}, template=template)
+    return dataclasses.replace(obs, net=net, message=map_tree(double, obs.message), template=template)
 
 
 @dataclasses.dataclass(eq=False)

@@ -115,6 +115,10 @@ class Observation:
     bounds: tuple[float, float] = (0.0, 1.0)
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it
+    interval: tuple[Tree, Tree] | None = (
+        None  # between which values each entry lay before it was rounded, where the attacker knows that; may be infinite
+    )
+    whiten: Callable[[Batch], Callable[[Tree], Tree]] | None = None  # by a guess of the batch: what makes known coloured noise white again
 
     def simulate(self, batch: Batch) -> Tree:
         """The message that this batch would give, without noise; differentiable."""
@@ -175,6 +179,7 @@ class World:
 
     net: Net
     public: Tensor  # (n, c, h, w) public pictures, possibly none
+    labels: Tensor | None = None  # of the public pictures, (n,)
 
     @classmethod
     def without_public(cls, net: Net, batch: Batch) -> World:

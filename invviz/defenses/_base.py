@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import Component, Knob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..core.component import Value
-    from ..core.types import Release, Size, World
+    from ..core.types import Batch, Net, Release, Size, Tree, World
+    from ..risk import Colour
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Defense(Component):
     adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
     per_sample: ClassVar[bool] = False  # asks the protocol once for every sample: stands first, and on the gradient of one local step
     hides: ClassVar[bool] = False  # entries that it sets to zero were not sent: a zero says nothing about the picture
+    for_embeddings: ClassVar[bool] = False  # protects what the passive party of vertical FL sends
+    alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there
+    coloured: ClassVar[bool] = (
+        False  # its noise is stronger in some directions than in others (`colour` says where, `variance` is 0); stands last
+    )
+    uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 
     def wrap(self, inner: Release, world: World) -> Release:
@@ -56,6 +65,44 @@ class Defense(Component):
     def for_risk(self) -> Defense | None:
         """The defense with the same noise-free part that all strengths of its noise share; None where that part changes nothing."""
         return None if self.adds_noise else self
+
+    def basis(self, inner: Release, world: World, batch: Batch) -> Any:
+        """Of a coloured defense: all that its covariance is made of, whatever the strength; the part that takes time.
+
+        Args:
+            inner: the release before this defense.
+            world: the net as the client received it, and public pictures.
+            batch: the private one, or an attacker's guess of it.
+        """
+        raise NotImplementedError
+
+    def colour(self, basis: Any) -> Colour:
+        """Of a coloured defense: the covariance of its noise at its own strength."""
+        raise NotImplementedError
+
+    def simulated(self, inner: Release, world: World, message: Tree) -> Release:
+        """The release that an attacker who knows this defense believes in, after seeing the message (which may show what was drawn at random)."""
+        return self.wrap(inner, world)
+
+    def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
+        """Between which values each entry lay before this defense rounded it; None where it does not round. Infinite ends are allowed."""
+        return None
+
+    def distrusts(self, names: Sequence[str]) -> frozenset[str]:
+        """Parts of the message that an attacker who knows this defense leaves out, because chance has ruined them.
+
+        Args:
+            names: keys of the message tree, in its order.
+        """
+        return frozenset()
+
+    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+        """What is sent of a message of so many entries of so many bits each: entries and bits per entry, places of a sparse message included."""
+        return entries, bits
+
+    def problems(self) -> list[str]:
+        """Why its knobs do not go together, one sentence each; what a single knob allows is checked when it is set."""
+        return []
 
     def caveat(self) -> str:
         """Where the stated variance is only an approximation, in one sentence; empty where it is exact."""

@@ -22,6 +22,11 @@ class Protocol(Component):
         """Whether the message is the gradient of the mean loss itself."""
         return False
 
+    @property
+    def sends_embedding(self) -> bool:
+        """Whether the message is what a bottom net makes of the input (vertical FL)."""
+        return False
+
     def message(self) -> str:
         """What is sent, in words."""
         raise NotImplementedError
