@@ -8,6 +8,7 @@ from .digits import Digits
 from .imagenet import Imagenet
 from .mnist import Mnist
 from .photos import Photos
+from .pneumoniamnist import PneumoniaMnist
 from .stl10 import Stl10
 from .svhn import Svhn
 
@@ -19,6 +20,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "stl10": Stl10,
     "mnist": Mnist,
     "imagenet": Imagenet,
+    "pneumoniamnist": PneumoniaMnist,
 }
 
 __all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "read_upload"]

@@ -1,15 +1,24 @@
 """What a client does to its message before it sends it. No defense in a scenario means that the message is sent as it is."""
 
 from ._base import Defense
+from .ats import ATS
+from .censor import Censor
 from .clipping import Clipping
 from .dp_sgd import DPSGD
+from .dropout import Dropout
 from .gaussian_noise import GaussianNoise
+from .gradient_dropping import GradientDropping
 from .laplace_noise import LaplaceNoise
+from .learnable_perturbation import LearnablePerturbation
 from .local_dp import LocalDP
+from .optimal_pruning import OptimalPruning
+from .precode import Precode
 from .pruning import Pruning
 from .quantisation import Quantisation
 from .random_pruning import RandomPruning
 from .selective_encryption import SelectiveEncryption
+from .sign import Sign
+from .soteria import Soteria
 from .stochastic_quantisation import StochasticQuantisation
 
 DEFENSES: dict[str, type[Defense]] = {
@@ -23,19 +32,37 @@ DEFENSES: dict[str, type[Defense]] = {
     "selective_encryption": SelectiveEncryption,
     "quantisation": Quantisation,
     "stochastic_quantisation": StochasticQuantisation,
+    "sign": Sign,
+    "gradient_dropping": GradientDropping,
+    "optimal_pruning": OptimalPruning,
+    "soteria": Soteria,
+    "dropout": Dropout,
+    "censor": Censor,
+    "precode": Precode,
+    "ats": ATS,
+    "learnable_perturbation": LearnablePerturbation,
 }
 
 __all__ = [
+    "ATS",
     "DEFENSES",
     "DPSGD",
+    "Censor",
     "Clipping",
     "Defense",
+    "Dropout",
     "GaussianNoise",
+    "GradientDropping",
     "LaplaceNoise",
+    "LearnablePerturbation",
     "LocalDP",
+    "OptimalPruning",
+    "Precode",
     "Pruning",
     "Quantisation",
     "RandomPruning",
     "SelectiveEncryption",
+    "Sign",
+    "Soteria",
     "StochasticQuantisation",
 ]

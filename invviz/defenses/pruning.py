@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.tree import flatten, map_tree
 from ._base import Defense
+from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -47,3 +48,7 @@ class Pruning(Defense):
             return map_tree(lambda leaf: leaf * (leaf.detach().abs() >= smallest_kept), message)
 
         return release
+
+    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+        """The kept entries and their places."""
+        return sparse_traffic(entries, bits, self.fraction)

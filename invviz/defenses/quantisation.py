@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
+from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Size
 from ._base import Defense
@@ -51,6 +52,22 @@ class Quantisation(Defense):
             return message if q == 0 else map_tree(lambda leaf: (leaf / q).round() * q, message)
 
         return release
+
+    def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
+        """Half a step to each side of what came, and nothing beyond the largest entry, which rounding leaves as it was and which so gives q away.
+
+        Wider by what the number format rounds off, so that the true value is always inside.
+        """
+        if self.bits == 32:
+            return None
+        size = Size.of(message)
+        slack = 4 * max(torch.finfo(leaf.dtype).eps for leaf in message.values()) * size.peak
+        half, end = self.step(size) / 2 + slack, size.peak + slack
+        return map_tree(lambda leaf: (leaf - half).clamp(min=-end), message), map_tree(lambda leaf: (leaf + half).clamp(max=end), message)
+
+    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+        """So many bits an entry; the step is one number more."""
+        return entries, bits if self.bits == 32 else min(bits, self.bits)
 
     def caveat(self) -> str:
         """Few levels: most entries fall to zero, and the error is no longer like noise."""

@@ -41,3 +41,7 @@ class RandomPruning(Defense):
     def wrap(self, inner: Release, world: World) -> Release:
         """Prune after the inner release."""
         return held_back(inner, self.fraction, lambda flat, count: random_places(self.mask_seed, flat, count))
+
+    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+        """The kept entries; the seed says which they are."""
+        return entries * (1 - self.fraction), bits

@@ -9,6 +9,7 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Net, Size, World
 from invviz.defenses import DEFENSES
+from invviz.protocols import HFL
 
 MESSAGE = {
     "w": torch.randn(400, 300, generator=stream(0, "w"), dtype=torch.float64),
@@ -17,29 +18,55 @@ MESSAGE = {
 NET = Net(torch.nn.Identity(), {})
 BATCH = Batch.of(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.long))
 WORLD = World(NET, torch.zeros(0, 1, 1, 1))
-NOISY = [k for k in DEFENSES.values() if k().variance(Size.of(MESSAGE))]
-STILL = [k for k in DEFENSES.values() if k not in NOISY]
-ALL = [pytest.param(kind, id=name) for name, kind in DEFENSES.items()]
+ON_PICTURES = ("precode", "ats", "learnable_perturbation")  # act before the message is made: numerics/test_representation_defenses.py
+ON_MESSAGES = {name: kind for name, kind in DEFENSES.items() if name not in ON_PICTURES and not kind.coloured}  # numerics/test_coloured.py
+NOISY = [k for k in ON_MESSAGES.values() if k().variance(Size.of(MESSAGE))]
+BY_CHANCE = [DEFENSES["dropout"]]  # drawn, and yet no noise of a stated variance
+STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE]]
+HALFWAY = {"clipping": {"clip_norm": 2.0}, "sign": {"mixing": 0.5}, "censor": {"share": 0.6}}  # strengths at which most directions pass
+IN_LAYER = ("soteria", "dropout")  # act on the last fully connected layer: they get a net that has one, and its gradient
+ALL = [pytest.param(kind, id=name) for name, kind in ON_MESSAGES.items()]
 
 
 def inner(net, batch, rng):
     return MESSAGE
 
 
+def layered():
+    nn = torch.nn
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = Net.of(nn.Sequential(nn.Flatten(), nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 5)).double())
+    image = torch.rand(2, 1, 1, 6, generator=stream(0, "image"), dtype=torch.float64)
+    return HFL().release, World(net, image[:0]), Batch.of(image, torch.tensor([0, 3]))
+
+
+def setting(kind):
+    """A release, a world and a batch on which this defense can act."""
+    return layered() if kind.name in IN_LAYER else (inner, WORLD, BATCH)
+
+
+def plain(kind):
+    """The message before the defense."""
+    release, world, batch = setting(kind)
+    return release(world.net, batch, None)
+
+
 def released(defense, rng):
-    return flatten(defense.wrap(inner, WORLD)(NET, BATCH, rng))
+    release, world, batch = setting(type(defense))
+    return flatten(defense.wrap(release, world)(world.net, batch, rng))
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_identity_at_strength_zero(kind):
     weakest = kind().replace(**{kind.strength: kind.identity})
-    assert torch.equal(released(weakest, stream(1, "noise")), flatten(MESSAGE))
+    assert torch.equal(released(weakest, stream(1, "noise")), flatten(plain(kind)))
     assert weakest.variance(Size.of(MESSAGE)) == pytest.approx(0, abs=1e-20)
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_default_strength_changes_the_message(kind):
-    assert not torch.equal(released(kind(), stream(1, "noise")), flatten(MESSAGE))
+    assert not torch.equal(released(kind(), stream(1, "noise")), flatten(plain(kind)))
 
 
 @pytest.mark.parametrize("kind", NOISY)
@@ -66,6 +93,13 @@ def test_without_noise_the_generator_plays_no_part(kind):
     assert kind().variance(Size.of(MESSAGE)) == 0
 
 
+@pytest.mark.parametrize("kind", BY_CHANCE)
+def test_chance_without_a_generator_is_no_chance(kind):
+    assert torch.equal(released(kind(), None), flatten(plain(kind)))
+    assert not torch.equal(released(kind(), stream(1, "noise")), released(kind(), stream(2, "noise")))
+    assert kind().variance(Size.of(MESSAGE)) == 0 and not kind().noisy and kind().caveat()
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_noise_free_part_is_differentiable_by_torch_func(kind):
     """The Jacobian by jvp, vjp and vmap over both against central differences; a batch of messages at once equals one after the other."""
@@ -75,16 +109,17 @@ def test_noise_free_part_is_differentiable_by_torch_func(kind):
         x = batch.image.flatten(1)
         return {"w": (mix[0] @ x.T).tanh().mean(1).view(8, 5), "b": (mix[1] @ x.T).sin().mean(1)}
 
-    release = kind().wrap(bends, WORLD)
+    bare, world = (layered()[0], layered()[1]) if kind.name in IN_LAYER else (bends, WORLD)
+    release = kind(**HALFWAY.get(kind.name, {})).wrap(bare, world)
 
     def message(x):
-        return flatten(release(NET, Batch.of(x.view(2, 1, 1, 6), torch.zeros(2, dtype=torch.long)), None))
+        return flatten(release(world.net, Batch.of(x.view(2, 1, 1, 6), torch.zeros(2, dtype=torch.long)), None))
 
     x = torch.rand(12, generator=stream(0, "x"), dtype=torch.float64)
     units = torch.eye(12, dtype=torch.float64)
     numeric = torch.stack([(message(x + 1e-6 * u) - message(x - 1e-6 * u)) / 2e-6 for u in units])
     forward = torch.func.vmap(lambda v: torch.func.jvp(message, (x,), (v,))[1])(units)
-    backward = torch.func.vmap(torch.func.vjp(message, x)[1])(torch.eye(80, dtype=torch.float64))[0]
+    backward = torch.func.vmap(torch.func.vjp(message, x)[1])(torch.eye(len(message(x)), dtype=torch.float64))[0]
     assert float(numeric.norm()) > 0
     assert torch.allclose(forward, numeric, atol=1e-7)
     assert torch.allclose(backward.T, numeric, atol=1e-7)
@@ -96,14 +131,15 @@ def test_noise_free_part_is_differentiable_by_torch_func(kind):
 def test_the_spectrum_is_shared_by_all_strengths_of_the_noise(kind):
     defense = kind()
     part = defense.for_risk()
-    free = flatten(MESSAGE) if part is None else released(part, None)
+    free = flatten(plain(kind)) if part is None else released(part, None)
     assert torch.equal(free, released(defense, None))
     assert (part is None) == kind.adds_noise
     assert defense.noisy == (kind in NOISY)
     weakest = kind().replace(**{kind.strength: kind.identity})
     assert weakest.noisy == kind.adds_noise
     other = kind().replace(**{kind.strength: 0.5 if isinstance(kind.identity, float) else 4})
-    assert (other.for_risk() == part) == (kind in NOISY)
+    shares = kind in NOISY and kind.name != "censor"  # its strength is what it takes away from the message, too
+    assert (other.for_risk() == part) == shares
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "laplace_noise"])
@@ -153,14 +189,15 @@ def test_quantisation_levels(bits):
 @pytest.mark.parametrize("kind", ALL)
 def test_what_becomes_of_earlier_noise(kind):
     """Send noise through the defense on top of the message: the part along kept directions is scaled by `passes`."""
-    defense = kind() if kind.name != "clipping" else kind(clip_norm=2.0)
-    size = Size.of(MESSAGE)
+    defense, (release, world, batch) = kind(**HALFWAY.get(kind.name, {})), setting(kind)
+    before = plain(kind)
+    size = Size.of(before)
     if kind.adds_noise:
         assert defense.passes(size) == 1.0
         return
-    noise = {k: 1e-5 * torch.randn(leaf.shape, generator=stream(5, k), dtype=torch.float64) for k, leaf in MESSAGE.items()}
-    noisy = defense.wrap(lambda net, batch, rng: {k: MESSAGE[k] + noise[k] for k in MESSAGE}, WORLD)
-    change, sent = flatten(noisy(NET, BATCH, None)) - released(defense, None), flatten(noise)
+    noise = {k: 1e-5 * torch.randn(leaf.shape, generator=stream(5, k), dtype=torch.float64) for k, leaf in before.items()}
+    noisy = defense.wrap(lambda net, batch, rng: {k: leaf + noise[k] for k, leaf in release(net, batch, rng).items()}, world)
+    change, sent = flatten(noisy(world.net, batch, None)) - released(defense, None), flatten(noise)
     kept = released(defense, None) != 0
     assert float((change[kept] @ sent[kept]) / (sent[kept] @ sent[kept])) == pytest.approx(defense.passes(size), rel=2e-2)
 
