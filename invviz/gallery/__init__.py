@@ -136,14 +136,40 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
         return {}
 
 
+@lru_cache(maxsize=1)
+def defended() -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Prepared results of the Defend page by key, arrays and facts.
+
+    Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
+    """
+    folder = FOLDER / "defended"
+    try:
+        kept = json.loads((folder / "facts.json").read_text())
+        if kept["results_version"] != RESULTS_VERSION:
+            return {}
+        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+            arrays: dict[str, dict[str, np.ndarray]] = {key: {} for key in kept["results"]}
+            for name in file.files:
+                key, _, inner = name.partition("/")
+                arrays[key][inner] = file[name]
+        return {key: (arrays[key], facts) for key, facts in kept["results"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def _sketch(key: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposition:
-    """A sketch without what draws pictures: basis, coefficients and the like."""
-    own = {name.partition("/")[2]: array.astype(np.float64) for name, array in arrays.items() if name.startswith(key)}
+    """One of many that are kept in one file."""
+    return kept_spectrum({name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(key)}, facts["decomposition"])
+
+
+def kept_spectrum(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Decomposition:
+    """A spectrum without what draws pictures: basis, coefficients and the like."""
+    own = {name: array.astype(np.float64) for name, array in arrays.items()}
     inner = {name.removeprefix("quadrature_"): array for name, array in own.items() if name.startswith("quadrature_")}
-    none, inputs = np.zeros(0), int(np.prod(facts["decomposition"]["shape"]))
+    none, inputs = np.zeros(0), int(np.prod(facts["shape"]))
     parts = {"basis": np.zeros((0, 0), np.float32), "coefficients": none, "tails": none, "variances": none, "mean": np.zeros(inputs)}
     figures = {name: own[name] for name in ("singular_values", "gains", "weights")}
-    scalars = {**facts["decomposition"], "shape": tuple(facts["decomposition"]["shape"])}
+    scalars = {**facts, "shape": tuple(facts["shape"])}
     return Decomposition(**figures, **parts, **scalars, quadrature=Quadrature(**inner) if inner else None)
 
 
@@ -158,6 +184,8 @@ __all__ = [
     "PICTURES",
     "Card",
     "Scene",
+    "defended",
+    "kept_spectrum",
     "load",
     "scenes",
     "sketches",

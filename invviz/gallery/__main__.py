@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER, _sketches
+from . import CARDS, FOLDER, _defended, _sketches
 from ._make import make
 
 if __name__ == "__main__":
@@ -13,4 +13,6 @@ if __name__ == "__main__":
             make(card, FOLDER / card.name)
     if len(sys.argv) == 1 or "sketches" in sys.argv[1:]:
         _sketches.make(FOLDER / "sketches")
+    if len(sys.argv) == 1 or "defended" in sys.argv[1:]:
+        _defended.make(FOLDER / "defended")
     sys.stderr.write(f"scenes are in {FOLDER}\n")

@@ -27,6 +27,11 @@ class Station:
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
 
+    @property
+    def hands(self) -> int:
+        """How many workers there are, at least one."""
+        return max(1, len(self._workers))
+
     def keep_workers(self) -> None:
         """Start the workers, and again those that died; INVVIZ_WORKERS says how many (0 in tests)."""
         wanted = int(os.environ.get("INVVIZ_WORKERS", max(2, (os.cpu_count() or 2) - 1)))
@@ -50,6 +55,7 @@ class Visitor:
         self.attack = ""  # key of the attack that this tab asked for last
         self.compared: set[str] = set()  # keys of the spectra that a comparison of this tab waits for
         self.spectrum = ""  # key of the spectrum that this tab waits for
+        self.grid: set[str] = set()  # keys of the attacks that a comparison of defenses of this tab asked for
         self.private = PrivateDesk(station.site)
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
         self._station = station

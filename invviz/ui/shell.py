@@ -31,7 +31,7 @@ def route() -> None:
         arrive()
     page = st.navigation(list(_pages().values()), position="top")
     with trouble.shown():
-        if page.url_path != "risk":
+        if page.url_path not in ("risk", "defend"):
             sources.leave_comparison()
     page.run()
 
@@ -48,4 +48,5 @@ def _pages() -> dict[str, Page]:
     return {
         "lab": st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True),
         "risk": st.Page(PAGES / "risk.py", title="Risk", icon=":material/query_stats:", url_path="risk"),
+        "defend": st.Page(PAGES / "defend.py", title="Defend", icon=":material/shield:", url_path="defend"),
     }

@@ -5,6 +5,12 @@ from __future__ import annotations
 from ..defenses import Defense
 
 NICE = (1.0, 1.26, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0)  # ten steps a decade
+PARTS = {  # what a strength is a share of, where it is not of the entries
+    "sign": "of the way to signs",
+    "soteria": "of the last layer's features pruned",
+    "dropout": "of the last layer's features dropped",
+    "censor": "of every layer's norm at right angles",
+}
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
@@ -20,7 +26,7 @@ def options(defense: Defense) -> list[float | int]:
         values = {float(f"{n * 10.0**e:.3g}") for e in range(-4, 2) for n in NICE if low <= n * 10.0**e <= high * 1.001}
         values |= {knob.low} if knob.low == 0 else set()
     else:
-        values = set(SHARES)
+        values = {*SHARES, 1.0} if knob.high == 1 else set(SHARES)
     rising = defense.identity == 0
     return sorted(values | {now}, reverse=not rising)
 
@@ -30,6 +36,8 @@ def label(defense: Defense, value: float | int) -> str:
     relative = getattr(defense, "relative", None)
     if defense.strength == "bits":
         return "not rounded" if value == 32 else f"{value} bits"
+    if defense.name in PARTS:
+        return f"{100 * value:g} % {PARTS[defense.name]}"
     if defense.strength == "fraction":
         return f"{100 * value:g} % of the entries {'hidden' if 'encryption' in defense.name else 'dropped'}"
     if defense.strength == "epsilon":

@@ -66,6 +66,8 @@ class RiskView:
     trust: dict[str, Any] | None = None
     why: str = ""
     layers: tuple[tuple[str, int], ...] = ()
+    ladder: tuple[tuple[float, float], ...] = ()  # (strength, PSNR ceiling) of a defense whose spectrum changes with its strength
+    levels: tuple[float, ...] = ()  # the noise levels (absolute) at which the picture is kept; empty where it is drawn at any
     _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
 
     def figures(self, sigma: float) -> Figures:
@@ -80,6 +82,10 @@ class RiskView:
     def curve(self) -> tuple[Figures, ...]:
         """The figures over NOISES, computed once."""
         return tuple(figures_of(self.decomposition, noise * self.size.rms) for noise in NOISES)
+
+    def can_draw(self, sigma: float) -> bool:
+        """Whether the ideal attacker's picture is known at this noise."""
+        return not self.levels or any(abs(level - sigma) <= 1e-4 * sigma for level in self.levels)
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""
@@ -122,4 +128,5 @@ def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndar
         result["trust"],
         result["why"],
         tuple((name, count) for name, count in result["layers"]),
+        tuple((strength, psnr) for strength, psnr in result.get("ladder", ())),
     )

@@ -1,0 +1,1 @@
+"""The page Defend: which defense protects against an attacker who knows it."""

@@ -1,0 +1,129 @@
+"""The Defend page: how little of each noise hides the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ... import defended
+from ...defenses import DEFENSES, Defense
+from ...risk import band, psnr_of
+from ...scenario import Scenario, risk_problems
+from .. import state, strength
+from .bar import choose, pick
+from .opened import open_stack
+from .row import Row
+from .words import waits
+
+AIMS = {"ceiling": "PSNR ceiling", "invre": "InvRE"}
+WISH = {"ceiling": 15.0, "invre": 0.5}
+WIDTHS = (2, 2.4, 1.4, 1.4, 2.8, 1.4)
+
+
+def candidates(now: Scenario) -> list[Scenario]:
+    """One scenario for each defense whose strength moves noise; with the scenario's own knobs where it is open."""
+    own = {d.name: d for d in now.defense} if len(now.defense) == 1 else {}
+    listed = [own.get(name, kind()) for name, kind in DEFENSES.items()]
+    found = [defended.compared(now, (d,)) for d in listed if d.coloured or defended.solvable(d)]
+    return [s for s in found if not risk_problems(s)]
+
+
+def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
+    """The wish, and one line a defense."""
+    st.markdown("##### Least noise that hides it")
+    left, right, words = st.columns([1.4, 1, 2.6], gap="medium", vertical_alignment="bottom")
+    with left:
+        choose("aim", AIMS, "What is wanted")
+    aim = pick("aim", AIMS)
+    with right:
+        value = _wish(aim)
+    target = value if bare.view is None else defended.psnr_target(aim, value, bare.view.decomposition)
+    with words:
+        st.caption(_meaning(aim, value, target, bare))
+    for column, label in zip(
+        st.columns(WIDTHS), ("Defense", "Least strength", "Noise energy", "Ceiling there", "Formal guarantee", ""), strict=True
+    ):
+        column.caption(f"**{label}**" if label else "")
+    for row in found:
+        _line(now, row, target)
+    st.caption(
+        "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to."
+    )
+
+
+def _wish(aim: str) -> float:
+    name = state.key(f"target {aim}")
+    low, high, step = (0.0, 100.0, 1.0) if aim == "ceiling" else (0.0, 1.0, 0.05)
+    return st.number_input(
+        "at most (dB)" if aim == "ceiling" else "at most (share recovered)",
+        low,
+        high,
+        min(max(_number(state.view("target"), WISH[aim]), low), high),
+        step,
+        format="%g",
+        key=name,
+        on_change=lambda: state.set_view("target", "" if st.session_state[name] == WISH[aim] else f"{st.session_state[name]:g}"),
+    )
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return value if value == value else otherwise
+
+
+def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
+    words = f"{band(target)}" if aim == "ceiling" else f"a PSNR ceiling of {target:.1f} dB ({band(target)})"
+    blind = ""
+    if bare.view is not None:
+        d = bare.view.decomposition
+        blind = f" Without a message a guess reaches {psnr_of(d.trace / d.size):.1f} dB on average: nothing comes below."
+    return (f"{value:g} dB is {words}." if aim == "ceiling" else f"InvRE {value:g} is {words}.") + blind
+
+
+def _line(now: Scenario, row: Row, target: float) -> None:
+    defense = row.stack[0]
+    name, least, energy, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
+    name.markdown(defense.title)
+    promise.caption(
+        defended.in_short(defended.guarantee(row.stack)), help=None if defense.guarantee.startswith("none") else defense.guarantee
+    )
+    found = _solved(row, defense, target)
+    if isinstance(found, str):
+        least.caption(found)
+        return
+    if found.strength is None:
+        least.caption(found.reason)
+        return
+    least.markdown(f"**{strength.label(defense, found.strength)}**")
+    energy.markdown("–" if found.energy is None else _share(found.energy))
+    ceiling.markdown("–" if found.ceiling is None else f"{found.ceiling:.1f} dB")
+    value = found.strength if isinstance(found.strength, int) else float(f"{found.strength:.4g}")
+    stack = (defense.replace(**{defense.strength: value}),)
+    button.button(
+        "Open it",
+        key=state.key(f"least {defense.name}"),
+        on_click=lambda: open_stack(now, stack),
+        help=f"Open {defense.title} at this strength.",
+    )
+
+
+def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
+    """The answer, or where it is."""
+    view = row.view
+    if view is None:
+        return f"spectrum: {waits(row.job) or 'not known yet'}"
+    if defense.coloured:
+        return (
+            defended.least_on_ladder(view.ladder, target)
+            if view.ladder
+            else "its noise has a shape of its own: ceilings at other strengths are not computed yet"
+        )
+    return defended.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
+
+
+def _share(energy: float) -> str:
+    return f"{100 * energy:.3g} %" if energy < 10 else f"{energy:,.0f} times"

@@ -1,0 +1,121 @@
+"""The Defend page, below the grid: the open row before and after its defense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from ... import defended
+from ...plots.before_after import before_after
+from ...risk import band
+from ...risk.prior import TAU
+from ...scenario import Scenario
+from ...summary import doubts
+from .. import form, state
+from ..views import Figures
+from .row import Row
+from .words import title, waits
+
+SHRINKS = (
+    ":material/info: The noise floor is a share of the message that is sent. This defense makes the message smaller, and with it that floor: "
+    "the ceiling can even rise where little else is lost."
+)
+
+
+def draw(now: Scenario, shown: Sequence[Row]) -> None:
+    """Choice of the row, its strength, the numbers and the spectrum."""
+    row = next((r for r in shown if r.stack == now.defense), shown[0])
+    st.markdown(f"##### Before and after: {title(row, shown)}")
+    left, right = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        _choose(now, shown)
+    with right:
+        form.slider()
+    if row.unfit:
+        st.info(f"Does not fit: {row.unfit}", icon=":material/block:")
+        return
+    words, chart = st.columns([1, 1], gap="medium")
+    with words:
+        _words(now, shown[0], row)
+    with chart:
+        _chart(shown[0], row)
+
+
+def _choose(now: Scenario, shown: Sequence[Row]) -> None:
+    name, names = state.key("open row"), [f"{r.name} ({r.level})" if r.stack else r.name for r in shown]
+    stacks = [r.stack for r in shown]
+    place = stacks.index(now.defense) if now.defense in stacks else 0
+
+    def taken() -> None:
+        open_stack(now, stacks[names.index(st.session_state[name])])
+
+    st.selectbox("Open a row", names, place, key=name, on_change=taken, help="What is open here is the defense of all pages.")
+
+
+def open_stack(now: Scenario, stack: defended.Stack) -> None:
+    """Show another row, from a widget's callback."""
+    state.open_scenario(now.replace(defense=stack))
+    st.session_state["touched"] = st.session_state["opened a row"] = True
+
+
+def _words(now: Scenario, bare: Row, row: Row) -> None:
+    before, after = bare.figures, row.figures
+    if before is None or after is None:
+        busy = f"The spectrum is being computed: {waits(row.job) or waits(bare.job) or 'not yet asked for'}."
+        st.info(row.unscored or bare.unscored or busy, icon=":material/query_stats:")
+        return
+    if not row.stack:
+        st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
+        st.markdown(f"PSNR ceiling **{before.ceiling:.1f} dB** ({band(before.ceiling)}). Open a row to see what its defense changes.")
+        return
+    st.markdown(f"#### InvRE {before.score:.2f} → {after.score:.2f}")
+    verdict = _verdict(before, after)
+    st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
+    st.markdown(
+        f"PSNR ceiling **{before.ceiling:.1f} → {after.ceiling:.1f} dB** ({band(before.ceiling)} → {band(after.ceiling)}), expected over pictures."
+    )
+    gaps = [f"{who} {psnr:.1f} dB" for who, psnr in row.got.items() if psnr is not None]
+    st.markdown(f"On this picture: {', '.join(gaps)}.")
+    promise = defended.guarantee(row.stack)
+    st.markdown(f"**Formal guarantee:** {promise if promise != 'none' else 'none. What protects here is measured, not proven.'}")
+    assert row.view is not None
+    if bare.view is not None and row.view.size.rms < 0.99 * bare.view.size.rms:
+        st.caption(SHRINKS)
+    for doubt in doubts(row.scenario, row.view.decomposition, row.sigma):
+        st.caption(f":material/info: {doubt}")
+
+
+def _verdict(before: Figures, after: Figures) -> str:
+    if before.score - after.score <= max(before.half + after.half, 0.01):
+        return "**The defense changes next to nothing of that.**"
+    return "**It hides the picture.**" if band(after.ceiling) == "hidden" else ""
+
+
+def _percent(figures: Figures) -> str:
+    return f"{100 * figures.score:.0f} %"
+
+
+def _chart(bare: Row, row: Row) -> None:
+    if bare.view is None or row.view is None or bare.view.size.rms <= 0:
+        return
+    unit = bare.view.size.rms
+    before, after = _values(bare, unit), _values(row, unit)
+    floors = (bare.sigma / TAU / unit, row.sigma / TAU / unit)
+    counts = [f"{int((v > f).sum()):,}" for v, f in ((before, floors[0]), (after, floors[1]))]
+    least = "at least " if "sketch" in (bare.view.decomposition.method, row.view.decomposition.method) else ""
+    said = f"Above the noise floor: {least}{counts[0]} directions without, {least}{counts[1]} with the defense"
+    st.markdown(f"**{said}**")
+    dark = st.context.theme.type == "dark"
+    st.vega_lite_chart(before_after(before, after, floors, dark), key="before after", alt=said)
+    st.caption(
+        "Grey: without a defense. Dashed purple: with it. Singular values of J, weighted by the prior, over the typical entry of the undefended message. "
+        "A defense helps by pressing the line down or by lifting the floor."
+    )
+
+
+def _values(row: Row, unit: float) -> np.ndarray:
+    assert row.view is not None
+    gains = row.view.decomposition.gains
+    return np.sqrt(gains[gains > 0]) / TAU / unit
