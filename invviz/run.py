@@ -170,6 +170,7 @@ def _told(scenario: Scenario, client: Client, message: Tree) -> dict[str, Any]:
     size = Size.of(message)  # noise and all: the attacker has nothing else to measure
     last, noisy = defenses[-1], [d for d in defenses if d.noisy]
     interval = last.interval(message) if noisy in ([], [last]) else None
+    release = before if interval else release  # the interval is that of the message before it was rounded
     noise = 0.0 if interval else noise_variance(scenario, size, [size] * (len(defenses) + 1)) ** 0.5
     told: dict[str, Any] = {"message": message, "release": release, "seen": seen, "noise": noise, "interval": interval}
     if last.coloured and last.noisy:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.component import Value
-    from ..core.types import Batch, Net, Release, Size, Tree, World
+    from ..core.types import Batch, Release, Size, Tree, World
     from ..risk import Colour
 
 

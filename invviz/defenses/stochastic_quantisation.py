@@ -6,8 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
-from ..core.tree import flatten, map_tree, rand_like
+from ..core.tree import map_tree, rand_like
 from ..core.types import Size
 from ._base import Defense
 
@@ -29,6 +28,9 @@ class StochasticQuantisation(Defense):
 
     Stated is the mean of f (1 - f) q^2 over entries that spread evenly between their levels, q^2 / 6. Where the typical entry r (root mean square) is below a
     fifth of a step, that would be far too much; then q r - r^2, which no message of that r exceeds (Source: [D], concavity).
+
+    An attacker who knows this defense takes the error for normal noise of that variance: nearer to the truth than the interval of two steps in which an entry
+    must have been (CIFAR-10, LeNet, 4 bits: 20 dB against 18 dB) [measured].
     """
 
     name: ClassVar[str] = "stochastic_quantisation"
@@ -71,20 +73,6 @@ class StochasticQuantisation(Defense):
 
         return release
 
-    def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
-        """A whole step to each side of what came, and nothing beyond the largest entry where levels end there.
-
-        With scale="largest" q comes from that entry, which keeps its level; the norm is not kept, so with scale="norm" q is read off the levels that came.
-        None where they are all zero.
-        """
-        peak = Size.of(message).peak
-        q = peak / self.levels if self.scale == "largest" else _gap(message)
-        if self.bits == 32 or q == 0:
-            return None
-        slack = 4 * max(torch.finfo(leaf.dtype).eps for leaf in message.values()) * peak
-        step, end = q + slack, peak + slack if self.scale == "largest" else torch.inf
-        return map_tree(lambda leaf: (leaf - step).clamp(min=-end), message), map_tree(lambda leaf: (leaf + step).clamp(max=end), message)
-
     def traffic(self, entries: float, bits: float) -> tuple[float, float]:
         """So many bits an entry; the step is one number more."""
         return entries, bits if self.bits == 32 else min(bits, self.bits)
@@ -104,18 +92,3 @@ class StochasticQuantisation(Defense):
             return 0.0
         q = self.step(size)
         return q**2 / 6 if size.rms >= SMALL * q else (q - size.rms) * size.rms
-
-
-def _gap(message: Tree) -> float:
-    """The step between the levels of a rounded message, zero among them: the smallest gap between two that came, a multiple of q at worst.
-
-    Small levels are the exact ones, so the smallest that is not zero is divided evenly by the gap. 0 where all are zero.
-    """
-    levels = flatten(message).detach().double().abs().unique()  # rising
-    levels = levels[levels > 0]
-    if len(levels) == 0:
-        return 0.0
-    noise = 8 * max(torch.finfo(leaf.dtype).eps for leaf in message.values()) * float(levels[-1])  # two that differ by less are one level
-    gaps = torch.cat([levels[:1], levels.diff()])
-    first = float(levels[0])
-    return first / round(first / float(gaps[gaps > noise].min()))

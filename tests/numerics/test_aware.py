@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from invviz.attacks import DLG
+from invviz.attacks._misfit import SOFT, rounding
 from invviz.attacks._priors import smoothness
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
@@ -68,6 +70,12 @@ def test_held_back_entries_are_skipped(defense):
         ("pruning(fraction=0.7)", 5),
         ("selective_encryption(fraction=0.1)", 15),
         ("gaussian_noise(sigma=1.0)", 3),
+        ("quantisation(bits=4)", 5),
+        ("sign", 10),
+        ("soteria(fraction=0.4)", 15),
+        ("dropout", 15),
+        ("optimal_pruning(fraction=0.5)", 15),
+        ("gradient_dropping(fraction=0.7,rounds=3)", 5),
     ],
 )
 def test_knowing_the_defense_helps(defense, gain):
@@ -110,6 +118,49 @@ def test_with_known_noise_a_linear_release_gives_the_posterior_mean():
     np.testing.assert_allclose(found, expected, atol=2e-3)
     fitted = DLG(steps=3000, restarts=1).reconstruct(dataclasses.replace(obs, noise=0.0), stream(0, "attack"), lambda step: True)
     assert np.abs(fitted.batch.image.flatten().numpy() - expected).max() > 0.05, "without that knowledge it fits the noise"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_chance_of_an_interval(dtype):
+    """Against SciPy's normal law: ends on both sides, one end, the same end twice, far inside and far outside."""
+    low = torch.tensor([-0.5, 0.5, -torch.inf, 0.0, -1.5], dtype=dtype)
+    high = torch.tensor([0.5, 1.5, 0.0, torch.inf, -0.5], dtype=dtype)
+    at = torch.tensor([0.49, 0.3, -0.02, -0.1, -0.9], dtype=dtype).requires_grad_()
+    loss = rounding({"a": torch.zeros_like(at)}, {"a": low}, {"a": high})({"a": at})
+    soft = SOFT * 1.0
+    a, b = ((end.double().numpy() - at.detach().double().numpy()) / soft for end in (low, high))
+    a, b = np.where(a > 0, -b, a), np.where(a > 0, -a, b)  # the same chance, where it can be told from 1
+    expected = -2 / 5 * np.sum(np.log(norm.cdf(b) - norm.cdf(a)))
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-4 if dtype == torch.float32 else 1e-9)
+    (slope,) = torch.autograd.grad(loss, at)
+    assert bool(torch.isfinite(slope).all()) and float(slope[1]) < 0 < float(slope[0]) and float(slope[3]) < 0 < float(slope[2])
+    far = torch.full_like(at, 1e5).requires_grad_()
+    (slope,) = torch.autograd.grad(rounding({"a": torch.ones_like(at)}, {"a": low}, {"a": high})({"a": far}), far)
+    assert bool(torch.isfinite(slope).all()) and bool((slope[[0, 1, 2, 4]] > 0).all())
+
+
+def test_a_rounded_message_is_matched_before_its_rounding():
+    _, client, obs = seen_by("data=digits&model=lenet&defense=clipping(clip_norm=0.1)&defense=sign&attacker=aware")
+    low, high = (flatten(end) for end in obs.interval)
+    told = flatten(obs.simulate(client.batch))
+    assert float(told.norm()) == pytest.approx(0.1, rel=1e-4), "clipped, and not yet reduced to signs"
+    assert bool(((low <= told) & (told <= high)).all()) and obs.noise == 0
+    _, _, obs = seen_by("data=digits&model=lenet&defense=gaussian_noise&defense=quantisation&attacker=aware")
+    assert obs.interval is None and obs.noise > 0, "noise of its own leaves no certain interval"
+
+
+def test_ruined_parts_are_left_out():
+    _, _, obs = seen_by("data=digits&model=lenet&defense=precode&defense=pruning(fraction=0.5)&attacker=aware")
+    assert set(obs.message) == set(obs.seen) == set(obs.simulate(Batch.of(obs.template.image, obs.template.label)))
+    _, client, bare = seen_by("data=digits&model=lenet&defense=precode")
+    assert set(obs.message) < set(bare.message) and set(bare.message) == set(bare.simulate(client.batch)), "the larger net is known to all"
+
+
+def test_public_pictures_come_only_where_asked_for():
+    _, client, _ = seen_by("data=digits&model=lenet&defense=learnable_perturbation")
+    assert len(client.world.public) == len(client.world.labels) > 500
+    _, client, _ = seen_by("data=digits&model=lenet&defense=clipping")
+    assert len(client.world.public) == 0 and client.world.labels is None
 
 
 def test_it_is_part_of_the_results_name():
