@@ -20,6 +20,7 @@ from .results import Assessment, Event, Report
 from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
 from .run import Client, Site, meet_client
 from .scenario import Scenario, risk_problems
+from .shade import Shade
 from .summary import noise_variance
 
 if TYPE_CHECKING:
@@ -63,12 +64,16 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
 
     whole = client.release(client.net, client.batch, None)
     size = Size.of(whole)
-    jacobian = _jacobian(scenario, client, whole)
+    jacobian, shade = _jacobian(scenario, client, whole), None
+    if scenario.coloured:
+        shade = Shade.of(scenario, client, jacobian, size, _stages(scenario, client), tell("spectrum"))
+        jacobian = shade.jacobian
     components = _components(scenario.data.replace(index=0), site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.data.shape, scenario.batch, components)
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
     dec = (decompose if method == "exact" else sketch)(jacobian, image, prior, tell("spectrum"))
-    measured = None if scenario.method == "quick" else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    # curvature and T3 are those of a release whose noise is the same at every picture
+    measured = None if scenario.method == "quick" or shade else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
         dataclasses.replace(dec, message_norm=size.norm, num_message=size.count),
@@ -81,6 +86,8 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
         measured,
         why,
         layers(whole),
+        shade.energy if shade else 0.0,
+        shade.ladder(prior) if shade else (),
     )
 
 
@@ -89,7 +96,7 @@ def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
     release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
     if scenario.rounds > 1:
         release = _over_rounds(scenario, client, release)
-    plain = scenario.protocol.sends_gradient and not scenario.for_risk().defense and not scenario.layer and scenario.rounds == 1
+    plain = scenario.protocol.sends_gradient and all(d.adds_noise for d in scenario.defense) and not scenario.layer and scenario.rounds == 1
     return Jacobian.of(release, client.net, client.batch, is_gradient=plain)
 
 
@@ -104,6 +111,8 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
     """
     if scenario.method in ("exact", "sketch"):
         return scenario.method, "as the scenario says"
+    if scenario.coloured:
+        return "exact", f"{scenario.coloured.name} needs all directions anyway"
     lean = p <= LEAN_ROWS and n * p <= LEAN_NUMBERS
     if n <= budget(n, work) or (lean and p * work <= AUTO_WORK):
         return "exact", "it takes no more work than a sketch"

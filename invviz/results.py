@@ -100,6 +100,8 @@ class Assessment:
     trust: Trust | None = None
     why: str = ""  # how the method was chosen
     layers: tuple[tuple[str, int], ...] = ()  # parts of the message by name, and how many numbers each has
+    energy: float = 0.0  # of coloured noise: expected squared norm, over the squared norm of the message
+    ladder: tuple[tuple[float, float, float], ...] = ()  # of coloured noise: strength, PSNR ceiling (dB) and energy there
 
     def facts(self) -> dict[str, Any]:
         """What is kept beside the spectrum's arrays, as plain numbers and words."""
@@ -110,6 +112,8 @@ class Assessment:
             "trust": self.trust.to_json() if self.trust else None,
             "why": self.why,
             "layers": self.layers,
+            "energy": self.energy,
+            "ladder": self.ladder,
         }
 
 

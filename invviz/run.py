@@ -7,36 +7,34 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import aware
 from .core.errors import UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
-from .core.types import Batch, Net, Observation, Size, World
+from .core.types import Batch, Net, Observation, World
 from .datasets import digest
 from .metrics import PSNR, match
 from .results import Event, Report, Result, score
-from .risk import masked, only
 from .scenario import Scenario, check
-from .summary import noise_variance
 from .weights import build_net
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
-    from .core.types import Release, Step, Tree
+    from .core.types import Release, Step
     from .datasets import Samples
     from .defenses import Defense
 
 FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
 PUBLIC = 2_000  # public pictures that a defense is given, at most ...
 PUBLIC_NUMBERS = 50_000_000  # ... and numbers in them
-FAINT = 1e-3  # noise relative to the message that an attacker takes for granted, so that what coloured noise leaves free is not weighed without end
 TIMED = 3  # releases that are timed; the fastest counts
 
 
@@ -139,60 +137,17 @@ def observe(scenario: Scenario, client: Client) -> Observation:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
+    template = Batch.of(torch.zeros_like(client.batch.image), label)
     told = {
         "message": message,
         "release": wrapped(client.bare, [d for d in scenario.defense if d.alters_net], client.world),
         "knowledge": knowledge,
     }
     if scenario.attacker == "aware" and scenario.defense:
-        told |= _told(scenario, client, message) | {"knowledge": dataclasses.replace(knowledge, defense=True)}
-    template = Batch.of(torch.zeros_like(client.batch.image), label)
+        told |= aware.told(scenario, client.bare, client.world, message, template) | {
+            "knowledge": dataclasses.replace(knowledge, defense=True)
+        }
     return Observation(net=client.net, template=template, num_classes=scenario.data.num_classes, **told)
-
-
-def _told(scenario: Scenario, client: Client, message: Tree) -> dict[str, Any]:
-    """What an attacker who knows the defenses makes of a message.
-
-    It simulates them too, skips what was held back and what chance has ruined, and knows how far noise and rounding reach.
-    """
-    defenses, world = scenario.defense, client.world
-    hiding = max((place for place, d in enumerate(defenses) if d.hides), default=-1)
-    seen = None
-    if hiding >= 0 and not any(d.noisy for d in defenses[hiding + 1 :]):  # zeros show what was held back, unless noise covers them
-        seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
-    release = before = client.bare
-    for place, defense in enumerate(defenses):
-        before = release
-        if not defense.hides or seen is None:
-            release = defense.simulated(release, world, message)
-        elif place == hiding:
-            release = masked(release, seen)
-    size = Size.of(message)  # noise and all: the attacker has nothing else to measure
-    last, noisy = defenses[-1], [d for d in defenses if d.noisy]
-    interval = last.interval(message) if noisy in ([], [last]) else None
-    release = before if interval else release  # the interval is that of the message before it was rounded
-    noise = 0.0 if interval else noise_variance(scenario, size, [size] * (len(defenses) + 1)) ** 0.5
-    told: dict[str, Any] = {"message": message, "release": release, "seen": seen, "noise": noise, "interval": interval}
-    if last.coloured and last.noisy:
-        told["whiten"] = _whitening(last, before, world, max(noise, FAINT * size.rms))
-    if distrusted := frozenset().union(*(d.distrusts(list(message)) for d in defenses)):
-        kept = [name for name in message if name not in distrusted]
-        told["release"] = only(release, kept)
-        told |= {name: {k: tree[k] for k in kept} for name in ("message", "seen") if (tree := told[name]) is not None}
-        if interval:
-            told["interval"] = tuple({k: tree[k] for k in kept} for tree in interval)
-    return told
-
-
-def _whitening(defense: Defense, inner: Release, world: World, sigma: float) -> Callable[[Batch], Callable[[Tree], Tree]]:
-    """The covariance of coloured noise depends on the picture; an attacker takes it at its own guess."""
-
-    def at(guess: Batch) -> Callable[[Tree], Tree]:
-        image = guess.image.detach().to(next(iter(world.net.params.values())))
-        colour = defense.colour(defense.basis(inner, world, Batch.of(image, guess.label.detach())))
-        return lambda message: colour.whiten(message, sigma)
-
-    return at
 
 
 def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:

@@ -171,10 +171,18 @@ class Scenario:
         Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
         """
         noise = [d for d in self.defense if d.noisy]
+        if self.coloured:  # the directions that it hides depend on all other noise, too
+            return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker)
         if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
             return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker)
         kept = tuple(part for d in self.defense if (part := d.for_risk()) is not None)
         return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, defense=kept, floor=Scenario.floor)
+
+    @property
+    def coloured(self) -> Defense | None:
+        """The defense, the last one, whose noise is stronger in some directions than in others; None where there is none, or it is off."""
+        last = self.defense[-1] if self.defense else None
+        return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
 
     def for_weights(self) -> Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed."""
@@ -233,6 +241,21 @@ def risk_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
+    if s.coloured:
+        name = s.coloured.name
+        if s.floor == 0 and not any(d.noisy for d in s.defense[:-1]):
+            found.append(
+                f"{name} leaves some directions without noise, and floor=0 adds none: they would tell everything. Set floor to 0.01 or another share above 0."
+            )
+        if s.rounds > 1:
+            found.append(f"The risk of {name} is computed for one round; rounds is {s.rounds}. Set rounds=1.")
+        if s.layer:
+            found.append(f"The risk of {name} is computed for the whole message; layer is {s.layer!r}. Read all of it.")
+        if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
+            found.append(
+                f"The risk of {name} takes all directions of up to {MAX_EXACT_INPUTS:,} input values (method=exact or auto); this batch has {inputs:,} and "
+                f"method is {s.method}. Use smaller pictures, a smaller batch or isotropic noise."
+            )
     return found
 
 

@@ -96,11 +96,11 @@ def least_strength(
     return Least(value, "", *at(value))
 
 
-def least_on_ladder(points: Sequence[tuple[float, float]], target: float) -> Least:
+def least_on_ladder(points: Sequence[tuple[float, float, float]], target: float) -> Least:
     """The same of a defense whose spectrum changes with its strength, between strengths at which the ceiling was computed.
 
     Args:
-        points: (strength, PSNR ceiling in dB), strengths above 0; interpolated by PCHIP over the logarithm of the strength.
+        points: (strength, PSNR ceiling in dB, energy), strengths above 0; interpolated by PCHIP over the logarithm of the strength.
         target: wanted PSNR ceiling in dB.
     """
     from scipy.interpolate import PchipInterpolator  # slow to import
@@ -108,14 +108,16 @@ def least_on_ladder(points: Sequence[tuple[float, float]], target: float) -> Lea
     rungs = sorted(points)
     if len(rungs) < 2:
         return Least(None, "its ceiling is known at too few strengths")
-    x, y = np.log([s for s, _ in rungs]), np.array([p for _, p in rungs])
+    x, y = np.log([s for s, _, _ in rungs]), np.array([p for _, p, _ in rungs])
     y = np.minimum.accumulate(y) if y[-1] <= y[0] else np.maximum.accumulate(y)
     if target >= y.max():
         return Least(None, f"already at most {y.max():.1f} dB at the weakest strength that was computed")
     if target < y.min():
         return Least(None, f"the strongest strength that was computed leaves {y.min():.1f} dB")
     curve = PchipInterpolator(x, y)
-    return Least(math.exp(_zero(lambda at: float(curve(at)) - target, float(x[0]), float(x[-1]))), "", target)
+    found = _zero(lambda at: float(curve(at)) - target, float(x[0]), float(x[-1]))
+    energy = math.exp(np.interp(found, x, np.log(np.maximum([e for _, _, e in rungs], 1e-300))))
+    return Least(math.exp(found), "", target, energy)
 
 
 def psnr_target(aim: str, value: float, decomposition: Decomposition) -> float:

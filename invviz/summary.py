@@ -53,6 +53,11 @@ def caveats(scenario: Scenario) -> list[str]:
         found.append(
             "Noise is followed by a defense that reshapes it; the score takes that defense to act as it does on the noise-free message (same mask, same factor)."
         )
+    if scenario.coloured:
+        found.append(
+            f"The shape of {scenario.coloured.name}'s noise is that at the private picture, and the score takes it as known to the attacker, who must estimate it "
+            "from a guess. What the shape itself may tell is left out, and so are curvature and the bound that does not linearise."
+        )
     return found
 
 

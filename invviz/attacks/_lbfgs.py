@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HISTORY = 100
 PATIENCE = 60  # evaluations without an improvement of 1 % after which the memory is emptied
 SMALLEST_STEP = 0.1
-WEIGHINGS = 2  # searches with the covariance of coloured noise taken at the last one's answer
 
 
 class _Flat(Exception):
@@ -46,33 +45,18 @@ class LBFGSMatching(Attack):
     tolerance: float = knob(1e-8, "relative matching loss at which the search ends", low=0.0, high=1.0, log=True)
 
     def match(self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None) -> Reconstruction:
-        """Search for the batch; `known` are its labels, shape (b,), or None to search for them too.
-
-        Where coloured noise is known, its covariance is that at the batch: the search is repeated from its own answer, with the noise taken as it would be there.
-        """
+        """Search for the batch; `known` are its labels, shape (b,), or None to search for them too."""
         given = obs.template.image
         smooth = is_smooth(obs.net)
         obs = in_double(obs) if smooth else obs
-        found = self._search(obs, rng, progress, known, smooth)
-        for _ in range(WEIGHINGS if obs.whiten else 0):
-            if not found.stopped:
-                found = _after(found, self._search(obs, rng, _counted_on(progress, len(found.trace)), known, smooth, found.batch))
-        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
-
-    def _search(
-        self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None, smooth: bool, origin: Batch | None = None
-    ) -> Reconstruction:
-        """All starts with one loss, or one start from an origin with the loss that belongs to it."""
         like = obs.template.image
         space = Space.of(self.space, like, obs.bounds)
-        loss_of, weight = misfit(obs, origin)
+        loss_of, weight = misfit(obs)
         watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance)
 
         def attempt() -> None:
-            pixels = (space.start(rng, like) if origin is None else space.coordinates(origin.image)).flatten()
+            pixels = space.start(rng, like).flatten()
             logits = pixels.new_zeros(0 if known is not None else len(like) * obs.num_classes)
-            if known is None and origin is not None:
-                logits = origin.label.clamp(min=1e-6).log().flatten()
 
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
                 image = space.picture(v[: like.numel()].view(like.shape))
@@ -84,18 +68,8 @@ class LBFGSMatching(Attack):
 
             _descend(torch.cat([pixels, logits]), evaluate, watch, "strong_wolfe" if smooth else None)
 
-        return search(obs, watch, self.restarts if origin is None else 1, attempt, every=False)
-
-
-def _counted_on(progress: Progress, past: int) -> Progress:
-    """Reports of a later search, counted on."""
-    return lambda step: progress(dataclasses.replace(step, number=step.number + past, total=step.total + past))
-
-
-def _after(first: Reconstruction, then: Reconstruction) -> Reconstruction:
-    """What a later search found, with the steps of both."""
-    past = len(first.trace)
-    return dataclasses.replace(then, trace=(*first.trace, *((number + past, loss) for number, loss in then.trace)))
+        found = search(obs, watch, self.restarts, attempt, every=False)
+        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
 
 
 def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> None:

@@ -13,25 +13,21 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..core.types import Batch, Observation, Tree
+    from ..core.types import Observation, Tree
 
 SOFT = 0.03  # softness of an interval's ends, of its width; sharper ends fit better and are harder to search (measured: 0.03 to 0.15 are alike)
 
 EPS = 2.0**-52
 
 
-def misfit(obs: Observation, guess: Batch | None = None) -> tuple[Callable[[Tree], Tensor], float]:
-    """The loss of a simulated message, and the weight of `_priors.smoothness` that makes loss and prior together the most likely picture's.
-
-    Args:
-        obs: what the attacker sees.
-        guess: of the batch, at which the covariance of known coloured noise is taken; without one that noise is taken for white.
-    """
+def misfit(obs: Observation) -> tuple[Callable[[Tree], Tensor], float]:
+    """The loss of a simulated message, and the weight of `_priors.smoothness` that makes loss and prior together the most likely picture's."""
     if obs.interval is not None:
         return rounding(obs.message, *obs.interval), 1 / numel(obs.message)
-    target, seen = obs.message, obs.whiten(guess) if obs.whiten and guess is not None else lambda message: message
-    target = seen(target)
-    return lambda message: squared_error(seen(message), target), obs.noise**2 / float(dot(target, target))
+    white = obs.whiten or (lambda message: message)
+    target = white(obs.message)
+    weight = obs.noise**2 / float(dot(target, target)) if obs.noise else 0.0
+    return lambda message: squared_error(white(message), target), weight
 
 
 def rounding(message: Tree, low: Tree, high: Tree) -> Callable[[Tree], Tensor]:

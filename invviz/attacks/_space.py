@@ -51,12 +51,6 @@ class Space:
             return self.middle + coordinates
         return self.middle + self.rows.T @ (coordinates * self.scale) @ self.columns
 
-    def coordinates(self, picture: Tensor) -> Tensor:
-        """Where pictures are: the inverse of `picture`."""
-        if self.scale is None or self.rows is None or self.columns is None:
-            return picture - self.middle
-        return self.rows @ (picture - self.middle) @ self.columns.T / self.scale
-
 
 def cosines(n: int, like: Tensor) -> Tensor:
     """Orthonormal type-II cosine transform as a matrix."""

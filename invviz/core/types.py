@@ -118,7 +118,9 @@ class Observation:
     interval: tuple[Tree, Tree] | None = (
         None  # between which values each entry lay before it was rounded, where the attacker knows that; may be infinite
     )
-    whiten: Callable[[Batch], Callable[[Tree], Tree]] | None = None  # by a guess of the batch: what makes known coloured noise white again
+    whiten: Callable[[Tree], Tree] | None = (
+        None  # makes coloured noise white, of standard deviation `noise`, as far as the attacker knows its shape
+    )
 
     def simulate(self, batch: Batch) -> Tree:
         """The message that this batch would give, without noise; differentiable."""

@@ -8,10 +8,15 @@ from .dp_sgd import DPSGD
 from .dropout import Dropout
 from .gaussian_noise import GaussianNoise
 from .gradient_dropping import GradientDropping
+from .invl_dnp import InvLDNP
+from .invl_enp import InvLENP
+from .invl_gnp import InvLGNP
 from .laplace_noise import LaplaceNoise
 from .learnable_perturbation import LearnablePerturbation
 from .local_dp import LocalDP
+from .optimal_noise import OptimalNoise
 from .optimal_pruning import OptimalPruning
+from .outpost import Outpost
 from .precode import Precode
 from .pruning import Pruning
 from .quantisation import Quantisation
@@ -20,6 +25,7 @@ from .selective_encryption import SelectiveEncryption
 from .sign import Sign
 from .soteria import Soteria
 from .stochastic_quantisation import StochasticQuantisation
+from .water_filling import WaterFilling
 
 DEFENSES: dict[str, type[Defense]] = {
     "gaussian_noise": GaussianNoise,
@@ -41,6 +47,12 @@ DEFENSES: dict[str, type[Defense]] = {
     "precode": Precode,
     "ats": ATS,
     "learnable_perturbation": LearnablePerturbation,
+    "invl_gnp": InvLGNP,
+    "invl_enp": InvLENP,
+    "invl_dnp": InvLDNP,
+    "water_filling": WaterFilling,
+    "optimal_noise": OptimalNoise,
+    "outpost": Outpost,
 }
 
 __all__ = [
@@ -53,10 +65,15 @@ __all__ = [
     "Dropout",
     "GaussianNoise",
     "GradientDropping",
+    "InvLDNP",
+    "InvLENP",
+    "InvLGNP",
     "LaplaceNoise",
     "LearnablePerturbation",
     "LocalDP",
+    "OptimalNoise",
     "OptimalPruning",
+    "Outpost",
     "Precode",
     "Pruning",
     "Quantisation",
@@ -65,4 +82,5 @@ __all__ = [
     "Sign",
     "Soteria",
     "StochasticQuantisation",
+    "WaterFilling",
 ]

@@ -29,6 +29,9 @@ class Defense(Component):
     coloured: ClassVar[bool] = (
         False  # its noise is stronger in some directions than in others (`colour` says where, `variance` is 0); stands last
     )
+    slack: ClassVar[float] = (
+        1.0  # of a coloured one: noise (share of the std) that attackers, who know the shape at another picture, believe to be even
+    )
     uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 

@@ -2,7 +2,9 @@
 
 from ..core.errors import Cancelled
 from ._memory import room
+from .colour import Banded, Colour, Diagonal
 from .decomposition import Decomposition
+from .directions import Directions
 from .ideal import ideal
 from .invloss import (
     floor_sigma,
@@ -20,7 +22,7 @@ from .invloss import (
 from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
-from .prior import PRIORS, Components, Prior
+from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, masked, moved, only, rounds
 from .sketch import budget, sketch
 from .spectrum import decompose, singular_values
@@ -28,9 +30,14 @@ from .trust import Trust, subspace_error, trust, trusted_radius
 
 __all__ = [
     "PRIORS",
+    "TAU",
+    "Banded",
     "Cancelled",
+    "Colour",
     "Components",
     "Decomposition",
+    "Diagonal",
+    "Directions",
     "Jacobian",
     "Prior",
     "Trust",

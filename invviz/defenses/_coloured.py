@@ -1,0 +1,131 @@
+"""What defenses share whose noise is stronger in some directions than in others."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..core.component import knob
+from ..core.errors import KnobError
+from ..core.lazy import torch
+from ..core.tree import map_tree, numel
+from ..core.types import World
+from ..risk import Banded, Directions, Jacobian
+from ..risk.colour import LAWS
+from ._base import Defense
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from ..core.component import Value
+    from ..core.types import Batch, Net, Release, Tree
+    from ..risk import Colour
+
+
+@dataclasses.dataclass
+class _Kept:
+    """The basis that a release found last: how many more messages it serves, and of how many inputs."""
+
+    basis: Any = None
+    left: int = 0
+    inputs: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Coloured(Defense):
+    """Adds noise whose covariance is made for this net and this batch, afresh for every message.
+
+    What the covariance is made of (`basis`) takes time and depends on no strength; `colour` is cheap. Noise that follows the private
+    picture gives no (epsilon, delta) promise, and as its mean is zero, messages of the same batch average it out (theory T8).
+
+    Knobs that some have: `law` of the noise, and `reuse`, for how many messages a basis serves.
+    """
+
+    coloured: ClassVar[bool] = True
+    adds_noise: ClassVar[bool] = True
+    guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"
+
+    @property
+    def off(self) -> bool:
+        """At this strength nothing changes."""
+        return getattr(self, self.strength) == self.identity
+
+    def wrap(self, inner: Release, world: World) -> Release:
+        """Noise after the inner release.
+
+        A basis that serves again is kept by this very release and nowhere else: whoever wraps a release of his own, as attackers do, finds
+        none.
+
+        Raises:
+            KnobError: knobs that do not go together.
+        """
+        self.refuse_problems()
+        if self.off:
+            return inner
+        kept = _Kept()
+
+        def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+            message = inner(net, batch, rng)
+            if rng is None:
+                return message
+            basis = self._serving(kept, inner, dataclasses.replace(world, net=net), batch)
+            noise = self.colour(basis).draw(rng, getattr(self, "law", "normal"))
+            return map_tree(lambda leaf, extra: leaf + extra.to(leaf), message, noise)
+
+        return release
+
+    def refuse_problems(self) -> None:
+        """Raise a KnobError where knobs do not go together."""
+        if found := self.problems():
+            raise KnobError(" ".join(found))
+
+    def basis(self, inner: Release, world: World, batch: Batch) -> Any:
+        """The singular directions of the noise-free release inside."""
+        return Directions.of(Jacobian.of(inner, world.net, batch))
+
+    def _serving(self, kept: _Kept, inner: Release, world: World, batch: Batch) -> Any:
+        """A new basis, or the one found last, moved to the present net and batch."""
+        count = numel(batch.inputs)
+        if kept.left > 0 and kept.inputs == count:
+            kept.left -= 1
+            return kept.basis.move(Jacobian.of(inner, world.net, batch))
+        found = self.basis(inner, world, batch)
+        if (reuse := getattr(self, "reuse", 1)) > 1:
+            kept.basis, kept.left, kept.inputs = found, reuse - 1, count
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class InBand(Coloured):
+    """Noise on a band of singular directions, in the middle of the spectrum."""
+
+    strength: ClassVar[str] = "scale"
+    identity: ClassVar[Value] = 0.0
+
+    scale: float = knob(1.0, "size of the noise", low=0.0, high=1e6, log=True)
+    low: float = knob(0.60, "the band starts where the singular values up to there make this share of their sum", low=0.0, high=1.0)
+    high: float = knob(0.95, "the band ends before they make this share of it; must be above low", low=0.0, high=1.0)
+    law: str = knob("laplace", "law of the noise; its variance is the same for all of them", choices=LAWS)
+
+    def confined(self, directions: Directions, variances: Tensor) -> Colour:
+        """Noise of these variances, one for each direction, in the band; none outside it."""
+        band, inside = directions.band(self.low, self.high), torch.zeros_like(variances)
+        inside[band] = variances[band]
+        return Banded(directions, inside)
+
+    def problems(self) -> list[str]:
+        """The band must start before it ends."""
+        if self.low < self.high:
+            return []
+        return [f"{self.name}: low={self.low:g} and high={self.high:g} leave no band; allowed: low < high. Lower low or raise high."]
+
+
+def reuse_knob() -> Any:
+    """For how many messages the directions serve."""
+    return knob(
+        1,
+        "messages that directions, once found, serve; those of an earlier net fit a little less, those of another picture less again",
+        low=1,
+        high=1000,
+        unit="messages",
+    )
