@@ -1,4 +1,4 @@
-"""`list` and `check`: what there is, and whether it fits together. Neither imports torch."""
+"""`list`, `check` and `epsilon`: what there is, whether it fits together, and what it promises. The first two import no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import inspect
 import sys
 from typing import Any
 
-from ..core.component import Component
+from ..core.component import Component, parse_component
+from ..core.errors import TextError
+from ..defenses import DEFENSES
+from ..defenses.dp_sgd import DPSGD
 from ..metrics import METRICS
 from ..scenario import KINDS, PARTS, Scenario, problems, risk_problems
 from ._show import to_json
@@ -24,6 +27,12 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     checker = verbs.add_parser("check", parents=[every], help="whether a scenario can be computed; prints its full form and key")
     checker.add_argument("scenario", metavar="SCENARIO")
     checker.set_defaults(go=show_check)
+    budget = verbs.add_parser("epsilon", parents=[every], help="privacy budget of DP-SGD over a whole training, by Opacus's accountant")
+    budget.add_argument(
+        "defense", metavar="DEFENSE", nargs="+", help='as in "dp_sgd(noise_multiplier=1.1,sample_rate=0.01,steps=1000,delta=1e-5)"'
+    )
+    budget.add_argument("--json", action="store_true", help="as JSON, {defense: epsilon}")
+    budget.set_defaults(go=show_epsilon)
 
 
 def show_list(args: argparse.Namespace) -> int:
@@ -75,4 +84,20 @@ def show_check(args: argparse.Namespace) -> int:
     print(f"key: {scenario.key('run')}")
     for problem in risk_problems(scenario):
         print(f"note: no risk score: {problem}")
+    return 0
+
+
+def show_epsilon(args: argparse.Namespace) -> int:
+    """Print epsilon of every defense that is named."""
+    found: dict[str, float] = {}
+    for text in args.defense:
+        defense = parse_component(text, DEFENSES, "defense")
+        if not isinstance(defense, DPSGD):
+            raise TextError(f"{defense.name} has no accountant; epsilon is that of dp_sgd. Its guarantee: {defense.guarantee}.")
+        found[text] = defense.epsilon()
+    if args.json:
+        print(to_json(found))
+        return 0
+    for text, value in found.items():
+        print(f"{text}: epsilon = {value:.4g}")
     return 0

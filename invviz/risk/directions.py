@@ -55,7 +55,8 @@ class Directions:
                 squares, right = torch.linalg.eigh(jacobian.gram(progress).cpu())
                 values, right = squares.flip(0).clamp(min=0).sqrt(), right.flip(1)
                 resolved = jacobian.resolved(float(values[0]))
-        return cls(jacobian, torch.where(values > resolved, values, 0.0), right)
+        unworked = dataclasses.replace(jacobian)  # without the graph that the products have left behind
+        return cls(unworked, torch.where(values > resolved, values, 0.0), right)
 
     def move(self, jacobian: Jacobian) -> Directions:
         """The same directions taken for those of another Jacobian with as many inputs: stale, but for free."""

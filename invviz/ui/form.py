@@ -14,7 +14,7 @@ from ..datasets._upload import MAX_BYTES, digest, read_upload
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..scenario import SETTINGS, Scenario, problems
-from . import state, strength, trouble
+from . import budget, stack, state, strength, trouble
 from .session import session
 from .victim import Victim, victim_of
 
@@ -63,6 +63,7 @@ def slider(attacker: bool = False) -> None:
             _attacker(now)
     else:
         _strength(now)
+    budget.draw(now)
 
 
 def _attacker(now: Scenario) -> None:
@@ -120,13 +121,15 @@ def _reason(part: str, kind: type[Component]) -> str:
 
 def _pick_defense() -> None:
     now = state.scenario()
-    stack = " + ".join(d.title for d in now.defense)
-    names = ["none", *DEFENSES] + (["stack"] if len(now.defense) > 1 else [])
+    titles = " + ".join(d.title for d in now.defense)
+    names = ["none", *stack.listed(now)] + (["stack"] if len(now.defense) > 1 else [])
     current = "none" if not now.defense else "stack" if len(now.defense) > 1 else now.defense[0].name
-    name = state.key("defense")
+    names += [current] if current not in names else []
+    reasons = {name: stack.unfit(now, (DEFENSES[name](),)) for name in names if name in DEFENSES}
+    key = state.key("defense")
 
     def taken() -> None:
-        choice = st.session_state[name]
+        choice = st.session_state[key]
         if choice != "stack":
             state.change(defense=() if choice == "none" else (DEFENSES[choice](),))
 
@@ -134,24 +137,26 @@ def _pick_defense() -> None:
         "Defense",
         names,
         names.index(current),
-        format_func=lambda n: {"none": "None", "stack": stack}.get(n) or DEFENSES[n].title,
-        key=name,
-        help=_first_line(now.defense[-1]) if now.defense else "What the client does to its message before it sends it.",
+        format_func=lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
+        key=key,
+        help=_first_line(now.defense[-1])
+        if now.defense
+        else "What the client does to its message before it sends it. More, Defenses: several in order.",
         on_change=taken,
     )
 
 
 def _more() -> None:
     now = state.scenario()
-    attack, parts, rest, own = st.tabs(["Attack", "Model and data", "Setting", "Own picture"])
+    attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", "Own picture"])
     with attack:
         _attacks()
         _knobs("attack", now.attack)
+    with defenses:
+        stack.draw(lambda defense, place: _knobs("defense", defense, place))
     with parts:
         _knobs("data", now.data)
         _knobs("model", now.model)
-        for place, defense in enumerate(now.defense):
-            _knobs("defense", defense, place)
     with rest:
         _knobs("protocol", now.protocol)
         for knob in SETTINGS.values():
@@ -183,10 +188,13 @@ def _attacks() -> None:
 
 
 def _knobs(part: str, component: Component, place: int = -1) -> None:
+    last = place in (-1, len(state.scenario().defense) - 1)
     shown = [
-        k for k in component.knobs() if k.name not in IN_SIGHT and not (isinstance(component, Defense) and k.name == component.strength)
+        k
+        for k in component.knobs()
+        if k.name not in IN_SIGHT and not (isinstance(component, Defense) and last and k.name == component.strength)  # it has the slider
     ]
-    if shown:
+    if shown and part != "defense":
         st.caption(component.title)
     for knob in shown:
         _widget(

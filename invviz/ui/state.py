@@ -35,6 +35,11 @@ def change(**parts: Any) -> None:
     st.session_state["scenario"] = scenario().replace(**parts)
 
 
+def remake() -> None:
+    """Make the widgets anew from the scenario, from a callback that changed what they show."""
+    st.session_state["form"] = st.session_state.get("form", 0) + 1
+
+
 def set_knob(part: str, knob: str, value: object, place: int = -1) -> None:
     """Set one knob of one part; `place` says which defense of a stack."""
     try:
@@ -100,7 +105,8 @@ def write_address() -> None:
     """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
     shown = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
     pairs = scenario().pairs() + shown
-    if sorted(pairs) == sorted(_address()):
+    by_name = lambda pair: pair[0]  # noqa: E731  (the order of several defenses counts)
+    if sorted(pairs, key=by_name) == sorted(_address(), key=by_name):
         st.session_state["address"] = _address()
         st.session_state["touched"] = False
         return

@@ -11,6 +11,18 @@ PARTS = {  # what a strength is a share of, where it is not of the entries
     "dropout": "of the last layer's features dropped",
     "censor": "of every layer's norm at right angles",
 }
+WORDS = {  # strengths that need words of their own; {v} is the number, {p} the number in percent
+    "invl_gnp": "noise along each direction: {p:.3g} % of the message's typical entry",
+    "invl_enp": "noise of scale {v:.3g} along each direction, in the embedding's own units",
+    "invl_dnp": "noise of scale {v:.3g} on pixels from 0 to 1",
+    "water_filling": "as costly as Gaussian noise of {p:.3g} % of the typical entry",
+    "optimal_noise": "noise of {p:.3g} % of the message's typical entry, on average",
+    "outpost": "noise {v:.3g} times the spread of a layer's weights",
+    "dp_sgd": "noise {v:.3g} times the clip norm",
+    "precode": "randomness {v:.3g} times what the net asks for",
+    "ats": "{p:.3g} % of the searched size of each change",
+    "learnable_perturbation": "perturbation of {p:.3g} % of the picture's code",
+}
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
@@ -36,6 +48,8 @@ def label(defense: Defense, value: float | int) -> str:
     relative = getattr(defense, "relative", None)
     if defense.strength == "bits":
         return "not rounded" if value == 32 else f"{value} bits"
+    if defense.name in WORDS:
+        return "off" if value == defense.identity else WORDS[defense.name].format(v=value, p=100 * value)
     if defense.name in PARTS:
         return f"{100 * value:g} % {PARTS[defense.name]}"
     if defense.strength == "fraction":
@@ -45,7 +59,9 @@ def label(defense: Defense, value: float | int) -> str:
     if relative:
         what = "the message's norm" if defense.strength == "clip_norm" else "the message's typical entry"
         return f"none ({value:g})" if value == 0 else f"{100 * value:.3g} % of {what}"
-    return f"{defense.strength} = {value:.3g}"
+    if defense.strength == "clip_norm":
+        return "off" if value == defense.identity else f"clipped to a norm of {value:.3g}"
+    return "none (0)" if value == 0 else f"{defense.strength} = {value:.3g}"
 
 
 def caption(defense: Defense) -> str:

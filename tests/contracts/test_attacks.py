@@ -55,7 +55,20 @@ def reachable(start):
 
 @pytest.mark.parametrize("attack", ALL)
 @pytest.mark.parametrize("attacker", ["unaware", "aware"])
-@pytest.mark.parametrize("defense", [(), ("gaussian_noise",), ("clipping", "pruning")])
+@pytest.mark.parametrize(
+    "defense",
+    [
+        (),
+        ("gaussian_noise",),
+        ("clipping", "pruning"),
+        ("invl_gnp",),
+        ("invl_dnp",),
+        ("water_filling",),
+        ("sign",),
+        ("gradient_dropping",),
+        ("precode", "quantisation"),
+    ],
+)
 def test_the_attacker_is_blind(attack, defense, attacker):
     scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker)
     client = meet_client(scenario, SITE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from invviz.defenses import DEFENSES
 from invviz.scenario import PARTS, Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +26,17 @@ def load(path):
 
 def test_component_tables_are_up_to_date():
     assert load(ROOT / "docs/make_tables.py").page() == (ROOT / "docs/components.md").read_text(), "run python docs/make_tables.py"
+
+
+def test_defenses_page_is_made_of_its_figures():
+    """Of every defense at its default strength, as it is now."""
+    made, figures = load(ROOT / "docs/make_defenses.py"), json.loads((ROOT / "docs/defenses.json").read_text())
+    assert made.page(figures) == (ROOT / "docs/defenses.md").read_text(), "run python docs/make_defenses.py --page"
+    wanted = {f"defense={name}" for name, kind in DEFENSES.items() if not kind.for_embeddings}
+    assert wanted <= set(figures["rows"]), "run python docs/make_defenses.py"
+    for row, pictures in figures["rows"].items():
+        for picture, found in pictures.items():
+            assert Scenario.parse(found["scenario"]) == made.scenario(picture, row), "run python docs/make_defenses.py"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/adding.md", "benchmarks/README.md", "CHANGELOG.md"])

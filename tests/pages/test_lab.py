@@ -84,11 +84,41 @@ def test_the_slider_moves_score_ceiling_and_address(lab):
 def test_every_component_can_be_picked(lab):
     at = lab()
     for box, part in ((0, "data"), (1, "model"), (2, "defense")):
-        for name in PARTS[part]:
+        for name, kind in PARTS[part].items():
+            if getattr(kind, "for_embeddings", False):
+                assert name not in at.selectbox[box].options, "nothing here sends embeddings"
+                continue
             at.selectbox[box].set_value(name).run()
             assert not at.exception, (part, name)
             assert name in address(at, part)
         at.selectbox[box].set_value({"data": "photos", "model": "lenet", "defense": "none"}[part]).run()
+
+
+def button(at, start):
+    return next(b for b in at.button if b.key and b.key.startswith(start))
+
+
+def test_a_stack_is_built_turned_round_and_taken_apart(lab):
+    at = lab("data=digits&model=lenet&defense=clipping(clip_norm=0.5)")
+    adder = next(box for box in at.selectbox if box.label == "One more defense")
+    adder.set_value("gaussian_noise").run()
+    assert not at.exception and address(at, "defense") == "clipping(clip_norm=0.5)&gaussian_noise"
+    assert any(box.label == "Defense" and box.value == "stack" for box in at.selectbox)
+    assert any(n.label == "clip norm" for n in at.number_input), "only the last strength has the slider"
+    button(at, "up 1").click().run()
+    assert address(at, "defense") == "gaussian_noise&clipping(clip_norm=0.5)"
+    button(at, "out 0").click().run()
+    assert not at.exception and address(at, "defense") == "clipping(clip_norm=0.5)"
+    assert any("(does not fit here)" in option for box in at.selectbox if box.label == "One more defense" for option in box.options)
+
+
+def test_the_privacy_budget_stands_beside_the_slider(lab):
+    pytest.importorskip("opacus")
+    at = lab("data=digits&model=lenet&defense=dp_sgd(noise_multiplier=1.1,steps=500,sample_rate=0.02)")
+    expected = PARTS["defense"]["dp_sgd"](noise_multiplier=1.1, steps=500, sample_rate=0.02).epsilon()
+    assert f"epsilon = {expected:,.3g}" in words(at) and "500 steps" in words(at)
+    at = lab("data=digits&model=lenet&defense=dp_sgd(relative_clip=True)")
+    assert "No formal guarantee" in words(at)
 
 
 @pytest.mark.parametrize(

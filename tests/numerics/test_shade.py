@@ -1,0 +1,107 @@
+"""The risk of coloured noise in whole scenarios, against a dense covariance; and where it is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.assess import assess
+from invviz.core.errors import ScenarioError
+from invviz.core.tree import flatten
+from invviz.risk import Diagonal, Prior
+from invviz.run import Site, meet_client, wrapped
+from invviz.scenario import Scenario, risk_problems
+from invviz.summary import noise_variance, risk_summary
+
+SITE = Site(None, None, "cpu")
+SMALL = "data=digits(index=3)&model=lenet(width=4)&dtype=float64"
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def dense_jacobian(release, net, batch):
+    shape = batch.image.shape
+
+    def message(x):
+        return flatten(release(net, type(batch).of(x.view(shape), batch.label), None))
+
+    return torch.autograd.functional.jacobian(message, batch.image.flatten()).numpy()
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "&defense=gaussian_noise(sigma=0.05)", "&defense=clipping(clip_norm=0.3,relative=True)", "&defense=pruning(fraction=0.5)"],
+)
+@pytest.mark.parametrize(
+    "last", ["invl_gnp(scale=0.5)", "invl_dnp", "water_filling(sigma=0.05)", "optimal_noise(sigma=0.05)", "outpost(base=0.1)"]
+)
+@pytest.mark.parametrize("prior", ["white", "natural"])
+def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
+    scenario = Scenario.parse(f"{SMALL}{before}&defense={last}&prior={prior}&floor=0.02")
+    found = assess(scenario, SITE)
+    summary = risk_summary(scenario, found.decomposition, found.size, found.stages)
+    client = meet_client(scenario, SITE)
+    defense, inner = scenario.defense[-1], wrapped(client.bare, scenario.defense[:-1], client.world)
+    colour = defense.colour(defense.basis(inner, client.world, client.batch))
+    jacobian = dense_jacobian(client.release, client.net, client.batch)
+    if isinstance(colour, Diagonal):
+        cov = np.diag(flatten(colour.variances).numpy())
+    else:
+        left = np.linalg.svd(dense_jacobian(inner, client.net, client.batch), full_matrices=False)[0]
+        cov = (left * colour.variances.numpy()) @ left.T
+    assert found.energy == pytest.approx(np.trace(cov) / found.size.norm**2, rel=1e-6)
+    message = flatten(client.release(client.net, client.batch, None)).numpy()
+    variance = (0.02**2) * np.mean(message**2) + noise_variance(scenario, found.size, found.stages)
+    cov = cov + variance * np.eye(len(cov))
+    expected = np.linalg.inv(np.linalg.inv(Prior(prior, scenario.data.shape).dense()) + jacobian.T @ np.linalg.solve(cov, jacobian))
+    assert summary["invloss"] == pytest.approx(np.trace(expected), rel=1e-5)
+    assert summary["sigma"] == pytest.approx(variance**0.5, rel=1e-9)
+    assert summary["trust"] is None and any("shape" in words for words in summary["caveats"])
+
+
+def test_the_ladder_is_what_other_strengths_would_give():
+    scenario = Scenario.parse(f"{SMALL}&defense=gaussian_noise(sigma=0.02)&defense=water_filling(sigma=0.1,cost='energy')")
+    ladder = assess(scenario, SITE).ladder
+    assert len(ladder) > 10
+    for strength, ceiling, energy in ladder[4::6]:
+        other = scenario.replace(defense=(scenario.defense[0], scenario.defense[1].replace(sigma=strength)))
+        found = assess(other, SITE)
+        assert risk_summary(other, found.decomposition, found.size, found.stages)["psnr_ceiling"] == pytest.approx(ceiling, abs=1e-5)
+        assert found.energy == pytest.approx(energy, rel=1e-6)
+    ceilings = [c for _, c, _ in ladder]
+    assert ceilings == sorted(ceilings, reverse=True)
+    assert assess(scenario.replace(prior="natural"), SITE).ladder == ()
+
+
+def test_strength_and_floor_belong_to_its_name_and_the_attacker_does_not():
+    scenario = Scenario.parse(f"{SMALL}&defense=invl_gnp")
+    key = scenario.key("risk")
+    assert scenario.replace(attacker="aware").key("risk") == key
+    assert scenario.replace(floor=0.1).key("risk") != key
+    assert scenario.replace(defense=(scenario.defense[0].replace(scale=2.0),)).key("risk") != key
+    off = scenario.replace(defense=(scenario.defense[0].replace(scale=0.0),))
+    assert off.coloured is None and off.key("risk") == scenario.replace(defense=()).key("risk")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("defense=invl_gnp&floor=0", "Set floor"),
+        ("defense=invl_gnp&rounds=3", "rounds=1"),
+        ("defense=invl_gnp&layer=out", "whole message"),
+        ("defense=water_filling&method=sketch", "method is sketch"),
+        ("defense=invl_gnp(low=0.9,high=0.5)", "low=0.9 and high=0.5 leave no band"),
+        ("defense=invl_gnp&defense=pruning", "Name it last"),
+        ("defense=invl_enp", "embeddings"),
+        ("data=stl10&defense=invl_gnp", "27,648"),
+    ],
+)
+def test_what_cannot_be_scored_says_why(text, words):
+    scenario = Scenario.parse(text if "data=" in text else f"{SMALL}&{text}")
+    assert words in " ".join(risk_problems(scenario))
+    with pytest.raises(ScenarioError):
+        assess(scenario, SITE)
