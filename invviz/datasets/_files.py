@@ -32,7 +32,7 @@ def download(name: str, data_dir: Path, progress: Progress | None = None) -> Non
     """Download a data set into DATA_DIR/NAME, verify it and unpack it; a complete copy is left as it is.
 
     Args:
-        name: cifar10, svhn, stl10 or mnist.
+        name: cifar10, svhn, stl10, mnist or pneumoniamnist.
         data_dir: the folder with data sets; made where it is missing.
         progress: told (bytes so far, bytes in all or None); starts again with each file of the data set.
 
@@ -157,4 +157,16 @@ def _mnist(sets: Any) -> list[Remote]:
     return [Remote(tuple(mirror + file for mirror in mirrors), f"MNIST/raw/{file}", md5) for file, md5 in sets.MNIST.resources]
 
 
-REMOTES: dict[str, Callable[[Any], list[Remote]]] = {"cifar10": _cifar10, "svhn": _svhn, "stl10": _stl10, "mnist": _mnist}
+def _pneumoniamnist(sets: Any) -> list[Remote]:
+    from . import pneumoniamnist as medical  # torchvision does not have it
+
+    return [Remote((medical.URL,), medical.FILE, medical.MD5)]
+
+
+REMOTES: dict[str, Callable[[Any], list[Remote]]] = {
+    "cifar10": _cifar10,
+    "svhn": _svhn,
+    "stl10": _stl10,
+    "mnist": _mnist,
+    "pneumoniamnist": _pneumoniamnist,
+}

@@ -28,7 +28,6 @@ class PneumoniaMnist(TorchvisionSet):
     num_classes: ClassVar[int] = 2
     side: ClassVar[int] = 28
     citation: ClassVar[str] = "MedMNIST v2 (Yang et al. 2023), from X-rays of Kermany et al. 2018; CC BY 4.0; not for clinical use."
-    how_to_get: ClassVar[str] = f"Save {URL} in {FOLDER}/ below the folder with data sets."
     needed: ClassVar[tuple[str, ...]] = (FILE,)
     labels: ClassVar[tuple[str, ...]] = ("normal", "pneumonia")
     published: ClassVar[tuple[int, int]] = (624, 4_708)

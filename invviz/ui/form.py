@@ -56,7 +56,7 @@ def slider(attacker: bool = False) -> None:
     if not now.defense:
         st.caption("No defense: the message is sent as it is. Choose a defense above to get a slider for its strength.")
     elif attacker:
-        left, right = st.columns([4, 1.5], gap="medium", vertical_alignment="bottom")
+        left, right = st.columns([4, 1.6], gap="medium", vertical_alignment="bottom")
         with left:
             _strength(now)
         with right:
@@ -72,7 +72,7 @@ def _attacker(now: Scenario) -> None:
         "The attacker",
         ["unaware", "aware"],
         default=now.attacker,
-        format_func={"unaware": "is unaware", "aware": "knows the defense"}.__getitem__,
+        format_func={"unaware": "unaware", "aware": "knows it"}.__getitem__,
         required=True,
         key=name,
         help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back, simulates clipping, and looks for the most likely "

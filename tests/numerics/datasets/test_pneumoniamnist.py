@@ -75,7 +75,7 @@ def test_missing_says_where_and_how(tmp_path: Path) -> None:
         with pytest.raises(DataMissing) as caught:
             KIND().load(folder)
         text = str(caught.value)
-        assert module.URL in text and "medmnist/" in text and "INVVIZ_DATA" in text and "data_dir=DIR" in text
+        assert "data download pneumoniamnist" in text and "INVVIZ_DATA" in text and "data_dir=DIR" in text
         assert folder is None or str(tmp_path) in text
 
 
