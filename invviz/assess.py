@@ -66,7 +66,7 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
     size = Size.of(whole)
     jacobian, shade = _jacobian(scenario, client, whole), None
     if scenario.coloured:
-        shade = Shade.of(scenario, client, jacobian, size, _stages(scenario, client), tell("spectrum"))
+        shade = Shade.of(scenario, client, jacobian, size, _stages(scenario, client))
         jacobian = shade.jacobian
     components = _components(scenario.data.replace(index=0), site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.data.shape, scenario.batch, components)
@@ -86,7 +86,7 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
         measured,
         why,
         layers(whole),
-        shade.energy if shade else 0.0,
+        shade.cost(shade.colour) if shade else (0.0, 0.0),
         shade.ladder(prior) if shade else (),
     )
 

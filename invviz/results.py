@@ -100,8 +100,15 @@ class Assessment:
     trust: Trust | None = None
     why: str = ""  # how the method was chosen
     layers: tuple[tuple[str, int], ...] = ()  # parts of the message by name, and how many numbers each has
-    energy: float = 0.0  # of coloured noise: expected squared norm, over the squared norm of the message
-    ladder: tuple[tuple[float, float, float], ...] = ()  # of coloured noise: strength, PSNR ceiling (dB) and energy there
+    cost: tuple[float, float] = (0.0, 0.0)  # of coloured noise: its energy and its harm to training (`Shade.cost`)
+    ladder: tuple[
+        tuple[float, float, float, float], ...
+    ] = ()  # of coloured noise: strength, PSNR ceiling (dB), energy, harm (NaN: not known)
+
+    @property
+    def energy(self) -> float:
+        """Of coloured noise: expected squared norm, over the squared norm of the message."""
+        return self.cost[0]
 
     def facts(self) -> dict[str, Any]:
         """What is kept beside the spectrum's arrays, as plain numbers and words."""
@@ -112,8 +119,8 @@ class Assessment:
             "trust": self.trust.to_json() if self.trust else None,
             "why": self.why,
             "layers": self.layers,
-            "energy": self.energy,
-            "ladder": self.ladder,
+            "cost": [None if math.isnan(v) else v for v in self.cost],
+            "ladder": [[None if math.isnan(v) else v for v in rung] for rung in self.ladder],
         }
 
 

@@ -112,7 +112,7 @@ def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Rele
 def _world(defenses: Sequence[Defense], net: Net, batch: Batch, samples: Samples) -> World:
     """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
     world = World.without_public(net, batch)
-    if not any(d.uses_public for d in defenses):
+    if not any(d.uses_public or d.coloured for d in defenses):  # what coloured noise costs is told by public pictures, too
         return world
     public = samples.public
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .risk import TAU, Banded, Jacobian, Prior, psnr_of
+from .core.tree import flatten
+from .defenses import entry_shares, fisher_shares, is_of_parameters
+from .risk import TAU, Banded, Diagonal, Jacobian, Prior, psnr_of
 from .run import wrapped
 from .summary import noise_variance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from torch import Tensor
 
     from .core.types import Size
     from .defenses import Defense
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 
 REACH = 3  # powers of ten that a ladder goes to each side of the scenario's strength
 RUNGS = 25
+SMALL = 512  # inputs up to which dense matrices take no time
+
+Rung = tuple[float, float, float, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,6 +43,8 @@ class Shade:
         bare: the Jacobian without its noise.
         sigma: standard deviation of all other noise on a message entry.
         norm: of the message.
+        shares: what noise of each of the colour's variances costs in training, 1 being as much as noise in a random direction; None where the message is
+            not one of the net's parameters, or there are no public pictures to tell.
     """
 
     defense: Defense
@@ -43,6 +53,7 @@ class Shade:
     bare: Jacobian
     sigma: float
     norm: float
+    shares: Tensor | None = None
 
     @classmethod
     def of(
@@ -52,7 +63,6 @@ class Shade:
         jacobian: Jacobian,
         size: Size,
         stages: Sequence[Size],
-        progress: Callable[[int, int], bool] | None = None,
     ) -> Shade:
         """The covariance at the client's own batch.
 
@@ -62,39 +72,62 @@ class Shade:
             jacobian: of the noise-free release.
             size: of its message.
             stages: as in `noise_variance`.
-            progress: asked once before the work begins; answering False leaves that to the decomposition after it.
         """
         defense = scenario.coloured
         assert defense is not None
         basis = defense.basis(wrapped(client.bare, scenario.defense[:-1], client.world), client.world, client.batch)
         sigma = (scenario.floor**2 * size.rms**2 + noise_variance(scenario, size, stages)) ** 0.5
-        return cls(defense, basis, defense.colour(basis), jacobian, sigma, size.norm)
+        colour, world = defense.colour(basis), client.world
+        shares = None
+        if len(world.public) and is_of_parameters(jacobian.message, world.net):
+            shares = fisher_shares(colour.directions, world) if isinstance(colour, Banded) else entry_shares(jacobian.message, world)
+        return cls(defense, basis, colour, jacobian, sigma, size.norm, shares)
 
     @property
     def jacobian(self) -> Jacobian:
         """J through what whitens the noise: to be scored like any other, at isotropic noise of sigma. Source: [D] theory T6."""
         return self.colour.seen_through(self.bare, self.sigma)
 
-    @property
-    def energy(self) -> float:
-        """Expected squared norm of the noise over that of the message."""
-        return self.colour.energy / max(self.norm**2, 1e-300)
+    def cost(self, colour: Colour) -> tuple[float, float]:
+        """Energy of the noise, E ||n||^2 / ||m||^2, and its harm to training: the energy of isotropic noise that would raise the loss as much.
 
-    def ladder(self, prior: Prior) -> tuple[tuple[float, float, float], ...]:
-        """Strength, PSNR ceiling and energy at other strengths, in closed form; for noise along singular directions and the white prior, else empty.
+        To second order noise raises the loss by a share of tr(F Sigma), F the Fisher matrix on public pictures. NaN where that is not known. Source: [D].
+        """
+        square = max(self.norm**2, 1e-300)
+        harm = math.nan if self.shares is None else float(_variances(colour) @ self.shares) / square
+        return colour.energy / square, harm
+
+    def ladder(self, prior: Prior) -> tuple[Rung, ...]:
+        """Strength, PSNR ceiling, energy and harm at other strengths: in closed form for noise along singular directions and the white prior, or for small inputs.
 
         With C = tau^2 I every direction stands for itself: InvLoss = sum_i tau^2 (sigma^2 + a_i) / (sigma^2 + a_i + tau^2 s_i^2). Source: [D] T9.
         """
-        if prior.name != "white" or not isinstance(self.colour, Banded):
+        closed = prior.name == "white" and isinstance(self.colour, Banded)
+        if not closed and prior.size > SMALL:
             return ()
+        loss_of = self._loss_white if closed else self._loss
         knob, now = self.defense.strength_knob(), float(getattr(self.defense, self.defense.strength))
         low, high = max(knob.low or 0.0, now / 10**REACH), min(knob.high or np.inf, now * 10**REACH)
         found = []
         for strength in np.geomspace(low, high, RUNGS).tolist():
             colour = self.defense.replace(**{self.defense.strength: strength}).colour(self.basis)
-            assert isinstance(colour, Banded)
-            noise = self.sigma**2 + colour.variances.numpy()
-            gains = TAU**2 * colour.directions.values.numpy() ** 2
-            loss = TAU**2 * float((noise / (noise + gains)).sum() + prior.size - len(gains))
-            found.append((strength, psnr_of(loss / prior.size), colour.energy / max(self.norm**2, 1e-300)))
+            found.append((strength, psnr_of(loss_of(colour, prior) / prior.size), *self.cost(colour)))
         return tuple(found)
+
+    def _loss_white(self, colour: Colour, prior: Prior) -> float:
+        assert isinstance(colour, Banded)
+        noise = self.sigma**2 + colour.variances.numpy()
+        gains = TAU**2 * colour.directions.values.numpy() ** 2
+        return TAU**2 * float((noise / (noise + gains)).sum() + prior.size - len(gains))
+
+    def _loss(self, colour: Colour, prior: Prior) -> float:
+        """T1 by dense matrices."""
+        gram = colour.seen_through(self.bare, self.sigma).gram().cpu().numpy()
+        root = prior.sqrt_apply(np.eye(prior.size))
+        return float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ gram @ root / self.sigma**2, root)))
+
+
+def _variances(colour: Colour) -> Tensor:
+    """Those that the colour is made of, flat, float64."""
+    assert isinstance(colour, (Banded, Diagonal))
+    return (colour.variances if isinstance(colour, Banded) else flatten(colour.variances)).double().cpu()

@@ -48,6 +48,7 @@ class Least:
     reason: str = ""
     ceiling: float | None = None  # PSNR ceiling there, dB
     energy: float | None = None  # expected squared norm of the noise over the message's squared norm
+    harm: float | None = None  # energy of isotropic noise that would raise the loss as much, to second order
 
 
 def solvable(defense: Defense) -> bool:
@@ -93,14 +94,15 @@ def least_strength(
         value: float | int = next(v for v in range(int(weak), int(strong) + step, step) if at(v)[0] <= target)
     else:
         value = _root(lambda v: at(v)[0] - target, weak, strong)
-    return Least(value, "", *at(value))
+    ceiling, energy = at(value)
+    return Least(value, "", ceiling, energy, energy)  # isotropic noise is its own measure
 
 
-def least_on_ladder(points: Sequence[tuple[float, float, float]], target: float) -> Least:
+def least_on_ladder(points: Sequence[tuple[float, float, float, float | None]], target: float) -> Least:
     """The same of a defense whose spectrum changes with its strength, between strengths at which the ceiling was computed.
 
     Args:
-        points: (strength, PSNR ceiling in dB, energy), strengths above 0; interpolated by PCHIP over the logarithm of the strength.
+        points: (strength, PSNR ceiling in dB, energy, harm if known), strengths above 0; interpolated by PCHIP over the logarithm of the strength.
         target: wanted PSNR ceiling in dB.
     """
     from scipy.interpolate import PchipInterpolator  # slow to import
@@ -108,7 +110,7 @@ def least_on_ladder(points: Sequence[tuple[float, float, float]], target: float)
     rungs = sorted(points)
     if len(rungs) < 2:
         return Least(None, "its ceiling is known at too few strengths")
-    x, y = np.log([s for s, _, _ in rungs]), np.array([p for _, p, _ in rungs])
+    x, y = np.log([rung[0] for rung in rungs]), np.array([rung[1] for rung in rungs])
     y = np.minimum.accumulate(y) if y[-1] <= y[0] else np.maximum.accumulate(y)
     if target >= y.max():
         return Least(None, f"already at most {y.max():.1f} dB at the weakest strength that was computed")
@@ -116,8 +118,14 @@ def least_on_ladder(points: Sequence[tuple[float, float, float]], target: float)
         return Least(None, f"the strongest strength that was computed leaves {y.min():.1f} dB")
     curve = PchipInterpolator(x, y)
     found = _zero(lambda at: float(curve(at)) - target, float(x[0]), float(x[-1]))
-    energy = math.exp(np.interp(found, x, np.log(np.maximum([e for _, _, e in rungs], 1e-300))))
-    return Least(math.exp(found), "", target, energy)
+    costs = [_read(found, x, [rung[place] for rung in rungs]) for place in (2, 3)]
+    return Least(math.exp(found), "", target, *costs)
+
+
+def _read(at: float, x: np.ndarray, values: Sequence[float | None]) -> float | None:
+    """Between values that are all known, on a log axis."""
+    known = [v for v in values if v is not None]
+    return math.exp(np.interp(at, x, np.log(np.maximum(known, 1e-300)))) if len(known) == len(values) else None
 
 
 def psnr_target(aim: str, value: float, decomposition: Decomposition) -> float:

@@ -1,6 +1,7 @@
 """What a client does to its message before it sends it. No defense in a scenario means that the message is sent as it is."""
 
 from ._base import Defense
+from ._fisher import entry_shares, fisher_shares, is_of_parameters
 from .ats import ATS
 from .censor import Censor
 from .clipping import Clipping
@@ -83,4 +84,7 @@ __all__ = [
     "Soteria",
     "StochasticQuantisation",
     "WaterFilling",
+    "entry_shares",
+    "fisher_shares",
+    "is_of_parameters",
 ]

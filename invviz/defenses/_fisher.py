@@ -12,12 +12,15 @@ from ..core.tree import flatten
 from ..core.types import Batch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from ..core.types import Net, Tree, World
     from ..risk import Directions
 
 PICTURES = 128  # public pictures from which the matrix is estimated, at most
+AT_ONCE = 16  # of them
 
 
 def is_of_parameters(message: Tree, net: Net) -> bool:
@@ -36,25 +39,36 @@ def fisher_shares(directions: Directions, world: World) -> Tensor:
         directions: of a release whose message is like the net's parameters; where s_i is 0 the share is 0.
         world: its net, and public pictures, at least one; at most 128 are taken, spread evenly. The draw of labels is always the same.
     """
-    jacobian, net = directions.jacobian, world.net
-    where = np.linspace(0, len(world.public) - 1, min(PICTURES, len(world.public))).astype(int)
-    pictures = world.public[torch.as_tensor(where, device=world.public.device)].to(jacobian.point)
-    labels = _drawn_labels(net, pictures)
-    order = list(jacobian.message)
-
-    def gradient(image: Tensor, label: Tensor) -> Tensor:
-        found = torch.func.grad(net.loss)(dict(net.params), Batch.of(image[None], label[None]))
-        return flatten({name: found[name] for name in order})
-
-    right, values = directions.right, directions.values
+    jacobian, right, values = directions.jacobian, directions.right, directions.values
     squares, trace = torch.zeros_like(values), 0.0
-    for some, names in zip(pictures.split(jacobian.at_once), labels.split(jacobian.at_once), strict=True):
-        gradients = torch.func.vmap(gradient)(some, names).detach()
+    for gradients in _gradients(world, list(jacobian.message), jacobian.at_once):
         trace += float(gradients.double().square().sum())
         back = torch.func.vmap(jacobian.rmatvec)(gradients).detach().cpu().double()
         squares += (back @ right).square().sum(0)
     shares = squares / values.clamp(min=1e-300).square() * (jacobian.shape[0] / max(trace, 1e-300))
     return torch.where(values > 0, shares, 0.0)
+
+
+def entry_shares(message: Tree, world: World) -> Tensor:
+    """F_jj p / tr F for every entry of a message that is like the net's parameters, flat, float64 on the CPU; otherwise as `fisher_shares`."""
+    squares = sum(part.double().square().sum(0).cpu() for part in _gradients(world, list(message), AT_ONCE))
+    assert not isinstance(squares, int)
+    return squares * (len(squares) / squares.sum().clamp(min=1e-300))
+
+
+def _gradients(world: World, order: list[str], at_once: int) -> Iterator[Tensor]:
+    """Gradients of public pictures with labels that the net draws, flattened in this order, some at a time, shape (m, p)."""
+    net = world.net
+    where = np.linspace(0, len(world.public) - 1, min(PICTURES, len(world.public))).astype(int)
+    pictures = world.public[torch.as_tensor(where, device=world.public.device)].to(next(iter(net.params.values())))
+    labels = _drawn_labels(net, pictures)
+
+    def gradient(image: Tensor, label: Tensor) -> Tensor:
+        found = torch.func.grad(net.loss)(dict(net.params), Batch.of(image[None], label[None]))
+        return flatten({name: found[name] for name in order})
+
+    for some, names in zip(pictures.split(at_once), labels.split(at_once), strict=True):
+        yield torch.func.vmap(gradient)(some, names).detach()
 
 
 def _drawn_labels(net: Net, pictures: Tensor) -> Tensor:

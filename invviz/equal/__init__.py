@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..scenario import RESULTS_VERSION
+from ._sums import BASELINE
+from ._words import headline, misled, sentence
 
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery" / "equal"
 COMMAND = "python -m invviz.equal"
@@ -71,7 +73,7 @@ class Study:
         kept = json.loads(text)
         if kept.pop("results_version") != RESULTS_VERSION:
             return None
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+        return cls(**{**kept, **{name: tuple(kept[name]) for name in ("pictures", "seeds", "points")}})
 
     def point(self, kind: str, target: float) -> Mapping[str, Any]:
         """What is known of every defense where it costs that much."""
@@ -98,3 +100,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _rounded(v) for k, v in value.items()}
     return [_rounded(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+__all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "Study", "headline", "load", "misled", "sentence"]

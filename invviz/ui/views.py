@@ -66,8 +66,7 @@ class RiskView:
     trust: dict[str, Any] | None = None
     why: str = ""
     layers: tuple[tuple[str, int], ...] = ()
-    ladder: tuple[tuple[float, float, float], ...] = ()  # of coloured noise: strength, PSNR ceiling and energy there
-    energy: float = 0.0  # of coloured noise at the scenario's strength, over the squared norm of the message
+    ladder: tuple[tuple[float, float, float, float | None], ...] = ()  # of coloured noise: strength, PSNR ceiling, energy, harm to training
     levels: tuple[float, ...] = ()  # the noise levels (absolute) at which the picture is kept; empty where it is drawn at any
     _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
 
@@ -129,6 +128,5 @@ def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndar
         result["trust"],
         result["why"],
         tuple((name, count) for name, count in result["layers"]),
-        tuple((strength, psnr, energy) for strength, psnr, energy in result.get("ladder", ())),
-        result.get("energy", 0.0),
+        tuple((strength, psnr, energy, harm) for strength, psnr, energy, harm in result.get("ladder", ())),
     )

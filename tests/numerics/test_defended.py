@@ -71,7 +71,7 @@ def test_it_is_the_one_that_a_search_over_all_strengths_finds(dense):
 def test_relative_noise_has_the_energy_of_its_square(dense):
     found, scenario = dense(), Scenario.parse(SMALL)
     least = defended.least_strength(scenario, GaussianNoise(), found.decomposition, found.size, found.stages, 15.0)
-    assert least.energy == pytest.approx(least.strength**2, rel=1e-9)
+    assert least.energy == pytest.approx(least.strength**2, rel=1e-9) and least.harm == least.energy
     absolute = defended.least_strength(scenario, GaussianNoise(relative=False), found.decomposition, found.size, found.stages, 15.0)
     assert absolute.strength == pytest.approx(least.strength * found.size.rms, rel=1e-6)
     assert absolute.energy == pytest.approx(least.energy, rel=1e-6)
@@ -145,17 +145,17 @@ def test_only_noise_that_leaves_the_spectrum_alone_is_solved():
 
 def test_a_ladder_is_read_between_its_rungs():
     curve = lambda s: 40 - 6 * math.log(s / 1e-3)  # noqa: E731
-    points = [(s, curve(s), s**2) for s in (1e-3, 1e-2, 0.1, 1.0)]
+    points = [(s, curve(s), s**2, 3 * s) for s in (1e-3, 1e-2, 0.1, 1.0)]
     least = defended.least_on_ladder(list(reversed(points)), 20.0)
     assert curve(least.strength) == pytest.approx(20.0, abs=1e-6)
-    assert least.energy == pytest.approx(least.strength**2, rel=1e-9)
-    falling = [(1 / s, psnr, energy) for s, psnr, energy in points]
+    assert least.energy == pytest.approx(least.strength**2, rel=1e-9) and least.harm == pytest.approx(3 * least.strength, rel=1e-9)
+    falling = [(1 / s, psnr, 1.0, None) for s, psnr, *_ in points]
     assert 1 / defended.least_on_ladder(falling, 20.0).strength == pytest.approx(least.strength, rel=1e-9)
 
 
 def test_a_ladder_on_a_true_curve_comes_near(dense):
     found, scenario = dense(), Scenario.parse(SMALL)
-    points = [(float(s), ceiling(scenario, GaussianNoise(sigma=float(s)), found), 1.0) for s in np.geomspace(1e-3, 10, 12)]
+    points = [(float(s), ceiling(scenario, GaussianNoise(sigma=float(s)), found), 1.0, None) for s in np.geomspace(1e-3, 10, 12)]
     least = defended.least_on_ladder(points, 17.0)
     assert ceiling(scenario, GaussianNoise(sigma=least.strength), found) == pytest.approx(17.0, abs=0.1)
 
@@ -163,9 +163,9 @@ def test_a_ladder_on_a_true_curve_comes_near(dense):
 @pytest.mark.parametrize(
     ("points", "target", "why"),
     [
-        ([(0.1, 30.0, 1.0), (1.0, 15.0, 2.0)], 31.0, "already at most 30.0"),
-        ([(0.1, 30.0, 1.0), (1.0, 15.0, 2.0)], 12.0, "leaves 15.0"),
-        ([(0.1, 30.0, 1.0)], 20.0, "too few"),
+        ([(0.1, 30.0, 1.0, None), (1.0, 15.0, 2.0, None)], 31.0, "already at most 30.0"),
+        ([(0.1, 30.0, 1.0, None), (1.0, 15.0, 2.0, None)], 12.0, "leaves 15.0"),
+        ([(0.1, 30.0, 1.0, None)], 20.0, "too few"),
         ([], 20.0, "too few"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_ladder_that_does_not_reach(points, target, why):
 
 
 def test_a_ladder_with_a_dent_is_made_monotone():
-    least = defended.least_on_ladder([(0.1, 30.0, 1.0), (0.3, 22.0, 2.0), (1.0, 22.5, 3.0), (3.0, 15.0, 4.0)], 18.0)
+    least = defended.least_on_ladder([(0.1, 30.0, 1.0, None), (0.3, 22.0, 2.0, None), (1.0, 22.5, 3.0, None), (3.0, 15.0, 4.0, None)], 18.0)
     assert 0.3 < least.strength < 3.0
 
 

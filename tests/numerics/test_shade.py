@@ -9,6 +9,7 @@ import torch
 from invviz.assess import assess
 from invviz.core.errors import ScenarioError
 from invviz.core.tree import flatten
+from invviz.defenses import _fisher
 from invviz.risk import Diagonal, Prior
 from invviz.run import Site, meet_client, wrapped
 from invviz.scenario import Scenario, risk_problems
@@ -32,6 +33,20 @@ def dense_jacobian(release, net, batch):
     return torch.autograd.functional.jacobian(message, batch.image.flatten()).numpy()
 
 
+def dense_fisher(world):
+    """F on the same pictures and drawn labels, by one gradient at a time; and what a random direction has of it."""
+    where = np.linspace(0, len(world.public) - 1, 128).astype(int)
+    pictures = world.public[where]
+    labels = _fisher._drawn_labels(world.net, pictures)
+    module, rows = world.net.module.requires_grad_(True), []
+    for image, label in zip(pictures, labels, strict=True):
+        loss = torch.nn.functional.cross_entropy(module(image[None]), label[None])
+        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(module.parameters()))]).numpy())
+    module.requires_grad_(False)
+    fisher = np.array(rows).T @ np.array(rows) / len(rows)
+    return fisher, np.trace(fisher) / len(fisher)
+
+
 @pytest.mark.parametrize(
     "before",
     ["", "&defense=gaussian_noise(sigma=0.05)", "&defense=clipping(clip_norm=0.3,relative=True)", "&defense=pruning(fraction=0.5)"],
@@ -53,7 +68,9 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
     else:
         left = np.linalg.svd(dense_jacobian(inner, client.net, client.batch), full_matrices=False)[0]
         cov = (left * colour.variances.numpy()) @ left.T
-    assert found.energy == pytest.approx(np.trace(cov) / found.size.norm**2, rel=1e-6)
+    assert found.cost[0] == pytest.approx(np.trace(cov) / found.size.norm**2, rel=1e-6)
+    fisher, share = dense_fisher(client.world)
+    assert found.cost[1] == pytest.approx(np.trace(fisher @ cov) / share / found.size.norm**2, rel=1e-4)
     message = flatten(client.release(client.net, client.batch, None)).numpy()
     variance = (0.02**2) * np.mean(message**2) + noise_variance(scenario, found.size, found.stages)
     cov = cov + variance * np.eye(len(cov))
@@ -63,18 +80,21 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
     assert summary["trust"] is None and any("shape" in words for words in summary["caveats"])
 
 
-def test_the_ladder_is_what_other_strengths_would_give():
-    scenario = Scenario.parse(f"{SMALL}&defense=gaussian_noise(sigma=0.02)&defense=water_filling(sigma=0.1,cost='energy')")
+@pytest.mark.parametrize(
+    ("last", "prior"),
+    [("water_filling(cost='energy')", "white"), ("invl_gnp", "natural"), ("optimal_noise", "white"), ("outpost(base=0.1)", "natural")],
+)
+def test_the_ladder_is_what_other_strengths_would_give(last, prior):
+    scenario = Scenario.parse(f"{SMALL}&prior={prior}&defense=gaussian_noise(sigma=0.02)&defense={last}")
     ladder = assess(scenario, SITE).ladder
     assert len(ladder) > 10
-    for strength, ceiling, energy in ladder[4::6]:
-        other = scenario.replace(defense=(scenario.defense[0], scenario.defense[1].replace(sigma=strength)))
+    for strength, ceiling, *cost in ladder[4::6]:
+        other = scenario.replace(defense=(scenario.defense[0], scenario.defense[1].replace(**{scenario.defense[1].strength: strength})))
         found = assess(other, SITE)
         assert risk_summary(other, found.decomposition, found.size, found.stages)["psnr_ceiling"] == pytest.approx(ceiling, abs=1e-5)
-        assert found.energy == pytest.approx(energy, rel=1e-6)
-    ceilings = [c for _, c, _ in ladder]
+        assert found.cost == pytest.approx(cost, rel=1e-6)
+    ceilings = [rung[1] for rung in ladder]
     assert ceilings == sorted(ceilings, reverse=True)
-    assert assess(scenario.replace(prior="natural"), SITE).ladder == ()
 
 
 def test_strength_and_floor_belong_to_its_name_and_the_attacker_does_not():

@@ -18,7 +18,7 @@ from .words import waits
 
 AIMS = {"ceiling": "PSNR ceiling", "invre": "InvRE"}
 WISH = {"ceiling": 15.0, "invre": 0.5}
-WIDTHS = (2, 2.4, 1.4, 1.4, 2.8, 1.4)
+WIDTHS = (2, 2.4, 1.2, 1.3, 1.2, 2.6, 1.4)
 
 
 def candidates(now: Scenario) -> list[Scenario]:
@@ -42,13 +42,14 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     with words:
         st.caption(_meaning(aim, value, target, bare))
     for column, label in zip(
-        st.columns(WIDTHS), ("Defense", "Least strength", "Noise energy", "Ceiling there", "Formal guarantee", ""), strict=True
+        st.columns(WIDTHS), ("Defense", "Least strength", "Noise energy", "Harm to training", "Ceiling there", "Formal guarantee", ""), strict=True
     ):
         column.caption(f"**{label}**" if label else "")
     for row in found:
         _line(now, row, target)
     st.caption(
-        "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to."
+        "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
+        "training: energy of Gaussian noise that would raise the loss as much, by its curvature on public pictures (Fisher matrix); low is what a client wants."
     )
 
 
@@ -86,7 +87,7 @@ def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
 
 def _line(now: Scenario, row: Row, target: float) -> None:
     defense = row.stack[0]
-    name, least, energy, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
+    name, least, energy, harm, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
     name.markdown(defense.title)
     promise.caption(
         defended.in_short(defended.guarantee(row.stack)), help=None if defense.guarantee.startswith("none") else defense.guarantee
@@ -100,6 +101,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
         return
     least.markdown(f"**{strength.label(defense, found.strength)}**")
     energy.markdown("–" if found.energy is None else _share(found.energy))
+    harm.markdown("–" if found.harm is None else _share(found.harm))
     ceiling.markdown("–" if found.ceiling is None else f"{found.ceiling:.1f} dB")
     value = found.strength if isinstance(found.strength, int) else float(f"{found.strength:.4g}")
     stack = (defense.replace(**{defense.strength: value}),)
@@ -120,7 +122,7 @@ def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
         return (
             defended.least_on_ladder(view.ladder, target)
             if view.ladder
-            else "its noise has a shape of its own: ceilings at other strengths are not computed yet"
+            else "not solved at this size of picture and with this prior: every strength takes a spectrum of its own. Open it and move its slider"
         )
     return defended.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
 

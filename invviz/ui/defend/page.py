@@ -8,10 +8,10 @@ from ... import defended
 from ...scenario import Scenario, problems
 from .. import session, state, trouble
 from ..victim import victim_of
-from . import ab, bar, grid, least, opened, row, rows
+from . import ab, bar, equal, grid, least, opened, row, rows
 
 POLL = 0.5  # seconds between two looks at running work
-VIEWS = {"rows": "usual", "order": "best", "a": "undefended", "b": "aware", "aim": "ceiling", "target": ""}
+VIEWS = {"rows": "usual", "order": "best", "a": "undefended", "b": "aware", "aim": "ceiling", "target": "", "equal": "drop 3"}
 
 
 def draw() -> None:
@@ -44,6 +44,7 @@ def _draw() -> None:
     opened.draw(now, shown)
     ab.draw(now, {name: found[s] for name, s in sides.items()})
     least.draw(now, shown[0], [found[s] for s in solved])
+    equal.draw()
     st.code(now.text(), language=None, wrap_lines=True)
 
 
