@@ -1,0 +1,257 @@
+"""What each defense does to attackers who do not know it and who do: `python docs/make_defenses.py` measures, with `--page` only writes the page."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import datetime
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from invviz.assess import assess
+from invviz.core.errors import InvvizError
+from invviz.defended import guarantee, in_short, sent_bytes
+from invviz.defenses import DEFENSES
+from invviz.run import Site, run
+from invviz.scenario import Scenario, problems, risk_problems
+from invviz.summary import risk_summary
+from invviz.worker import set_threads
+
+FIGURES, TARGET = Path(__file__).with_name("defenses.json"), Path(__file__).with_name("defenses.md")
+PICTURES = {"photos": "data=photos&model=lenet", "cifar10": "data=cifar10(index=5)&model=lenet"}
+SEARCH = "attack=dlg(steps=300,restarts=1)"
+FLOOR = 1e-4  # the attacked message carries no noise but the defense's; the usual floor would put the ideal attacker below the real one
+MORE = (  # second strengths, and some that only look safe
+    "gaussian_noise(sigma=0.1)",
+    "gaussian_noise(sigma=1.0)",
+    "clipping(clip_norm=0.1,relative=True)",
+    "pruning(fraction=0.1)",
+    "quantisation(bits=4)",
+    "quantisation(bits=2)",
+    "optimal_pruning(fraction=0.5)",
+    "soteria(fraction=0.8)",
+)
+TOGETHER = ("defense=clipping&defense=gaussian_noise(sigma=0.1)", "defense=pruning(fraction=0.9)&defense=quantisation(bits=4)")
+SETTINGS = ("batch=4", "protocol=hfl(local_steps=4)")
+LOOKS_SAFE, WIDE, WORSE = 12.0, 10.0, 1.0  # dB: an unaware attack up to here convinces; a gap from here on is a finding; knowing harms
+
+
+def rows() -> list[str]:
+    """What is added to a picture's scenario, one text a row; the empty one is no defense."""
+    found = [""]
+    for name, kind in DEFENSES.items():
+        if not kind.for_embeddings:
+            found += [f"defense={name}", *(f"defense={text}" for text in MORE if text.startswith(f"{name}("))]
+    return [*found, *TOGETHER, *SETTINGS]
+
+
+def scenario(picture: str, row: str) -> Scenario:
+    """The scenario of one row at one picture, of an unaware attacker; its spectrum is exact wherever that is not refused."""
+    base = Scenario.parse("&".join(part for part in (PICTURES[picture], SEARCH, row) if part)).replace(floor=FLOOR)
+    exact = base.replace(method="exact")
+    return base if risk_problems(exact) and not risk_problems(base) else exact
+
+
+def measure(jobs: list[tuple[str, str]]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Rows at a picture that share one spectrum, in one process with one thread."""
+    set_threads("run")
+    site, assessed, found = Site.from_env(), {}, []
+    for picture, row in jobs:
+        s = scenario(picture, row)
+        unaware = _attacked(s, site)
+        aware = _attacked(s.replace(attacker="aware"), site) if s.defense else unaware  # without a defense there is nothing to know
+        found.append(
+            (picture, row, {"scenario": s.text(full=True), "unaware": unaware, "aware": aware, "ideal": _judged(s, site, assessed)})
+        )
+    return found
+
+
+def _attacked(s: Scenario, site: Site) -> dict[str, Any]:
+    if refused := problems(s):
+        return {"refused": " ".join(refused)}
+    try:
+        facts = run(s, site).to_json()
+    except InvvizError as err:
+        return {"refused": str(err)}
+    kept = ("matching_loss", "failed", "note", "seconds", "steps", "release_ms", "device", "data_note")
+    return {"psnr": statistics.mean(facts["scores"]["psnr"]), **{name: facts[name] for name in kept}}
+
+
+def _judged(s: Scenario, site: Site, assessed: dict[str, Any]) -> dict[str, Any]:
+    if refused := risk_problems(s):
+        return {"refused": " ".join(refused)}
+    key = s.key("risk")
+    try:
+        found = assessed[key] = assessed[key] if key in assessed else assess(s, site)
+    except InvvizError as err:
+        return {"refused": str(err)}
+    facts = risk_summary(s, found.decomposition, found.size, found.stages)
+    del facts["singular_values"], facts["scenario"]
+    sent = sent_bytes(s.defense, found.size.count) / sent_bytes((), found.stages[0].count)
+    return {"sent": sent, **facts}
+
+
+def figures(processes: int) -> dict[str, Any]:
+    """All rows measured, and on what."""
+    start, groups = time.monotonic(), {}
+    for picture in PICTURES:
+        for row in rows():
+            groups.setdefault(scenario(picture, row).key("risk"), []).append((picture, row))
+    slowest_first = sorted(groups.values(), key=lambda jobs: scenario(*jobs[0]).coloured is None)
+    table: dict[str, dict[str, Any]] = {row: {} for row in rows()}
+    fresh = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, fresh) as pool:
+        running = [pool.submit(measure, jobs) for jobs in slowest_first]
+        for done, job in enumerate(concurrent.futures.as_completed(running), 1):
+            for picture, row, found in job.result():
+                table[row][picture] = found
+            sys.stderr.write(f"{done} of {len(running)} spectra, {time.monotonic() - start:.0f} s\n")
+    made = {
+        "date": datetime.date.today().isoformat(),
+        "minutes": (time.monotonic() - start) / 60,
+        "processes": processes,
+        "machine": f"{os.cpu_count()} cores ({platform.machine()})",
+        "software": f"Python {platform.python_version()}, torch {version('torch')}",
+    }
+    return {"made": made, "rows": table}
+
+
+def page(data: dict[str, Any]) -> str:
+    """The whole page as Markdown."""
+    table, pictures = data["rows"], list(PICTURES)
+    lines = ["# What each defense does to an attacker", "", *_intro(data), "", "## How to read it", "", *_reading(table), ""]
+    lines += ["## What a naive evaluation would have concluded", "", *_naive(table), "", "## The table", ""]
+    head = [f"{picture}: {column}" for picture in pictures for column in ("unaware, dB", "aware, dB", "ceiling, dB", "InvRE")]
+    lines += ["| " + " | ".join(["defense", *head, "bytes sent", "formal promise"]) + " |", "|---|" + "---:|" * len(head) + "---:|---|"]
+    for row, found in table.items():
+        cells = [_label(row, found)]
+        for picture in pictures:
+            one = found[picture]
+            near = "~" if one["ideal"].get("method") == "sketch" else ""
+            cells += [_cell(one["unaware"], "psnr", 1), _cell(one["aware"], "psnr", 1)]
+            cells += [near + _cell(one["ideal"], "psnr_ceiling", 1), near + _cell(one["ideal"], "invre", 2)]
+        cells += [_cell(found[pictures[0]]["ideal"], "sent", 2), in_short(guarantee(_defenses(found)))]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *_remarks(table)]) + "\n"
+
+
+def _intro(data: dict[str, Any]) -> list[str]:
+    made, none = data["made"], data["rows"][""]
+    first = next(iter(none.values()))["unaware"]
+    return [
+        "Made by `python docs/make_defenses.py` (again from [defenses.json](defenses.json), without computing: `--page`); do not edit by hand.",
+        f"Measured {made['date']} on {first['device']}, {made['machine']}, {made['software']}, in {made['minutes']:.0f} minutes by "
+        f"{made['processes']} processes of one thread.",
+        "",
+        "A row adds its defense (and `attacker=aware`) to one of these scenarios:",
+        "",
+        *(
+            f"* {picture}: `{Scenario.parse(found['scenario']).text()}`, seed {Scenario.parse(found['scenario']).seed}"
+            for picture, found in none.items()
+        ),
+        "",
+        f"All rows use the attack `{Scenario.parse(SEARCH).attack.text()}`, one start of at most {first['steps']} steps. An attack is one local search, on one "
+        "picture with one seed: where the search failed, its failure stands in the table, and proves nothing.",
+        *(f"About {picture}: {found['unaware']['data_note']}" for picture, found in none.items() if found["unaware"]["data_note"]),
+    ]
+
+
+def _reading(table: dict[str, Any]) -> list[str]:
+    found = [one for row in table.values() for one in row.values()]
+    searches = [one["unaware"] for one in found] + [one["aware"] for one in found if one["aware"] != one["unaware"]]
+    reached, lost = [s["psnr"] for s in searches if "psnr" in s], [s["failed"] for s in searches if "psnr" in s]
+    above = [one for one in found if "psnr" in one["aware"] and one["aware"]["psnr"] > one["ideal"].get("psnr_ceiling", float("inf"))]
+    embeddings = [f"`{name}`" for name, kind in DEFENSES.items() if kind.for_embeddings]
+    return [
+        "* **unaware**: the attacker takes the message at face value. **aware**: it knows the defense and its parameters, not what was drawn at random. Without a "
+        "defense there is nothing to know, and both are one run. PSNR of the picture found; of a batch, the mean over its samples.",
+        "* **ceiling** and **InvRE**: the ideal attacker, who knows the defense, too. It is linearised at the picture and averaged over what is expected of pictures "
+        f"(the `{Scenario.prior}` prior: neighbouring pixels have nothing in common), so that a search on one smooth picture, begun with its low frequencies, may "
+        f"come out above it, as {len(above)} of {len(found)} aware ones do.",
+        f"* PSNR ends where float32 and the search's steps end (the best figure here is {max(reached):.1f} dB). The ideal attacker is not told of float32; it reads "
+        f"the message through noise of {FLOOR:g} of its root mean square (`floor={FLOOR:g}`, well below what defenses add; pages of the app show "
+        f"{Scenario.floor:g} unless told otherwise).",
+        f"* {sum(lost)} of {len(lost)} searches did not reproduce the message that they were given. An unaware one rarely can, where a defense has altered it.",
+        "* **bytes sent**: of one update, relative to the undefended one. **formal promise**: in short; the numbers are for one update, the promise may be for more.",
+        f"* A defense stands with its strength; all other knobs have the values of [components.md](components.md). Not measured: {', '.join(embeddings)}, which "
+        "protects embeddings, and here gradients are sent.",
+    ]
+
+
+def _naive(table: dict[str, Any]) -> list[str]:
+    listed = []
+    for row, pictures in table.items():
+        gaps = []
+        for picture, one in pictures.items():
+            unaware, aware = (one[who].get("psnr", float("nan")) for who in ("unaware", "aware"))
+            if unaware <= LOOKS_SAFE and aware - unaware >= WIDE:
+                gaps.append(f"{picture} {unaware:.1f} dB, with knowledge {aware:.1f} dB")
+        listed += [f"* {_label(row, pictures)}: {'; '.join(gaps)}"] if gaps else []
+    return [
+        f"That these defenses hide the picture. Against the unaware attacker they leave at most {LOOKS_SAFE:g} dB; one who merely knows which defense it is gets "
+        f"{WIDE:g} dB more, or better, from the same message:",
+        "",
+        *(listed or ["* none in this table"]),
+    ]
+
+
+def _remarks(table: dict[str, Any]) -> list[str]:
+    found: dict[str, list[str]] = {}  # what there is to say, and of which rows
+    for row, pictures in table.items():
+        for picture, one in pictures.items():
+            label, ideal = _label(row, pictures), one["ideal"]
+            of = f"{label} ({picture})"
+            for who in ("unaware", "aware", "ideal"):
+                if "refused" in one[who]:
+                    found.setdefault(f"–: {one[who]['refused']}", []).append(of)
+            if ideal.get("method") == "sketch":
+                (low, high), (least, most) = ideal["psnr_interval"], ideal["invre_interval"]
+                found.setdefault(f"~: a sketch; 95 % interval {low:.1f} to {high:.1f} dB, InvRE {least:.2f} to {most:.2f}", []).append(of)
+            for words in ideal.get("caveats", []):
+                found.setdefault(words, []).append(label)
+            if one["unaware"].get("psnr", 0.0) - one["aware"].get("psnr", 0.0) > WORSE and "psnr" in one["aware"]:
+                found.setdefault(f"Knowing the defense led this one search astray by more than {WORSE:g} dB", []).append(of)
+    return [f"* {', '.join(dict.fromkeys(of))}: {words}" for words, of in found.items()]
+
+
+def _defenses(pictures: dict[str, Any]) -> tuple[Any, ...]:
+    """Of one row, as measured: defaults may have moved since."""
+    return Scenario.parse(next(iter(pictures.values()))["scenario"]).defense
+
+
+def _label(row: str, pictures: dict[str, Any]) -> str:
+    if row in SETTINGS:
+        return f"no defense, `{row}`"
+    return " & ".join(f"`{_named(d)}`" for d in _defenses(pictures)) or "no defense"
+
+
+def _named(defense: Any) -> str:
+    """The defense with its strength, default or not."""
+    shown = {
+        k.name: getattr(defense, k.name) for k in defense.knobs() if k.name == defense.strength or getattr(defense, k.name) != k.default
+    }
+    return f"{defense.name}({','.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _cell(found: dict[str, Any], name: str, digits: int) -> str:
+    return f"{found[name]:.{digits}f}" if name in found else "–"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", action="store_true", help="write the page from defenses.json; nothing is measured")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    if not given.page:
+        FIGURES.write_text(json.dumps(figures(given.processes), indent=1, allow_nan=False) + "\n")
+    TARGET.write_text(page(json.loads(FIGURES.read_text())))

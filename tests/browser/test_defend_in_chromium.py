@@ -1,0 +1,44 @@
+"""The Defend page as a person uses it: every attack at once, a row opened, a wish solved, and over to the Lab."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
+
+
+def idle(page):
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
+
+
+def test_a_person_compares_defenses(page, server):
+    page.goto(server + QUICK)
+    page.get_by_text("Least noise that hides it").wait_for()
+    page.get_by_role("button", name="Run all attacks").click()
+    page.get_by_role("button", name="All attacks are in").wait_for(timeout=180_000)
+    assert page.get_by_text("not run yet").count() <= 2, "only A and B may wait"
+    page.get_by_text("fools the unaware attacker").or_(page.get_by_text("against an attacker who knows it")).first.wait_for()
+
+    # a wish is solved without any attack, and its answer opens
+    page.get_by_role("spinbutton", name="at most (dB)").fill("20")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**target=20*")
+    page.get_by_role("button", name="Open it").first.click()
+    page.wait_for_url("**defense=gaussian_noise*")
+    page.get_by_text("Before and after: Gaussian noise").first.wait_for()
+    idle(page)
+
+    # the scenario goes along
+    page.get_by_role("link", name="Lab").click()
+    page.get_by_text("What does one update give away").first.wait_for()
+    page.wait_for_url("**defense=gaussian_noise*")
+
+
+@pytest.mark.parametrize("width", [900, 1440])
+def test_nothing_scrolls_sideways(page, server, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(server + QUICK)
+    page.get_by_text("Least noise that hides it").wait_for()
+    idle(page)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
