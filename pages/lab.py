@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from invviz.ui import cards, form, stage, state
+from invviz.ui import cards, form, pulse, stage, state
 
 state.read_address()
 st.markdown("#### invviz&ensp;:gray[What does one update give away, and how much noise hides it?]")
 form.controls()
-st.fragment(stage.draw, run_every=stage.POLL if st.session_state.get("polling") else None)()
+pulse.part(stage.draw)
 cards.draw()

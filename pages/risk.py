@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from invviz.ui import form, shell, state
+from invviz.ui import form, pulse, shell, state
 from invviz.ui.risk import page
 
 shell.ensure("risk")
 state.read_address(page.VIEWS)
 st.markdown("#### Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
 form.controls()
-st.fragment(page.draw, run_every=page.POLL if st.session_state.get("polling") else None)()
+pulse.part(page.draw)
 page.below()

@@ -13,11 +13,9 @@ from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import finding, form, session, sources, state, trouble
+from . import finding, form, pulse, sources, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
-
-POLL = 0.3  # seconds between two looks at running work
 
 
 def draw() -> None:
@@ -33,11 +31,7 @@ def _draw() -> None:
     risk, risk_job = sources.risk_of(now)
     run, run_job = sources.run_of(now)
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
-    if active:
-        session.station().keep_workers()  # one may have died while nobody clicked
-    if bool(active) != st.session_state.get("polling", False):
-        st.session_state["polling"] = bool(active)
-        st.rerun()  # the fragment's clock is set by a whole run of the page
+    pulse.keep(bool(active))
     shown = _remembered(now, run)
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -68,6 +68,18 @@ def set_view(name: str, value: str) -> None:
 def key(name: str) -> str:
     """A widget key that is new whenever the form is made anew."""
     return f"{name}#{st.session_state.get('form', 0)}"
+
+
+def answer(widget: str, act: Callable[[Any], None]) -> Callable[[], None]:
+    """A callback that hands a widget's value on, unless the form has been made anew since.
+
+    A browser that has not yet seen its widgets replaced sends their old values once more, and Streamlit takes those for new ones.
+
+    Args:
+        widget: from `key`.
+        act: takes the value.
+    """
+    return lambda: act(st.session_state[widget]) if widget == key(widget.rpartition("#")[0]) else None
 
 
 def read_address(views: Mapping[str, str] | None = None) -> None:

@@ -89,7 +89,7 @@ def _choose(now: Scenario, side: str) -> None:
         offered.index(chosen(now)[side]),
         format_func=OPTIONS.__getitem__,
         key=name,
-        on_change=lambda: state.set_view(side, st.session_state[name]),
+        on_change=state.answer(name, lambda value: state.set_view(side, value)),
     )
 
 

@@ -42,7 +42,9 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     with words:
         st.caption(_meaning(aim, value, target, bare))
     for column, label in zip(
-        st.columns(WIDTHS), ("Defense", "Least strength", "Noise energy", "Harm to training", "Ceiling there", "Formal guarantee", ""), strict=True
+        st.columns(WIDTHS),
+        ("Defense", "Least strength", "Noise energy", "Harm to training", "Ceiling there", "Formal guarantee", ""),
+        strict=True,
     ):
         column.caption(f"**{label}**" if label else "")
     for row in found:
@@ -64,7 +66,7 @@ def _wish(aim: str) -> float:
         step,
         format="%g",
         key=name,
-        on_change=lambda: state.set_view("target", "" if st.session_state[name] == WISH[aim] else f"{st.session_state[name]:g}"),
+        on_change=state.answer(name, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
     )
 
 

@@ -6,11 +6,10 @@ import streamlit as st
 
 from ... import defended
 from ...scenario import Scenario, problems
-from .. import session, state, trouble
+from .. import pulse, session, state, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, row, rows
 
-POLL = 0.5  # seconds between two looks at running work
 VIEWS = {"rows": "usual", "order": "best", "a": "undefended", "b": "aware", "aim": "ceiling", "target": "", "equal": "drop 3"}
 
 
@@ -29,14 +28,14 @@ def _draw() -> None:
     listed = [defended.compared(now, stack) for stack in defended.stacks(now, bar.pick("rows", defended.CHOICES))]
     sides = ab.sides(now)
     if isinstance(victim, str) or problems(listed[0]):
-        _keep_looking(False)
+        pulse.keep(False)
         st.warning(victim if isinstance(victim, str) else " ".join(problems(listed[0])), icon=":material/block:")
         return
     seen, solved = [*listed, *sides.values()], least.candidates(now)
     wanted = list(dict.fromkeys([*seen, *solved]))
     found = dict(zip(wanted, rows.found(wanted, victim.truth, set(solved) - set(seen)), strict=True))
     shown = [found[s] for s in listed]
-    _keep_looking(any(job.active for one in found.values() for job in one.jobs))
+    pulse.keep(any(job.active for one in found.values() for job in one.jobs))
     bar.draw(shown, victim)
     old = row.remembered(shown)
     grid.draw(shown, bar.ordered(shown, old), now, old)
@@ -46,14 +45,6 @@ def _draw() -> None:
     least.draw(now, shown[0], [found[s] for s in solved])
     equal.draw()
     st.code(now.text(), language=None, wrap_lines=True)
-
-
-def _keep_looking(active: bool) -> None:
-    if active:
-        session.station().keep_workers()  # one may have died while nobody clicked
-    if active != st.session_state.get("polling", False):
-        st.session_state["polling"] = active
-        st.rerun()  # the fragment's clock is set by a whole run of the page
 
 
 def _below(now: Scenario, shown: list[row.Row]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import compare
-from .. import form, session, sources, state, trouble
+from .. import form, pulse, sources, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
-POLL = 0.5  # seconds between two looks at running work
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
 
 
@@ -38,11 +37,7 @@ def _draw() -> None:
     chosen = compared.comparison(now, axis, count)
     rows = sorted(compared.scored(chosen.items), key=lambda row: -row.figures.score if row.view else 1.0)
     active = any(row.job is not None and row.job.active for row in rows) or (job is not None and job.active)
-    if active:
-        session.station().keep_workers()  # one may have died while nobody clicked
-    if active != st.session_state.get("polling", False):
-        st.session_state["polling"] = active
-        st.rerun()  # the fragment's clock is set by a whole run of the page
+    pulse.keep(active)
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=660, key="ranking"):
             ranking.table(now, rows, axis, chosen.left_out)

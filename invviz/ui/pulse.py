@@ -1,0 +1,45 @@
+"""The part of a page that is drawn again and again while work is running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from . import session
+
+PACES = (0.3, 0.5, 1.0, 2.0, 4.0)  # seconds between two drawings
+ROOM = 2.0  # times what drawing takes
+
+
+def part(draw: Callable[[], None]) -> None:
+    """Draw, and while `keep(True)` is said draw again, with room between two drawings.
+
+    A request of the clock that comes while the last one is still being drawn swallows a click on another page that waits there, too (Streamlit folds both into one
+    and keeps the clock's page). So the clock never strikes faster than drawing takes.
+    """
+    every = _pace() if st.session_state.get("polling", False) else None
+
+    def timed() -> None:
+        start = time.monotonic()
+        draw()
+        took = st.session_state.get("drawing takes", 0.0)
+        st.session_state["drawing takes"] = (took + time.monotonic() - start) / 2 if took else time.monotonic() - start
+        if every is not None and _pace() > every:
+            st.rerun()  # the clock is set by a whole run of the page
+
+    st.fragment(timed, run_every=every)()
+
+
+def keep(active: bool) -> None:
+    """Whether there is work to look at; called while drawing."""
+    if active:
+        session.station().keep_workers()  # one may have died while nobody clicked
+    if active != st.session_state.get("polling", False):
+        st.session_state["polling"] = active
+        st.rerun()  # the clock is set by a whole run of the page
+
+
+def _pace() -> float:
+    return next((pace for pace in PACES if pace >= ROOM * st.session_state.get("drawing takes", 0.0)), PACES[-1])
