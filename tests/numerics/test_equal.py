@@ -79,6 +79,7 @@ def test_curves_that_are_straight_over_the_logarithm_are_read_exactly():
     assert found["gaussian_noise"]["unaware"] == pytest.approx([16.0] * 3)
     assert found["invl_gnp"]["unaware"] == pytest.approx([18.0] * 3)
     assert found["invl_gnp"]["less"]["aware"] == pytest.approx([3.0] * 3)
+    assert found["invl_gnp"]["told"] == pytest.approx([1.0] * 3)
     assert found["invl_gnp"]["real"] == pytest.approx([19.0] * 3) and found["invl_gnp"]["missed"] == 0
     at_energy = compare(arms, BARE, "energy", 0.25, resamples=50)
     assert at_energy["invl_gnp"]["strength"] == pytest.approx([0.5] * 3) and at_energy["invl_gnp"]["energy"] == pytest.approx([0.25] * 3)
@@ -170,8 +171,7 @@ def test_the_sentence_and_headline_follow_the_figures():
 
 
 def test_an_attacker_who_is_misled_by_what_he_knows_is_named():
-    low, high = [10.0, 9.0, 11.0], [15.0, 14.0, 16.0]
-    arms = {"gaussian_noise": {"aware": low, "unaware": high}, "invl_gnp": {"aware": high, "unaware": low}}
+    arms = {"gaussian_noise": {"told": [-2.0, -3.0, -1.0]}, "invl_gnp": {"told": [2.0, -1.0, 3.0]}}
     said = _words.misled(arms, TITLES)
     assert "Isotropic noise" in said and "InvL-GNP" not in said
     assert _words.misled({"invl_gnp": arms["invl_gnp"]}, TITLES) == ""

@@ -16,7 +16,8 @@ from .bar import choose, pick
 
 PANELS = {"unaware": "○ Unaware attack, dotted", "aware": "● Aware attack, solid", "ceiling": "Ideal attacker, dashed"}
 MARKS = dict(zip(SHAPES, "●■◆▲▼", strict=True))
-WIDEST = 0.3  # of accuracy that panels show below the undefended one
+WIDEST = 0.15  # of accuracy that panels show below the undefended one
+HIGHEST = 35.0  # dB that panels over accuracy show: above it nothing is lost yet
 HEAD = ("Defense", "Strength there", "Accuracy", "○ Unaware attack", "● Aware attack", "Ideal attacker", "Noise energy")
 AWAY = {0: "", 1: "never costs that much: strongest setting", -1: "always costs more: weakest setting"}
 
@@ -46,8 +47,7 @@ def draw() -> None:
 def _choices(study: Study) -> dict[str, tuple[str, float, str]]:
     """By the word that the address keeps: kind, target, label."""
     drops = {
-        f"drop {100 * t:g}": ("accuracy", t, f"{100 * t:g} point{'s' if t != 0.01 else ''} of accuracy lost")
-        for t in study.targets("accuracy")
+        f"drop {100 * t:g}": ("accuracy", t, f"accuracy −{100 * t:g} point{'s' if t != 0.01 else ''}") for t in study.targets("accuracy")
     }
     return drops | {f"energy {100 * t:g}": ("energy", t, f"noise energy {100 * t:g} %") for t in study.targets("energy")}
 
@@ -78,7 +78,7 @@ def _row(title: str, mark: str, strength: str, aside: str, figures: Mapping[str,
     cells = [strength + (f'<span class="level">{aside}</span>' if aside else "")]
     cells.append(_spread([100 * v for v in figures["accuracy"]], "{:.1f}", " %"))
     cells += [_spread(figures[who], "{:.1f}") for who in PANELS]
-    cells.append(_spread([100 * v for v in figures["energy"]], "{:.2g}", " %") if figures["energy"] else "")
+    cells.append(_spread([100 * v for v in figures["energy"]], "{:.3g}", " %") if figures["energy"] else "")
     return f'<tr><th scope="row">{mark}<b>{escape(title)}</b></th>' + "".join(f"<td>{cell or '–'}</td>" for cell in cells) + "</tr>"
 
 
@@ -99,8 +99,9 @@ def _panels(study: Study, kind: str, target: float) -> None:
     energies = [c["energy"][0] for curve in curves.values() for c in curve]
     x: dict[str, Any] = {"title": "accuracy", "domain": [whole - WIDEST, whole + 0.03], "log": False, "format": ".0%"}
     if kind == "energy":
-        x = {"title": "noise energy over the message's (log scale)", "domain": [min(energies), max(energies)], "log": True, "format": "~g"}
+        x = {"title": "noise energy (log scale)", "domain": [min(energies), max(energies)], "log": True, "format": "~g"}
     heights = [c[who][end] for curve in curves.values() for c in curve for who in PANELS for end in (1, 2)]
+    top = min(max(heights), HIGHEST) if kind == "accuracy" else max(heights)
     for column, (who, title) in zip(st.columns(3), PANELS.items(), strict=True):
         rows = [
             {"name": TITLES[name], "strength": strength, "rank": rank, **_ends("x", c[kind]), **_ends("y", c[who])}
@@ -109,7 +110,7 @@ def _panels(study: Study, kind: str, target: float) -> None:
         ]
         column.caption(f"**{title}**")
         at = whole - target if kind == "accuracy" else target
-        column.vega_lite_chart(panel(rows, names, who, x, [min(heights), max(heights)], at), key=f"equal {who}", alt=_alt(title, kind))
+        column.vega_lite_chart(panel(rows, names, who, x, [min(heights), top], at), key=f"equal {who}", alt=_alt(title, kind))
 
 
 def _ends(axis: str, figure: Sequence[float]) -> dict[str, float]:
@@ -124,7 +125,7 @@ def _alt(title: str, kind: str) -> str:
 def _small_print(study: Study) -> str:
     t, facts = study.training, study.facts
     return (
-        "Vertical line: where the table is taken. Between the strengths that were tried, figures are interpolated straight over the logarithm of the "
+        "Vertical line: where the table is taken; panels over accuracy leave out what costs nothing and what leaves little. Between the strengths that were tried, figures are interpolated straight over the logarithm of the "
         f"strength; intervals draw pictures and seeds again ({study.resamples:,} times, the same for all defenses); {len(study.seeds)} seeds make them rough. "
         "The aware attack is told the defense and its strength, of isotropic noise the standard deviation itself; the shape of the other noises it "
         "takes at a grey picture. The ideal attacker has the app's noise floor on top and knows the shape at the true picture; the real attacks have no floor, "
