@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .core.lazy import torch
-from .core.tree import map_tree
+from .core.tree import map_tree, numel
 from .core.types import Batch, Size
 from .risk import masked, only
 from .summary import noise_variance
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .core.types import Release, Tree, World
     from .defenses import Defense
     from .scenario import Scenario
+
+HALVINGS = 60
 
 
 def told(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
@@ -38,29 +40,54 @@ def told(scenario: Scenario, bare: Release, world: World, message: Tree, templat
         seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
     release = before = bare
     for place, defense in enumerate(defenses):
-        before = release
+        before, later = release, defenses[place + 1 :]
         if not defense.hides or seen is None:
-            release = defense.simulated(release, world, message)
+            readable = all(
+                d.scales and not defense.exact for d in later
+            )  # what a later defense has changed no longer shows this one's draw
+            release = defense.simulated(release, world, message if readable else {})
         elif place == hiding:
             release = masked(release, seen)
-    size = Size.of(message)  # noise and all: the attacker has nothing else to measure
     last, noisy = defenses[-1], [d for d in defenses if d.noisy]
     interval = last.interval(message) if noisy in ([], [last]) else None
     release = before if interval else release  # the interval is that of the message before it was rounded
-    noise = 0.0 if interval else noise_variance(scenario, size, [size] * (len(defenses) + 1)) ** 0.5
-    found: dict[str, Any] = {"message": message, "release": release, "seen": seen, "noise": noise, "interval": interval}
-    if last.coloured and last.noisy:
-        found |= _whitening(last, before, world, template, noise, size.count)
-    if distrusted := frozenset().union(*(d.distrusts(list(message)) for d in defenses)):
-        kept = [name for name in message if name not in distrusted]
-        found["release"] = only(release, kept)
-        found |= {name: {k: tree[k] for k in kept} for name in ("message", "seen") if (tree := found[name]) is not None}
-        if interval:
-            found["interval"] = tuple({k: tree[k] for k in kept} for tree in interval)
+    noise = 0.0 if interval else _noise(scenario, Size.of(message))
+    distrusted = frozenset().union(*(d.distrusts(list(message)) for d in defenses))
+    kept = [name for name in message if name not in distrusted]
+    cut = (lambda tree: tree and {name: tree[name] for name in kept}) if distrusted else lambda tree: tree
+    found: dict[str, Any] = {
+        "message": cut(message),
+        "sent": message,
+        "release": only(release, kept) if distrusted else release,
+        "seen": cut(seen),
+        "noise": noise,
+        "interval": interval and (cut(interval[0]), cut(interval[1])),
+    }
+    if scenario.coloured:
+        found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise)
     return found
 
 
-def _whitening(defense: Defense, before: Release, world: World, template: Batch, noise: float, count: int) -> dict[str, Any]:
+def _noise(scenario: Scenario, sent: Size) -> float:
+    """Standard deviation of the noise on every entry, where all that can be measured is the message with that noise.
+
+    The noise is a share of the message without it: the variance v at which the defenses would add v to a message of |m|^2 = |sent|^2 - p v, by bisection.
+    """
+
+    def added(variance: float) -> float:
+        bare = Size(max(sent.norm**2 - sent.count * variance, 0.0) ** 0.5, sent.count, sent.peak)
+        return noise_variance(scenario, bare, [bare] * (len(scenario.defense) + 1))
+
+    low, high = 0.0, sent.rms**2
+    if added(high) >= high:  # noise of a size of its own, larger than what came
+        return added(high) ** 0.5
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if added(middle) > middle else (low, middle)
+    return high**0.5 if high > sent.rms**2 / 2 ** (HALVINGS - 2) else 0.0
+
+
+def _whitening(defense: Defense, before: Release, world: World, template: Batch, noise: float) -> dict[str, Any]:
     """The shape of coloured noise is that at the private picture; the attacker takes that at a grey one instead.
 
     As the shape is only roughly right, as much noise again (`slack`) is believed to lie evenly in all directions. Source: [D]; measured on digits and LeNet for
@@ -70,5 +97,5 @@ def _whitening(defense: Defense, before: Release, world: World, template: Batch,
     like = next(iter(world.net.params.values()))
     grey = Batch.of(torch.full_like(template.image, 0.5).to(like), template.label)
     colour = defense.colour(defense.basis(before, world, grey))
-    sigma = (noise**2 + defense.slack**2 * colour.energy / count) ** 0.5
-    return {"noise": sigma, "whiten": lambda message: colour.whiten(message, sigma)}
+    sigma = (noise**2 + defense.slack**2 * colour.energy / numel(before(world.net, grey, None))) ** 0.5
+    return {"noise": sigma, "whiten": lambda message: colour.whiten(message, sigma)} if sigma > 0 else {}

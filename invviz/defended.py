@@ -64,16 +64,16 @@ def compared(now: Scenario, stack: Stack) -> Scenario:
 
 def sent_bytes(stack: Stack, count: int) -> float:
     """Bytes of one update of so many numbers after these defenses."""
-    entries, bits = float(count), BITS
+    entries, bits, places = float(count), BITS, 0.0
     for defense in stack:
-        entries, bits = defense.traffic(entries, bits)
-    return entries * bits / 8
+        entries, bits, places = defense.traffic(entries, bits, places)
+    return entries * (bits + places) / 8
 
 
 def guarantee(stack: Stack) -> str:
-    """What is formally promised, of all defenses of a stack."""
-    promised = [d.guarantee for d in stack if not d.guarantee.startswith("none")]
-    return "; ".join(promised) if promised else "none"
+    """What is formally promised, of all defenses of a stack. A promise does not outlive a later defense that looks at the private batch again."""
+    kept = [d.promise for place, d in enumerate(stack) if not any(later.reads_batch for later in stack[place + 1 :])]
+    return "; ".join(promise for promise in kept if promise) or "none"
 
 
 def in_short(promise: str) -> str:

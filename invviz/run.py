@@ -145,7 +145,7 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     }
     if scenario.attacker == "aware" and scenario.defense:
         told |= aware.told(scenario, client.bare, client.world, message, template) | {
-            "knowledge": dataclasses.replace(knowledge, defense=True)
+            "knowledge": knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
         }
     return Observation(net=client.net, template=template, num_classes=scenario.data.num_classes, **told)
 

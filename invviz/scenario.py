@@ -225,6 +225,8 @@ def problems(scenario: Scenario) -> list[str]:
             found.append(f"{defense.name} clips the gradient of one step; the client takes {local_steps} local steps. Set local_steps=1.")
         if defense.coloured and place < len(s.defense) - 1:
             found.append(f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last.")
+        if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
+            found.append(f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first.")
         if defense.for_embeddings and not s.protocol.sends_embedding:
             found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp.")
         found += defense.problems()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +121,17 @@ class Shade:
         gains = TAU**2 * colour.directions.values.numpy() ** 2
         return TAU**2 * float((noise / (noise + gains)).sum() + prior.size - len(gains))
 
+    @functools.cached_property
+    def _rows(self) -> np.ndarray:
+        return self.bare.dense().cpu().double().numpy()
+
     def _loss(self, colour: Colour, prior: Prior) -> float:
         """T1 by dense matrices."""
-        gram = colour.seen_through(self.bare, self.sigma).gram().cpu().numpy()
+        if isinstance(colour, Diagonal):
+            rows = self._rows
+            gram = rows.T @ (rows / (1 + _variances(colour).numpy() / self.sigma**2)[:, None])
+        else:
+            gram = colour.seen_through(self.bare, self.sigma).gram().cpu().numpy()
         root = prior.sqrt_apply(np.eye(prior.size))
         return float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ gram @ root / self.sigma**2, root)))
 

@@ -33,7 +33,7 @@ def shifted(defense: Defense, stronger: bool) -> Defense | None:
     elif not knob.log and high <= 1:  # a share: what is left is what counts, once it is less than half
         new = now * FACTOR if up else now / FACTOR
         if now > 0.5 or new > 0.5:
-            new = 1 - (1 - now) / FACTOR if up else max(0.0, 1 - (1 - now) * FACTOR)
+            new = 1 - (1 - now) / FACTOR if up else max(0.0, 1 - (1 - now) * FACTOR) if now < 1 else 1 / FACTOR
     else:
         new = now * FACTOR if up else now / FACTOR
     new = float(f"{min(max(new, low), high):.3g}")

@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch
 from ._base import Attack
-from ._matching import Watch, in_double, is_smooth, search
+from ._matching import UNMATCHED, Watch, in_double, is_smooth, search
 from ._misfit import misfit
 from ._priors import smoothness
 from ._space import Space
@@ -51,8 +51,8 @@ class LBFGSMatching(Attack):
         obs = in_double(obs) if smooth else obs
         like = obs.template.image
         space = Space.of(self.space, like, obs.bounds)
-        loss_of, weight = misfit(obs)
-        watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance)
+        loss_of, weight, truth = misfit(obs)
+        watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance, max(UNMATCHED, 2 * truth))
 
         def attempt() -> None:
             pixels = space.start(rng, like).flatten()

@@ -60,11 +60,13 @@ class Watch:
         progress: told of every evaluation.
         steps: evaluations per start.
         tolerance: matching loss at which the search is over.
+        unmatched: matching loss above which the message was not reproduced.
     """
 
     progress: Progress
     steps: int
     tolerance: float = 0.0
+    unmatched: float = UNMATCHED
     best_loss: float = math.inf
     best: Batch | None = None
     trace: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -113,21 +115,21 @@ class Watch:
 
     def end(self) -> None:
         """The present start is over by itself; if it got no better long before its steps were used up, it was stuck."""
-        if not self.stopped and not self.gave_up and self._count < self.steps and self._own > UNMATCHED:
+        if not self.stopped and not self.gave_up and self._count < self.steps and self._own > self.unmatched:
             self.gave_up = True
             self.remarks.append(f"start {self.start + 1} got stuck at a matching loss of {self._own:.1e} after {self._count} steps")
 
     def verdict(self, obs: Observation) -> Reconstruction:
         """The best answer, with what there is to say about the search."""
         remarks = list(self.remarks)
-        failed = not self.best_loss <= UNMATCHED
+        failed = not self.best_loss <= self.unmatched
         if self.stopped:
             remarks.append("stopped on request")
         elif failed and math.isfinite(self.best_loss):
             remarks.append(
                 f"not converged: the best matching loss is {self.best_loss:.1e}, so the message was not reproduced (a stuck search, or a message that noise or a defense has altered)"
             )
-        elif self.tolerance and self.best_loss > CLOSE:
+        elif self.tolerance and CLOSE < self.best_loss < math.inf:
             remarks.append(f"the search ended at a matching loss of {self.best_loss:.1e}: close, not exact")
         note = "; ".join(remarks)
         note = note[:1].upper() + note[1:] + "." if note else ""

@@ -34,4 +34,4 @@ class IDLG(LBFGSMatching):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The dummy picture with the least matching loss under the inferred label."""
-        return self.match(obs, rng, progress, infer_label(obs.message))
+        return self.match(obs, rng, progress, infer_label(obs.sent or obs.message))

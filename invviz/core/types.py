@@ -81,6 +81,10 @@ class Knowledge:
     bn_statistics: bool = False
     public_data: bool = False
 
+    def of_defense(self, public: bool) -> Knowledge:
+        """The same and the defense, with the public pictures if it needs some."""
+        return dataclasses.replace(self, defense=True, public_data=self.public_data or public)
+
     def words(self) -> str:
         """The list in words, as shown under every result."""
         names = {
@@ -112,6 +116,7 @@ class Observation:
     template: Batch  # shapes and dtypes; zeros, but for labels where they are known
     knowledge: Knowledge
     num_classes: int
+    sent: Tree | None = None  # all that came, where the attacker matches a part of it only
     bounds: tuple[float, float] = (0.0, 1.0)
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it

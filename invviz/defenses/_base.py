@@ -29,6 +29,11 @@ class Defense(Component):
     coloured: ClassVar[bool] = (
         False  # its noise is stronger in some directions than in others (`colour` says where, `variance` is 0); stands last
     )
+    reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
+    scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
+    exact: ClassVar[bool] = False  # `simulated` reads values off the message, not only which entries are zero
+    draws_inside: ClassVar[bool] = False  # changes the net by chance: those that look into the net stand after it
+    looks_inside: ClassVar[bool] = False  # takes derivatives of what happens in the net
     slack: ClassVar[float] = (
         1.0  # of a coloured one: noise (share of the std) that attackers, who know the shape at another picture, believe to be even
     )
@@ -84,7 +89,13 @@ class Defense(Component):
         raise NotImplementedError
 
     def simulated(self, inner: Release, world: World, message: Tree) -> Release:
-        """The release that an attacker who knows this defense believes in, after seeing the message (which may show what was drawn at random)."""
+        """The release that an attacker who knows this defense believes in, after seeing the message (which may show what was drawn at random).
+
+        Args:
+            inner: the release that it believes in without this defense.
+            world: net and public pictures.
+            message: as it came; empty where a later defense has changed what this one drew.
+        """
         return self.wrap(inner, world)
 
     def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
@@ -99,9 +110,15 @@ class Defense(Component):
         """
         return frozenset()
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
-        """What is sent of a message of so many entries of so many bits each: entries and bits per entry, places of a sparse message included."""
-        return entries, bits
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
+        """What is sent of a message of so many entries, with bits for each value and bits that name its place: the same three afterwards."""
+        return entries, bits, places
+
+    @property
+    def promise(self) -> str:
+        """The formal guarantee with these knobs, in words; empty where there is none."""
+        off = getattr(self, self.strength) == self.identity
+        return "" if off or self.guarantee.startswith("none") else self.guarantee
 
     def problems(self) -> list[str]:
         """Why its knobs do not go together, one sentence each; what a single knob allows is checked when it is set."""

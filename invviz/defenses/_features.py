@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Net
 
+MOST_PROBED = 20_000_000  # numbers in all probes
 AT_ONCE = 1_000_000  # numbers that a function may give for all probes of one go
 
 
@@ -82,6 +83,10 @@ def still(batch: Batch) -> tuple[Tensor, Callable[[Tensor], Batch]]:
 @lru_cache(maxsize=2)
 def _directions(count: int, size: int) -> np.ndarray:
     """Fixed random directions at right angles, shape (count, size), of length sqrt(size / count); all unit vectors where there are enough of them."""
+    if min(count, size) * size > MOST_PROBED:
+        raise InvvizError(
+            f"{min(count, size):,} probes of {size:,} inputs are more than fit into memory; at most {MOST_PROBED // size:,} here. Lower probes or the batch."
+        )
     if count >= size:
         return np.eye(size)
     random = np.random.default_rng(derive(size, "probes")).standard_normal((size, count))

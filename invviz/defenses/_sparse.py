@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 PLACE = 32  # bits that name one entry
 
 
-def sparse_traffic(entries: float, bits: float, fraction: float) -> tuple[float, float]:
-    """Entries that are sent and bits for each, its place included: named in 32 bits, or by one bit for every entry there is, what is cheaper.
+def sparse_traffic(entries: float, bits: float, places: float, fraction: float) -> tuple[float, float, float]:
+    """Entries that are sent, bits of a value, and of its place: named in 32 bits, or by one bit for every entry there is, what is cheaper.
 
     Args:
         entries: there are.
-        bits: of one entry.
+        bits: of one value.
+        places: bits that name an entry already.
         fraction: share of them that is not sent, below 1.
     """
-    return (entries, bits) if fraction == 0 else (entries * (1 - fraction), bits + min(PLACE, 1 / (1 - fraction)))
+    return (entries, bits, places) if fraction == 0 else (entries * (1 - fraction), bits, places + min(PLACE, 1 / (1 - fraction)))
 
 
 def dropped(message: Tree, scores: Tensor, count: int) -> Tree:

@@ -36,6 +36,8 @@ class Censor(Defense):
     paper: ClassVar[str] = "zhang2025censor"
     strength: ClassVar[str] = "share"
     identity: ClassVar[Value] = 0.0
+    reads_batch: ClassVar[bool] = True
+    looks_inside: ClassVar[bool] = True
 
     share: float = knob(
         1.0, "share of every layer's norm that is at right angles to the true message (1: all of it, as in the paper)", low=0.0, high=1.0

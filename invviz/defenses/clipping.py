@@ -30,6 +30,7 @@ class Clipping(Defense):
     paper: ClassVar[str] = "abadi2016dpsgd"
     strength: ClassVar[str] = "clip_norm"
     identity: ClassVar[Value] = 1e6
+    scales: ClassVar[bool] = True
 
     clip_norm: float = knob(
         1.0,

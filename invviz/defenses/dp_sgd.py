@@ -96,6 +96,11 @@ class DPSGD(Defense):
         limit = self.clip_norm * (size.norm if self.relative_clip else 1.0)
         return (self.noise_multiplier * limit / batch) ** 2
 
+    @property
+    def promise(self) -> str:
+        """None where the clip norm is read off the private batch."""
+        return "" if self.relative_clip else super().promise
+
     def caveat(self) -> str:
         """With a relative clip norm only a lower bound of the noise is known."""
         if not self.relative_clip or self.noise_multiplier == 0:

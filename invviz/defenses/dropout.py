@@ -33,6 +33,7 @@ class Dropout(Defense):
     paper: ClassVar[str] = "srivastava2014dropout"
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
+    draws_inside: ClassVar[bool] = True
 
     probability: float = knob(0.3, "chance of each feature before the last layer to be dropped, for each sample", low=0.0, high=0.999)
 

@@ -36,6 +36,7 @@ class GradientDropping(Defense):
     paper: ClassVar[str] = "lin2018dgc"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    exact: ClassVar[bool] = True
 
     fraction: float = knob(
         0.99,
@@ -59,6 +60,8 @@ class GradientDropping(Defense):
 
     def simulated(self, inner: Release, world: World, message: Tree) -> Release:
         """Entries that came, each times the number of rounds (1 to `rounds`) that brings the guess nearest to what came; nothing is said of the others."""
+        if not message:
+            return self.wrap(inner, world)
         target = flatten(message).detach()
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
@@ -79,9 +82,9 @@ class GradientDropping(Defense):
             sent = torch.zeros_like(size).scatter(0, (waited * size).topk(kept).indices, 1.0)
         return waited, sent
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The entries of one round and their places."""
-        return sparse_traffic(entries, bits, self.fraction)
+        return sparse_traffic(entries, bits, places, self.fraction)
 
     def caveat(self) -> str:
         """Later rounds tell more than the one that is scored."""

@@ -87,6 +87,11 @@ class LocalDP(Defense):
         """sigma^2 in the message's units."""
         return self.sigma(size) ** 2
 
+    @property
+    def promise(self) -> str:
+        """None where the clip norm is read off the private batch."""
+        return "" if self.relative_clip else super().promise
+
     def passes(self, size: Size) -> float:
         """The factor that shrinks the message shrinks noise from before it."""
         return 1.0 if self.epsilon >= OFF else share_kept(size, self.clip_norm, self.relative_clip)

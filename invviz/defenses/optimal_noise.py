@@ -38,6 +38,8 @@ class OptimalNoise(Coloured):
     paper: ClassVar[str] = "chen2024optimal"
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
+    reads_batch: ClassVar[bool] = True
+    looks_inside: ClassVar[bool] = True
     slack: ClassVar[float] = 0.1  # which entries are noisy depends little on the picture (measured: 2 to 3 dB better than 1)
     guarantee: ClassVar[str] = "none: how much noise an entry gets depends on the private picture"
 

@@ -40,6 +40,8 @@ class OptimalPruning(Defense):
     paper: ClassVar[str] = "chen2024optimal"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    reads_batch: ClassVar[bool] = True
+    looks_inside: ClassVar[bool] = True
     hides: ClassVar[bool] = True
 
     fraction: float = knob(
@@ -72,6 +74,6 @@ class OptimalPruning(Defense):
         ratios = (square.sqrt() / value.abs().clamp(min=SMALLEST)).clamp(max=LARGEST)
         return torch.where(value == 0, torch.inf, ratios).detach()
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries and their places."""
-        return sparse_traffic(entries, bits, self.fraction)
+        return sparse_traffic(entries, bits, places, self.fraction)

@@ -80,9 +80,9 @@ class Outpost(Coloured):
         """The variances at this strength."""
         return Diagonal(map_tree(lambda v: v * self.base**2, basis))
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries and their places."""
-        return (entries, bits) if self.off else sparse_traffic(entries, bits, self.prune)
+        return (entries, bits, places) if self.off else sparse_traffic(entries, bits, places, self.prune)
 
     def _pruned(self, message: Tree) -> Tree:
         """Every leaf without its smallest entries."""

@@ -36,6 +36,7 @@ class Precode(Defense):
     paper: ClassVar[str] = "scheliga2022precode"
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0
+    draws_inside: ClassVar[bool] = True
     alters_net: ClassVar[bool] = True
 
     scale: float = knob(
@@ -72,6 +73,15 @@ class Precode(Defense):
             return inner(dataclasses.replace(wide, eps=wide.eps_for(batch, z.to(batch.image))), batch, rng)
 
         return release
+
+    def caveat(self) -> str:
+        """The score knows of no draw."""
+        if self.scale == 0:
+            return ""
+        return (
+            "The score is that of the bottleneck without its random part, whatever the scale: it shows what the bottleneck itself hides. An attacker who reads the draw "
+            "off a single sample's message comes near it."
+        )
 
     def distrusts(self, names: Sequence[str]) -> frozenset[str]:
         """The bottleneck, the layer that it stands before, and all that follows.

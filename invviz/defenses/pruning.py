@@ -49,6 +49,6 @@ class Pruning(Defense):
 
         return release
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries and their places."""
-        return sparse_traffic(entries, bits, self.fraction)
+        return sparse_traffic(entries, bits, places, self.fraction)

@@ -65,9 +65,9 @@ class Quantisation(Defense):
         half, end = self.step(size) / 2 + slack, size.peak + slack
         return map_tree(lambda leaf: (leaf - half).clamp(min=-end), message), map_tree(lambda leaf: (leaf + half).clamp(max=end), message)
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """So many bits an entry; the step is one number more."""
-        return entries, bits if self.bits == 32 else min(bits, self.bits)
+        return entries, bits if self.bits == 32 else min(bits, self.bits), places
 
     def caveat(self) -> str:
         """Few levels: most entries fall to zero, and the error is no longer like noise."""

@@ -42,6 +42,6 @@ class RandomPruning(Defense):
         """Prune after the inner release."""
         return held_back(inner, self.fraction, lambda flat, count: random_places(self.mask_seed, flat, count))
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries; the seed says which they are."""
-        return entries * (1 - self.fraction), bits
+        return entries * (1 - self.fraction), bits, places

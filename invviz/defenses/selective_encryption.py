@@ -61,10 +61,10 @@ class SelectiveEncryption(Defense):
             return random_places(self.mask_seed, flat, count)
         return torch.arange(count, device=flat.device)
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """All entries are sent, the hidden ones as ciphertext of 15 times 32 bits (measured, see CIPHER); the places of the largest cost 1 bit each of all, or 32 each.
 
         Not counted: a ciphertext has 4,096 slots, so a few hidden entries cost as much as 4,096.
         """
-        places = min(1.0, 32 * self.fraction) if self.which == "largest" else 0.0
-        return entries, (1 - self.fraction) * bits + self.fraction * CIPHER + places
+        named = min(1.0, 32 * self.fraction) if self.which == "largest" else 0.0
+        return entries, (1 - self.fraction) * bits + self.fraction * CIPHER, places + named

@@ -63,9 +63,9 @@ class Sign(Defense):
         high = map_tree(lambda leaf: torch.zeros_like(leaf).masked_fill(leaf > 0, torch.inf), message)
         return low, high
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """One bit an entry; a mixture saves nothing."""
-        return (entries, 1.0) if self.mixing == 1 else (entries, bits)
+        return (entries, 1.0, places) if self.mixing == 1 else (entries, bits, places)
 
     def caveat(self) -> str:
         """The score is of first order, and signs are not."""

@@ -35,6 +35,8 @@ class Soteria(Defense):
     paper: ClassVar[str] = "sun2021soteria"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    reads_batch: ClassVar[bool] = True
+    looks_inside: ClassVar[bool] = True
     hides: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
         "none for what is sent: the paper bounds the picture rebuilt from the pruned features, and the other layers stay open"

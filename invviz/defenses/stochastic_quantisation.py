@@ -73,9 +73,9 @@ class StochasticQuantisation(Defense):
 
         return release
 
-    def traffic(self, entries: float, bits: float) -> tuple[float, float]:
+    def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """So many bits an entry; the step is one number more."""
-        return entries, bits if self.bits == 32 else min(bits, self.bits)
+        return entries, bits if self.bits == 32 else min(bits, self.bits), places
 
     def caveat(self) -> str:
         """The variance is a mean over entries, and entries do not share it."""

@@ -75,8 +75,8 @@ def _attacker(now: Scenario) -> None:
         format_func={"unaware": "unaware", "aware": "knows it"}.__getitem__,
         required=True,
         key=name,
-        help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back, simulates clipping, and looks for the most likely "
-        "picture under the known noise. A defense that only fools the unaware hides nothing.",
+        help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back and simulates what is "
+        "done to the message; deep leakage (DLG, iDLG) also looks for the most likely picture under known noise and rounding. A defense that only fools the unaware hides nothing.",
         on_change=state.answer(name, lambda who: state.change(attacker=who)),
     )
 

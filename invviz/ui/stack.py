@@ -15,7 +15,7 @@ MOST = 6  # defenses in a stack
 
 def listed(now: Scenario) -> list[str]:
     """Names of the defenses that protect what this protocol sends."""
-    return [name for name, kind in DEFENSES.items() if kind.for_embeddings == now.protocol.sends_embedding or not kind.for_embeddings]
+    return [name for name, kind in DEFENSES.items() if not kind.for_embeddings or now.protocol.sends_embedding]
 
 
 def unfit(now: Scenario, stack: tuple[Defense, ...]) -> str:
@@ -25,7 +25,7 @@ def unfit(now: Scenario, stack: tuple[Defense, ...]) -> str:
 
 
 def draw(knobs: Callable[[Defense, int], None]) -> None:
-    """The stack, first defense innermost.
+    """The stack, first defense innermost. Callbacks look at the stack as it is by then: the slider moves it without this being drawn again.
 
     Args:
         knobs: draws the controls of one defense at its place, the strength among them unless it is the last one's, which has the slider.
@@ -42,14 +42,14 @@ def draw(knobs: Callable[[Defense, int], None]) -> None:
             key=state.key(f"up {place}"),
             disabled=place == 0,
             help="Earlier",
-            on_click=lambda p=place: _open(_swapped(now.defense, p)),
+            on_click=lambda p=place: _open(_swapped(state.scenario().defense, p)),
         )
         out.button(
             "",
             icon=":material/close:",
             key=state.key(f"out {place}"),
             help=f"Without {defense.title}",
-            on_click=lambda p=place: _open(now.defense[:p] + now.defense[p + 1 :]),
+            on_click=lambda p=place: _open(_without(state.scenario().defense, p)),
         )
         knobs(defense, place)
     if len(now.defense) >= MOST:
@@ -63,13 +63,17 @@ def draw(knobs: Callable[[Defense, int], None]) -> None:
         format_func=lambda n: DEFENSES[n].title + (" (does not fit here)" if reasons[n] else ""),
         placeholder="Choose one to put it last",
         key=key,
-        on_change=state.answer(key, lambda name: name and _open((*now.defense, DEFENSES[name]()))),
+        on_change=state.answer(key, lambda name: name and _open((*state.scenario().defense, DEFENSES[name]()))),
     )
 
 
 def _open(stack: tuple[Defense, ...]) -> None:
     state.change(defense=stack)
     state.remake()
+
+
+def _without(stack: tuple[Defense, ...], place: int) -> tuple[Defense, ...]:
+    return stack[:place] + stack[place + 1 :]
 
 
 def _swapped(stack: tuple[Defense, ...], place: int) -> tuple[Defense, ...]:

@@ -23,6 +23,7 @@ WORDS = {  # strengths that need words of their own; {v} is the number, {p} the 
     "ats": "{p:.3g} % of the searched size of each change",
     "learnable_perturbation": "perturbation of {p:.3g} % of the picture's code",
 }
+BEYOND = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
@@ -38,7 +39,7 @@ def options(defense: Defense) -> list[float | int]:
         values = {float(f"{n * 10.0**e:.3g}") for e in range(-4, 2) for n in NICE if low <= n * 10.0**e <= high * 1.001}
         values |= {knob.low} if knob.low == 0 else set()
     else:
-        values = {*SHARES, 1.0} if knob.high == 1 else set(SHARES)
+        values = {*SHARES, *(v for v in BEYOND if v <= (knob.high or 1.0))} if (knob.high or 0.0) >= 1 else set(SHARES)
     rising = defense.identity == 0
     return sorted(values | {now}, reverse=not rising)
 

@@ -44,9 +44,8 @@ def test_the_aware_know_the_parameters_and_not_the_draw():
     _, client, obs = seen_by("data=digits&model=mlp&defense=clipping(clip_norm=0.01)&defense=gaussian_noise(sigma=0.2)&attacker=aware")
     assert obs.knowledge.defense and "the defense and its parameters" in obs.knowledge.words()
     assert obs.seen is None
-    size = float(flatten(obs.message).square().mean().sqrt())
-    assert obs.noise == pytest.approx(0.2 * size, rel=1e-5)
     told = flatten(obs.simulate(client.batch))
+    assert obs.noise == pytest.approx(0.2 * float(told.square().mean().sqrt()), rel=0.01), "a share of the message without the noise"
     assert float(told.norm()) == pytest.approx(0.01, rel=1e-4), "it simulates the clipping"
     draw = flatten(obs.message) - told
     assert float(draw.std()) == pytest.approx(0.2 * 0.01 / told.numel() ** 0.5, rel=0.05)
@@ -154,6 +153,46 @@ def test_ruined_parts_are_left_out():
     assert set(obs.message) == set(obs.seen) == set(obs.simulate(Batch.of(obs.template.image, obs.template.label)))
     _, client, bare = seen_by("data=digits&model=lenet&defense=precode")
     assert set(obs.message) < set(bare.message) and set(bare.message) == set(bare.simulate(client.batch)), "the larger net is known to all"
+
+
+def test_a_label_is_read_from_all_that_came():
+    for text in ("data=digits(index=3)&model=lenet(width=4)", "data=digits(index=3)&model=mlp"):
+        found = run(Scenario.parse(f"{text}&defense=precode&attack=idlg(steps=20,restarts=1)&attacker=aware"), SITE)
+        assert found.guessed_labels.tolist() == found.labels.tolist()
+
+
+def test_coloured_noise_is_whitened_on_the_part_that_is_matched():
+    _, _, obs = seen_by("data=digits&model=lenet(width=4)&defense=precode&defense=invl_gnp&attacker=aware")
+    white = obs.whiten(obs.message)
+    assert set(white) == set(obs.message) < set(obs.sent)
+    _, _, off = seen_by("data=digits&model=lenet(width=4)&defense=optimal_noise(sigma=0.0)&attacker=aware")
+    assert off.whiten is None and off.noise == 0
+
+
+def test_a_draw_is_not_read_off_what_a_later_defense_has_changed():
+    text = "data=digits(index=3)&model=lenet(width=4)&defense=dropout(probability=0.5)"
+    _, client, obs = seen_by(f"{text}&defense=clipping(clip_norm=0.01)&attacker=aware")
+    whole = obs.simulate(client.batch)
+    hidden = {k: int((leaf == 0).sum()) for k, leaf in whole.items()}
+    _, client, obs = seen_by(f"{text}&defense=soteria(fraction=0.5)&attacker=aware")
+    kept = obs.simulate(client.batch)
+    last = [k for k in kept if k.endswith("weight")][-1]
+    assert hidden[last] > 0, "dropped columns, read through a clipping"
+    first = next(iter(kept))
+    torch.testing.assert_close(kept[first], client.bare(client.net, client.batch, None)[first])  # no feature is believed to be dropped
+
+
+@pytest.mark.parametrize("defense", ["quantisation(bits=12)", "sign", "gaussian_noise(sigma=0.5)"])
+def test_a_message_that_is_reproduced_as_far_as_can_be_is_no_failure(defense):
+    found = run(Scenario.parse(f"data=digits&model=lenet&attack=dlg(steps=300,restarts=1)&defense={defense}&attacker=aware"), SITE)
+    assert not found.failed, found.note
+
+
+def test_public_pictures_are_told_of():
+    scenario, _, obs = seen_by("data=digits&model=lenet&defense=learnable_perturbation&attacker=aware")
+    assert obs.knowledge.public_data and obs.knowledge.threat_model() == "D"
+    _, _, obs = seen_by("data=digits&model=lenet&defense=learnable_perturbation")
+    assert not obs.knowledge.public_data and scenario.attacker == "aware"
 
 
 def test_public_pictures_come_only_where_asked_for():

@@ -156,7 +156,7 @@ def test_identity_at_strength_zero(kind):
     if kind is not Outpost:
         assert weakest.for_risk() is None and kind().for_risk() is None
     else:
-        assert not weakest.noisy and Outpost().noisy and weakest.traffic(100, 32) == (100, 32)
+        assert not weakest.noisy and Outpost().noisy and weakest.traffic(100, 32) == (100, 32, 0)
 
 
 @pytest.mark.parametrize("defense", STRONG)
@@ -453,4 +453,4 @@ def test_outpost_shows_its_mask():
     few = Outpost(base=1.0, prune=0.2, noisy_share=0.1)
     changed = (sent(few, stream(0, "noise")) != sent(few)).numpy()
     assert changed.sum() == sum(round(0.1 * p.numel()) for p in NET.params.values())
-    assert defense.traffic(100, 32) == pytest.approx((30, 32 + 1 / 0.3))
+    assert defense.traffic(100, 32) == pytest.approx((30, 32, 1 / 0.3))

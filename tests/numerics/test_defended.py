@@ -10,6 +10,7 @@ import pytest
 
 from invviz import defended
 from invviz.assess import assess
+from invviz.core.component import parse_component
 from invviz.core.types import Size
 from invviz.defenses import DEFENSES, GaussianNoise, LaplaceNoise, LocalDP, Quantisation
 from invviz.gallery import OPENING
@@ -17,6 +18,7 @@ from invviz.risk import psnr_ceiling, psnr_of, total_sigma
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.summary import noise_variance
+from invviz.ui import strength
 
 SMALL = "data=digits&model=mlp&attack=linear_layer&method=exact&floor=0.001"
 
@@ -212,7 +214,8 @@ def test_bytes_are_those_of_the_whole_stack():
     assert defended.sent_bytes((), 100) == 400
     assert defended.sent_bytes((GaussianNoise(),), 100) == 400
     for kind in DEFENSES.values():
-        entries, bits = kind().traffic(100.0, 32.0)
+        entries, value, place = kind().traffic(100.0, 32.0)
+        bits = value + place
         assert defended.sent_bytes((kind(),), 100) == pytest.approx(entries * bits / 8)
 
 
@@ -226,6 +229,38 @@ def test_stronger_and_weaker_lie_on_the_right_sides(name):
             value = float(getattr(new, new.strength))
             assert (abs(value - off) > abs(now - off)) == way
             assert type(getattr(new, new.strength)) is type(defense.strength_knob().default)
+
+
+def test_the_order_of_thinning_and_rounding_costs_the_same():
+    thin, coarse = DEFENSES["pruning"](), DEFENSES["quantisation"](bits=4)
+    assert defended.sent_bytes((thin, coarse), 10_000) == defended.sent_bytes((coarse, thin), 10_000) == pytest.approx(1_000 * (4 + 10) / 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("dp_sgd", True),
+        ("dp_sgd&pruning", True),
+        ("dp_sgd(relative_clip=True)", False),
+        ("dp_sgd(noise_multiplier=0.0)", False),
+        ("dp_sgd&soteria", False),
+        ("local_dp&invl_gnp", False),
+        ("local_dp(epsilon=1000000.0)", False),
+        ("soteria&local_dp", True),
+        ("selective_encryption(fraction=0.0)", False),
+    ],
+)
+def test_a_promise_holds_only_where_nothing_reads_the_batch_again(text, kept):
+    stack = tuple(parse_component(part, DEFENSES, "defense") for part in text.split("&"))
+    assert (defended.guarantee(stack) != "none") == kept
+
+
+@pytest.mark.parametrize("name", ["precode", "learnable_perturbation", "sign", "ats"])
+def test_strengths_above_a_half_can_be_reached_again_and_changed(name):
+    kind = DEFENSES[name]
+    offered = strength.options(kind().replace(**{kind.strength: 0.5}))
+    assert getattr(kind(), kind.strength) in offered and max(offered) == kind.strength_knob().high
+    assert defended.shifted(kind(), True) or defended.shifted(kind(), False)
 
 
 @pytest.mark.parametrize("name", list(DEFENSES))

@@ -125,8 +125,13 @@ def _risk(row: Row, bare: Row) -> str:
 
 
 def _cost(row: Row, bare: Row) -> str:
-    count = next((r.view.size.count for r in (bare, row) if r.view is not None), None)
-    sent = "–" if count is None else change(amount(defended.sent_bytes((), count)), amount(defended.sent_bytes(row.stack, count)))
+    counts = [r.view.size.count if r.view is not None else None for r in (bare, row)]  # a larger net sends more numbers
+    before, after = counts[0] or counts[1], counts[1] or counts[0]
+    sent = (
+        "–"
+        if before is None or after is None
+        else change(amount(defended.sent_bytes((), before)), amount(defended.sent_bytes(row.stack, after)))
+    )
     timed = next((a.result["release_ms"] for a in row.attacks.values() if a.result and a.result.get("release_ms")), None)
     took = "–" if timed is None else change(f"{timed['bare']:.1f} ms", f"{timed['defended']:.1f} ms")
     return f'<td class="cost">{sent}<br>{took}</td>'

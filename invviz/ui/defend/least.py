@@ -91,9 +91,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     defense = row.stack[0]
     name, least, energy, harm, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
     name.markdown(defense.title)
-    promise.caption(
-        defended.in_short(defended.guarantee(row.stack)), help=None if defense.guarantee.startswith("none") else defense.guarantee
-    )
+    promise.caption(defended.in_short(defended.guarantee(row.stack)), help=defense.promise or None)
     found = _solved(row, defense, target)
     if isinstance(found, str):
         least.caption(found)
