@@ -95,10 +95,7 @@ def attacked(defenses: tuple[Any, ...], picture: int, seed: int, site: Site) -> 
 
 
 def _absolute(defense: Any, asked: Scenario, site: Site) -> Any:
-    """Isotropic noise in the message's own units: the same noise, of which the attacker is told how much it is.
-
-    From a relative strength it would be estimated on the message with its noise, and come out too large by sqrt(1 + sigma^2).
-    """
+    """Isotropic noise in the message's own units: the same noise, of which the attacker is told how much it is, and need not estimate it."""
     if not getattr(defense, "relative", False):
         return defense
     client = meet_client(asked.replace(defense=()), site)
