@@ -87,7 +87,7 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
         why,
         layers(whole),
         shade.cost(shade.colour) if shade else (0.0, 0.0),
-        shade.ladder(prior) if shade else (),
+        shade.ladder(prior, tell("ladder")) if shade else (),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .core.lazy import torch
 from .core.tree import flatten
 from .defenses import entry_shares, fisher_shares, is_of_parameters
 from .risk import TAU, Banded, Diagonal, Jacobian, Prior, psnr_of
@@ -16,7 +17,7 @@ from .run import wrapped
 from .summary import noise_variance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from .run import Client
     from .scenario import Scenario
 
-REACH = 3  # powers of ten that a ladder goes to each side of the scenario's strength
-RUNGS = 25
 SMALL = 512  # inputs up to which dense matrices take no time
 
 Rung = tuple[float, float, float, float]
@@ -98,42 +97,62 @@ class Shade:
         harm = math.nan if self.shares is None else float(_variances(colour) @ self.shares) / square
         return colour.energy / square, harm
 
-    def ladder(self, prior: Prior) -> tuple[Rung, ...]:
-        """Strength, PSNR ceiling, energy and harm at other strengths: in closed form for noise along singular directions and the white prior, or for small inputs.
+    def ladder(self, prior: Prior, progress: Callable[[int, int], bool] | None = None) -> tuple[Rung, ...]:
+        """Strength, PSNR ceiling, energy and harm at other strengths; empty for noise on entries at more than 512 inputs, where each takes a spectrum of its own.
 
-        With C = tau^2 I every direction stands for itself: InvLoss = sum_i tau^2 (sigma^2 + a_i) / (sigma^2 + a_i + tau^2 s_i^2). Source: [D] T9.
+        Args:
+            prior: what the ceilings are averaged over.
+            progress: called with (done, total) rungs; answering False leaves the rest out.
         """
-        closed = prior.name == "white" and isinstance(self.colour, Banded)
-        if not closed and prior.size > SMALL:
+        closed, banded = prior.name == "white", isinstance(self.colour, Banded)
+        if not banded and prior.size > SMALL:
             return ()
-        loss_of = self._loss_white if closed else self._loss
+        loss_of = self._loss_white if closed and banded else self._loss_banded(prior) if banded else self._loss_dense
         knob, now = self.defense.strength_knob(), float(getattr(self.defense, self.defense.strength))
-        low, high = max(knob.low or 0.0, now / 10**REACH), min(knob.high or np.inf, now * 10**REACH)
-        found = []
-        for strength in np.geomspace(low, high, RUNGS).tolist():
+        reach, rungs = (3, 25) if (closed and banded) or prior.size <= SMALL else (2, 9)
+        low, high = max(knob.low or 0.0, now / 10**reach), min(knob.high or np.inf, now * 10**reach)
+        found: list[Rung] = []
+        for strength in np.geomspace(low, high, rungs).tolist():
+            if progress is not None and not progress(len(found), rungs):
+                break
             colour = self.defense.replace(**{self.defense.strength: strength}).colour(self.basis)
             found.append((strength, psnr_of(loss_of(colour, prior) / prior.size), *self.cost(colour)))
         return tuple(found)
 
     def _loss_white(self, colour: Colour, prior: Prior) -> float:
+        """With C = tau^2 I every direction stands for itself: sum_i tau^2 (sigma^2 + a_i) / (sigma^2 + a_i + tau^2 s_i^2). Source: [D] T9."""
         assert isinstance(colour, Banded)
         noise = self.sigma**2 + colour.variances.numpy()
         gains = TAU**2 * colour.directions.values.numpy() ** 2
         return TAU**2 * float((noise / (noise + gains)).sum() + prior.size - len(gains))
 
+    def _loss_banded(self, prior: Prior) -> Callable[[Colour, Prior], float]:
+        """T1 in the singular directions: tr C - tr (I + D Q D)^-1 D R D with Q = V^T C V, R = V^T C^2 V, D^2 = s^2 / (sigma^2 + a). Source: [D]."""
+        assert isinstance(self.colour, Banded)
+        right = self.colour.directions.right.cpu().double()
+        by_prior = prior.sqrt_apply(prior.sqrt_apply(right.T)).T  # C V
+        q, r = right.T @ by_prior, by_prior.T @ by_prior
+
+        def loss(colour: Colour, prior: Prior) -> float:
+            assert isinstance(colour, Banded)
+            d = colour.directions.values / (self.sigma**2 + colour.variances).sqrt()
+            inner = d[:, None] * q * d
+            inner.diagonal().add_(1.0)
+            inverse = torch.cholesky_inverse(torch.linalg.cholesky(inner))
+            return prior.trace - float((inverse * (d[:, None] * r * d)).sum())
+
+        return loss
+
+    def _loss_dense(self, colour: Colour, prior: Prior) -> float:
+        """T1 by dense matrices, for noise on entries."""
+        rows = self._rows
+        gram = rows.T @ (rows / (1 + _variances(colour).numpy() / self.sigma**2)[:, None])
+        root = prior.sqrt_apply(np.eye(prior.size))
+        return float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ gram @ root / self.sigma**2, root)))
+
     @functools.cached_property
     def _rows(self) -> np.ndarray:
         return self.bare.dense().cpu().double().numpy()
-
-    def _loss(self, colour: Colour, prior: Prior) -> float:
-        """T1 by dense matrices."""
-        if isinstance(colour, Diagonal):
-            rows = self._rows
-            gram = rows.T @ (rows / (1 + _variances(colour).numpy() / self.sigma**2)[:, None])
-        else:
-            gram = colour.seen_through(self.bare, self.sigma).gram().cpu().numpy()
-        root = prior.sqrt_apply(np.eye(prior.size))
-        return float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ gram @ root / self.sigma**2, root)))
 
 
 def _variances(colour: Colour) -> Tensor:

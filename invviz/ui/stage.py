@@ -162,7 +162,13 @@ def waiting(job: Job | None, what: str) -> str:
         return f"The {what} could not be computed: {job.error}"
     if not job.total:
         return "Starting ..."
-    phase = {"weights": "training the net, epoch", "spectrum": "measuring the Jacobian,", "attack": "step"}.get(job.phase, job.phase)
+    phase = {
+        "weights": "training the net, epoch",
+        "spectrum": "measuring the Jacobian,",
+        "trust": "measuring curvature,",
+        "ladder": "trying other strengths,",
+        "attack": "step",
+    }.get(job.phase, job.phase)
     left = f" · {job.eta:.0f} s left" if job.eta is not None else ""
     return f"{phase} {job.done:,} of {job.total:,}{left}" + (f" · start {job.restart + 1}" if job.restart else "")
 

@@ -82,7 +82,13 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
 
 @pytest.mark.parametrize(
     ("last", "prior"),
-    [("water_filling(cost='energy')", "white"), ("invl_gnp", "natural"), ("optimal_noise", "white"), ("outpost(base=0.1)", "natural")],
+    [
+        ("water_filling(cost='energy')", "white"),
+        ("invl_gnp", "natural"),
+        ("water_filling(sigma=0.05)", "natural"),
+        ("optimal_noise", "white"),
+        ("outpost(base=0.1)", "natural"),
+    ],
 )
 def test_the_ladder_is_what_other_strengths_would_give(last, prior):
     scenario = Scenario.parse(f"{SMALL}&prior={prior}&defense=gaussian_noise(sigma=0.02)&defense={last}")
