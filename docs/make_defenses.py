@@ -30,6 +30,7 @@ from invviz.worker import set_threads
 FIGURES, TARGET = Path(__file__).with_name("defenses.json"), Path(__file__).with_name("defenses.md")
 PICTURES = {"photos": "data=photos&model=lenet", "cifar10": "data=cifar10(index=5)&model=lenet"}
 SEARCH = "attack=dlg(steps=300,restarts=1)"
+PRIOR = "natural"  # smooth pictures, as the attack expects them, too
 FLOOR = 1e-4  # the attacked message carries no noise but the defense's; the usual floor would put the ideal attacker below the real one
 MORE = (  # second strengths, and some that only look safe
     "gaussian_noise(sigma=0.1)",
@@ -57,7 +58,7 @@ def rows() -> list[str]:
 
 def scenario(picture: str, row: str) -> Scenario:
     """The scenario of one row at one picture, of an unaware attacker; its spectrum is exact wherever that is not refused."""
-    base = Scenario.parse("&".join(part for part in (PICTURES[picture], SEARCH, row) if part)).replace(floor=FLOOR)
+    base = Scenario.parse("&".join(part for part in (PICTURES[picture], SEARCH, row) if part)).replace(floor=FLOOR, prior=PRIOR)
     exact = base.replace(method="exact")
     return base if risk_problems(exact) and not risk_problems(base) else exact
 
@@ -176,8 +177,8 @@ def _reading(table: dict[str, Any]) -> list[str]:
         "* **unaware**: the attacker takes the message at face value. **aware**: it knows the defense and its parameters, not what was drawn at random. Without a "
         "defense there is nothing to know, and both are one run. PSNR of the picture found; of a batch, the mean over its samples.",
         "* **ceiling** and **InvRE**: the ideal attacker, who knows the defense, too. It is linearised at the picture and averaged over what is expected of pictures "
-        f"(the `{Scenario.prior}` prior: neighbouring pixels have nothing in common), so that a search on one smooth picture, begun with its low frequencies, may "
-        f"come out above it, as {len(above)} of {len(found)} aware ones do.",
+        f"(the `{PRIOR}` prior: power falls with frequency), so that a search on one picture may come out above it, as {len(above)} of {len(found)} aware ones do: "
+        "where the picture is smoother than most, or where the defense tells more than its first order (signs).",
         f"* PSNR ends where float32 and the search's steps end (the best figure here is {max(reached):.1f} dB). The ideal attacker is not told of float32; it reads "
         f"the message through noise of {FLOOR:g} of its root mean square (`floor={FLOOR:g}`, well below what defenses add; pages of the app show "
         f"{Scenario.floor:g} unless told otherwise).",

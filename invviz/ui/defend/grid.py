@@ -133,8 +133,12 @@ def _cost(row: Row, bare: Row) -> str:
         else change(amount(defended.sent_bytes((), before)), amount(defended.sent_bytes(row.stack, after)))
     )
     timed = next((a.result["release_ms"] for a in row.attacks.values() if a.result and a.result.get("release_ms")), None)
-    took = "–" if timed is None else change(f"{timed['bare']:.1f} ms", f"{timed['defended']:.1f} ms")
+    took = "–" if timed is None else change(_time(timed["bare"]), _time(timed["defended"]))
     return f'<td class="cost">{sent}<br>{took}</td>'
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def _promise(row: Row) -> str:
