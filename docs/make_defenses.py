@@ -152,7 +152,7 @@ def _intro(data: dict[str, Any]) -> list[str]:
     return [
         "Made by `python docs/make_defenses.py` (again from [defenses.json](defenses.json), without computing: `--page`); do not edit by hand.",
         f"Measured {made['date']} on {first['device']}, {made['machine']}, {made['software']}, in {made['minutes']:.0f} minutes by "
-        f"{made['processes']} processes of one thread.",
+        f"{made['processes']} process{'es' if made['processes'] > 1 else ''} of one thread.",
         "",
         "A row adds its defense (and `attacker=aware`) to one of these scenarios:",
         "",
