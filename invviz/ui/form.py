@@ -38,7 +38,7 @@ def controls() -> None:
             now.data.index,
             key=name,
             help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.",
-            on_change=state.answer(name, lambda index: state.set_knob("data", "index", index)),
+            on_change=state.answer(name, now.data.index, lambda index: state.set_knob("data", "index", index)),
         )
     with model:
         _pick("Model", "model", MODELS)
@@ -77,7 +77,7 @@ def _attacker(now: Scenario) -> None:
         key=name,
         help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back and simulates what is "
         "done to the message; deep leakage (DLG, iDLG) also looks for the most likely picture under known noise and rounding. A defense that only fools the unaware hides nothing.",
-        on_change=state.answer(name, lambda who: state.change(attacker=who)),
+        on_change=state.answer(name, now.attacker, lambda who: state.change(attacker=who)),
     )
 
 
@@ -91,7 +91,7 @@ def _strength(now: Scenario) -> None:
         format_func=lambda v: strength.label(defense, v),
         key=name,
         help=strength.caption(defense),
-        on_change=state.answer(name, lambda value: state.set_knob("defense", defense.strength, value)),
+        on_change=state.answer(name, getattr(defense, defense.strength), lambda value: state.set_knob("defense", defense.strength, value)),
     )
 
 
@@ -108,7 +108,7 @@ def _pick(label: str, part: str, table: Mapping[str, type[Component]]) -> None:
         format_func=lambda n: table[n].title + (" (does not fit)" if reasons[n] else ""),
         key=name,
         help=_first_line(getattr(now, part)),
-        on_change=state.answer(name, lambda choice: state.change(**{part: table[choice]()})),
+        on_change=state.answer(name, current, lambda choice: state.change(**{part: table[choice]()})),
     )
 
 
@@ -141,7 +141,7 @@ def _pick_defense() -> None:
         help=_first_line(now.defense[-1])
         if now.defense
         else "What the client does to its message before it sends it. More, Defenses: several in order.",
-        on_change=state.answer(key, taken),
+        on_change=state.answer(key, current, taken),
     )
 
 
@@ -208,7 +208,7 @@ def _widget(knob: Knob, value: object, name: str, taken) -> None:
     """One control for one knob, whatever its kind."""
     key = state.key(name)
     label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
-    common = {"key": key, "help": f"{knob.help}. Allowed: {knob.range}.", "on_change": state.answer(key, taken)}
+    common = {"key": key, "help": f"{knob.help}. Allowed: {knob.range}.", "on_change": state.answer(key, value, taken)}
     if knob.choices:
         st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
     elif isinstance(knob.default, bool):

@@ -63,7 +63,7 @@ def draw(knobs: Callable[[Defense, int], None]) -> None:
         format_func=lambda n: DEFENSES[n].title + (" (does not fit here)" if reasons[n] else ""),
         placeholder="Choose one to put it last",
         key=key,
-        on_change=state.answer(key, lambda name: name and _open((*state.scenario().defense, DEFENSES[name]()))),
+        on_change=state.answer(key, None, lambda name: name and _open((*state.scenario().defense, DEFENSES[name]()))),
     )
 
 

@@ -70,16 +70,24 @@ def key(name: str) -> str:
     return f"{name}#{st.session_state.get('form', 0)}"
 
 
-def answer(widget: str, act: Callable[[Any], None]) -> Callable[[], None]:
-    """A callback that hands a widget's value on, unless the form has been made anew since.
+def answer(widget: str, drawn: object, act: Callable[[Any], None]) -> Callable[[], None]:
+    """A callback that hands a widget's new value on.
 
-    A browser that has not yet seen its widgets replaced sends their old values once more, and Streamlit takes those for new ones.
+    A browser that has not yet seen its widgets replaced sends their old values once more, and Streamlit takes those for new ones. What a person has changed in
+    such a widget in that moment counts.
 
     Args:
         widget: from `key`.
+        drawn: the value that it is drawn with.
         act: takes the value.
     """
-    return lambda: act(st.session_state[widget]) if widget == key(widget.rpartition("#")[0]) else None
+
+    def given() -> None:
+        value, replaced = st.session_state[widget], widget != key(widget.rpartition("#")[0])
+        if not (replaced and value == drawn):
+            act(value)
+
+    return given
 
 
 def read_address(views: Mapping[str, str] | None = None) -> None:

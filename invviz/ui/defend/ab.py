@@ -89,7 +89,7 @@ def _choose(now: Scenario, side: str) -> None:
         offered.index(chosen(now)[side]),
         format_func=OPTIONS.__getitem__,
         key=name,
-        on_change=state.answer(name, lambda value: state.set_view(side, value)),
+        on_change=state.answer(name, chosen(now)[side], lambda value: state.set_view(side, value)),
     )
 
 

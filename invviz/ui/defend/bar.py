@@ -45,7 +45,7 @@ def choose(view: str, options: dict[str, str], label: str) -> None:
         required=True,
         key=name,
         label_visibility="collapsed",
-        on_change=state.answer(name, lambda value: state.set_view(view, value)),
+        on_change=state.answer(name, pick(view, options), lambda value: state.set_view(view, value)),
     )
 
 

@@ -58,15 +58,16 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
 def _wish(aim: str) -> float:
     name = state.key(f"target {aim}")
     low, high, step = (0.0, 100.0, 1.0) if aim == "ceiling" else (0.0, 1.0, 0.05)
+    now = min(max(_number(state.view("target"), WISH[aim]), low), high)
     return st.number_input(
         "at most (dB)" if aim == "ceiling" else "at most (share recovered)",
         low,
         high,
-        min(max(_number(state.view("target"), WISH[aim]), low), high),
+        now,
         step,
         format="%g",
         key=name,
-        on_change=state.answer(name, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
+        on_change=state.answer(name, now, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
     )
 
 

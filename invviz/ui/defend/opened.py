@@ -48,7 +48,7 @@ def _choose(now: Scenario, shown: Sequence[Row]) -> None:
     stacks = [r.stack for r in shown]
     place = stacks.index(now.defense) if now.defense in stacks else 0
 
-    taken = state.answer(name, lambda row: open_stack(now, stacks[names.index(row)]))
+    taken = state.answer(name, names[place], lambda row: open_stack(now, stacks[names.index(row)]))
     st.selectbox("Open a row", names, place, key=name, on_change=taken, help="What is open here is the defense of all pages.")
 
 

@@ -53,7 +53,7 @@ def _choose(label: str, view: str, options: dict[str, str]) -> str:
         format_func=options.__getitem__,
         required=True,
         key=name,
-        on_change=state.answer(name, lambda value: state.set_view(view, value)),
+        on_change=state.answer(name, now, lambda value: state.set_view(view, value)),
     )
     return now
 

@@ -41,7 +41,7 @@ def draw(now: Scenario, rows: list[Scored], title: str) -> None:
         required=True,
         key=name,
         label_visibility="collapsed",
-        on_change=state.answer(name, lambda value: state.set_view("curve", value)),
+        on_change=state.answer(name, how, lambda value: state.set_view("curve", value)),
     )
     parts = _parts(now, told)
     noise = told[0].sigma / _view(told[0]).size.rms

@@ -99,7 +99,7 @@ def _direction(risk: RiskView, sigma: float) -> None:
         [i + 1 for i in offered],
         now + 1,
         key=name,
-        on_change=state.answer(name, lambda value: state.set_view("direction", str(value))),
+        on_change=state.answer(name, now + 1, lambda value: state.set_view("direction", str(value))),
         help="A pattern in picture space: add a little of it to the picture, and the message moves by its singular value. Strong ones leak first.",
     )
     share = float(learned_share(gains[now : now + 1], sigma)[0])

@@ -41,7 +41,7 @@ def choices() -> None:
             format_func=AXES.__getitem__,
             required=True,
             key=name,
-            on_change=state.answer(name, lambda value: state.set_view("compare", value)),
+            on_change=state.answer(name, state.view("compare"), lambda value: state.set_view("compare", value)),
         )
     if state.view("compare") == "pictures":
         with count:
@@ -52,7 +52,7 @@ def choices() -> None:
                 default=state.view("count") if state.view("count") in COUNTS else COUNTS[0],
                 required=True,
                 key=many,
-                on_change=state.answer(many, lambda value: state.set_view("count", value)),
+                on_change=state.answer(many, state.view("count"), lambda value: state.set_view("count", value)),
             )
 
 
