@@ -15,6 +15,7 @@ from .defenses import DEFENSES, Defense
 from .models import MODELS, Model
 from .protocols import PROTOCOLS, Protocol
 from .risk import PRIORS
+from .training import TRAININGS, Training
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
 MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours
@@ -24,8 +25,9 @@ PARTS: dict[str, dict[str, type[Any]]] = {
     "protocol": PROTOCOLS,
     "defense": DEFENSES,
     "attack": ATTACKS,
+    "train": TRAININGS,
 }
-KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense": "defense", "attack": "attack"}
+KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense": "defense", "attack": "attack", "train": "training"}
 SETTINGS = {
     knob.name: knob
     for knob in (
@@ -76,13 +78,14 @@ RISK_ONLY = ("floor", "prior", "method", "rounds", "layer")
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """Data, model, protocol, defenses (first innermost), attack, batch, seed, precision, settings of the risk score, uploaded picture."""
+    """Data, model, protocol, defenses (first innermost), attack, training, batch, seed, precision, settings of the risk score, uploaded picture."""
 
     data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
     model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
     protocol: Protocol = dataclasses.field(default_factory=lambda: PROTOCOLS["hfl"]())
     defense: tuple[Defense, ...] = ()
     attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
+    train: Training = dataclasses.field(default_factory=lambda: TRAININGS["federated"]())
     attacker: str = "unaware"
     batch: int = 1
     seed: int = 7
@@ -132,11 +135,15 @@ class Scenario:
         return cls(defense=tuple(defenses), **found)
 
     def pairs(self, full: bool = False) -> list[tuple[str, str]]:
-        """Parts of the text form in order; defaults are left out unless `full`, data and model are always named."""
+        """Parts of the text form in order; defaults are left out unless `full`, data and model are always named.
+
+        How a net is trained is left out wherever it is the default: most results do not depend on it.
+        """
         default = Scenario()
         parts = [("data", self.data), ("model", self.model), ("protocol", self.protocol)]
         parts += [("defense", d) for d in self.defense] + [("attack", self.attack)]
         shown = [(k, c.text(full)) for k, c in parts if full or k != "protocol" or c != default.protocol]
+        shown += [("train", self.train.text(full))] if self.train != default.train else []
         for key in SETTINGS:
             if full or getattr(self, key) != getattr(default, key):
                 shown.append((key, str(getattr(self, key))))
@@ -152,18 +159,23 @@ class Scenario:
         return "&".join(f"{k}={v}" for k, v in self.pairs(full))
 
     def key(self, kind: str) -> str:
-        """Name of a stored result: a hash of what it depends on ("run": all but the settings of the risk score; "risk": what the spectrum needs)."""
-        form = {"run": self.for_run, "risk": self.for_risk, "weights": self.for_weights}[kind]().text(full=True)
+        """Name of a stored result: a hash of what it depends on ("run": all but the settings of the risk score and of training; "risk": what the
+        spectrum needs; "train": what the accuracy needs; "weights": trained weights to start from)."""
+        form = self.only(kind).text(full=True)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
     def replace(self, **changes: Any) -> Scenario:
         """The same scenario with some parts exchanged."""
         return dataclasses.replace(self, **changes)
 
+    def only(self, kind: str) -> Scenario:
+        """What a result of a kind depends on; the rest takes its defaults."""
+        return {"run": self.for_run, "risk": self.for_risk, "train": self.for_train, "weights": self.for_weights}[kind]()
+
     def for_run(self) -> Scenario:
         """What an attack's result depends on: all but the settings of the risk score; without a defense there is nothing to be aware of."""
         known = {} if self.defense else {"attacker": Scenario.attacker}
-        return self.replace(**known, **{name: getattr(Scenario, name) for name in RISK_ONLY})
+        return self.replace(train=TRAININGS["federated"](), **known, **{name: getattr(Scenario, name) for name in RISK_ONLY})
 
     def for_risk(self) -> Scenario:
         """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor.
@@ -171,12 +183,17 @@ class Scenario:
         Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
         """
         noise = [d for d in self.defense if d.noisy]
+        rest = self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, train=TRAININGS["federated"]())
         if self.coloured:  # the directions that it hides depend on all other noise, too
-            return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker)
+            return rest
         if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
-            return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker)
-        kept = tuple(part for d in self.defense if (part := d.for_risk()) is not None)
-        return self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, defense=kept, floor=Scenario.floor)
+            return rest
+        return rest.replace(defense=tuple(part for d in self.defense if (part := d.for_risk()) is not None), floor=Scenario.floor)
+
+    def for_train(self) -> Scenario:
+        """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
+        unused = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
+        return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
 
     @property
     def coloured(self) -> Defense | None:
@@ -230,6 +247,15 @@ def problems(scenario: Scenario) -> list[str]:
         if defense.for_embeddings and not s.protocol.sends_embedding:
             found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp.")
         found += defense.problems()
+    return found
+
+
+def train_problems(scenario: Scenario) -> list[str]:
+    """Why a scenario's net is not trained, one sentence each."""
+    s = scenario
+    found = problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    if s.protocol.sends_embedding:
+        found.append(f"Federated training takes gradients or updates; {s.protocol.name} sends embeddings. Use protocol=hfl.")
     return found
 
 

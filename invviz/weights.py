@@ -57,7 +57,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
 
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
-    path = cache_dir / "weights" / f"{scenario.key('weights')}-{_copy_of(samples)}.pt"
+    path = cache_dir / "weights" / f"{scenario.key('weights')}-{copy_of(samples)}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
         if not path.is_file():
@@ -70,7 +70,7 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
     return float(kept["accuracy"])
 
 
-def _copy_of(samples: Samples) -> str:
+def copy_of(samples: Samples) -> str:
     """Which copy of a data set this is: a cut-down one gives other weights than the whole."""
     first = samples.public.take(range(min(8, len(samples.public))))[0]
     text = f"{len(samples.public)}/{len(samples.victims)}/{hashlib.sha256(first.tobytes()).hexdigest()}"

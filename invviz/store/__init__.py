@@ -20,10 +20,13 @@ from ._job import FRESH, Job, Kind, State
 from ._workers import WorkerSide
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from ..scenario import Scenario
 
 __all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store"]
 
+MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
 TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often
 
 
@@ -54,7 +57,7 @@ class Store(WorkerSide):
         Nothing happens where it is done, waiting or running; what failed, was stopped or was pruned is queued again.
 
         Args:
-            kind: "run" or "risk".
+            kind: "run", "risk" or "train".
             scenario: settings that play no part in this kind are left out of the stored text.
             watcher: who asks: a session's id, "cli". It is computed as long as somebody watches.
             priority: higher goes first, whoever asked; equal ones take turns between watchers.
@@ -62,27 +65,40 @@ class Store(WorkerSide):
         Returns:
             The job's key.
         """
-        if scenario.upload:
+        return self.submit_many([(kind, scenario)], watcher, priority)[0]
+
+    def submit_many(self, asked: Sequence[tuple[Kind, Scenario]], watcher: str, priority: int = 0, failed: bool = True) -> list[str]:
+        """The same for many at once, all of them or none; with failed=False, what failed by an error of its own is not queued again.
+
+        What failed only because its workers ended is queued again either way.
+        """
+        if any(scenario.upload for _, scenario in asked):
             raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
-        key = scenario.key(kind)
-        text = (scenario.for_run() if kind == "run" else scenario.for_risk()).text(full=True)
+        texts = [(scenario.key(kind), kind, scenario.only(kind).text(full=True)) for kind, scenario in asked]
         with self._db.write() as con:
-            row = con.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
-            ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) + 1 FROM jobs").fetchone()[0]
-            con.execute("INSERT OR IGNORE INTO watchers VALUES (?, ?)", (key, watcher))
-            if row is None:
-                con.execute(
-                    "INSERT INTO jobs (key, kind, scenario, state, priority, ticket, owner) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-                    (key, kind, text, priority, ticket, watcher),
-                )
-            elif row["state"] in ("queued", "running"):
-                con.execute("UPDATE jobs SET stop = 0, priority = MAX(priority, ?) WHERE key = ?", (priority, key))
-            elif row["state"] != "done" or not self.folder(key).is_dir():
-                con.execute(
-                    f"UPDATE jobs SET {FRESH}, state = 'queued', priority = ?, ticket = ?, owner = ?, attempts = 0 WHERE key = ?",
-                    (priority, ticket, watcher, key),
-                )
-        return key
+            _queue.reap(con, time.time())
+            for key, kind, text in texts:
+                self._submit(con, key, kind, text, watcher, priority, failed)
+        return [key for key, _, _ in texts]
+
+    def _submit(self, con: Connection, key: str, kind: Kind, text: str, watcher: str, priority: int, failed: bool) -> None:
+        row = con.execute("SELECT state, traceback FROM jobs WHERE key = ?", (key,)).fetchone()
+        if row is not None and row["state"] == "failed" and row["traceback"] and not failed:
+            return
+        ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) + 1 FROM jobs").fetchone()[0]
+        con.execute("INSERT OR IGNORE INTO watchers VALUES (?, ?)", (key, watcher))
+        if row is None:
+            con.execute(
+                "INSERT INTO jobs (key, kind, scenario, state, priority, ticket, owner) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
+                (key, kind, text, priority, ticket, watcher),
+            )
+        elif row["state"] in ("queued", "running"):
+            con.execute("UPDATE jobs SET stop = 0, priority = MAX(priority, ?) WHERE key = ?", (priority, key))
+        elif row["state"] != "done" or not self.folder(key).is_dir():
+            con.execute(
+                f"UPDATE jobs SET {FRESH}, state = 'queued', priority = ?, ticket = ?, owner = ?, attempts = 0 WHERE key = ?",
+                (priority, ticket, watcher, key),
+            )
 
     def watch(self, key: str, watcher: str) -> None:
         """Keep a job going that others asked for."""
@@ -120,8 +136,7 @@ class Store(WorkerSide):
     def jobs(self, keys: Sequence[str]) -> dict[str, Job]:
         """The same of many at once, by key, with one question to the file; those that nobody ever asked for are left out."""
         with self._db.read() as con:
-            marks = ", ".join("?" * len(keys))
-            rows = con.execute(f"SELECT * FROM jobs WHERE key IN ({marks})", tuple(keys)).fetchall()
+            rows = con.execute(f"SELECT * FROM jobs WHERE key IN {MANY}", (json.dumps(list(keys)),)).fetchall()
             places = _queue.positions(con) if any(row["state"] == "queued" for row in rows) else {}
         now = time.time()
         return {row["key"]: Job.of(row, now, places.get(row["key"], 0)) for row in rows}
@@ -149,6 +164,34 @@ class Store(WorkerSide):
             return None
         self._note_use(key, row["used"])
         return json.loads(row["result"])
+
+    def results_of(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Numbers and words of those jobs that are done, by key; reading them so many at a time counts as no use."""
+        with self._db.read() as con:
+            rows = con.execute(
+                f"SELECT key, result FROM jobs WHERE state = 'done' AND result IS NOT NULL AND key IN {MANY}", (json.dumps(list(keys)),)
+            ).fetchall()
+        return {row["key"]: json.loads(row["result"]) for row in rows}
+
+    def typical_seconds(self, kind: Kind, model: str) -> float | None:
+        """Mean time that the last twenty jobs of a kind with a model (its name) took; None where there were none."""
+        with self._db.read() as con:
+            row = con.execute(
+                "SELECT AVG(seconds) AS mean FROM (SELECT finished - started AS seconds FROM jobs WHERE state = 'done' AND kind = ? "
+                "AND started IS NOT NULL AND scenario LIKE ? ORDER BY finished DESC LIMIT 20)",
+                (kind, f"%&model={model}%"),
+            ).fetchone()
+        return row["mean"]
+
+    def keep_sweep(self, key: str, text: str) -> None:
+        """Remember a sweep by its text, so that it can be found again."""
+        with self._db.write() as con:
+            con.execute("INSERT OR REPLACE INTO sweeps VALUES (?, ?, ?)", (key, text, time.time()))
+
+    def sweeps(self) -> list[str]:
+        """Texts of the sweeps that were asked for here, newest first."""
+        with self._db.read() as con:
+            return [row["text"] for row in con.execute("SELECT text FROM sweeps ORDER BY asked DESC LIMIT 200")]
 
     def arrays(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of a result by name, mapped from the disk; empty where there are none."""

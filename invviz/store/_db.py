@@ -100,6 +100,11 @@ class Database:
         return con
 
     def _prepare(self, con: sqlite3.Connection) -> None:
+        self._make_tables(con)
+        if not con.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone():  # a file from before there were any
+            con.execute("CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL)")
+
+    def _make_tables(self, con: sqlite3.Connection) -> None:
         if _version(con) == 0:
             con.execute("BEGIN IMMEDIATE")
             if _version(con) == 0:  # another process may have made the tables while this one waited

@@ -25,6 +25,7 @@ from ..risk import Cancelled
 from ..run import Event, Report, Site, run
 from ..scenario import Scenario
 from ..store import Job, Kind, Save, Store
+from ..utility import train
 from ..weights import TrainingStopped
 
 POLL = 0.1  # seconds between two looks into an empty queue
@@ -49,7 +50,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     """Compute one job in this process.
 
     Args:
-        kind: "run" or "risk".
+        kind: "run", "risk" or "train".
         scenario: what.
         site: where.
         report: progress; answering False stops.
@@ -60,13 +61,15 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     """
     set_threads(kind)
     try:
+        if kind == "train":
+            return _learned(scenario, site, report)
         return (_attacked if kind == "run" else _assessed)(scenario, site, report, picture)
     except (Cancelled, TrainingStopped):
         return Outcome(None, {}, stopped=True)
 
 
 def set_threads(kind: Kind) -> None:
-    """One thread for an attack, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one.
+    """One thread for an attack or a training, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one.
 
     A core too many is worse than one too few: beside a busy neighbour, two threads made eigh up to 30 times and NumPy's products up to 10 times
     slower than one (measured).
@@ -74,7 +77,7 @@ def set_threads(kind: Kind) -> None:
     from threadpoolctl import threadpool_limits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = 1 if kind == "run" else max(1, cores - 1)
+    threads = max(1, cores - 1) if kind == "risk" else 1
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
 
@@ -82,6 +85,11 @@ def set_threads(kind: Kind) -> None:
 def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
     found = run(scenario, site, report, picture)
     return Outcome(found.to_json(), {"truth": found.truth, "guess": found.guess}, found.stopped)
+
+
+def _learned(scenario: Scenario, site: Site, report: Report) -> Outcome:
+    found = train(scenario, site, report)
+    return Outcome(found.to_json(), {}, found.stopped)
 
 
 def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:

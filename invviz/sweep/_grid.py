@@ -1,0 +1,150 @@
+"""Axes of a sweep: texts in, scenarios out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.component import Component, parse_component
+from ..core.errors import TextError
+from ..defenses import DEFENSES, Defense
+from ..scenario import KINDS, PARTS, SETTINGS, Scenario
+
+MOST = 20_000  # cells of one sweep
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+LOG_GRID = re.compile(rf"({NUMBER})\.\.({NUMBER})/(\d+)")
+WHOLE = re.compile(r"(?<![\d.])(-?\d+)\.\.(-?\d+)(?![\d.]|/)")
+HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """One thing that a sweep varies: a part, a setting or a knob of a part ("train.alpha"), and its values as texts."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Axis:
+        """Read `NAME=value,value`.
+
+        A value may hold a grid: `0.01..1/6` stands for 6 numbers of equal ratio, `0..4` for the whole numbers from 0 to 4.
+
+        Raises:
+            TextError: not such a text, or an unknown name.
+
+        Example:
+            >>> Axis.parse("defense=none,gaussian_noise(sigma=0.01..1/3)").values
+            ('none', 'gaussian_noise(sigma=0.01)', 'gaussian_noise(sigma=0.1)', 'gaussian_noise(sigma=1)')
+        """
+        name, equals, rest = text.strip().partition("=")
+        if not equals or not rest.strip():
+            raise TextError(f"cannot read the axis {text!r}. {HOW}")
+        part = name.partition(".")[0]
+        if name not in PARTS and name not in SETTINGS and not ("." in name and part in PARTS):
+            raise TextError(f"{name!r} cannot be varied; known: {', '.join([*PARTS, *SETTINGS])}, and knobs as in train.alpha. {HOW}")
+        values = [one for value in split(rest, ",") for one in expanded(value.strip())]
+        if not all(values):
+            raise TextError(f"the axis {text!r} has an empty value. {HOW}")
+        return cls(name, tuple(dict.fromkeys(values)))
+
+    def text(self) -> str:
+        """`NAME=value,value`, grids written out."""
+        return f"{self.name}={','.join(self.values)}"
+
+    def put(self, scenario: Scenario, value: str) -> Scenario:
+        """The scenario with this value.
+
+        Raises:
+            TextError: the value cannot be read, or there is no such knob.
+        """
+        part, dot, knob = self.name.partition(".")
+        if dot:
+            return _with_knob(scenario, part, knob, value)
+        if part == "defense":
+            names = [] if value == "none" else split(value, "+")
+            return scenario.replace(defense=tuple(parse_component(n.strip(), DEFENSES, "defense") for n in names))
+        if part in PARTS:
+            return scenario.replace(**{part: parse_component(value, PARTS[part], KINDS[part])})
+        return scenario.replace(**{part: getattr(Scenario.from_pairs([(part, value)]), part)})
+
+
+def _with_knob(scenario: Scenario, part: str, knob: str, value: str) -> Scenario:
+    if part != "defense":
+        component: Component = getattr(scenario, part)
+        return scenario.replace(**{part: _set(component, knob, value)})
+    for place in reversed(range(len(scenario.defense))):
+        if knob in scenario.defense[place].values():
+            stack: list[Defense] = list(scenario.defense)
+            stack[place] = _set(stack[place], knob, value)
+            return scenario.replace(defense=tuple(stack))
+    named = ", ".join(d.name for d in scenario.defense) or "none"
+    raise TextError(f"no defense of this scenario ({named}) has a knob {knob!r}. Name it in the value: defense=gaussian_noise(sigma=0.01..1/6).")
+
+
+def _set(component: Component, knob: str, value: str) -> Component:
+    """By the component's own text form, so that values are read and checked as everywhere."""
+    if knob not in component.values():
+        raise TextError(f"{component.name} has no knob {knob!r}; it has {', '.join(component.values())}.")
+    quoted = repr(value) if isinstance(getattr(component, knob), str) else value
+    new = parse_component(f"{component.name}({knob}={quoted})", {component.name: type(component)}, "component")
+    return component.replace(**{knob: getattr(new, knob)})
+
+
+def split(text: str, mark: str) -> list[str]:
+    """Cut at a mark wherever it stands outside of parentheses and quotes.
+
+    Example:
+        >>> split("a(b=1,c='x,y'),d", ",")
+        ["a(b=1,c='x,y')", 'd']
+    """
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "()":
+            depth += 1 if letter == "(" else -1
+        if letter == mark and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def expanded(value: str) -> list[str]:
+    """The value once for every number of its first grid, and so on for further ones."""
+    if found := LOG_GRID.search(value):
+        low, high, count = float(found[1]), float(found[2]), int(found[3])
+        if not (low > 0 and high > 0 and 2 <= count <= MOST):
+            raise TextError(f"{found[0]!r} is no grid: LOW..HIGH/COUNT takes two numbers above 0 and a count from 2 on.")
+        numbers = [f"{n:.4g}" for n in np.geomspace(low, high, count)]
+    elif found := WHOLE.search(value):
+        low, high = int(found[1]), int(found[2])
+        if not low <= high < low + MOST:
+            raise TextError(f"{found[0]!r} is no range: FIRST..LAST takes two whole numbers, the larger one last.")
+        numbers = [str(n) for n in range(low, high + 1)]
+    else:
+        return [value]
+    return [one for n in numbers for one in expanded(value[: found.start()] + n + value[found.end() :])]
+
+
+def product(base: Scenario, axes: Sequence[Axis]) -> list[tuple[dict[str, str], Scenario]]:
+    """Every combination of the axes' values, the last axis fastest, each with its scenario.
+
+    Raises:
+        TextError: too many, an axis twice, or a value that cannot be read.
+    """
+    if len({axis.name for axis in axes}) < len(axes):
+        raise TextError(f"an axis is named twice in {', '.join(a.name for a in axes)}. Put all its values into one.")
+    count = int(np.prod([len(a.values) for a in axes], dtype=np.int64)) if axes else 1
+    if count > MOST:
+        raise TextError(f"a sweep of {count:,} cells; at most {MOST:,} are taken. Use fewer values.")
+    cells: list[tuple[dict[str, str], Scenario]] = [({}, base)]
+    for axis in sorted(axes, key=lambda a: "." in a.name):  # parts first: a knob belongs to what they choose
+        cells = [({**values, axis.name: v}, axis.put(scenario, v)) for values, scenario in cells for v in axis.values]
+    return cells

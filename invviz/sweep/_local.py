@@ -1,0 +1,134 @@
+"""Computing a sweep with worker processes of this machine."""
+
+from __future__ import annotations
+
+import collections
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..pipe import start_worker
+
+if TYPE_CHECKING:
+    from ..run import Site
+    from ..store import Job, Store
+    from . import Sweep
+
+LOOK = 0.3  # seconds between two looks at the store
+PATIENCE = 10.0  # seconds that workers have to put their job back when they are told to leave
+GUESS = {"run": 10.0, "risk": 20.0, "train": 20.0}  # seconds; where nothing of the kind was computed here before
+
+
+class Progress(NamedTuple):
+    """How far a sweep is."""
+
+    done: int
+    total: int
+    failed: int
+    left: float | None  # seconds; None where nothing can be said
+    doing: str = ""
+
+
+Tell = Callable[[Progress], object]
+
+
+def asked(sweep: Sweep) -> list[tuple]:
+    """Every job of a sweep once; trainings first, as they take longest."""
+    listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
+    return sorted(listed.values(), key=lambda job: ("train", "risk", "run").index(job[0]))
+
+
+def queue(sweep: Sweep, store: Store, retry: bool = False) -> list[str]:
+    """Put what is not known of a sweep into the queue, behind everything that a person waits for at a page.
+
+    Args:
+        sweep: whose jobs.
+        store: of the queue.
+        retry: try again what failed by an error of its own.
+
+    Returns:
+        Keys of all its jobs.
+    """
+    store.keep_sweep(sweep.key, sweep.text())
+    return store.submit_many(asked(sweep), watcher(sweep), priority=-1, failed=retry)
+
+
+def watcher(sweep: Sweep) -> str:
+    """Under which name the queue knows who waits for a sweep; `store.unwatch` of it stops the sweep."""
+    return f"sweep-{sweep.key}"
+
+
+def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
+    """How far, and how long it will take judging by the jobs that are done.
+
+    Args:
+        jobs: those that the store knows.
+        total: of all.
+        hands: workers.
+    """
+    took: dict[str, list[float]] = collections.defaultdict(list)
+    for job in jobs:
+        if job.state == "done" and job.seconds > 0:
+            took[job.kind].append(job.seconds)
+    active = [job for job in jobs if job.active]
+    means = {kind: sum(values) / len(values) for kind, values in took.items()}
+    known = [max(0.0, means[job.kind] - job.seconds) for job in active if job.kind in means]
+    left = sum(known) / len(known) * len(active) / hands if known else None
+    running = [f"{job.kind} {job.done:,}/{job.total:,}" for job in active if job.state == "running" and job.total]
+    ended = total - len(active)
+    return Progress(ended, total, sum(job.state == "failed" for job in jobs), left, ", ".join(running[:4]))
+
+
+def estimate(sweep: Sweep, store: Store, hands: int) -> tuple[int, float, bool]:
+    """Jobs of a sweep that are not done, about how many seconds they take, and whether that is more than a guess."""
+    listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
+    known = store.jobs(list(listed))
+    missing = [job for key, job in listed.items() if key not in known or known[key].state != "done"]
+    kinds = collections.Counter((kind, scenario.model.name) for kind, scenario in missing)
+    typical = {which: store.typical_seconds(*which) for which in kinds}
+    seconds = sum(count * (typical[which] or GUESS[which[0]]) for which, count in kinds.items())
+    return len(missing), seconds / hands, all(t is not None for t in typical.values())
+
+
+def compute(sweep: Sweep, store: Store, site: Site, workers: int, tell: Tell, retry: bool = False) -> None:
+    """Compute what is not known of a sweep; killed at any point, it goes on from there when it is asked for again.
+
+    Args:
+        sweep: what.
+        store: keeps every result as soon as there is one.
+        site: where; its store is that of `store`.
+        workers: processes.
+        tell: called with the progress several times a second.
+        retry: try again what failed by an error of its own.
+    """
+    keys = queue(sweep, store, retry)
+    hands: list[subprocess.Popen[bytes]] = []
+    try:
+        while True:
+            jobs = list(store.jobs(keys).values())
+            waiting = sum(job.active for job in jobs)
+            tell(progress(jobs, len(keys), workers))
+            if not waiting:
+                return
+            hands = [hand for hand in hands if hand.poll() is None]
+            while len(hands) < min(workers, waiting):
+                hands.append(start_worker(site, "--parent", str(os.getpid()), stdin=subprocess.DEVNULL))
+            time.sleep(LOOK)
+    except KeyboardInterrupt:
+        store.unwatch(watcher(sweep))  # what nobody else wants need not be computed
+        raise
+    finally:
+        _dismiss(hands)
+
+
+def _dismiss(hands: Sequence[subprocess.Popen[bytes]]) -> None:
+    for hand in hands:
+        hand.terminate()
+    until = time.monotonic() + PATIENCE
+    for hand in hands:
+        try:
+            hand.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            hand.kill()

@@ -1,0 +1,141 @@
+"""The table of a sweep: a row for every cell, whatever became of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.errors import StoreError
+from ..core.types import Size
+from ..defenses import Defense
+from ..risk import Decomposition, invre, psnr_ceiling, total_sigma
+from ..scenario import Scenario
+from ..summary import noise_variance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..store import Job, Store
+    from . import Cell, Sweep
+
+FIGURES = (
+    "accuracy", "accuracy_best", "psnr_unaware", "ssim_unaware", "psnr_aware", "ssim_aware", "psnr_ceiling", "invre",
+    "train_seconds", "unaware_seconds", "aware_seconds", "risk_seconds",
+)  # fmt: skip
+WORDS = {
+    "scenario": "text form", "state": "done, waiting, failed or unfit", "reason": "why not done", "data": "data set without the victim's number",
+    "model": "text", "protocol": "text", "train": "text", "attack": "text", "defense": "stack without the last strength", "strength_name": "knob",
+    "strength": "of the last defense", "batch": "samples", "seed": "", "picture": "victim's number",
+}  # fmt: skip
+
+
+def table(sweep: Sweep, store: Store) -> pd.DataFrame:
+    """All that is known of a sweep, one row a cell.
+
+    Args:
+        sweep: whose cells.
+        store: where its results are.
+
+    Returns:
+        Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), key_<name> for every job, axes by their names.
+    """
+    keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.keys.values()))
+    jobs, results = store.jobs(keys), store.results_of(keys)
+    spectra = _Spectra(store, results)
+    return frame([_row(cell, jobs, results, spectra) for cell in sweep.cells], sweep)
+
+
+def frame(rows: Sequence[dict[str, Any]], sweep: Sweep) -> pd.DataFrame:
+    """Rows as a table with all columns, also where there are no rows or figures."""
+    found = pd.DataFrame(rows)
+    for name in FIGURES:
+        found[name] = pd.to_numeric(found[name]) if name in found else math.nan
+    return found
+
+
+def label(defenses: Sequence[Defense]) -> tuple[str, str, float]:
+    """Name of a stack without the strength of its last defense, that strength's knob, and its value.
+
+    Example:
+        >>> from invviz.defenses import DEFENSES
+        >>> label([DEFENSES["gaussian_noise"](sigma=0.5)])
+        ('gaussian_noise', 'sigma', 0.5)
+    """
+    if not defenses:
+        return "none", "", math.nan
+    *first, last = defenses
+    plain = type(last)()
+    rest = last.replace(**{last.strength: getattr(plain, last.strength)}) if last.strength else last
+    strength = getattr(last, last.strength) if last.strength else math.nan
+    return " + ".join(d.text() for d in [*first, rest]), last.strength, float(strength)
+
+
+def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], spectra: _Spectra) -> dict[str, Any]:
+    s = cell.scenario
+    defense, knob, strength = label(s.defense)
+    state, reason = _state(cell, jobs, results)
+    facts: dict[str, Any] = {
+        "scenario": s.text(), "state": state, "reason": reason, "data": s.data.replace(index=0).text(), "model": s.model.text(),
+        "protocol": s.protocol.text(), "train": s.train.text(), "attack": s.attack.text(), "defense": defense, "strength_name": knob,
+        "strength": strength, "batch": s.batch, "seed": s.seed, "picture": s.data.index,
+    }  # fmt: skip
+    facts |= {name: value for name, value in cell.values.items() if name not in facts}
+    facts |= {f"key_{name}": key for name, key in cell.keys.items()}
+    known = {name: results[key] for name, key in cell.keys.items() if key in results}
+    if found := known.get("train"):
+        facts |= {"accuracy": found["accuracy"], "accuracy_best": found["best"], "train_seconds": found["seconds"]}
+    for who in ("unaware", "aware"):
+        if found := known.get(who):
+            scores = found["scores"]
+            facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores["ssim"]), f"{who}_seconds": found["seconds"]}
+    if "risk" in known:
+        facts |= spectra.figures(s, cell.keys["risk"])
+    return facts
+
+
+def _mean(values: list[float | str | None] | None) -> float:
+    """Mean over the batch; JSON holds infinite numbers as texts."""
+    numbers = [float(v) for v in values or [] if v is not None]
+    return float(np.mean(numbers)) if numbers else math.nan
+
+
+def _state(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """What became of a cell as a whole: the worst of its jobs, in words."""
+    failed = {name: jobs[key].error for name, key in cell.keys.items() if key in jobs and jobs[key].state == "failed"}
+    broken = [f"{name}: {results[key]['note']}" for name, key in cell.keys.items() if key in results and results[key].get("failed")]
+    reasons = [f"{name}: {why}" for name, why in {**cell.reasons, **failed}.items()] + broken
+    if not cell.jobs:
+        return "unfit", " ".join(reasons)
+    if failed:
+        return "failed", " ".join(reasons)
+    waiting = [name for name, key in cell.keys.items() if key not in results]
+    return ("waiting" if waiting else "done"), " ".join(reasons)
+
+
+class _Spectra:
+    """Figures of spectra at many noises, each spectrum opened once."""
+
+    def __init__(self, store: Store, results: dict[str, dict[str, Any]]) -> None:
+        self._store, self._results = store, results
+        self._open: tuple[str, Decomposition] | None = None
+        self._known: dict[tuple[str, float], dict[str, float]] = {}
+
+    def figures(self, scenario: Scenario, key: str) -> dict[str, float]:
+        """InvRE and PSNR ceiling at the scenario's noise; nothing where the arrays were removed to make room."""
+        facts = self._results[key]
+        variance = noise_variance(scenario, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]])
+        if (key, variance) not in self._known:
+            try:
+                if self._open is None or self._open[0] != key:
+                    self._open = (key, Decomposition.load(self._store.folder(key)))
+            except StoreError:
+                return {}
+            spectrum = self._open[1]
+            sigma = total_sigma(spectrum, scenario.floor, variance)
+            self._known[key, variance] = {
+                "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts["seconds"]
+            }  # fmt: skip
+        return self._known[key, variance]
