@@ -159,8 +159,12 @@ class Scenario:
         return "&".join(f"{k}={v}" for k, v in self.pairs(full))
 
     def key(self, kind: str) -> str:
-        """Name of a stored result: a hash of what it depends on ("run": all but the settings of the risk score and of training; "risk": what the
-        spectrum needs; "train": what the accuracy needs; "weights": trained weights to start from)."""
+        """Name of a stored result: a hash of what it depends on.
+
+        Args:
+            kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
+                needs; "weights": trained weights to start from.
+        """
         form = self.only(kind).text(full=True)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 

@@ -28,7 +28,9 @@ A sweep that was stopped or killed goes on where it was when the same command is
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
     """The verbs."""
-    trainer = verbs.add_parser("train", parents=[places], help="federated training through the scenario's defended release; prints the accuracy")
+    trainer = verbs.add_parser(
+        "train", parents=[places], help="federated training through the scenario's defended release; prints the accuracy"
+    )
     trainer.add_argument("scenario", metavar="SCENARIO")
     trainer.add_argument("--json", action="store_true", help="as JSON, with the accuracy at every evaluation")
     trainer.set_defaults(go=show_train)
@@ -43,7 +45,9 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     sweeper.add_argument("axes", metavar="AXIS", nargs="*")
     sweeper.add_argument("--what", default="train,unaware,aware,risk", help="what is computed of every cell (default: %(default)s)")
     sweeper.add_argument("--workers", type=int, metavar="N", help="processes on this machine (default: one a core)")
-    sweeper.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="compute on a Ray cluster; without ADDRESS, on one of this machine")
+    sweeper.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS", help="compute on a Ray cluster; without ADDRESS, on one of this machine"
+    )
     sweeper.add_argument("--out", type=Path, metavar="FILE", help=f"write the table: {', '.join(SUFFIXES)}")
     sweeper.add_argument("--retry", action="store_true", help="try again what failed")
     sweeper.add_argument("--dry-run", action="store_true", help="say what would be computed and how long that may take, and end")
@@ -111,7 +115,7 @@ def _hand_over(rows: pd.DataFrame, sweep: Sweep, args: argparse.Namespace) -> in
     if args.json:
         print(to_json({"sweep": sweep.text(), "rows": rows.to_dict("records")}))
     else:
-        print(rows[[name for name in SHOWN if name in rows]].to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+        print(rows[[name for name in SHOWN if name in rows]].to_string(index=False, float_format="{:.4g}".format))  # type: ignore[arg-type]
     for reason, count in rows.loc[rows.state.isin(["failed", "unfit"]), "reason"].value_counts().items():
         print(f"{count} cells not computed: {reason}", file=sys.stderr)
     return 0
@@ -127,7 +131,9 @@ def write(rows: pd.DataFrame, path: Path) -> None:
         else:
             rows.to_json(path, orient="records", indent=1)
     except (OSError, ValueError, ImportError) as err:
-        raise InvvizError(f"The table cannot be written to {path}: {err} Its results are in the store; give the same command with another --out.") from err
+        raise InvvizError(
+            f"The table cannot be written to {path}: {err} Its results are in the store; give the same command with another --out."
+        ) from err
 
 
 def _words(p: Progress) -> str:

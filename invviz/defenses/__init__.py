@@ -1,6 +1,7 @@
 """What a client does to its message before it sends it. No defense in a scenario means that the message is sent as it is."""
 
 from ._base import Defense
+from ._coloured import Coloured, Kept
 from ._fisher import entry_shares, fisher_shares, is_of_parameters
 from .ats import ATS
 from .censor import Censor
@@ -62,6 +63,7 @@ __all__ = [
     "DPSGD",
     "Censor",
     "Clipping",
+    "Coloured",
     "Defense",
     "Dropout",
     "GaussianNoise",
@@ -69,6 +71,7 @@ __all__ = [
     "InvLDNP",
     "InvLENP",
     "InvLGNP",
+    "Kept",
     "LaplaceNoise",
     "LearnablePerturbation",
     "LocalDP",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
+from ..core.lazy import torch
 from ..core.tree import map_tree, unflatten
 from ..risk.colour import unit_noise
-from ._coloured import InBand
+from ._coloured import InBand, Kept, reuse_knob
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Generator, Tensor
 
     from ..core.types import Batch, Net, Release, Tree, World
     from ..risk import Colour, Directions
@@ -37,17 +40,19 @@ class InvLDNP(InBand):
         high=1e6,
         log=True,
     )
+    reuse: int = reuse_knob()
 
     def wrap(self, inner: Release, world: World) -> Release:
         """The inner release of pictures with noise."""
         self.refuse_problems()
         if self.off:
             return inner
+        kept = Kept()
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
             if rng is None:
                 return inner(net, batch, None)
-            found = self.basis(inner, dataclasses.replace(world, net=net), batch)
+            found = self.serving(kept, inner, dataclasses.replace(world, net=net), batch)
             right = found.right[:, found.band(self.low, self.high)].to(found.jacobian.point)
             everywhere = 2**0.5 * self.scale * unit_noise(found.jacobian.point, rng, self.law)
             noise = unflatten(right @ (right.T @ everywhere), batch.inputs)
@@ -55,6 +60,18 @@ class InvLDNP(InBand):
             return inner(net, dataclasses.replace(batch, inputs=inputs), rng)
 
         return release
+
+    def noisy_together(
+        self, release: Callable[[Tensor, Tensor], Tree], images: Tensor, labels: Tensor, basis: Any, rngs: Sequence[Generator], net: Net
+    ) -> Iterator[Tree]:
+        """The messages of pictures with noise, all mapped over the clients."""
+        right = basis.right[:, basis.band(self.low, self.high)].to(images)
+        everywhere = torch.stack(
+            [2**0.5 * self.scale * unit_noise(image.flatten(), rng, self.law) for image, rng in zip(images, rngs, strict=True)], 1
+        )
+        noise = (right @ (right.T @ everywhere)).T.view_as(images)
+        sent = torch.func.vmap(release)(images + noise, labels)
+        yield from ({name: leaf[k] for name, leaf in sent.items()} for k in range(len(images)))
 
     def colour(self, basis: Directions) -> Colour:
         """a_i = 2 scale^2 s_i^2 in the band."""

@@ -98,10 +98,15 @@ class Banded(Colour):
 
     def draw(self, rng: Generator, law: str = "normal") -> Tree:
         """Sum_i c_i u_i with independent c_i: one product J (V c / s)."""
-        jacobian, noisy = self.directions.jacobian, self.variances > 0
+        jacobian = self.directions.jacobian
+        steps = self.directions.right @ self.steps(rng, law)
+        return unflatten(jacobian.matvec(steps.to(jacobian.point)).detach(), jacobian.message)
+
+    def steps(self, rng: Generator, law: str = "normal") -> Tensor:
+        """C / s of a draw: how far the inputs would move along each v_i to move the message by the noise, shape (k,)."""
+        noisy = self.variances > 0
         amounts = self.variances.sqrt() * unit_noise(self.variances, rng, law)
-        steps = torch.where(noisy, amounts / self.directions.values.where(noisy, 1.0), 0.0)
-        return unflatten(jacobian.matvec((self.directions.right @ steps).to(jacobian.point)).detach(), jacobian.message)
+        return torch.where(noisy, amounts / self.directions.values.where(noisy, 1.0), 0.0)
 
     def whiten(self, message: Tree, sigma: float) -> Tree:
         """Along every u_i with noise by sigma / (sigma^2 + a_i)^1/2, elsewhere not at all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 STALE = 10.0  # seconds without a heartbeat after which a worker counts as dead
 MAX_ATTEMPTS = 3
@@ -28,9 +28,10 @@ def positions(con: sqlite3.Connection) -> dict[str, int]:
     return {row["key"]: row["position"] for row in con.execute(ORDER)}
 
 
-def pick(con: sqlite3.Connection, kinds: Sequence[str] | None) -> str | None:
-    """Key of the waiting job whose turn it is."""
-    return next((row["key"] for row in con.execute(ORDER) if kinds is None or row["kind"] in kinds), None)
+def pick(con: sqlite3.Connection, kinds: Sequence[str] | None, keys: Container[str] | None = None) -> str | None:
+    """Key of the waiting job whose turn it is, among these kinds and keys."""
+    rows = con.execute(ORDER)
+    return next((row["key"] for row in rows if (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys)), None)
 
 
 def idle(con: sqlite3.Connection, now: float) -> bool:

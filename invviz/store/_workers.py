@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,13 @@ class WorkerSide:
         """Where the arrays of a job are, once it has any."""
         return self.path / "arrays" / key
 
-    def claim(self, worker: str, kinds: Sequence[Kind] | None = None) -> Job | None:
+    def claim(self, worker: str, kinds: Sequence[Kind] | None = None, keys: Container[str] | None = None) -> Job | None:
         """Take the next job, alone; jobs of dead workers are put back into the queue first.
 
         Args:
             worker: its name; it must live in this process, whose end is taken for its death.
             kinds: what it computes; None for everything.
+            keys: jobs that it computes; None for all.
 
         Returns:
             The job, or None where nothing waits.
@@ -50,7 +51,7 @@ class WorkerSide:
         with self._db.write() as con:
             now = time.time()
             _queue.reap(con, now)
-            key = _queue.pick(con, kinds)
+            key = _queue.pick(con, kinds, keys)
             if key is None:
                 return None
             _frames.clear(con, key)

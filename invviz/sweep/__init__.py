@@ -12,7 +12,7 @@ from ..core.errors import TextError
 from ..scenario import Scenario, problems, risk_problems, train_problems
 from ._grid import Axis, product, split
 from ._local import Progress, asked, compute, estimate, progress, queue, watcher
-from ._rows import table
+from ._rows import FIGURES, table
 
 if TYPE_CHECKING:
     from ..store import Kind
@@ -116,8 +116,23 @@ class Sweep:
             "risk": ("risk", scenario.for_risk(), risk),
         }
         wanted = {name: candidates[name] for name in self.what if name != "aware" or scenario.defense}
-        jobs = {name: (kind, asked) for name, (kind, asked, reasons) in wanted.items() if not reasons}
+        jobs: dict[str, tuple[Kind, Scenario]] = {name: (kind, asked) for name, (kind, asked, reasons) in wanted.items() if not reasons}
         return Cell(values, scenario, jobs, {name: " ".join(reasons) for name, (_, _, reasons) in wanted.items() if reasons})
 
 
-__all__ = ["MARK", "WHAT", "Axis", "Cell", "Progress", "Sweep", "asked", "compute", "estimate", "progress", "queue", "table", "watcher"]
+__all__ = [
+    "FIGURES",
+    "MARK",
+    "WHAT",
+    "Axis",
+    "Cell",
+    "Progress",
+    "Sweep",
+    "asked",
+    "compute",
+    "estimate",
+    "progress",
+    "queue",
+    "table",
+    "watcher",
+]

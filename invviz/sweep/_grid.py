@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.component import Component, parse_component
+from ..core.component import C, Component, parse_component
 from ..core.errors import TextError
-from ..defenses import DEFENSES, Defense
+from ..defenses import DEFENSES
 from ..scenario import KINDS, PARTS, SETTINGS, Scenario
 
 MOST = 20_000  # cells of one sweep
@@ -78,14 +78,16 @@ def _with_knob(scenario: Scenario, part: str, knob: str, value: str) -> Scenario
         return scenario.replace(**{part: _set(component, knob, value)})
     for place in reversed(range(len(scenario.defense))):
         if knob in scenario.defense[place].values():
-            stack: list[Defense] = list(scenario.defense)
+            stack = list(scenario.defense)
             stack[place] = _set(stack[place], knob, value)
             return scenario.replace(defense=tuple(stack))
     named = ", ".join(d.name for d in scenario.defense) or "none"
-    raise TextError(f"no defense of this scenario ({named}) has a knob {knob!r}. Name it in the value: defense=gaussian_noise(sigma=0.01..1/6).")
+    raise TextError(
+        f"no defense of this scenario ({named}) has a knob {knob!r}. Name it in the value: defense=gaussian_noise(sigma=0.01..1/6)."
+    )
 
 
-def _set(component: Component, knob: str, value: str) -> Component:
+def _set(component: C, knob: str, value: str) -> C:
     """By the component's own text form, so that values are read and checked as everywhere."""
     if knob not in component.values():
         raise TextError(f"{component.name} has no knob {knob!r}; it has {', '.join(component.values())}.")

@@ -13,7 +13,8 @@ from ..pipe import start_worker
 
 if TYPE_CHECKING:
     from ..run import Site
-    from ..store import Job, Store
+    from ..scenario import Scenario
+    from ..store import Job, Kind, Store
     from . import Sweep
 
 LOOK = 0.3  # seconds between two looks at the store
@@ -34,7 +35,7 @@ class Progress(NamedTuple):
 Tell = Callable[[Progress], object]
 
 
-def asked(sweep: Sweep) -> list[tuple]:
+def asked(sweep: Sweep) -> list[tuple[Kind, Scenario]]:
     """Every job of a sweep once; trainings first, as they take longest."""
     listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
     return sorted(listed.values(), key=lambda job: ("train", "risk", "run").index(job[0]))
@@ -86,8 +87,8 @@ def estimate(sweep: Sweep, store: Store, hands: int) -> tuple[int, float, bool]:
     listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
     known = store.jobs(list(listed))
     missing = [job for key, job in listed.items() if key not in known or known[key].state != "done"]
-    kinds = collections.Counter((kind, scenario.model.name) for kind, scenario in missing)
-    typical = {which: store.typical_seconds(*which) for which in kinds}
+    kinds: collections.Counter[tuple[Kind, str]] = collections.Counter((kind, scenario.model.name) for kind, scenario in missing)
+    typical = {(kind, model): store.typical_seconds(kind, model) for kind, model in kinds}
     seconds = sum(count * (typical[which] or GUESS[which[0]]) for which, count in kinds.items())
     return len(missing), seconds / hands, all(t is not None for t in typical.values())
 

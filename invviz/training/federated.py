@@ -34,7 +34,11 @@ class Federated(Training):
         "iid", "how pictures are dealt to clients: alike (iid), or by classes as a Dirichlet law draws them (dirichlet)", choices=SPLITS
     )
     alpha: float = knob(
-        0.5, "concentration of the Dirichlet split: 0.1 gives most clients one or two classes, 100 is nearly iid", low=0.01, high=1e4, log=True
+        0.5,
+        "concentration of the Dirichlet split: 0.1 gives most clients one or two classes, 100 is nearly iid",
+        low=0.01,
+        high=1e4,
+        log=True,
     )
     rounds: int = knob(300, "rounds of training", low=1, high=100_000, unit="rounds")
     optimiser: str = knob("adam", "the server's optimiser", choices=OPTIMISERS)

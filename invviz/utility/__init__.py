@@ -11,33 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import __version__
-from .core.errors import InvvizError, ScenarioError
-from .core.lazy import torch
-from .core.rng import derive, stream
-from .core.tree import map_tree
-from .core.types import Batch, Net
-from .results import Event
-from .run import Client, meet_client, wrapped
-from .scenario import Scenario, train_problems
-from .training import Federated, shards
-from .weights import copy_of, one_thread
+from .. import __version__
+from ..core.errors import InvvizError, ScenarioError
+from ..core.lazy import torch
+from ..core.types import Batch, Net
+from ..results import Event
+from ..run import Client, meet_client
+from ..scenario import Scenario, train_problems
+from ..training import Federated
+from ..weights import copy_of, one_thread
+from ._deal import Deal, split_counts
+from ._messages import Round, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from .core.types import Release, Tree
-    from .datasets import Samples
-    from .results import Report
-    from .run import Site
+    from ..results import Report
+    from ..run import Site
 
 LAST = 3  # evaluations whose mean is the accuracy: single ones jump
 TESTED = 1_000  # held-out pictures that an evaluation looks at, at most
-TOGETHER = 16_384  # numbers in a batch up to which the messages of several clients are computed in one go: above, one by one is quicker
-CHUNK = 64  # pictures whose gradients are computed in one go, about
 KEEP_EVERY = 5.0  # seconds between two checkpoints
 
 
@@ -139,8 +135,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     how = scenario.train
     assert isinstance(how, Federated)
     client = meet_client(scenario, site, report)
-    labels, hands = _dealt(scenario, client.samples)
-    test = _test_set(client)
+    deal, test = Deal.of(scenario, client.samples), _test_set(client)
     params = {k: p.clone().requires_grad_(True) for k, p in client.net.params.items()}
     adam = how.optimiser == "adam"
     optimiser = torch.optim.Adam(params.values(), how.lr) if adam else torch.optim.SGD(params.values(), how.lr, how.momentum)
@@ -148,25 +143,26 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     state, going = _State(params, optimiser), True
     state.go_on(path)
     with one_thread():
-        going = _rounds(state, scenario, client, hands, test, path, report)
+        going = _rounds(state, scenario, client, deal, test, path, report)
         if going and not state.history:
             state.history.append((state.done, *_tested(_frozen(client.net, params), test)))
     if going:
         path.unlink(missing_ok=True)
-    return _trained(scenario, state, labels, hands, client, stopped=not going)
+    return _trained(scenario, state, deal, client, stopped=not going)
 
 
-def _rounds(
-    state: _State, scenario: Scenario, client: Client, hands: Sequence[np.ndarray], test: Batch, path: Path, report: Report | None
-) -> bool:
+def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test: Batch, path: Path, report: Report | None) -> bool:
     """Train to the end; False where somebody stopped it, with a checkpoint kept."""
     how: Federated = scenario.train  # type: ignore[assignment]
     start, kept = time.monotonic() - state.seconds, time.monotonic()
-    aside = 0.0  # seconds of evaluations
+    messages = Round(scenario, client)
     while state.done < how.rounds and not _tired(state.history, how.patience):
         began = time.perf_counter()
         net = _frozen(client.net, state.params)
-        mean = _mean_message(net, scenario, client, _draw(scenario, client, hands, state.done), state.done)
+        chosen, places = deal.drawn(state.done)
+        image, label = client.samples.public.take(places.tolist())
+        like = client.batch.image
+        mean = messages.mean(net, chosen, torch.as_tensor(image).to(like), torch.as_tensor(label, device=like.device), state.done)
         if not all(bool(torch.isfinite(leaf).all()) for leaf in mean.values()):
             state.broken = True
             return True
@@ -178,9 +174,7 @@ def _rounds(
         state.done += 1
         state.seconds += time.perf_counter() - began
         if how.evaluates(state.done):
-            then = time.monotonic()
             state.history.append((state.done, *_tested(_frozen(client.net, state.params), test)))
-            aside += time.monotonic() - then
         loss = state.history[-1][2] if state.history else None
         if report and not report(Event("train", state.done, how.rounds, time.monotonic() - start, loss)):
             state.keep(path)
@@ -201,106 +195,6 @@ def _tired(history: Sequence[tuple[int, float, float]], patience: int) -> bool:
     return bool(patience) and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
 
 
-def _dealt(scenario: Scenario, samples: Samples) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Labels of the training pictures, and which of them (places in the public part) each client holds."""
-    how: Federated = scenario.train  # type: ignore[assignment]
-    count = len(samples.public)
-    used = np.linspace(0, count - 1, min(how.samples or count, count)).round().astype(int)
-    parts = [samples.public.take(used[k : k + 1000].tolist())[1] for k in range(0, len(used), 1000)]
-    labels = np.full(count, -1)
-    labels[used] = np.concatenate(parts) if parts else []
-    if len(used) < how.clients:
-        raise InvvizError(f"{scenario.data.name} has {len(used):,} training pictures here for {how.clients} clients. Lower clients, or raise samples.")
-    rng = np.random.default_rng(derive(scenario.seed, "deal"))
-    dealt = shards(labels[used], how.clients, None if how.split == "iid" else how.alpha, rng)
-    return labels, [used[part] for part in dealt]
-
-
-def split_counts(scenario: Scenario, samples: Samples) -> np.ndarray:
-    """How many training pictures of each class each client holds, shape (clients, classes)."""
-    labels, hands = _dealt(scenario, samples)
-    return _counts(labels, hands, scenario.data.num_classes)
-
-
-def client_pictures(scenario: Scenario, samples: Samples) -> list[np.ndarray]:
-    """Places in the public part that each client holds."""
-    return _dealt(scenario, samples)[1]
-
-
-def _counts(labels: np.ndarray, hands: Sequence[np.ndarray], classes: int) -> np.ndarray:
-    return np.stack([np.bincount(labels[hand], minlength=classes) for hand in hands])
-
-
-def _draw(scenario: Scenario, client: Client, hands: Sequence[np.ndarray], done: int) -> list[tuple[int, Batch]]:
-    """The clients of a round with their batches; all pictures in one tensor, so that they can be computed together."""
-    how: Federated = scenario.train  # type: ignore[assignment]
-    rng = np.random.default_rng(derive(scenario.seed, f"clients of round {done}"))
-    chosen = np.sort(rng.choice(len(hands), how.present, replace=False)).tolist()
-    places = np.concatenate([rng.choice(hands[k], scenario.batch, replace=len(hands[k]) < scenario.batch) for k in chosen])
-    image, label = client.samples.public.take(places.tolist())
-    like = client.batch.image
-    images, labels = torch.as_tensor(image).to(like), torch.as_tensor(label, device=like.device)
-    size = scenario.batch
-    return [(k, Batch.of(images[n * size : (n + 1) * size], labels[n * size : (n + 1) * size])) for n, k in enumerate(chosen)]
-
-
-def _mean_message(net: Net, scenario: Scenario, client: Client, drawn: Sequence[tuple[int, Batch]], done: int) -> Tree:
-    """What the server makes of the round: the mean of the clients' messages, each sent through the defenses with noise of its own."""
-    if not scenario.defense and scenario.protocol.sends_gradient:
-        return _plain_mean(net, client.bare, [batch for _, batch in drawn])
-    release = client.release
-    if scenario.batch * client.batch.image[0].numel() <= TOGETHER and scenario.protocol.sends_gradient:
-        known = _Known(client.bare, net, [batch for _, batch in drawn], any(d.per_sample for d in scenario.defense))
-        release = wrapped(known, scenario.defense, client.world) if not any(d.coloured for d in scenario.defense) else client.release
-    total: Tree | None = None
-    for k, batch in drawn:
-        message = release(net, batch, stream(scenario.seed, f"noise of client {k} in round {done + 1}"))
-        total = message if total is None else map_tree(torch.add, total, message)
-    assert total is not None
-    return map_tree(lambda leaf: leaf / len(drawn), total)
-
-
-def _plain_mean(net: Net, release: Release, batches: Sequence[Batch]) -> Tree:
-    """The mean gradient of batches of one size is the gradient of them all together."""
-    step, total = max(1, CHUNK // len(batches[0].label)), None
-    for k in range(0, len(batches), step):
-        part = batches[k : k + step]
-        images, labels = torch.cat([b.image for b in part]), torch.cat([b.label for b in part])
-        message = map_tree(lambda leaf, n=len(part): leaf * n, release(net, Batch.of(images, labels), None))
-        total = message if total is None else map_tree(torch.add, total, message)
-    assert total is not None
-    return map_tree(lambda leaf: leaf / len(batches), total)
-
-
-class _Known:
-    """A release that has computed the messages of a round's batches beforehand, all together, and any other one when it is asked."""
-
-    def __init__(self, bare: Release, net: Net, batches: Sequence[Batch], single: bool) -> None:
-        self._bare, self._net = bare, net
-        parts = [part for batch in batches for part in _pieces(batch, 1 if single else len(batch.label))]
-        self._found = {self._name(part): message for part, message in zip(parts, self._together(parts), strict=True)}
-
-    def __call__(self, net: Net, batch: Batch, rng: Any) -> Tree:
-        known = self._found.get(self._name(batch)) if net is self._net else None
-        return self._bare(net, batch, rng) if known is None else known
-
-    @staticmethod
-    def _name(batch: Batch) -> tuple[int, int]:
-        """Where the pictures lie; they stay there as long as this round lasts, so nothing else can."""
-        return batch.image.data_ptr(), len(batch.label)
-
-    def _together(self, parts: Sequence[Batch]) -> Iterator[Tree]:
-        step = max(1, CHUNK // len(parts[0].label))
-        for k in range(0, len(parts), step):
-            images, labels = torch.stack([p.image for p in parts[k : k + step]]), torch.stack([p.label for p in parts[k : k + step]])
-            found = torch.func.vmap(lambda image, label: self._bare(self._net, Batch.of(image, label), None))(images, labels)
-            yield from ({name: leaf[n] for name, leaf in found.items()} for n in range(len(images)))
-
-
-def _pieces(batch: Batch, size: int) -> list[Batch]:
-    return [Batch.of(batch.image[k : k + size], batch.label[k : k + size]) for k in range(0, len(batch.label), size)]
-
-
 def _test_set(client: Client) -> Batch:
     victims = client.samples.victims
     image, label = victims.take(range(min(TESTED, len(victims))))
@@ -310,12 +204,12 @@ def _test_set(client: Client) -> Batch:
 def _tested(net: Net, test: Batch) -> tuple[float, float]:
     """Accuracy and mean loss on held-out pictures."""
     with torch.no_grad():
-        logits = torch.cat([net.logits(net.params, part) for part in _pieces(test, 250)])
+        logits = torch.cat([net.logits(net.params, part) for part in pieces(test, 250)])
         loss = torch.nn.functional.cross_entropy(logits, test.label)
     return float((logits.argmax(1) == test.label).double().mean()), float(loss)
 
 
-def _trained(scenario: Scenario, state: _State, labels: np.ndarray, hands: Sequence[np.ndarray], client: Client, stopped: bool) -> Trained:
+def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stopped: bool) -> Trained:
     how: Federated = scenario.train  # type: ignore[assignment]
     scores = [accuracy for _, accuracy, _ in state.history] or [math.nan]
     note = ""
@@ -328,7 +222,7 @@ def _trained(scenario: Scenario, state: _State, labels: np.ndarray, hands: Seque
         accuracy=float(np.mean(scores[-LAST:])),
         best=max(scores),
         history=tuple(state.history),
-        counts=_counts(labels, hands, scenario.data.num_classes),
+        counts=deal.counts(scenario.data.num_classes),
         rounds=state.done,
         trained_on=state.done * how.present * scenario.batch * getattr(scenario.protocol, "local_steps", 1),
         seconds=round(state.seconds, 3),
@@ -336,3 +230,6 @@ def _trained(scenario: Scenario, state: _State, labels: np.ndarray, hands: Seque
         data_note=client.note,
         stopped=stopped,
     )
+
+
+__all__ = ["Trained", "split_counts", "train"]

@@ -1,0 +1,50 @@
+"""`report`: results of the store as one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InvvizError
+from ._site import read_site
+
+FORMS = ("html", "md", "csv", "json")
+KEYS = """A KEY is the key of a result or of a sweep, the beginning of one (6 characters or more), or a scenario or sweep as text; of a
+scenario its attack, risk score and training are told, as far as they are in the store. HTML is one file with pictures that needs
+neither network nor script; Markdown has the words and tables; CSV a row a result; JSON everything but the arrays."""
+
+
+def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
+    """The verb."""
+    verb = verbs.add_parser(
+        "report",
+        parents=[places],
+        help="results of the store as one file: HTML, Markdown, CSV or JSON",
+        epilog=KEYS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("keys", metavar="KEY", nargs="+")
+    verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, else md)")
+    verb.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to stdout")
+    verb.set_defaults(go=show)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Collect and write."""
+    from ..report import FORMS as WRITERS
+    from ..report import collect
+    from ..store import Store
+
+    ending = args.out.suffix.removeprefix(".") if args.out else ""
+    form = args.to or (ending if ending in FORMS else "md")
+    text = WRITERS[form](collect(Store(read_site(args.set).cache_dir), args.keys))
+    if args.out is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return 0
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise InvvizError(f"The report cannot be written to {args.out}: {err.strerror or err}. Name another file with --out.") from err
+    return 0

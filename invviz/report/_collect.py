@@ -1,0 +1,223 @@
+"""Everything that a report tells of, read from the store once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__
+from ..core.errors import InvvizError, StoreError
+from ..core.types import Size
+from ..risk import Decomposition, ideal
+from ..risk.prior import TAU
+from ..summary import risk_summary
+from ..sweep import Sweep, table
+from ._bib import cited
+from ._find import Asked, command, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..scenario import Scenario
+    from ..store import Job, Store
+
+PACKAGES = {"torch": "torch", "numpy": "numpy", "scikit-image": "scikit-image", "pandas": "pandas"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spectrum:
+    """A spectrum at the noise of a scenario.
+
+    Attributes:
+        figures: `risk_summary` without the singular values.
+        levels: singular values (weighted by the prior), descending, in message units per unit of pixel.
+        floor: what noise drowns, in the same units.
+        picture: what an ideal attacker sees, (b, c, h, w) in [0, 1].
+        truth: (b, c, h, w).
+    """
+
+    figures: dict[str, Any]
+    levels: np.ndarray
+    floor: float
+    picture: np.ndarray
+    truth: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entry:
+    """One result, or what became of it.
+
+    Attributes:
+        job: state, key, kind, error.
+        scenario: at which it is looked at.
+        facts: what the store holds of it; empty where there is no result.
+        arrays: shape and type by name.
+        truth: (b, c, h, w) in [0, 1] or None; guess likewise.
+        curve: steps and matching loss, each (k,), of an attack.
+        spectrum: of a risk score; of an attack the one of its scenario, if that is known.
+        gap: why there is no spectrum where one would be expected.
+    """
+
+    job: Job
+    scenario: Scenario
+    facts: dict[str, Any]
+    arrays: dict[str, dict[str, Any]]
+    truth: np.ndarray | None = None
+    guess: np.ndarray | None = None
+    curve: tuple[np.ndarray, np.ndarray] | None = None
+    spectrum: Spectrum | None = None
+    gap: str = ""
+
+    @property
+    def key(self) -> str:
+        """In the store."""
+        return self.job.key
+
+    @property
+    def kind(self) -> str:
+        """Of the job: run, risk or train."""
+        return self.job.kind
+
+    @property
+    def command(self) -> str:
+        """The line that computes it again."""
+        return command(self.kind, self.scenario)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Swept:
+    """A sweep: its table (`invviz.sweep.table`), the command that computes it, its text."""
+
+    key: str
+    rows: pd.DataFrame
+    text: str
+    command: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Report:
+    """What a report tells of; `to_html`, `to_md`, `to_csv` and `to_json` write it."""
+
+    entries: tuple[Entry, ...]
+    sweeps: tuple[Swept, ...]
+    made: datetime
+    versions: dict[str, str]
+    references: tuple[str, ...]  # BibTeX entries
+    references_note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What there is in it."""
+        counts = {
+            "attack": sum(e.kind == "run" for e in self.entries),
+            "risk score": sum(e.kind == "risk" for e in self.entries),
+            "training": sum(e.kind == "train" for e in self.entries),
+            "sweep": len(self.sweeps),
+        }
+        return "invviz report: " + ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts.items() if n)
+
+
+def collect(store: Store, keys: Sequence[str]) -> Report:
+    """Read what a report tells of.
+
+    Args:
+        store: where the results are.
+        keys: keys of jobs or sweeps, their beginnings (at least 6 characters), or scenarios.
+
+    Raises:
+        InvvizError: a key that is unknown or fits several, or nothing of all this is done yet.
+    """
+    asked, sweeps = find(store, keys)
+    results = {key: found for a in asked if (found := store.result(key := a.job.key))}
+    entries = tuple(_entry(store, a, results.get(a.job.key) or {}) for a in asked)
+    swept = tuple(Swept(s.key, table(s, store), s.text(), s.command()) for s in sweeps)
+    if all(e.job.active for e in entries) and all((s.rows["state"] == "waiting").all() for s in swept):
+        waiting = len(entries) + sum(len(s.rows) for s in swept)
+        raise InvvizError(
+            f"Nothing is done yet of what was asked for ({waiting} in the queue). `python -m invviz work --once` computes what waits."
+        )
+    references, note = cited(_components(entries, sweeps))
+    return Report(entries, swept, datetime.now(UTC), versions(), references, note)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    found = {"invviz": __version__, "python": platform.python_version()}
+    for name, package in PACKAGES.items():
+        try:
+            found[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _entry(store: Store, asked: Asked, facts: dict[str, Any]) -> Entry:
+    job, scenario = asked.job, asked.scenario
+    arrays = store.arrays(job.key) if facts else {}
+    shapes = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
+    entry = Entry(job, scenario, facts, shapes, truth=arrays.get("truth"), guess=arrays.get("guess"))
+    if job.kind == "risk" and facts:
+        return _with_spectrum(entry, store, facts)
+    if job.kind == "run" and facts:
+        entry = dataclasses.replace(entry, curve=_curve(store, job.key, facts))
+        key = scenario.key("risk")
+        if known := store.results_of([key]).get(key):
+            return dataclasses.replace(_with_spectrum(entry, store, known), gap="")
+    return entry
+
+
+def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
+    s = entry.scenario
+    key = s.key("risk")
+    try:
+        d = Decomposition.load(store.folder(key))
+        figures = risk_summary(s, d, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]], facts.get("trust"))
+    except (StoreError, KeyError) as err:
+        gap = "Its arrays were removed to make room, so there are no figures." if entry.job.state == "pruned" else f"No figures: {err}"
+        return dataclasses.replace(entry, gap=gap)
+    picture = np.nan_to_num(ideal(d, figures["sigma"]), nan=0.5).clip(0, 1)
+    figures.pop("singular_values")
+    levels = np.sqrt(np.asarray(d.gains, dtype=float)) / TAU
+    truth = store.arrays(key).get("truth")
+    return dataclasses.replace(
+        entry, spectrum=Spectrum(figures | {"why": facts.get("why", "")}, levels, figures["sigma"] / TAU, picture, truth)
+    )
+
+
+def _curve(store: Store, key: str, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Matching loss of the attempt that was kept, else of all as they were reported."""
+    if trace := facts.get("trace"):
+        steps, loss = np.array(trace, dtype=float).T
+    else:
+        live = store.curve(key)
+        steps, loss = live.steps.astype(float), live.loss
+    good = np.isfinite(loss) & (loss > 0)
+    return (steps[good], loss[good]) if good.sum() > 1 else None
+
+
+def _components(entries: Sequence[Entry], sweeps: Sequence[Sweep]) -> dict[str, list[str]]:
+    """Keys of papers, and the components that stand on each."""
+    from ..metrics import METRICS
+
+    used = [part for e in entries for part in _used(e.kind, e.scenario)]
+    used += [part for s in sweeps for cell in s.cells for kind, scenario in cell.jobs.values() for part in _used(kind, scenario)]
+    for e in entries:
+        used += [METRICS[name] for name, values in e.facts.get("scores", {}).items() if values is not None and name in METRICS]
+    papers: dict[str, list[str]] = {"xu2025invloss": ["InvLoss and InvRE"]}
+    if any(e.kind == "run" for e in entries):
+        papers["carletti2025sok"] = ["threat models"]
+    for part in used:
+        if part.paper and part.name not in papers.setdefault(part.paper, []):
+            papers[part.paper].append(part.name)
+    return papers
+
+
+def _used(kind: str, s: Scenario) -> list[Any]:
+    common = [s.data, s.model, s.protocol, *s.defense]
+    return common + {"run": [s.attack], "train": [s.train]}.get(kind, [])

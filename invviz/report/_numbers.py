@@ -1,0 +1,73 @@
+"""Numbers as text: PSNR one decimal, SSIM and InvRE two, times with units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def read(value: Any) -> float:
+    """A number of the store, which holds infinite ones as texts and unknown ones as None.
+
+    Example:
+        >>> read("inf"), read(None), read(2)
+        (inf, nan, 2.0)
+    """
+    return math.nan if value is None else float(value)
+
+
+def mean(values: Sequence[Any] | None) -> float:
+    """Mean of those that are known; nan of none."""
+    known = [v for v in map(read, values or []) if not math.isnan(v)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def number(value: Any, digits: int, form: str = "f") -> str:
+    """Digits after the point (form f) or of the whole (form g); "?" for what is not known."""
+    found = read(value)
+    return "?" if math.isnan(found) else f"{found:.{digits}{form}}"
+
+
+def amount(value: Any) -> str:
+    """A whole number with separators."""
+    return "?" if value is None else f"{value:,}"
+
+
+def seconds(value: Any) -> str:
+    """A time with its unit.
+
+    Example:
+        >>> seconds(0.0314), seconds(12.34), seconds(300), seconds(9000)
+        ('31 ms', '12.3 s', '5.0 min', '2.5 h')
+    """
+    found = read(value)
+    if math.isnan(found):
+        return "?"
+    if found < 1:
+        return f"{1000 * found:.0f} ms"
+    if found < 120:
+        return f"{found:.1f} s"
+    return f"{found / 60:.1f} min" if found < 7200 else f"{found / 3600:.1f} h"
+
+
+def plain(value: Any) -> Any:
+    """What every JSON reader takes: infinite numbers as "inf" and "-inf", unknown ones as None, no NumPy types.
+
+    Example:
+        >>> plain({"a": (float("inf"), float("nan"), np.int64(2))})
+        {'a': ['inf', None, 2]}
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return {"shape": list(value.shape), "dtype": str(value.dtype)}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

@@ -1,0 +1,223 @@
+"""Results in words, tables and figures; what HTML and Markdown both are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..risk import band
+from ._collect import Entry, Report, Spectrum
+from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
+from ._numbers import amount, mean, number, seconds
+
+KINDS = {"run": "Attack", "risk": "Risk score", "train": "Training"}
+THREAT = "of the table in carletti2025sok"
+LITTLE = 1.0  # dB
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Cells are text."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One result.
+
+    Attributes:
+        anchor: its key.
+        kind: in one word.
+        finding: one sentence; the heading.
+        state: done, failed, stopped, ...
+        lines: scenario lines in their short form.
+        full: scenario in its full form; empty where that is the same for nobody (a sweep).
+        command: that makes it again.
+        facts: name and value.
+        warnings: what failed.
+        notes: other remarks.
+    """
+
+    anchor: str
+    kind: str
+    finding: str
+    state: str
+    lines: tuple[str, ...]
+    full: str
+    command: str
+    facts: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+def sections(report: Report) -> list[Section]:
+    """One for each result, sweeps last."""
+    from ._sweep import sweep_section
+
+    spectra = {e.key for e in report.entries if e.kind == "risk"}
+    makers = {"run": _attack, "risk": _risk, "train": _training}
+    found = []
+    for e in report.entries:
+        finding, facts, warnings, notes, figures = makers[e.kind](e) if e.facts else (_missing(e), [], [], [], [])
+        if e.kind == "run" and e.spectrum and e.scenario.key("risk") not in spectra:
+            figures.append(spectrum_figure(e.spectrum, e.scenario.text()))
+        if e.job.error:
+            warnings = [f"It failed: {e.job.error}", *warnings]
+        if e.gap:
+            notes = [*notes, e.gap]
+        found.append(
+            Section(
+                e.key, KINDS[e.kind], finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
+                tuple(facts), tuple(warnings), tuple(notes), tuple(figures),
+            )
+        )  # fmt: skip
+    return found + [sweep_section(s) for s in report.sweeps]
+
+
+def _state(e: Entry) -> str:
+    return "failed" if e.facts.get("failed") else e.job.state
+
+
+def _missing(e: Entry) -> str:
+    """Of what has no result."""
+    return {
+        "failed": f"{KINDS[e.kind]} failed",
+        "queued": f"{KINDS[e.kind]} waits in the queue",
+        "running": f"{KINDS[e.kind]} is being computed",
+        "pruned": f"{KINDS[e.kind]} was removed; ask for it again to have it computed",
+    }.get(e.job.state, f"{KINDS[e.kind]} was stopped before it had a result")
+
+
+Parts = tuple[str, list[tuple[str, str]], list[str], list[str], list[Figure]]
+
+
+def _attack(e: Entry) -> Parts:
+    f = e.facts
+    scores = f.get("scores", {})
+    psnr, ssim = mean(scores.get("psnr")), mean(scores.get("ssim"))
+    finding = f"The attack ended at {band(psnr)} pictures: PSNR {number(psnr, 1)} dB, SSIM {number(ssim, 2)}"
+    if math.isnan(psnr):
+        finding = "The attack has no score"
+    facts = [(name.upper(), _scores(name, values)) for name, values in scores.items()]
+    if e.spectrum:
+        facts += _ideal_facts(e.spectrum)
+    facts += [
+        ("attacker was given", f"{f.get('given', '?')} (threat model {f.get('threat_model', '?')} {THREAT})"),
+        ("labels guessed", f"{sum(a == b for a, b in zip(f.get('labels', []), f.get('guessed_labels', []), strict=False))} of {len(f.get('labels', []))} right"),
+        ("matching loss at the end", number(f.get("matching_loss"), 4, "g")),
+        ("time", f"{seconds(f.get('seconds'))}, {amount(f.get('steps'))} step{'s' * (f.get('steps') != 1)} on {f.get('device', '?')}"),
+    ]  # fmt: skip
+    if f.get("accuracy") is not None:
+        facts.append(("accuracy of the attacked net", f"{100 * f['accuracy']:.1f} %"))
+    if ms := f.get("release_ms"):
+        facts.append(
+            ("time to make the message", f"{ms.get('bare', math.nan):.2f} ms bare, {ms.get('defended', math.nan):.2f} ms with the defense")
+        )
+    warnings = [f"The attack failed in its own eyes: {f.get('note') or 'it gave no reason.'}"] if f.get("failed") else []
+    warnings += ["It was stopped early; this is the best until then."] if f.get("stopped") else []
+    notes = [f["note"]] if f.get("note") and not f.get("failed") else []
+    notes += [f"{name.upper()} was not computed: {why}" for name, why in f.get("absent", {}).items()]
+    figures = []
+    if e.truth is not None and e.guess is not None:
+        ideal = e.spectrum.picture if e.spectrum else None
+        if ideal is not None:
+            notes += _gap(psnr, psnr_of(ideal, e.truth)[0])
+        figures.append(picture_figure(e.truth, ideal, e.guess, (psnr, ssim), e.scenario.text()))
+    if e.curve:
+        figures.append(loss_figure(*e.curve, e.scenario.text()))
+    return finding, facts, warnings, notes + _data_note(f), figures
+
+
+def _gap(reached: float, ideal: float) -> list[str]:
+    """What lies between the real and the ideal attacker, in words."""
+    if reached > ideal + LITTLE:
+        return [
+            f"The real attack reached {reached:.1f} dB, above the ideal attacker's {ideal:.1f} dB: that one is held to an extra noise floor and to a "
+            "straight-line picture of the net."
+        ]
+    if reached < ideal - LITTLE:
+        limit = "what this attack was not told or could not compute, not privacy"
+        return [f"On this picture the ideal attacker reaches {ideal:.1f} dB: the gap of {ideal - reached:.1f} dB is {limit}."]
+    return []
+
+
+def _scores(name: str, values: Sequence[Any] | None) -> str:
+    digits, unit = {"psnr": (1, " dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, "")}.get(name, (4, ""))
+    if values is None:
+        return "not computed"
+    text = f"{number(mean(values), digits)}{unit}"
+    return text if len(values) < 2 else f"{text} (mean of {len(values)} pictures: {', '.join(number(v, digits) for v in values)})"
+
+
+def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
+    """What the closed form says at the noise of the scenario."""
+    r = s.figures
+    low, high = r["invre_interval"]
+    worst, best = r["psnr_interval"]
+    sure = r["method"] == "exact"
+    within = "" if sure else f" (95 %: {low:.3f} to {high:.3f})"
+    return [
+        ("InvRE", f"{r['invre']:.2f}{within}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"),
+        (
+            "PSNR ceiling",
+            f"{r['psnr_ceiling']:.1f} dB ({band(r['psnr_ceiling'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}",
+        ),
+    ]
+
+
+def _risk(e: Entry) -> Parts:
+    f = e.facts
+    notes = _data_note(f)
+    if e.spectrum is None:
+        return "The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, []
+    r = e.spectrum.figures
+    finding = f"InvRE {r['invre']:.2f}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"
+    lower = "" if r["invloss_lower"] is None else f"; over all pictures at least {r['invloss_lower']:.4g} for any attacker"
+    facts = [
+        *_ideal_facts(e.spectrum),
+        ("InvLoss", f"{r['invloss']:.4g}; at most {r['invloss_bound']:.4g} (truncated inverse){lower}"),
+        ("readable directions", f"{'' if r['method'] == 'exact' else 'at least '}{r['k_star']:,} of {r['n']:,} lie above the noise"),
+        ("noise", f"{r['sigma']:.3g} on every entry of a message of {r['p']:,} (floor {r['floor']:g}, {r['prior']} prior)"),
+        (
+            "attacker was given",
+            "message, net, labels, the defense and the prior: the ideal attacker knows all but the picture and the noise drawn",
+        ),
+        ("method", f"{r['method']}, {r['products']:,} Jacobian products" + (f" ({r['why']})" if r["why"] else "")),
+        ("time", seconds(f.get("seconds"))),
+    ]
+    if f.get("accuracy") is not None:
+        facts.append(("accuracy of the attacked net", f"{100 * f['accuracy']:.1f} %"))
+    figures = [spectrum_figure(e.spectrum, e.scenario.text())]
+    if e.spectrum.truth is not None:
+        score = psnr_of(e.spectrum.picture, e.spectrum.truth)
+        figures.insert(0, picture_figure(e.spectrum.truth, e.spectrum.picture, None, score, e.scenario.text()))
+    return finding, facts, [], [*r["caveats"], *notes], figures
+
+
+def _training(e: Entry) -> Parts:
+    f = e.facts
+    finding = f"Training reached {100 * f['accuracy']:.1f} % accuracy after {f['rounds']:,} rounds"
+    facts = [
+        ("accuracy", f"{100 * f['accuracy']:.1f} % on held-out pictures (mean of the last evaluations)"),
+        ("best accuracy", f"{100 * f['best']:.1f} % (chosen on the held-out pictures, so it flatters)"),
+        ("rounds", f"{f['rounds']:,}"),
+        ("pictures used", f"{f['trained_on']:,}, counted as often as they were"),
+        ("clients", f"{len(f.get('counts', []))}"),
+        ("attacker was given", "nothing: this is what the scenario's training costs, no attack is run"),
+        ("time", seconds(f.get("seconds"))),
+    ]
+    warnings = ["It was stopped early."] if f.get("stopped") else []
+    history = [row for row in f.get("history", []) if row[1] is not None]
+    figures = [accuracy_figure(history, f.get("classes"), e.scenario.text())] if len(history) > 1 else []
+    return finding, facts, warnings, ([f["note"]] if f.get("note") else []) + _data_note(f), figures
+
+
+def _data_note(f: dict[str, Any]) -> list[str]:
+    return [f["data_note"]] if f.get("data_note") else []

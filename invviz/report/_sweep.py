@@ -1,0 +1,227 @@
+"""A sweep: what protection costs, as tables and as the plane of utility and privacy."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.errors import InvvizError
+from ..tradeoff import PRIVACY, Point, at_drop, operating_point, points, sentence, settings
+from ._collect import Swept
+from ._figures import Figure
+from ._numbers import mean, number
+from ._sections import Section, Table
+from ._svg import Axis, Dot, Line, chart
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASURES = ("strongest", "ssim", "ceiling", "invre")  # columns of the table, where they are known
+DRAWN = {"strongest": "real", "ceiling": "ideal"}  # planes, and their colours
+BUDGETS = (0.01, 0.02, 0.05)  # accuracy that may be lost, shares
+MOST = 6  # settings that are shown
+MEANS = ("accuracy", "psnr_unaware", "psnr_aware", "ssim_unaware", "ssim_aware", "psnr_ceiling", "invre")
+GIVEN = (
+    "unaware attackers: nothing of the defense; aware ones: the defense and its parameters, not its random draw; both: message, net and what the "
+    "attack asks for. A defense is judged by the strongest attack that was run, chosen picture by picture with the truth at hand."
+)
+
+
+def sweep_section(swept: Swept) -> Section:
+    """Of a sweep of the store."""
+    return rows_section(swept.rows, "", (swept.text,), swept.command, swept.key)
+
+
+def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: str, anchor: str = "sweep") -> Section:
+    """Of a sweep's table.
+
+    Args:
+        rows: as `invviz.sweep.table` makes them.
+        title: heading; empty for what was found.
+        lines: scenario lines.
+        command: that computes it again.
+        anchor: name of the section.
+    """
+    states = rows["state"].value_counts()
+    words = ", ".join(f"{count:,} {state}" for state, count in states.items())
+    tables, figures, notes, best = [], [], [], ""
+    for name, part in _settings(rows):
+        try:
+            found_tables, found_figures, found_words = _of_setting(part, name)
+            best = best or found_words[0]
+            notes += found_words
+        except InvvizError as err:
+            found_tables, found_figures = [_means(part, name)], []
+            notes.append(f"{name + ': ' if name else ''}{err}")
+        tables += found_tables
+        figures += found_figures
+    facts = [("cells", words), ("attacker was given", GIVEN)]
+    state = "done" if set(states.index) <= {"done", "unfit"} else "not all done"
+    warnings = [f"{count} cell{'s' * (count > 1)} {state_}: {why or 'no reason is known'}" for state_, why, count in _lacking(rows)]
+    return Section(
+        anchor, "Sweep", title or best or f"Sweep of {len(rows):,} cells", state, tuple(lines), "", command, tuple(facts), tuple(warnings),
+        tuple(n for n in notes if title or n != best), tuple(figures), tuple(tables),
+    )  # fmt: skip
+
+
+def _lacking(rows: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """State, reason and number of cells that will not be done, and of those that are done with something to say."""
+    said = rows[rows["state"].isin(["failed", "unfit"]) | (rows["reason"].fillna("") != "")]
+    counts = said.groupby(["state", said["reason"].fillna("")], sort=False).size()
+    return [(str(state), str(why), int(count)) for (state, why), count in counts.items()]  # type: ignore[misc]
+
+
+def _settings(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Parts of the table that share data, model, protocol, training and batch, with what tells them apart."""
+    try:
+        each = settings(rows).drop(columns="cells")
+    except InvvizError:
+        yield "", rows
+        return
+    differ = [name for name in each if each[name].nunique() > 1]
+    for _, one in each.head(MOST).iterrows():
+        keep = (rows[list(each)] == one).all(axis=1)
+        yield ", ".join(f"{name}={one[name]}" for name in differ), rows[keep]
+
+
+def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure], list[str]]:
+    """Tables, planes and sentences.
+
+    Raises:
+        InvvizError: no measure is known for any point.
+    """
+    found: dict[str, list[Point]] = {}
+    reason: InvvizError | None = None
+    for measure in MEASURES:
+        try:
+            found[measure] = points(rows, measure)
+        except InvvizError as err:
+            reason = reason or err
+    found = {measure: each for measure, each in found.items() if each}
+    if not found:
+        raise reason or InvvizError("No strength has both an accuracy and a score.")
+    head = next(iter(found))
+    where = f" ({name})" if name else ""
+    tables = [_points_table(found, where), _drops_table(rows, head, where)]
+    says = [sentence(operating_point(rows, head, budget), budget) for budget in BUDGETS]
+    figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
+    return [t for t in tables if t], figures, says
+
+
+def _points_table(found: dict[str, list[Point]], where: str) -> Table:
+    measures = list(found)
+    known = {m: {p.label: p for p in each} for m, each in found.items()}
+    labels = {p.label: p for each in found.values() for p in each}
+    rows = []
+    for label, p in labels.items():
+        own = [known[m].get(label) for m in measures]
+        values = [_interval(q.value.value, q.value.interval, PRIVACY[q.measure].format) if q else "?" for q in own]
+        rows.append((
+            label, _percent(p.accuracy.value, p.accuracy.interval), f"{100 * p.drop.value:.1f}", *values,
+            p.attack or "?", f"{p.num_seeds} x {p.num_pictures}" + ("" if p.whole else " (not all done)"), "yes" if p.on_front else "",
+        ))  # fmt: skip
+    titles = [f"{PRIVACY[m].title}{' (' + PRIVACY[m].unit + ')' if PRIVACY[m].unit else ''}" for m in measures]
+    cap = PRIVACY[measures[0]].cap
+    capped = f"; PSNR above {cap:g} dB counts as {cap:g}" if math.isfinite(cap) else ""
+    title = (
+        f"Utility and privacy{where}: means over seeds, [95 % intervals]; on the front: none has more accuracy and gives away less{capped}"
+    )
+    return Table(
+        title, ("defense", "accuracy (%)", "drop (points)", *titles, "strongest attack", "seeds x pictures", "on the front"), tuple(rows)
+    )
+
+
+def _drops_table(rows: pd.DataFrame, measure: str, where: str) -> Table | None:
+    """What each defense gives away at equal cost."""
+    try:
+        found = at_drop(rows, measure, BUDGETS)
+    except InvvizError:
+        return None
+    if not found:
+        return None
+    kind = PRIVACY[measure]
+    drops = sorted({r.drop for r in found})
+    named = {(r.defense, r.strength_name): dict[float, str]() for r in found}
+    for r in found:
+        mark = {-1: " (costs more)", 1: " (costs less)"}.get(r.missed, "")
+        named[r.defense, r.strength_name][r.drop] = _interval(r.value.value, r.value.interval, kind.format) + mark
+    body = tuple((defense, *(cells.get(d, "?") for d in drops)) for (defense, _), cells in named.items())
+    title = f"{kind.title}{' in ' + kind.unit if kind.unit else ''} at equal loss of accuracy{where}; costs more or less: no strength that was tried is there"
+    return Table(title, ("defense", *(f"{100 * d:g} point{'s' * (d != 0.01)} lost" for d in drops)), body)
+
+
+def _interval(value: float, interval: tuple[float, float] | None, form: str) -> str:
+    text = "?" if math.isnan(value) else format(value, form)
+    return text if interval is None else f"{text} [{interval[0]:{form}} to {interval[1]:{form}}]"
+
+
+def _percent(value: float, interval: tuple[float, float] | None) -> str:
+    return _interval(100 * value, interval and (max(0.0, 100 * interval[0]), min(100.0, 100 * interval[1])), ".1f")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ends:
+    """Of an axis, a little wider than the values."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], least: float) -> _Ends:
+        low, high = min(values), max(values)
+        rim = max(0.08 * (high - low), (least - (high - low)) / 2)
+        return cls(low - rim, high + rim)
+
+
+def _plane(found: Sequence[Point], measure: str, style: str, name: str) -> Figure:
+    """Every strength of every defense; the best place is the lower right."""
+    kind = PRIVACY[measure]
+    across = _Ends.of([100 * p.accuracy.value for p in found], 4)
+    upward = _Ends.of([v for p in found for v in (p.value.value, *(p.value.interval or ()))], 2 if kind.unit else 0.1)
+    x = Axis("accuracy (%)", max(across.low, -2), min(across.high, 102))
+    y = Axis(f"{kind.title}{' (' + kind.unit + ')' if kind.unit else ''}", upward.low, upward.high)
+    arms: dict[tuple[str, str], list[Point]] = {}
+    for p in found:
+        arms.setdefault((p.defense, p.strength_name), []).append(p)
+    marks: list[Line | Dot] = [
+        Line([100 * p.accuracy.value for p in arm], [p.value.value for p in arm], style) for arm in arms.values() if len(arm) > 1
+    ]
+    for (defense, _), arm in arms.items():
+        for place, p in enumerate(arm):
+            words = f"{p.label}: accuracy {100 * p.accuracy.value:.1f} %, {kind.title} {p.value.value:{kind.format}} {kind.unit}".strip()
+            hollow = measure != "ceiling" and "(unaware)" in p.attack
+            label = ("no defense" if defense == "none" else defense) if place == len(arm) - 1 else ""
+            marks.append(
+                Dot(100 * p.accuracy.value, p.value.value, f"dot-{style}" + (" hollow" if hollow else ""), words, label, p.value.interval)
+            )
+    lines = "lines join the strengths of one defense, the strongest is named; bars: 95 % over seeds"
+    legend = lines if measure == "ceiling" else f"{lines}; hollow: the strongest attack does not know of the defense"
+    footer = f"{name + '. ' if name else ''}Right is useful, low is private; {legend}"
+    finding = f"{kind.title} against accuracy: {_front(found)}"
+    return Figure(chart(finding, x, y, marks, height=380), finding, footer)
+
+
+def _front(found: Sequence[Point]) -> str:
+    """Which points are worth a thought, in words."""
+    best = [p.label for p in found if p.on_front]
+    named = "; ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else "")
+    return f"{len(best)} of {len(found)} points are on the front ({named})"
+
+
+def _means(rows: pd.DataFrame, name: str) -> Table:
+    """The plain table, where the rest cannot be said."""
+    columns = [c for c in MEANS if c in rows and rows[c].notna().any()]
+    body = []
+    for (defense, strength), cells in rows.groupby(["defense", "strength"], dropna=False, sort=False):  # type: ignore[misc]
+        values = [number(mean(cells[c].tolist()), 2 if "ssim" in c or c == "invre" else 3 if c == "accuracy" else 1) for c in columns]
+        body.append(
+            (
+                str(defense),
+                number(strength, 3, "g") if strength == strength else "",
+                *values,
+                f"{(cells['state'] == 'done').sum()} of {len(cells)}",
+            )
+        )
+    return Table(f"Means over the cells{' of ' + name if name else ''}", ("defense", "strength", *columns, "done"), tuple(body))

@@ -1,0 +1,100 @@
+"""Studies that are shipped: sweeps whose tables, and pictures where they may be shown, lie in assets/gallery/curves.
+
+Made by `python -m invviz.studies [NAME ...]`; whoever gives that command again goes on where the store of results stands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..scenario import RESULTS_VERSION
+from ._plans import PLANS, Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDER = Path(__file__).parents[2] / "assets" / "gallery" / "curves"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+    """A study as it is kept.
+
+    Attributes:
+        name: of its file.
+        title: for people.
+        command: that makes it again.
+        sweeps: texts of the sweeps that it is made of.
+        facts: date, machine, versions, seconds of computing.
+        rows: their tables in one (see `invviz.sweep.table`), without seconds.
+        truths: the victims as data addresses of PNGs, by number; empty where pictures may not be shipped.
+        guesses: what attacks got of them, by the key of the run.
+    """
+
+    name: str
+    title: str
+    command: str
+    sweeps: tuple[str, ...]
+    facts: Mapping[str, Any]
+    rows: pd.DataFrame
+    truths: Mapping[int, str]
+    guesses: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """Plain JSON; figures with 5 significant digits."""
+        rows = [{k: _plain(v) for k, v in row.items()} for row in self.rows.to_dict("records")]
+        head = {f: getattr(self, f) for f in ("title", "command", "sweeps", "facts", "truths", "guesses")}
+        lines = [f'"{name}": {json.dumps(value)}' for name, value in {"results_version": RESULTS_VERSION, **head}.items()]
+        table = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
+        return "{\n" + ",\n".join(lines) + ',\n"rows": [\n' + table + "\n]}\n"
+
+    @classmethod
+    def from_json(cls, name: str, text: str) -> Study | None:
+        """Read what `to_json` wrote; None where it was made for other results.
+
+        Raises:
+            ValueError, KeyError, TypeError: not such a text.
+        """
+        import pandas as pd
+
+        from ..sweep import FIGURES
+
+        kept = json.loads(text)
+        if kept.pop("results_version") != RESULTS_VERSION:
+            return None
+        rows = pd.DataFrame(kept["rows"])
+        for column in (*FIGURES, "strength"):
+            rows[column] = pd.to_numeric(rows[column]) if column in rows else float("nan")
+        truths = {int(k): v for k, v in kept["truths"].items()}
+        return cls(name, kept["title"], kept["command"], tuple(kept["sweeps"]), kept["facts"], rows, truths, kept["guesses"])
+
+
+@lru_cache(maxsize=1)
+def load() -> dict[str, Study]:
+    """The studies that are there, by name, in the order of PLANS; those made for other results are left out."""
+    found = {}
+    for name in PLANS:
+        try:
+            study = Study.from_json(name, (FOLDER / f"{name}.json").read_text())
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if study is not None:
+            found[name] = study
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """As JSON takes it: unknown numbers as null, infinite ones as texts, which pandas reads as numbers again."""
+    if isinstance(value, float):
+        if value != value:
+            return None
+        return str(value) if value in (float("inf"), float("-inf")) else float(f"{value:.5g}")
+    return value.item() if hasattr(value, "item") else value
+
+
+__all__ = ["FOLDER", "PLANS", "Plan", "Study", "load"]

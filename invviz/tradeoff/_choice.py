@@ -1,0 +1,109 @@
+"""Which defense to use where only so much accuracy may be lost, among what was tried, and saying so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from ._measures import NONE, Table, measure_of, shares
+from ._points import Point, points
+
+ROUNDING = 1e-9  # 0.81 - 0.80 is more than 0.01 in floating point
+
+
+@dataclasses.dataclass(frozen=True)
+class Operating:
+    """The defense and strength to use.
+
+    Attributes:
+        point: the one with the smallest measure among those whose mean drop is within the budget.
+        runner_up: the best one within the budget that is not of this defense; "none" is one of them. None where there is no other.
+        clear: whether the interval of the point ends below where that of the runner-up begins (stricter than a test of their difference);
+            None where one of them has no interval.
+        sure: whether the interval of the drop ends within the budget; None without an interval.
+        budget: accuracy that may be lost, share.
+    """
+
+    point: Point
+    runner_up: Point | None
+    clear: bool | None
+    sure: bool | None
+    budget: float
+
+
+def operating_point(rows: Table, measure: str, budget: float) -> Operating | None:
+    """What to use where at most so much accuracy may be lost: of the points that were tried the one that gives away least.
+
+    Ties go to the larger accuracy. The smallest of many noisy means is a little too good: its interval does not know that it was chosen.
+
+    Args:
+        rows: of a sweep of one setting, with COLUMNS.
+        measure: one of PRIVACY.
+        budget: accuracy that may be lost on average over seeds, share in [0, 1].
+
+    Returns:
+        None where no defense within the budget gives away less than no defense does.
+
+    Raises:
+        InvvizError: as in `points`, or a budget that is no share.
+    """
+    shares([budget], "A budget")
+    fit = sorted(
+        (p for p in points(rows, measure) if p.drop.value <= budget + ROUNDING),
+        key=lambda p: (p.value.value, -p.accuracy.value, p.defense != NONE),
+    )
+    bare = next((p for p in fit if p.defense == NONE), None)
+    if not fit or fit[0].defense == NONE or (bare and fit[0].value.value >= bare.value.value):
+        return None
+    best = fit[0]
+    second = next((p for p in fit if p.defense != best.defense), None)
+    clear = sure = None
+    if second and best.value.interval and second.value.interval:
+        clear = best.value.interval[1] < second.value.interval[0]
+    if best.drop.interval:
+        sure = best.drop.interval[1] <= budget + ROUNDING
+    return Operating(best, second, clear, sure, budget)
+
+
+def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] | None = None) -> str:
+    """What `operating_point` found, in words.
+
+    Args:
+        found: its answer; None too.
+        budget: what it was asked for.
+        titles: of defenses, by label; a label without one stands as it is.
+    """
+    start = f"At most {_points(budget)} of accuracy: "
+    if found is None:
+        return f"{start}no defense that was tried gives away less than no defense does."
+    best, second = found.point, found.runner_up
+    words = (
+        f"{start}{_label(best, titles)}: {measure_of(best.measure).says} {_said(best)} and accuracy is {100 * best.accuracy.value:.1f} %"
+    )
+    if found.sure is False and best.drop.interval:
+        words += f" (the loss may be up to {_points(best.drop.interval[1])})"
+    if second:
+        than = f"{_label(second, titles)} ({_said(second)})"
+        if found.clear is None:
+            words += f"; one seed cannot tell whether that is better than {than}"
+        else:
+            words += f"; {'clearly' if found.clear else 'not clearly'} better than {than}"
+    return f"{words}." + ("" if best.whole else " Not all of its cells are done.")
+
+
+def _points(share: float) -> str:
+    """A share of accuracy in points."""
+    text = f"{100 * share:.3g}"
+    return f"{text} {'point' if text == '1' else 'points'}"
+
+
+def _label(point: Point, titles: Mapping[str, str] | None) -> str:
+    """Title of the defense and its strength."""
+    return point.label.replace(point.defense, (titles or {}).get(point.defense, point.defense), 1)
+
+
+def _said(point: Point) -> str:
+    """The value with its unit and interval."""
+    kind, mean = measure_of(point.measure), point.value
+    value = f"{mean.value:{kind.format}}{' ' * bool(kind.unit)}{kind.unit}"
+    return value if mean.interval is None else f"{value} [{mean.interval[0]:{kind.format}} to {mean.interval[1]:{kind.format}}]"
