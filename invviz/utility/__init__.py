@@ -49,7 +49,7 @@ class Trained:
         counts: how many pictures of each class each client holds, shape (clients, classes).
         rounds: that were trained.
         trained_on: pictures that went through a gradient, counted as often as they did.
-        seconds: that the rounds took, without evaluations, over all sittings.
+        seconds: that the rounds took, without evaluations, over all sittings; and cpu_seconds, processor time of the same.
         note: what is to be said: that it broke down, stopped early.
         data_note: about the copy of the data set.
         stopped: somebody did not want it any more.
@@ -63,6 +63,7 @@ class Trained:
     rounds: int
     trained_on: int
     seconds: float
+    cpu_seconds: float
     note: str = ""
     data_note: str = ""
     stopped: bool = False
@@ -90,13 +91,14 @@ class _State:
     done: int = 0
     history: list[tuple[int, float, float]] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     broken: bool = False
 
     def keep(self, path: Path) -> None:
         """Whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
-        facts = {"done": self.done, "history": self.history, "seconds": self.seconds}
+        facts = {"done": self.done, "history": self.history, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict()}, part)
         os.replace(part, path)
 
@@ -108,7 +110,8 @@ class _State:
             return
         except Exception as err:  # noqa: BLE001  torch has no one error for a file that it cannot read
             raise InvvizError(f"The checkpoint {path} cannot be read ({err}). Remove it, and training starts anew.") from None
-        self.done, self.history, self.seconds = kept["done"], [tuple(h) for h in kept["history"]], kept["seconds"]
+        self.done, self.history = kept["done"], [tuple(h) for h in kept["history"]]
+        self.seconds, self.cpu_seconds = kept["seconds"], kept["cpu_seconds"]
         with torch.no_grad():
             for name, leaf in self.params.items():
                 leaf.copy_(kept["params"][name])
@@ -157,7 +160,7 @@ def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test:
     start, kept = time.monotonic() - state.seconds, time.monotonic()
     messages = Round(scenario, client)
     while state.done < how.rounds and not _tired(state.history, how.patience):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         net = _frozen(client.net, state.params)
         chosen, places = deal.drawn(state.done)
         image, label = client.samples.public.take(places.tolist())
@@ -173,6 +176,7 @@ def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test:
         state.optimiser.step()
         state.done += 1
         state.seconds += time.perf_counter() - began
+        state.cpu_seconds += time.process_time() - cpu
         if how.evaluates(state.done):
             state.history.append((state.done, *_tested(_frozen(client.net, state.params), test)))
         loss = state.history[-1][2] if state.history else None
@@ -226,6 +230,7 @@ def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stop
         rounds=state.done,
         trained_on=state.done * how.present * scenario.batch * getattr(scenario.protocol, "local_steps", 1),
         seconds=round(state.seconds, 3),
+        cpu_seconds=round(state.cpu_seconds, 3),
         note=note,
         data_note=client.note,
         stopped=stopped,

@@ -333,6 +333,11 @@ def test_ties_go_to_the_larger_accuracy():
     assert found and found.point.defense == "b" and found.clear is False
 
 
+def test_a_defense_that_hides_nothing_is_not_used():
+    for value in (30.0, 31.0):
+        assert operating_point(sweep({"a": ((1.0,), lambda s: -0.01, lambda s, v=value: v)}), "strongest", 0.05) is None
+
+
 def test_what_cannot_be_told_apart_is_said():
     rows = sweep({"a": ((1.0,), lambda s: 0.0, lambda s: 20.0)})
     at = rows["defense"].eq("a")
@@ -341,7 +346,7 @@ def test_what_cannot_be_told_apart_is_said():
     found = operating_point(rows, "strongest", 0.01)
     assert found and found.runner_up and (found.runner_up.defense, found.clear, found.sure) == ("none", False, False)
     said = sentence(found, 0.01)
-    assert "not clearly better than no defense (30.0 dB" in said and "the loss may be up to 5 points" in said
+    assert "not clearly better than no defense (30.0 dB" in said and "the loss may be up to 4.97 points" in said
     one = operating_point(rows[rows["seed"].eq(1)], "strongest", 0.01)
     assert one and one.clear is None and "one seed cannot tell" in sentence(one, 0.01)
 

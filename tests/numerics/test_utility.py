@@ -1,0 +1,275 @@
+"""Federated training against plain PyTorch loops written here, and what must hold however it is cut up."""
+
+import copy
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.core.errors import InvvizError, ScenarioError
+from invviz.core.rng import stream
+from invviz.core.tree import flatten
+from invviz.core.types import Batch
+from invviz.run import Site, meet_client
+from invviz.scenario import Scenario, train_problems
+from invviz.training import TRAININGS, shards
+from invviz.utility import _messages, split_counts, train
+from invviz.utility._deal import Deal
+
+BASE = "data=digits&model=convnet(width=2,act='tanh')&dtype=float64&seed=3"
+
+
+def scenario(train="rounds=6,clients=3", rest=""):
+    return Scenario.parse(f"{BASE}&train=federated({train}){rest}").for_train()
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(None, tmp_path, "cpu")
+
+
+def batches(s, site, done):
+    client = meet_client(s, site)
+    chosen, places = Deal.of(s, client.samples).drawn(done)
+    image, label = client.samples.public.take(places.tolist())
+    images, labels = torch.as_tensor(image).to(client.batch.image), torch.as_tensor(label)
+    return client, chosen, [(images[k : k + s.batch], labels[k : k + s.batch]) for k in range(0, len(labels), s.batch)]
+
+
+def held_out(module, s, site):
+    victims = meet_client(s, site).samples.victims
+    image, label = victims.take(range(min(1000, len(victims))))
+    with torch.no_grad():
+        logits = module(torch.as_tensor(image).double())
+    return float((logits.argmax(1).numpy() == label).mean()), float(torch.nn.functional.cross_entropy(logits, torch.as_tensor(label)))
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_without_a_defense_it_is_a_plain_loop(site, optimiser, schedule, batch):
+    """The same pictures through module, backward and torch.optim, all clients' pictures as one batch."""
+    s = scenario(f"rounds=6,clients=5,sampled=3,every=1,optimiser={optimiser!r},lr=0.05,momentum=0.5,schedule={schedule!r}", f"&batch={batch}")
+    found = train(s, site)
+    client, _, _ = batches(s, site, 0)
+    module = copy.deepcopy(client.net.module).requires_grad_(True)
+    make = torch.optim.Adam(module.parameters(), 0.05) if optimiser == "adam" else torch.optim.SGD(module.parameters(), 0.05, 0.5)
+    for done in range(6):
+        _, _, drawn = batches(s, site, done)
+        rate = 0.05 if schedule == "constant" else 0.05 * (1 + math.cos(math.pi * done / 6)) / 2
+        make.param_groups[0]["lr"] = rate
+        make.zero_grad()
+        torch.nn.functional.cross_entropy(module(torch.cat([x for x, _ in drawn])), torch.cat([y for _, y in drawn])).backward()
+        make.step()
+        accuracy, loss = held_out(module, s, site)
+        assert found.history[done][0] == done + 1
+        assert found.history[done][1:] == pytest.approx((accuracy, loss), rel=1e-9)
+    assert found.accuracy == pytest.approx(np.mean([h[1] for h in found.history[-3:]]))
+    assert found.trained_on == 6 * 3 * batch
+
+
+def test_several_local_steps_are_federated_averaging(site):
+    """FedAvg as published: every client steps on its own copy, the server takes the mean of the copies."""
+    s = scenario("rounds=3,clients=4,every=1,optimiser='sgd',lr=1.0,schedule='constant'", "&batch=2&protocol=hfl(local_steps=3,lr=0.2)")
+    found = train(s, site)
+    client, _, _ = batches(s, site, 0)
+    server = copy.deepcopy(client.net.module)
+    for done in range(3):
+        _, _, drawn = batches(s, site, done)
+        copies = []
+        for x, y in drawn:
+            local = copy.deepcopy(server).requires_grad_(True)
+            steps = torch.optim.SGD(local.parameters(), 0.2)
+            for _ in range(3):
+                steps.zero_grad()
+                torch.nn.functional.cross_entropy(local(x), y).backward()
+                steps.step()
+            copies.append(local.state_dict())
+        server.load_state_dict({k: torch.stack([c[k] for c in copies]).mean(0) for k in copies[0]})
+        assert found.history[done][1:] == pytest.approx(held_out(server, s, site), rel=1e-9)
+    assert found.trained_on == 3 * 4 * 2 * 3
+
+
+DEFENDED = [
+    "&defense=gaussian_noise(sigma=0.5)", "&defense=dp_sgd(noise_multiplier=0.3)&batch=3", "&defense=clipping&defense=laplace_noise",
+    "&defense=invl_gnp(reuse=50)", "&defense=invl_dnp(reuse=50)", "&defense=water_filling(reuse=50)", "&defense=soteria", "&defense=precode",
+    "&defense=pruning&batch=2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rest", DEFENDED)
+def test_in_one_go_is_one_by_one(site, rest, monkeypatch):
+    """Every client through the wrapped release alone, with the same noise, gives the same mean message."""
+    s = scenario(rest=rest)
+    client, chosen, drawn = batches(s, site, 0)
+    images, labels = torch.cat([x for x, _ in drawn]), torch.cat([y for _, y in drawn])
+    together = flatten(_messages.Round(s, client).mean(client.net, chosen, images, labels, 0))
+    alone = meet_client(s, site)  # a release of its own, which finds its directions at the same first message
+    rngs = [stream(s.seed, f"noise of client {k} in round 1") for k in chosen]
+    sent = [flatten(alone.release(alone.net, Batch.of(x, y), rng)) for (x, y), rng in zip(drawn, rngs, strict=True)]
+    assert torch.allclose(together, torch.stack(sent).mean(0), rtol=1e-9, atol=1e-12)
+
+
+def test_noise_of_clients_is_independent_and_averages_out(site):
+    """The mean of k clients' messages has 1/k of the variance of one's noise."""
+    s = scenario("rounds=1,clients=40", "&defense=gaussian_noise(sigma=0.5,relative=False)")
+    client, chosen, drawn = batches(s, site, 0)
+    images, labels = torch.cat([x for x, _ in drawn]), torch.cat([y for _, y in drawn])
+    clean = dataclasses.replace(s, defense=())
+    noise = flatten(_messages.Round(s, client).mean(client.net, chosen, images, labels, 0)) - flatten(
+        _messages.Round(clean, meet_client(clean, site)).mean(client.net, chosen, images, labels, 0)
+    )
+    count = noise.numel()
+    assert float(noise.var()) == pytest.approx(0.25 / 40, rel=5 * math.sqrt(2 / count))
+
+
+def test_a_killed_training_goes_on_to_the_same_end(site, monkeypatch):
+    s = scenario("rounds=12,clients=3,every=2", "&defense=gaussian_noise(sigma=0.5)")
+    whole = train(s, Site(None, site.cache_dir / "other", "cpu"))
+    monkeypatch.setattr("invviz.utility.KEEP_EVERY", 0.0)
+
+    class Killed(BaseException):
+        pass
+
+    def until(end):
+        def report(event):
+            if event.phase == "train" and event.done == end:
+                raise Killed
+            return True
+
+        return report
+
+    for end in (3, 8):
+        with pytest.raises(Killed):
+            train(s, site, until(end))
+    seen = []
+    again = train(s, site, lambda event: seen.append(event.done) or True)
+    assert seen[0] == 8, "it goes on after the last round that was kept"
+    assert again.history == whole.history
+    assert again.rounds == 12
+    assert not list((site.cache_dir / "training").iterdir())
+
+
+def test_stopped_and_gone_on_with(site):
+    s = scenario("rounds=10,clients=3,every=1")
+    first = train(s, site, lambda event: event.done < 4)
+    assert first.stopped
+    assert first.rounds == 4
+    rest = train(s, site)
+    assert not rest.stopped
+    assert rest.history[:4] == first.history
+
+
+def test_a_broken_checkpoint_says_what_to_do(site):
+    s = scenario()
+    train(s, site, lambda event: False)
+    (kept,) = (site.cache_dir / "training").glob("*.pt")
+    kept.write_bytes(b"no checkpoint")
+    with pytest.raises(InvvizError, match="Remove it"):
+        train(s, site)
+
+
+def test_early_stop(site):
+    found = train(scenario("rounds=60,clients=2,every=1,patience=3,lr=1e-6"), site)
+    assert found.rounds < 60
+    assert "Stopped early" in found.note
+    scores = [h[1] for h in found.history]
+    assert max(scores[-3:]) <= max(scores[:-3])
+
+
+def test_what_breaks_down_says_so(site, monkeypatch):
+    mean, calls = _messages.Round.mean, []
+
+    def breaks(*args):
+        calls.append(1)
+        return {k: leaf * (float("nan") if len(calls) == 4 else 1) for k, leaf in mean(*args).items()}
+
+    monkeypatch.setattr(_messages.Round, "mean", breaks)
+    found = train(scenario("rounds=8,clients=2,every=2"), site)
+    assert found.rounds == 3
+    assert "round 4: a message was not finite" in found.note
+    assert 0 <= found.accuracy <= 1
+
+
+def test_it_learns_the_digits(site):
+    """Ten classes: far above chance after 3,000 pictures, and less behind much noise."""
+    text = "data=digits&model=mlp&train=federated(rounds=100,clients=30)&seed=1"
+    plain = train(Scenario.parse(text), site)
+    noisy = train(Scenario.parse(text + "&defense=gaussian_noise(sigma=30.0)"), site)
+    assert plain.accuracy > 0.8
+    assert noisy.accuracy < plain.accuracy - 0.1
+    assert plain.history[0][1] < plain.accuracy
+
+
+@pytest.mark.parametrize("alpha", [None, 0.01, 0.1, 1.0, 100.0])
+@pytest.mark.parametrize("clients", [2, 10, 100])
+def test_every_picture_has_one_owner(alpha, clients):
+    labels = np.arange(1000) % 10
+    hands = shards(labels, clients, alpha, np.random.default_rng(0))
+    assert sorted(np.concatenate(hands).tolist()) == list(range(1000))
+    assert min(map(len, hands)) > 0
+    assert all((np.diff(hand) > 0).all() for hand in hands if len(hand) > 1)
+
+
+def test_the_split_is_that_of_a_dirichlet_law():
+    """Var of a client's share of a class: (K-1) / (K^2 (K alpha + 1)), over many deals; alike for iid."""
+    labels, k = np.zeros(2000, dtype=int), 4
+    for alpha in (0.5, 5.0):
+        shares = [len(shards(labels, k, alpha, np.random.default_rng(seed))[0]) / 2000 for seed in range(1500)]
+        expected = (k - 1) / (k**2 * (k * alpha + 1))
+        assert np.mean(shares) == pytest.approx(1 / k, abs=5 * math.sqrt(expected / 1500))
+        assert np.var(shares) == pytest.approx(expected, rel=0.15)
+    assert {len(h) for h in shards(labels, k, None, np.random.default_rng(0))} == {500}
+
+
+def test_fewer_pictures_than_clients(site):
+    with pytest.raises(InvvizError, match="Lower clients"):
+        train(scenario("rounds=1,clients=50,samples=20"), site)
+    with pytest.raises(ValueError, match="cannot be dealt"):
+        shards(np.zeros(3, int), 5, 1.0, np.random.default_rng(0))
+
+
+def test_counts_are_those_of_the_pictures(site):
+    s = scenario("rounds=1,clients=7,split='dirichlet',alpha=0.3,samples=200")
+    samples = s.data.load(None)
+    counts = split_counts(s, samples)
+    assert counts.shape == (7, 10)
+    assert counts.sum() == 200
+    assert train(s, site).counts.tolist() == counts.tolist()
+    even = split_counts(s.replace(train=s.train.replace(split="iid")), samples)
+    assert counts.max(1).sum() > even.max(1).sum(), "classes are dealt less evenly"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train=federated(clients=5,sampled=9)", "Lower sampled"),
+        ("defense=clipping&defense=dp_sgd", "Name it first"),
+        ("data=digits&model=resnet18&train=federated(clients=5,sampled=9)", "Lower sampled"),
+    ],
+)
+def test_what_does_not_fit_is_said(text, words, site):
+    s = Scenario.parse(text)
+    assert any(words in p for p in train_problems(s))
+    with pytest.raises(ScenarioError, match=words):
+        train(s, site)
+
+
+def test_the_key_hangs_on_what_counts():
+    s = Scenario.parse("data=digits&model=mlp")
+    assert s.key("train") == s.replace(data=s.data.replace(index=3), floor=0.5, attacker="aware").key("train")
+    other = s.replace(train=TRAININGS["federated"](rounds=5))
+    assert s.key("train") != other.key("train")
+    assert (s.key("run"), s.key("risk")) == (other.key("run"), other.key("risk"))
+    assert Scenario.parse(other.text()) == other
+
+
+def test_result_as_json(site):
+    import json
+
+    found = train(scenario(), site).to_json()
+    assert json.loads(json.dumps(found, allow_nan=False))["accuracy"] == found["accuracy"]
+    assert np.array(found["counts"]).shape == (3, 10)
+    assert Scenario.parse(found["scenario"]).key("train") == found["key"]
