@@ -40,7 +40,9 @@ MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 ROUND_BATCH = 64  # public pictures by which the net moves on from round to round
 
 
-def assess(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Assessment:
+def assess(
+    scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None, client: Client | None = None
+) -> Assessment:
     """Decompose the Jacobian of the defended release at this batch.
 
     Args:
@@ -48,6 +50,7 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
         site: where.
         report: progress over the Jacobian's products; answering False stops.
         picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+        client: whose release it is; None for the scenario's own victim.
 
     Raises:
         ScenarioError: the parts do not fit together, or there is no such layer.
@@ -56,7 +59,7 @@ def assess(scenario: Scenario, site: Site, report: Report | None = None, picture
     """
     if found := risk_problems(scenario):
         raise ScenarioError(found)
-    client = meet_client(scenario, site, report, picture)
+    client = client or meet_client(scenario, site, report, picture)
     start, image = time.monotonic(), client.batch.image
 
     def tell(phase: str) -> Callable[[int, int], bool]:

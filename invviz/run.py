@@ -98,7 +98,7 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
-    bare, world = scenario.protocol.release, _world(scenario.defense, net, batch, samples)
+    bare, world = scenario.protocol.release, world_of(scenario.defense, net, batch, samples)
     return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world)
 
 
@@ -109,7 +109,7 @@ def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Rele
     return release
 
 
-def _world(defenses: Sequence[Defense], net: Net, batch: Batch, samples: Samples) -> World:
+def world_of(defenses: Sequence[Defense], net: Net, batch: Batch, samples: Samples) -> World:
     """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
     world = World.without_public(net, batch)
     if not any(d.uses_public or d.coloured for d in defenses):  # what coloured noise costs is told by public pictures, too
@@ -236,4 +236,4 @@ def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run", "wrapped"]
+__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run", "world_of", "wrapped"]

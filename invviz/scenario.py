@@ -163,7 +163,7 @@ class Scenario:
 
         Args:
             kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
-                needs; "weights": trained weights to start from.
+                needs; "clients": what the risk of every simulated client needs; "weights": trained weights to start from.
         """
         form = self.only(kind).text(full=True)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
@@ -174,7 +174,14 @@ class Scenario:
 
     def only(self, kind: str) -> Scenario:
         """What a result of a kind depends on; the rest takes its defaults."""
-        return {"run": self.for_run, "risk": self.for_risk, "train": self.for_train, "weights": self.for_weights}[kind]()
+        kinds = {
+            "run": self.for_run,
+            "risk": self.for_risk,
+            "train": self.for_train,
+            "clients": self.for_clients,
+            "weights": self.for_weights,
+        }
+        return kinds[kind]()
 
     def for_run(self) -> Scenario:
         """What an attack's result depends on: all but the settings of the risk score; without a defense there is nothing to be aware of."""
@@ -198,6 +205,12 @@ class Scenario:
         """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
         unused = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
         return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
+
+    def for_clients(self) -> Scenario:
+        """What the risk of every simulated client depends on: the noise, and of the training only how pictures are dealt."""
+        deal = {name: getattr(self.train, name) for name in ("clients", "split", "alpha", "samples") if hasattr(self.train, name)}
+        parts = {"attack": ATTACKS["dlg"](), "attacker": Scenario.attacker, "upload": "", "method": Scenario.method, "layer": ""}
+        return self.replace(data=self.data.replace(index=0), train=type(self.train)(**deal), **parts)
 
     @property
     def coloured(self) -> Defense | None:

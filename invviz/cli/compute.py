@@ -34,6 +34,9 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         "--method", choices=("auto", "exact", "sketch", "quick"), help="how the spectrum is computed (default: as the scenario says)"
     )
     risker.add_argument("--values", type=int, metavar="K", help="print only the K largest singular values")
+    risker.add_argument(
+        "--clients", action="store_true", help="of every client that the scenario's training simulates, instead of the victim's"
+    )
     risker.set_defaults(go=show_risk)
     for verb in (runner, risker):
         verb.add_argument("scenario", metavar="SCENARIO")
@@ -65,12 +68,30 @@ def show_run(args: argparse.Namespace) -> int:
 def show_risk(args: argparse.Namespace) -> int:
     """Print the risk score."""
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
+    if args.clients:
+        return _show_clients(scenario, site, args.json)
     if args.method:
         scenario = scenario.replace(method=args.method)
     with ProgressLine() as line:
         facts, _ = _assess(scenario, site, line)
     facts["singular_values"] = facts["singular_values"][: args.values]
     print(to_json(facts) if args.json else _risk_words(facts))
+    return 0
+
+
+def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
+    from ..clients import client_risks
+
+    with ProgressLine() as line:
+        set_threads("clients")
+        rows = client_risks(scenario, site, line.report)
+    if as_json:
+        print(to_json({"scenario": scenario.for_clients().text(full=True), "clients": rows}))
+        return 0
+    print("client  pictures  classes  largest class  InvRE  PSNR ceiling (dB)")
+    for row in rows:
+        score = f"{row['invre']:5.2f}  {row['psnr_ceiling']:.1f}" if "invre" in row else row["reason"]
+        print(f"{row['client']:>6}  {row['pictures']:>8,}  {row['classes']:>7}  {100 * row['largest']:>11.0f} %  {score}")
     return 0
 
 

@@ -237,4 +237,4 @@ def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stop
     )
 
 
-__all__ = ["Trained", "split_counts", "train"]
+__all__ = ["Deal", "Trained", "split_counts", "train"]

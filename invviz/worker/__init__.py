@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import __version__
 from ..assess import assess
+from ..clients import client_risks
 from ..core.errors import InvvizError, StoreError
 from ..core.lazy import torch
 from ..risk import Cancelled
@@ -50,7 +51,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     """Compute one job in this process.
 
     Args:
-        kind: "run", "risk" or "train".
+        kind: "run", "risk", "train" or "clients".
         scenario: what.
         site: where.
         report: progress; answering False stops.
@@ -63,6 +64,8 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     try:
         if kind == "train":
             return _learned(scenario, site, report)
+        if kind == "clients":
+            return _dealt(scenario, site, report)
         return (_attacked if kind == "run" else _assessed)(scenario, site, report, picture)
     except (Cancelled, TrainingStopped):
         return Outcome(None, {}, stopped=True)
@@ -77,7 +80,7 @@ def set_threads(kind: Kind) -> None:
     from threadpoolctl import threadpool_limits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores - 1) if kind == "risk" else 1
+    threads = max(1, cores - 1) if kind in ("risk", "clients") else 1
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
 
@@ -90,6 +93,13 @@ def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarra
 def _learned(scenario: Scenario, site: Site, report: Report) -> Outcome:
     found = train(scenario, site, report)
     return Outcome(found.to_json(), {}, found.stopped)
+
+
+def _dealt(scenario: Scenario, site: Site, report: Report) -> Outcome:
+    start = time.monotonic()
+    rows = client_risks(scenario, site, report)
+    facts = {"scenario": scenario.for_clients().text(full=True), "key": scenario.key("clients"), "clients": rows}
+    return Outcome({**facts, "seconds": round(time.monotonic() - start, 3), "version": __version__}, {})
 
 
 def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
