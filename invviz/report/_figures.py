@@ -54,12 +54,13 @@ def picture_figure(
     if ideal is not None:
         words = _words(*(psnr_of(ideal, truth) if guess is not None else score))
         columns.append((ideal, IDEAL, "ideal attacker", words))
-        says.append(f"ideal attacker {words}")
+        says.append(f"ideal attacker: {words}")
     if guess is not None:
         words = _words(*score)
         columns.append((guess, REAL, "real attack", words))
-        says.append(f"real attack {words}")
-    finding = f"{'Picture' if len(truth) == 1 else f'{len(truth)} pictures'}: {'; '.join(says)}"
+        says.append(f"real attack: {words}")
+    text = "; ".join(says)
+    finding = text[:1].upper() + text[1:] + (f" (mean of {len(truth)} pictures)" if len(truth) > 1 else "")
     parts = [
         f'<div><img alt="{escape(f"{name}: {words}")}" src="{_data_uri(pictures, colour)}"><b>{name}</b><span>{escape(words)}</span></div>'
         for pictures, colour, name, words in columns

@@ -113,7 +113,7 @@ def _section(s: Section) -> str:
 def _figure(f: Figure) -> str:
     footer = f"<code>{_breaking(f.footer)}</code>" if "=" in f.footer and " " not in f.footer else escape(f.footer)
     label = escape(f.finding)
-    return f'<figure aria-label="{label}"><figcaption><b>{label}</b></figcaption>{f.body}<p class="footer">{footer}</p></figure>'
+    return f'<figure aria-label="{label}"><figcaption><b>{label}</b></figcaption><div class="plot">{f.body}</div><p class="footer">{footer}</p></figure>'
 
 
 def _table(t: Table) -> str:

@@ -63,8 +63,9 @@ def sections(report: Report) -> list[Section]:
 
     spectra = {e.key for e in report.entries if e.kind == "risk"}
     makers = {"run": _attack, "risk": _risk, "train": _training}
-    found = []
+    found: list[Section] = []
     for e in report.entries:
+        times = sum(s.anchor.startswith(e.key) for s in found)  # one spectrum may be looked at with several noises
         finding, facts, warnings, notes, figures = makers[e.kind](e) if e.facts else (_missing(e), [], [], [], [])
         if e.kind == "run" and e.spectrum and e.scenario.key("risk") not in spectra:
             figures.append(spectrum_figure(e.spectrum, e.scenario.text()))
@@ -74,7 +75,7 @@ def sections(report: Report) -> list[Section]:
             notes = [*notes, e.gap]
         found.append(
             Section(
-                e.key, KINDS[e.kind], finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
+                f"{e.key}-{times + 1}" if times else e.key, KINDS[e.kind], finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
                 tuple(facts), tuple(warnings), tuple(notes), tuple(figures),
             )
         )  # fmt: skip

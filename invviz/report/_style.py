@@ -26,9 +26,9 @@ th,td {{ text-align:left; vertical-align:top; padding:.3rem .9rem .3rem 0; borde
 .facts th {{ font-weight:600; white-space:nowrap; }} .numbers td {{ font-variant-numeric:tabular-nums; }} .numbers th {{ vertical-align:bottom; }} small {{ color:var(--soft); white-space:nowrap; }} .glance td:nth-child(2) {{ min-width:15rem; }}
 a {{ color:var(--floor-ink); }} a:focus-visible,summary:focus-visible {{ outline:2px solid var(--floor-ink); outline-offset:2px; }}
 figure {{ margin:1.1rem 0; }} figcaption {{ margin-bottom:.4rem; }} .footer {{ margin:.2rem 0 0; }}
-.row {{ display:flex; flex-wrap:wrap; gap:1rem; }} .row div {{ display:flex; flex-direction:column; width:min(16rem,100%); font-size:.9rem; }}
+.row {{ display:flex; gap:1rem; }} .row div {{ display:flex; flex-direction:column; flex:0 1 16rem; min-width:0; font-size:.9rem; }}
 .row img {{ width:100%; image-rendering:pixelated; }} .row span {{ color:var(--soft); }}
-svg {{ width:100%; max-width:44rem; height:auto; display:block; font-family:inherit; }}
+.plot {{ overflow-x:auto; }} svg {{ width:100%; min-width:30rem; max-width:44rem; height:auto; display:block; font-family:inherit; }}
 svg text {{ fill:var(--ink); font-size:12px; }} svg .tick {{ fill:var(--soft); font-size:11.5px; }} svg .name {{ font-size:12.5px; }}
 svg .label {{ font-weight:600; paint-order:stroke; stroke:var(--ground); stroke-width:4px; stroke-linejoin:round; }}
 svg .grid {{ stroke:var(--rule); stroke-width:.8; }} svg .axis {{ stroke:var(--soft); }} svg polyline {{ fill:none; stroke-width:2; stroke-linejoin:round; }}
@@ -38,7 +38,8 @@ svg .floor {{ stroke:var(--floor); stroke-width:2.5; }} svg .floor-text {{ fill:
 svg .chance {{ stroke:var(--truth); stroke-dasharray:2 3; }} svg .chance-text {{ fill:var(--soft); font-weight:400; }}
 svg .dot-real {{ fill:var(--real); stroke:var(--real); stroke-width:2; }} svg .dot-ideal {{ fill:var(--ideal); stroke:var(--ideal); stroke-width:2; }}
 svg .hollow {{ fill:var(--ground); }} svg .dot-real-bar {{ stroke:var(--real); opacity:.5; }} svg .dot-ideal-bar {{ stroke:var(--ideal); opacity:.5; }}
-@media print {{ body {{ max-width:none; padding:0; font-size:11pt; }} figure,tr,.again {{ break-inside:avoid; }} h2,figcaption {{ break-after:avoid; }}
+@media (max-width:40rem) {{ .glance :is(td,th):nth-child(3) {{ display:none; }} }}
+@media print {{ .plot {{ overflow:visible; }} svg {{ min-width:0; }} body {{ max-width:none; padding:0; font-size:11pt; }} figure,tr,.again {{ break-inside:avoid; }} h2,figcaption {{ break-after:avoid; }}
  .wide {{ overflow:visible; }} details::details-content {{ content-visibility:visible; block-size:auto; }}
  * {{ print-color-adjust:exact; -webkit-print-color-adjust:exact; }} }}
 """

@@ -150,10 +150,10 @@ def _mark(mark: Line | Level | Dot, p: _Place) -> str:
             f'<text class="label {mark.style}-text" text-anchor="end" x="{p.right - 4}" y="{above:.1f}">{escape(mark.label)}</text>'
         )
     x, y = float(p.x([mark.x])[0]), float(p.y([mark.y])[0])
-    bar = ""
+    bar, colour = "", mark.style.partition(" ")[0]
     if mark.bar:
         low, high = p.y(mark.bar)
-        bar = f'<line class="{mark.style}-bar" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
+        bar = f'<line class="{colour}-bar" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
     tip = f"<title>{escape(mark.words)}</title>" if mark.words else ""
     return f'{bar}<circle class="{mark.style}" cx="{x:.1f}" cy="{y:.1f}" r="5">{tip}</circle>'
 

@@ -47,7 +47,10 @@ def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: 
     states = rows["state"].value_counts()
     words = ", ".join(f"{count:,} {state}" for state, count in states.items())
     tables, figures, notes, best = [], [], [], ""
-    for name, part in _settings(rows):
+    parts = list(_settings(rows))
+    if len(parts) > MOST:
+        notes.append(f"Of {len(parts)} settings only the first {MOST} are told here; all are in the CSV and JSON forms of this report.")
+    for name, part in parts[:MOST]:
         try:
             found_tables, found_figures, found_words = _of_setting(part, name)
             best = best or found_words[0]
@@ -68,8 +71,8 @@ def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: 
 
 def _lacking(rows: pd.DataFrame) -> list[tuple[str, str, int]]:
     """State, reason and number of cells that will not be done, and of those that are done with something to say."""
-    said = rows[rows["state"].isin(["failed", "unfit"]) | (rows["reason"].fillna("") != "")]
-    counts = said.groupby(["state", said["reason"].fillna("")], sort=False).size()
+    all_ = rows.assign(reason=rows["reason"].fillna("").astype(str))
+    counts = all_.loc[all_["state"].isin(["failed", "unfit"]) | (all_["reason"] != "")].groupby(["state", "reason"], sort=False).size()
     return [(str(state), str(why), int(count)) for (state, why), count in counts.items()]  # type: ignore[misc]
 
 
@@ -81,9 +84,9 @@ def _settings(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "", rows
         return
     differ = [name for name in each if each[name].nunique() > 1]
-    for _, one in each.head(MOST).iterrows():
+    for _, one in each.iterrows():
         keep = (rows[list(each)] == one).all(axis=1)
-        yield ", ".join(f"{name}={one[name]}" for name in differ), rows[keep]
+        yield ", ".join(f"{name}={one[name]}" for name in differ), rows.loc[keep.to_numpy(bool)]
 
 
 def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure], list[str]]:
@@ -212,14 +215,14 @@ def _front(found: Sequence[Point]) -> str:
 
 def _means(rows: pd.DataFrame, name: str) -> Table:
     """The plain table, where the rest cannot be said."""
-    columns = [c for c in MEANS if c in rows and rows[c].notna().any()]
+    columns = [c for c in MEANS if c in rows and rows[c].notna().to_numpy().any()]
     body = []
     for (defense, strength), cells in rows.groupby(["defense", "strength"], dropna=False, sort=False):  # type: ignore[misc]
         values = [number(mean(cells[c].tolist()), 2 if "ssim" in c or c == "invre" else 3 if c == "accuracy" else 1) for c in columns]
         body.append(
             (
                 str(defense),
-                number(strength, 3, "g") if strength == strength else "",
+                number(strength, 3, "g").replace("?", ""),
                 *values,
                 f"{(cells['state'] == 'done').sum()} of {len(cells)}",
             )
