@@ -76,7 +76,9 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return data
 
 
-def start_worker(site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
+def start_worker(
+    site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None, threads: int | None = None
+) -> subprocess.Popen[bytes]:
     """Start `python -m invviz work ARGUMENTS` in a process of its own; it uses this very package, wherever the page was started.
 
     Args:
@@ -84,11 +86,14 @@ def start_worker(site: Site, *arguments: str, stdin: int | None = None, stdout: 
         arguments: of the verb, such as --parent and the caller's process id: the worker ends with the caller.
         stdin: as in subprocess.Popen.
         stdout: as in subprocess.Popen.
+        threads: most that it may use, where it has several neighbours.
     """
     settings = {"data_dir": site.data_dir, "store": site.cache_dir, "device": site.device}
     pairs = [text for name, value in settings.items() if value is not None for text in ("--set", f"{name}={value}")]
     paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
     command = [sys.executable, "-m", "invviz", "work", *pairs, *arguments]
     return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout)
 

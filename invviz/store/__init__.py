@@ -68,24 +68,25 @@ class Store(WorkerSide):
         return self.submit_many([(kind, scenario)], watcher, priority)[0]
 
     def submit_many(self, asked: Sequence[tuple[Kind, Scenario]], watcher: str, priority: int = 0, failed: bool = True) -> list[str]:
-        """The same for many at once, all of them or none; with failed=False, what failed by an error of its own is not queued again.
+        """The same for many at once, all of them or none; with failed=False, what failed by an error of its own or was pruned is not queued again.
 
         What failed only because its workers ended is queued again either way.
         """
         if any(scenario.upload for _, scenario in asked):
             raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
-        texts = [(scenario.key(kind), kind, scenario.only(kind).text(full=True)) for kind, scenario in asked]
+        texts: list[tuple[str, Kind, str]] = [(s.key(kind), kind, s.only(kind).text(full=True)) for kind, s in asked]
         with self._db.write() as con:
             _queue.reap(con, time.time())
-            for key, kind, text in texts:
-                self._submit(con, key, kind, text, watcher, priority, failed)
+            ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) FROM jobs").fetchone()[0]
+            for place, (key, kind, text) in enumerate(texts, 1):
+                self._submit(con, key, kind, text, watcher, (priority, ticket + place), failed)
         return [key for key, _, _ in texts]
 
-    def _submit(self, con: Connection, key: str, kind: Kind, text: str, watcher: str, priority: int, failed: bool) -> None:
+    def _submit(self, con: Connection, key: str, kind: Kind, text: str, watcher: str, rank: tuple[int, int], failed: bool) -> None:
+        priority, ticket = rank
         row = con.execute("SELECT state, traceback FROM jobs WHERE key = ?", (key,)).fetchone()
-        if row is not None and row["state"] == "failed" and row["traceback"] and not failed:
+        if row is not None and not failed and (row["state"] == "pruned" or (row["state"] == "failed" and row["traceback"])):
             return
-        ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) + 1 FROM jobs").fetchone()[0]
         con.execute("INSERT OR IGNORE INTO watchers VALUES (?, ?)", (key, watcher))
         if row is None:
             con.execute(
@@ -166,10 +167,11 @@ class Store(WorkerSide):
         return json.loads(row["result"])
 
     def results_of(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Numbers and words of those jobs that are done, by key; reading them so many at a time counts as no use."""
+        """Numbers and words of those jobs that are done (their arrays may be pruned), by key; reading so many at a time counts as no use."""
         with self._db.read() as con:
             rows = con.execute(
-                f"SELECT key, result FROM jobs WHERE state = 'done' AND result IS NOT NULL AND key IN {MANY}", (json.dumps(list(keys)),)
+                f"SELECT key, result FROM jobs WHERE state IN ('done', 'pruned') AND result IS NOT NULL AND key IN {MANY}",
+                (json.dumps(list(keys)),),
             ).fetchall()
         return {row["key"]: json.loads(row["result"]) for row in rows}
 

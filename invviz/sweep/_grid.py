@@ -17,6 +17,7 @@ MOST = 20_000  # cells of one sweep
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 LOG_GRID = re.compile(rf"({NUMBER})\.\.({NUMBER})/(\d+)")
 WHOLE = re.compile(r"(?<![\d.])(-?\d+)\.\.(-?\d+)(?![\d.]|/)")
+FREE = [name for name in SETTINGS if name not in ("attacker", "upload")]  # both attackers are computed of every cell; uploads are private
 HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
 
 
@@ -44,8 +45,8 @@ class Axis:
         if not equals or not rest.strip():
             raise TextError(f"cannot read the axis {text!r}. {HOW}")
         part = name.partition(".")[0]
-        if name not in PARTS and name not in SETTINGS and not ("." in name and part in PARTS):
-            raise TextError(f"{name!r} cannot be varied; known: {', '.join([*PARTS, *SETTINGS])}, and knobs as in train.alpha. {HOW}")
+        if name not in PARTS and name not in FREE and not ("." in name and part in PARTS):
+            raise TextError(f"{name!r} cannot be varied; known: {', '.join([*PARTS, *FREE])}, and knobs as in train.alpha. {HOW}")
         values = [one for value in split(rest, ",") for one in expanded(value.strip())]
         if not all(values):
             raise TextError(f"the axis {text!r} has an empty value. {HOW}")
@@ -91,7 +92,8 @@ def _set(component: C, knob: str, value: str) -> C:
     """By the component's own text form, so that values are read and checked as everywhere."""
     if knob not in component.values():
         raise TextError(f"{component.name} has no knob {knob!r}; it has {', '.join(component.values())}.")
-    quoted = repr(value) if isinstance(getattr(component, knob), str) else value
+    bare = isinstance(getattr(component, knob), str) and not value.startswith(("'", '"'))  # quotes, as within a component, are taken, too
+    quoted = repr(value) if bare else value
     new = parse_component(f"{component.name}({knob}={quoted})", {component.name: type(component)}, "component")
     return component.replace(**{knob: getattr(new, knob)})
 

@@ -73,6 +73,9 @@ def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
     for job in jobs:
         if job.state == "done" and job.seconds > 0:
             took[job.kind].append(job.seconds)
+    for job in jobs:
+        if job.state == "running" and job.eta is not None and job.kind not in took:
+            took[job.kind] = [job.seconds + job.eta]  # the first of its kind
     active = [job for job in jobs if job.active]
     means = {kind: sum(values) / len(values) for kind, values in took.items()}
     known = [max(0.0, means[job.kind] - job.seconds) for job in active if job.kind in means]
@@ -106,8 +109,10 @@ def compute(sweep: Sweep, store: Store, site: Site, workers: int, tell: Tell, re
     """
     keys = queue(sweep, store, retry)
     hands: list[subprocess.Popen[bytes]] = []
+    threads = max(1, (os.cpu_count() or 1) // workers)
     try:
         while True:
+            start = time.monotonic()
             jobs = list(store.jobs(keys).values())
             waiting = sum(job.active for job in jobs)
             tell(progress(jobs, len(keys), workers))
@@ -115,8 +120,8 @@ def compute(sweep: Sweep, store: Store, site: Site, workers: int, tell: Tell, re
                 return
             hands = [hand for hand in hands if hand.poll() is None]
             while len(hands) < min(workers, waiting):
-                hands.append(start_worker(site, "--parent", str(os.getpid()), stdin=subprocess.DEVNULL))
-            time.sleep(LOOK)
+                hands.append(start_worker(site, "--parent", str(os.getpid()), stdin=subprocess.DEVNULL, threads=threads))
+            time.sleep(max(LOOK, 4 * (time.monotonic() - start)))  # many thousand jobs take a while to look through
     except KeyboardInterrupt:
         store.unwatch(watcher(sweep))  # what nobody else wants need not be computed
         raise

@@ -92,7 +92,8 @@ def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], s
             scores = found["scores"]
             facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores["ssim"]), f"{who}_seconds": found["seconds"]}
     if "risk" in known:
-        facts |= spectra.figures(s, cell.keys["risk"])
+        found = spectra.figures(s, cell.keys["risk"])
+        facts |= found or {"reason": f"{reason} risk: the spectrum was removed to make room; --retry computes it again.".strip()}
     return facts
 
 

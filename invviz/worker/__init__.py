@@ -72,7 +72,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
 
 
 def set_threads(kind: Kind) -> None:
-    """One thread for an attack or a training, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one.
+    """One thread for an attack or a training, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one, at most OMP_NUM_THREADS.
 
     A core too many is worse than one too few: beside a busy neighbour, two threads made eigh up to 30 times and NumPy's products up to 10 times
     slower than one (measured).
@@ -81,6 +81,8 @@ def set_threads(kind: Kind) -> None:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = max(1, cores - 1) if kind in ("risk", "clients") else 1
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    threads = min(threads, int(most)) if most.isdigit() and int(most) else threads
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
 

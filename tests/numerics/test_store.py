@@ -37,10 +37,8 @@ class Named:
     def text(self, full=False):
         return f"data={self.name}"
 
-    def for_run(self):
+    def only(self, kind):
         return self
-
-    for_risk = for_run
 
 
 ACTOR = f"""

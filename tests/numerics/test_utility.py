@@ -51,7 +51,9 @@ def held_out(module, s, site):
 @pytest.mark.parametrize("batch", [1, 4])
 def test_without_a_defense_it_is_a_plain_loop(site, optimiser, schedule, batch):
     """The same pictures through module, backward and torch.optim, all clients' pictures as one batch."""
-    s = scenario(f"rounds=6,clients=5,sampled=3,every=1,optimiser={optimiser!r},lr=0.05,momentum=0.5,schedule={schedule!r}", f"&batch={batch}")
+    s = scenario(
+        f"rounds=6,clients=5,sampled=3,every=1,optimiser={optimiser!r},lr=0.05,momentum=0.5,schedule={schedule!r}", f"&batch={batch}"
+    )
     found = train(s, site)
     client, _, _ = batches(s, site, 0)
     module = copy.deepcopy(client.net.module).requires_grad_(True)
