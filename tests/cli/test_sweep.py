@@ -83,6 +83,7 @@ def whole(tmp_path_factory):
     return folder / "store", folder / "new" / "x.parquet"
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_three_times_ends_with_the_same_table(whole, tmp_path):
     sweep, store = Sweep.of(TINY, AXES), Store(tmp_path / "store")
     done: dict = {}
@@ -210,6 +211,7 @@ def test_train_prints_the_accuracy(store_dir, capsys):
     assert "Lower sampled or raise clients" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_very_same_numbers(tmp_path):
     kept = tmp_path / "killed" / "training"
     args = ["train", LONGER, "--json"]

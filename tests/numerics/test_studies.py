@@ -1,0 +1,93 @@
+"""The shipped studies: that they can be read, and that their rows are those of this code."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from invviz import studies
+from invviz.scenario import Scenario
+from invviz.studies import PLANS, Study
+from invviz.sweep import FIGURES, Sweep, table
+
+
+def made_up(rows):
+    return Study(
+        "x",
+        "X",
+        "python -m invviz.studies x",
+        ("data=digits | seed=0,1",),
+        {"seconds": 3},
+        pd.DataFrame(rows),
+        {0: "data:a"},
+        {"k": "data:b"},
+    )
+
+
+def test_kept_and_read_again():
+    rows = [
+        {"defense": "none", "strength": math.nan, "accuracy": 0.123456789, "psnr_unaware": math.inf, "seed": 1},
+        {"defense": "a", "strength": 0.1, "seed": 2},
+    ]
+    text = made_up(rows).to_json()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    again = Study.from_json("x", text)
+    assert again.rows["accuracy"][0] == pytest.approx(0.12346)
+    assert again.rows["psnr_unaware"][0] == math.inf
+    assert math.isnan(again.rows["accuracy"][1])
+    assert set(FIGURES) <= set(again.rows)
+    assert (again.truths, again.guesses, again.sweeps) == ({0: "data:a"}, {"k": "data:b"}, ("data=digits | seed=0,1",))
+
+
+def test_of_another_version_is_left_out(monkeypatch):
+    text = made_up([{"seed": 1}]).to_json()
+    monkeypatch.setattr("invviz.studies.RESULTS_VERSION", 99)
+    assert Study.from_json("x", text) is None
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_can_be_computed(name):
+    for sweep in PLANS[name].parsed():
+        assert all(cell.jobs and not cell.reasons for cell in sweep.cells)
+        kinds = {cell.scenario.defense[-1].name for cell in sweep.cells if cell.scenario.defense}
+        assert kinds
+    seen = {c.scenario.defense[-1].name for sweep in PLANS[name].parsed() for c in sweep.cells if c.scenario.defense}
+    assert {"invl_gnp", "invl_dnp", "water_filling", "gaussian_noise"} <= seen
+    assert len(seen) >= 6
+
+
+@pytest.mark.parametrize("name", list(studies.load()))
+def test_shipped_rows_are_those_of_this_code(name):
+    """A scenario, read again, has the keys under which its results were kept."""
+    study = studies.load()[name]
+    assert not study.rows.empty
+    assert set(study.sweeps) == {s.text() for s in PLANS[name].parsed()}
+    for row in study.rows.to_dict("records"):
+        scenario = Scenario.parse(row["scenario"])
+        assert row["key_train"] == scenario.key("train")
+        assert row["key_unaware"] != row["key_unaware"] or row["key_unaware"] in (None, scenario.replace(attacker="unaware").key("run"))
+    known = study.rows[study.rows["state"] == "done"]
+    assert known["accuracy"].between(0, 1).all()
+    assert set(study.guesses) <= set(study.rows["key_unaware"].dropna()) | set(study.rows["key_aware"].dropna())
+
+
+@pytest.mark.slow
+def test_one_is_made(tmp_path, monkeypatch):
+    from invviz.studies import _make, _plans
+
+    plan = _plans.Plan(
+        "T", ("data=digits&model=mlp&attack=linear_layer&train=federated(rounds=2,clients=2) | defense=none,gaussian_noise",)
+    )
+    monkeypatch.setattr(_make, "PLANS", {"t": plan})
+    monkeypatch.setenv("INVVIZ_STORE", str(tmp_path / "store"))
+    study = _make.make("t", 1, tmp_path)
+    again = Study.from_json("t", (tmp_path / "t.json").read_text())
+    assert len(study.rows) == len(again.rows) == 2
+    assert again.rows["accuracy"].notna().all()
+    assert len(again.guesses) == 3
+    from invviz.store import Store
+
+    pd.testing.assert_series_equal(
+        table(Sweep.parse(plan.sweeps[0]), Store(tmp_path / "store"))["psnr_unaware"].round(3), again.rows["psnr_unaware"].round(3)
+    )
