@@ -9,13 +9,14 @@ from ._measures import CELL, NONE, PRIVACY, SETTING, Table, checked, measure_of
 
 
 def finished(rows: Table) -> Table:
-    """The cells that are done, their scores capped, without infinities.
+    """The cells that are done, or lack no more than their spectrum, their scores capped, without infinities.
 
     Raises:
         InvvizError: none is done, columns are missing, an accuracy is not a share, or cells differ in what is no column.
     """
     rows = checked(rows)
-    done = rows[rows["state"] == "done"].copy()
+    attacked = rows["psnr_unaware"].notna() & (rows["psnr_aware"].notna() | (rows["defense"] == NONE))
+    done = rows[(rows["state"] == "done") | (rows["accuracy"].notna() & attacked)].copy()
     if not len(done):
         states = ", ".join(f"{count} {state}" for state, count in rows["state"].value_counts().items()) or "no cells at all"
         raise InvvizError(f"Nothing of this sweep is done yet ({states}). Start a worker and wait, or see why cells failed.")

@@ -374,9 +374,9 @@ DEFENDED = cell("gn", 1.0)
     ("rows", "measure", "words"),
     [
         ([cell(), DEFENDED], "secrecy", "'secrecy'.*strongest, unaware, aware"),
-        ([cell(state="waiting"), cell(seed=1, state="failed")], "strongest", "1 waiting, 1 failed.*worker"),
+        ([cell(state="waiting", accuracy=NAN), cell(seed=1, state="failed", accuracy=NAN)], "strongest", "1 waiting, 1 failed.*worker"),
         ([DEFENDED], "strongest", "No undefended cell.*Add a cell"),
-        ([DEFENDED, cell(state="waiting")], "strongest", "No undefended cell.*not done"),
+        ([DEFENDED, cell(state="waiting", accuracy=NAN)], "strongest", "No undefended cell.*not done"),
         ([DEFENDED, cell(accuracy=NAN)], "strongest", "No undefended cell"),
         ([cell(invre=NAN)], "invre", "'invre'.*Known: strongest"),
         ([cell(accuracy=81.0)], "strongest", "81.*shares"),
@@ -411,3 +411,11 @@ def test_every_measure_can_be_drawn(measure):
 def test_neither_torch_nor_drawing_is_needed():
     code = "import sys, invviz.tradeoff; print([m for m in ('torch', 'streamlit', 'plotly') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_cell_that_lacks_only_its_spectrum_counts():
+    """A spectrum that failed or waits does not take accuracy and attacks from the curve; a missing attack does."""
+    rows = pd.DataFrame([cell(), {**DEFENDED, "psnr_aware": 20.0, "state": "failed", "invre": NAN}])
+    assert [p.defense for p in points(rows, "strongest")] == ["none", DEFENDED["defense"]]
+    rows = pd.DataFrame([cell(), {**DEFENDED, "state": "failed", "psnr_aware": NAN}])
+    assert [p.defense for p in points(rows, "strongest")] == ["none"]
