@@ -39,7 +39,7 @@ _DIGITS = "data=digits&model=convnet(width=4,act='tanh')&train=federated(rounds=
 _PHOTOS = "data=photos(size=16)&model=lenet&train=federated(rounds=300)&attack=dlg(steps=60,restarts=1)"
 _CIFAR = "data=cifar10&model=lenet(width=8)&train=federated(clients=100,sampled=20,rounds=1000)&attack=dlg(steps=60,restarts=1)"
 _RESNET = (
-    "data=cifar10&model=resnet18(width=8,norm='group')&train=federated(rounds=300,lr=0.005)&batch=1"
+    "data=cifar10&model=resnet18(width=8,norm='group')&train=federated(clients=100,sampled=20,rounds=500)"
     "&attack=inverting_gradients(steps=300,restarts=1)"
 )
 
@@ -83,6 +83,11 @@ PLANS: dict[str, Plan] = {
                 what="train,aware",
             ),
         ),
+        pictures=False,
+    ),
+    "cifar10_resnet18": Plan(
+        "CIFAR-10 (5,000 pictures), ResNet-18 of width 8",
+        (_sweep(_RESNET, "0", *EVERYONE, what="train,unaware,aware"),),
         pictures=False,
     ),
 }

@@ -49,4 +49,5 @@ def _pages() -> dict[str, Page]:
         "lab": st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True),
         "risk": st.Page(PAGES / "risk.py", title="Risk", icon=":material/query_stats:", url_path="risk"),
         "defend": st.Page(PAGES / "defend.py", title="Defend", icon=":material/shield:", url_path="defend"),
+        "curves": st.Page(PAGES / "curves.py", title="Curves", icon=":material/stacked_line_chart:", url_path="curves"),
     }

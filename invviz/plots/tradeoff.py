@@ -1,0 +1,285 @@
+"""Accuracy against what an attacker gets: the plane of defenses (Plotly), and who holds what (Vega-Lite)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ._colours import DEFENSE, TRUTH
+
+COLOURS = (DEFENSE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito without the colours that mean an attacker
+SHAPES = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "star", "cross", "hexagram", "bowtie")
+GLYPHS = ("●", "■", "▲", "▼", "⬟", "★", "✚", "✶", "⧓")
+TALL = 440  # screen pixels
+Spot = tuple[float, float]
+Fit = Callable[[Mapping[str, Sequence[Spot]], Sequence[str], Sequence[tuple[float, float, float, float]], Spot], Mapping[str, Spot]]
+"""Finds places for names: marks of every line by name, names, boxes that are taken, size of the plane; all in pixels from the top left."""
+Aside = Callable[[Sequence[Spot], float, tuple[float, float, float, float]], tuple[bool, float, float]]
+"""Finds a place for words: marks in pixels from the one that is named, width, and how far the plane reaches from there."""
+INNER = (820.0, 375.0)  # about the size of the plane inside its axes, by which labels are placed
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """One strength of one defense, in the units of the axes.
+
+    Attributes:
+        key: what a click on it hands over.
+        line: name of the defense; "" is undefended.
+        x: accuracy in percent.
+        y: the measure.
+        x_ends: interval.
+        y_ends: interval.
+        dots: (x, y) of every seed.
+        front: whether no other mark is better in one and as good in the other.
+        hover: lines of the tooltip.
+    """
+
+    key: str
+    line: str
+    x: float
+    y: float
+    x_ends: tuple[float, float] | None
+    y_ends: tuple[float, float] | None
+    dots: tuple[tuple[float, float], ...]
+    front: bool
+    hover: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How the plane is drawn.
+
+    Attributes:
+        y_title: of the axis, with its unit.
+        limit: accuracy in percent that must be kept.
+        allowed: words for what lies right of it.
+        best: key of the operating point, "" where there is none.
+        label: its words.
+        open: key of the mark that is shown beside the plane.
+        near: show only what lies near the undefended accuracy.
+        dark: choose colours for a dark ground.
+        file: name of the file that the camera button writes.
+    """
+
+    y_title: str
+    limit: float
+    allowed: str
+    best: str = ""
+    label: str = ""
+    open: str = ""
+    near: bool = False
+    dark: bool = False
+    file: str = "plane"
+
+
+def style(place: int) -> tuple[str, str, str]:
+    """Colour, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
+    return COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
+
+
+def glyph(place: int) -> str:
+    """The mark of the n-th defense as a letter."""
+    return GLYPHS[place % len(GLYPHS)]
+
+
+def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, aside: Aside) -> go.Figure:
+    """Defenses as lines from weak to strong; up is less private, right is more accurate.
+
+    Args:
+        marks: the undefended one first; of a defense in the order of strength.
+        lines: names of the defenses, which keep colour and mark.
+        look: how.
+        fit: finds places for names; what finds none stands in a legend.
+        aside: finds a place for the words of the operating point.
+    """
+    x_range, y_range = ranges(marks, look)
+    ink = "#E8EAED" if look.dark else "#1B1F24"
+    fig = go.Figure()
+    _ground(fig, marks, look, x_range)
+    inside = [m for m in marks if x_range[0] <= m.x <= x_range[1]]
+    placed = _labels(inside, lines, look, (x_range, y_range), fit)
+    for number, line in enumerate(lines):
+        mine = [m for m in marks if m.line == line]
+        if mine:
+            seen = any(m in inside for m in mine)
+            _line(fig, mine, number, ink, look.open, seen and line not in placed, (x_range, y_range))
+    bare = [m for m in marks if not m.line]
+    _undefended(fig, bare, ink, look.open, (x_range, y_range))
+    for line, (x, y) in placed.items():
+        colour = _lighter(style(lines.index(line))[0]) if look.dark else style(lines.index(line))[0]
+        _text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
+    _ring(fig, marks, look, ink, (x_range, y_range), aside)
+    _layout(fig, look, x_range, y_range)
+    return fig
+
+
+def config(file: str) -> dict[str, Any]:
+    """Of the chart: a camera that writes SVG, and little else."""
+    return {
+        "displaylogo": False,
+        "displayModeBar": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "toImageButtonOptions": {"format": "svg", "filename": file, "width": 1100, "height": 560},
+    }
+
+
+def ranges(marks: Sequence[Mark], look: Look) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of both axes: all marks, or those near the undefended accuracy; long intervals run out of the picture."""
+    full = next(m.x for m in marks if not m.line)
+    cost = max(full - look.limit, 0.0)
+    low = max(full - max(12.0, 3 * cost), 0.0) if look.near else min(m.x for m in marks)
+    shown = [m for m in marks if m.x >= low]
+    high = max([m.x for m in shown] + [full, look.limit])
+    room = max(high - low, 1.0)
+    x_range = (low - 0.04 * room, high + 0.06 * room)
+    values = [y for m in shown for y in (m.y, *(v for _, v in m.dots))]
+    room = max(max(values) - min(values), 1e-3)
+    return x_range, (min(values) - 0.08 * room, max(values) + 0.12 * room)
+
+
+def _ground(fig: go.Figure, marks: Sequence[Mark], look: Look, x_range: tuple[float, float]) -> None:
+    """The allowed region, its border, and the front as a pale stair."""
+    tint = "rgba(86, 180, 233, 0.13)" if look.dark else "rgba(0, 114, 178, 0.07)"
+    fig.add_vrect(x0=look.limit, x1=x_range[1], fillcolor=tint, line_width=0, layer="below")
+    fig.add_vline(x=look.limit, line={"color": TRUTH, "dash": "dash", "width": 1.5}, layer="below")
+    fig.add_annotation(
+        x=look.limit,
+        xanchor="right",
+        xshift=-4,
+        y=0,
+        yref="paper",
+        yanchor="bottom",
+        text=look.allowed,
+        showarrow=False,
+        font={"size": 11.5, "color": TRUTH},
+    )
+    front = sorted((m for m in marks if m.front), key=lambda m: m.x)
+    if len(front) > 1:
+        stair = {"color": TRUTH, "width": 6, "shape": "hv"}
+        fig.add_scatter(
+            x=[m.x for m in front], y=[m.y for m in front], mode="lines", line=stair, opacity=0.25, hoverinfo="skip", showlegend=False
+        )
+
+
+def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, opened: str, legend: bool, ends: tuple[Spot, Spot]) -> None:
+    colour, shape, dash = style(number)
+    dots = [(x, y, m.key) for m in mine for x, y in m.dots] if any(len(m.dots) > 1 for m in mine) else []
+    if dots:
+        fig.add_scatter(
+            x=[d[0] for d in dots], y=[d[1] for d in dots], customdata=[d[2] for d in dots], mode="markers", showlegend=False,
+            legendgroup=mine[0].line, marker={"color": colour, "size": 4.5, "opacity": 0.45}, unselected={"marker": {"opacity": 0.45}}, hoverinfo="none",
+        )  # fmt: skip
+    edges = {"color": [ink if m.front else colour for m in mine], "width": [2 if m.front else 0.5 for m in mine]}
+    fig.add_scatter(
+        x=[m.x for m in mine], y=[m.y for m in mine], customdata=[m.key for m in mine], hovertext=[m.hover for m in mine], hoverinfo="text",
+        mode="lines+markers", name=mine[0].line, legendgroup=mine[0].line, showlegend=legend,
+        line={"color": colour, "width": 1.8, "dash": dash}, marker={"color": colour, "symbol": shape, "size": 10.5, "line": edges},
+        error_x=_whiskers(mine, "x", colour, ends[0]), error_y=_whiskers(mine, "y", colour, ends[1]), **_opened(mine, opened),
+    )  # fmt: skip
+
+
+def _undefended(fig: go.Figure, bare: Sequence[Mark], ink: str, opened: str, ends: tuple[Spot, Spot]) -> None:
+    fig.add_scatter(
+        x=[m.x for m in bare], y=[m.y for m in bare], customdata=[m.key for m in bare], hovertext=[m.hover for m in bare], hoverinfo="text",
+        mode="markers+text", text=["no defense"] * len(bare), textposition="top center", textfont={"color": TRUTH}, showlegend=False,
+        marker={"color": TRUTH, "symbol": "diamond", "size": 15, "line": {"color": ink, "width": 1.5}},
+        error_x=_whiskers(bare, "x", TRUTH, ends[0]), error_y=_whiskers(bare, "y", TRUTH, ends[1]), **_opened(bare, opened),
+    )  # fmt: skip
+
+
+def _opened(mine: Sequence[Mark], opened: str) -> dict[str, Any]:
+    """The mark that is open beside the plane stands out."""
+    return {
+        "selectedpoints": [i for i, m in enumerate(mine) if m.key == opened] if opened else None,
+        "selected": {"marker": {"opacity": 1.0, "size": 16}},
+        "unselected": {"marker": {"opacity": 0.8}, "textfont": {"color": TRUTH}},
+    }
+
+
+def _whiskers(mine: Sequence[Mark], axis: str, colour: str, plane: Spot) -> dict[str, Any] | None:
+    """Intervals, but for those that would say nothing: wider than half the plane."""
+    ends = [e if (e := getattr(m, f"{axis}_ends")) and e[1] - e[0] < (plane[1] - plane[0]) / 2 else None for m in mine]
+    values = [getattr(m, axis) for m in mine]
+    if not any(ends):
+        return None
+    up = [e[1] - v if e else 0.0 for e, v in zip(ends, values, strict=True)]
+    down = [v - e[0] if e else 0.0 for e, v in zip(ends, values, strict=True)]
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": up,
+        "arrayminus": down,
+        "color": f"rgba({red},{green},{blue},0.4)",
+        "thickness": 1.2,
+        "width": 0,
+    }
+
+
+def _labels(inside: Sequence[Mark], lines: Sequence[str], look: Look, ends: tuple[Spot, Spot], fit: Fit) -> dict[str, tuple[float, float]]:
+    """Where the names of lines stand, for those whose name fits somewhere."""
+    x_range, y_range = ends
+    wide, tall = INNER[0] / (x_range[1] - x_range[0]), INNER[1] / (y_range[1] - y_range[0])
+    at = lambda m: ((m.x - x_range[0]) * wide, (y_range[1] - m.y) * tall)  # noqa: E731
+    tracks = {line: [at(m) for m in inside if m.line == line] for line in ["", *lines]}
+    taken = [(x - 40, y - 26, x + 40, y - 8) for x, y in tracks[""]]
+    corner = ((look.limit - x_range[0]) * wide, INNER[1])
+    taken.append((corner[0] - 7 * len(look.allowed), corner[1] - 18, corner[0], corner[1]))
+    for m in inside:
+        if m.key == look.best:
+            x, y = at(m)
+            taken.append((x - 16, y - 16, x + 16, y + 16))
+    found = fit({line: track for line, track in tracks.items() if track}, [line for line in lines if tracks[line]], taken, INNER)
+    return {line: (x / wide + x_range[0], y_range[1] - y / tall) for line, (x, y) in found.items()}
+
+
+def _text(fig: go.Figure, x: float, y: float, words: str, colour: str, dark: bool) -> None:
+    ground = "rgba(20,23,28,0.7)" if dark else "rgba(255,255,255,0.75)"
+    fig.add_annotation(x=x, y=y, text=words, showarrow=False, font={"size": 12, "color": colour}, bgcolor=ground, borderpad=0)
+
+
+def _lighter(colour: str) -> str:
+    """A third of the way to white, for letters on a dark ground."""
+    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.65 + 255 * 0.35):02X}" for i in (1, 3, 5))
+
+
+def _ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside) -> None:
+    """A ring around the operating point, and its words, towards the middle of the plane."""
+    best = next((m for m in marks if m.key == look.best), None)
+    if best is None or not look.best:
+        return
+    fig.add_scatter(
+        x=[best.x], y=[best.y], mode="markers", hoverinfo="skip", showlegend=False,
+        marker={"symbol": "circle-open", "size": 25, "color": ink, "line": {"width": 2.5}}, unselected={"marker": {"opacity": 1.0}},
+    )  # fmt: skip
+    x_range, y_range = ends
+    wide, tall = INNER[0] / (x_range[1] - x_range[0]), INNER[1] / (y_range[1] - y_range[0])
+    right, ax, ay = aside(
+        [((m.x - best.x) * wide, (best.y - m.y) * tall) for m in marks], 7.5 * len(look.label), _room(best, wide, tall, x_range, y_range)
+    )
+    fig.add_annotation(
+        x=best.x, y=best.y, text=f"<b>{look.label}</b>", ax=ax, ay=ay, standoff=14, xanchor="right" if right else "left",
+        arrowcolor=ink, arrowwidth=1.5, arrowhead=0, font={"size": 12.5, "color": ink}, bgcolor="rgba(20,23,28,0.85)" if look.dark else "rgba(255,255,255,0.9)",
+    )  # fmt: skip
+
+
+def _room(best: Mark, wide: float, tall: float, x_range: Spot, y_range: Spot) -> tuple[float, float, float, float]:
+    """Pixels from the operating point to the left, top, right and bottom of the plane."""
+    return (x_range[0] - best.x) * wide, (best.y - y_range[1]) * tall, (x_range[1] - best.x) * wide, (best.y - y_range[0]) * tall
+
+
+def _layout(fig: go.Figure, look: Look, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
+    fig.update_layout(
+        height=TALL,
+        margin={"l": 8, "r": 8, "t": 26, "b": 8},
+        hovermode="closest",
+        clickmode="event+select",
+        dragmode="pan",
+        legend={"orientation": "h", "yanchor": "top", "y": -0.15, "x": 0, "font": {"size": 12}},
+    )
+    fig.update_xaxes(title="accuracy on held-out pictures (%), higher is better", range=list(x_range), zeroline=False, showgrid=False)
+    fig.update_yaxes(title=look.y_title, range=list(y_range), zeroline=False)

@@ -1,0 +1,1 @@
+"""The Curves page: what does protection cost in accuracy?"""

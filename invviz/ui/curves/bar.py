@@ -1,0 +1,79 @@
+"""At the top of the Curves page: which study, which axis, how much accuracy may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from .. import state
+from . import numbers
+from .source import Shown
+from .words import AXES, BUDGETS, MEANS
+
+SPANS = {"near": "Close-up", "all": "All strengths"}
+
+
+def draw(names: Mapping[str, str]) -> str:
+    """The three choices; answers the name of what is shown."""
+    chosen = pick("of", names)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curves-bar"):
+        name, listed = state.key("curves of"), list(names)
+        st.selectbox(
+            "Study or sweep",
+            listed,
+            listed.index(chosen),
+            format_func=names.__getitem__,
+            key=name,
+            width=300,
+            on_change=state.answer(name, chosen, _open),
+        )
+        choose("privacy", AXES, "What leaks (upward axis)", MEANS[pick("privacy", AXES)])
+        choose("budget", BUDGETS, "Points that may be lost", "Of accuracy: from 90.0 % to 89.0 % is 1 point.", otherwise="1")
+        choose("span", SPANS, "Shown")
+    return chosen
+
+
+def _open(name: str) -> None:
+    """Another study: what was open in the last one is not in it."""
+    for view, value in {"of": name, "point": "", "seen": "", "setting": "0"}.items():
+        state.set_view(view, value)
+
+
+def setting(shown: Shown) -> int:
+    """Which setting of a sweep over several ones; a choice only where there are several."""
+    names = dict(zip(map(str, range(10_000)), numbers.choices(shown), strict=False))
+    chosen = pick("setting", names)
+    if len(names) > 1:
+        name = state.key("curves setting")
+        st.selectbox(
+            "Setting (one at a time can be compared)",
+            list(names),
+            list(names).index(chosen),
+            format_func=names.__getitem__,
+            key=name,
+            on_change=state.answer(name, chosen, lambda value: state.set_view("setting", value)),
+        )
+    return int(chosen)
+
+
+def choose(view: str, options: Mapping[str, str], label: str, hint: str | None = None, otherwise: str = "") -> None:
+    """One choice that the address keeps."""
+    name = state.key(f"curves {view}")
+    st.segmented_control(
+        label,
+        list(options),
+        default=pick(view, options, otherwise),
+        format_func=options.__getitem__,
+        required=True,
+        key=name,
+        help=hint,
+        on_change=state.answer(name, pick(view, options, otherwise), lambda value: state.set_view(view, value)),
+    )
+
+
+def pick(view: str, options: Mapping[str, str], otherwise: str = "") -> str:
+    """What is chosen; a fallback, or the first, where the address says something else."""
+    if state.view(view) in options:
+        return state.view(view)
+    return otherwise if otherwise in options else next(iter(options))

@@ -1,0 +1,117 @@
+"""Beside the plane: the open point, its pictures and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from ...risk import band
+from ...scenario import Scenario
+from ...tradeoff import Operating, Point
+from .. import state
+from . import plane, source
+from .numbers import Part
+from .source import Shown
+from .words import NONE, accuracy, called, figure, level, name, spread, titles
+
+Table = Any
+WHO = {"unaware": "○ unaware", "aware": "● aware"}
+
+
+def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | None, measure: str) -> None:
+    """Choice of the point, pictures, figures, and the way to the Lab."""
+    names, point = titles(p.defense for p in found), plane.at(found, best)
+    _choose(found, point, best, names)
+    cells = cells_of(part.rows, point)
+    number = seen(part)
+    st.html(_pictures(shown, cells, number, point.defense != NONE))
+    lost = f", {spread(point.drop, '.1f', ' points', 100)} lost" if point.defense != NONE else ""
+    lines = [f"Accuracy **{accuracy(point.accuracy)}**{lost}".replace("[", "\\[")]
+    what = {"ssim": "SSIM of the strongest attack", "ceiling": "Ideal attacker", "invre": "InvRE"}.get(measure, "Strongest attack")
+    what = {"aware": "Aware attack", "unaware": "Unaware attack"}.get(measure, what)
+    lines.append(f"{what} **{figure(point.value, measure)}**".replace("[", "\\["))
+    if point.attack and measure not in ("ceiling", "invre"):
+        lines.append(f":gray[On most pictures the strongest was {point.attack}.]".replace("_", "\\_"))
+    st.markdown("  \n".join(lines))
+    cell = strongest(cells, number, "aware") if point.defense != NONE else None
+    cell = cell if cell is not None else strongest(cells, number, "unaware")
+    scenario = _scenario(cell, point)
+    if st.button("Open in the Lab", key=state.key("curves lab"), icon=":material/science:", help="With this picture, seed and strength."):
+        state.open_scenario(scenario)
+        st.session_state["touched"] = True
+        st.switch_page("pages/lab.py")
+    st.code(scenario.text(), language=None, wrap_lines=True)
+
+
+def _choose(found: Sequence[Point], point: Point, best: Operating | None, names: Mapping[str, str]) -> None:
+    key, keys = state.key(f"curves point {name(point)}"), [name(p) for p in plane.ordered(found)]
+    said = {name(p): called(p, names) + (" (use this)" if best and p == best.point else "") for p in found}
+    st.selectbox(
+        "Open point",
+        keys,
+        keys.index(name(point)),
+        format_func=said.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+        on_change=state.answer(key, name(point), plane.open_point),
+    )
+    st.caption(level(point.scenario) or "The update is sent as it is.")
+
+
+def _scenario(cell: Any, point: Point) -> Scenario:
+    scenario = Scenario.parse(str(cell["scenario"]) if cell is not None else point.scenario)
+    return scenario.replace(attacker="aware") if scenario.defense else scenario
+
+
+def cells_of(rows: Table, point: Point) -> Table:
+    """The cells of a point."""
+    same = rows["defense"] == point.defense
+    if point.strength == point.strength:
+        same &= (rows["strength_name"] == point.strength_name) & (rows["strength"] == point.strength)
+    return rows[same]
+
+
+def pictures(part: Part) -> list[int]:
+    """Numbers of the victims."""
+    return sorted(int(n) for n in part.rows["picture"].unique())
+
+
+def seen(part: Part) -> int:
+    """Which victim is shown."""
+    numbers = pictures(part)
+    chosen = state.view("seen")
+    return int(chosen) if chosen.isdigit() and int(chosen) in numbers else numbers[0]
+
+
+def strongest(cells: Table, number: int, who: str) -> Any:
+    """The cell of one picture and its first seed with the best attack of a kind; None where none is known."""
+    mine = cells[(cells["picture"] == number) & cells[f"psnr_{who}"].notna()]
+    if not len(mine):
+        return None
+    first = mine[mine["seed"] == mine["seed"].min()]
+    return first.loc[first[f"psnr_{who}"].idxmax()]
+
+
+def _pictures(shown: Shown, cells: Table, number: int, defended: bool) -> str:
+    keys = [v for who in WHO if f"key_{who}" in cells for v in cells.loc[cells["picture"] == number, f"key_{who}"]]
+    figures = [shot(source.truth(shown, number, keys), f"The client's picture {number}.", "the truth", f"picture {number}", "own")]
+    for who, title in WHO.items():
+        cell = strongest(cells, number, who)
+        if cell is None:
+            said = "the same: there is nothing to know" if who == "aware" and not defended else "not known yet"
+            figures.append(shot("", "", title, said, who))
+            continue
+        psnr, ssim = float(cell[f"psnr_{who}"]), float(cell[f"ssim_{who}"])
+        said = f"<b>{band(psnr)}</b><br>{psnr:.1f} dB, SSIM {ssim:.2f}"
+        found = source.picture(shown, cell.get(f"key_{who}"))
+        figures.append(shot(found, f"What the {who} attack got: {band(psnr)}, {psnr:.1f} dB.", title, said, who))
+    return f'<div class="curves shots">{"".join(figures)}</div>'
+
+
+def shot(address: str, alt: str, title: str, said: str, kind: str) -> str:
+    """One picture with its words; an empty frame where there is no picture."""
+    image = f'<img src="{address}" alt="{escape(alt)}">' if address else '<span class="blank">no picture here</span>'
+    return f'<figure class="{kind}">{image}<figcaption>{escape(title)}<br>{said}</figcaption></figure>'

@@ -1,0 +1,99 @@
+"""Having a sweep computed: its line, what it will take, and how far it is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ...core.errors import InvvizError
+from ...sweep import Sweep, estimate, queue, watcher
+from .. import state, trouble
+from ..session import station
+from . import source
+from .source import Shown
+from .words import seconds
+
+WORKS = (
+    "It is computed in the background by this machine's workers, behind what people wait for at other pages, and goes on when this tab is closed. "
+    "What is known already is not computed again."
+)
+
+
+def draw(text: str) -> None:
+    """The line, the command, what it takes, and the button."""
+    if not text:
+        st.caption("Choose at least one defense, or paste a line.")
+        return
+    try:
+        sweep = source.read(text)
+        left, time, known = _estimate(sweep.key, source.station().hands, sweep)
+    except InvvizError as err:
+        st.error(trouble.plain(str(err)), icon=":material/error:")
+        return
+    st.caption("The sweep as one line, and as a command for another machine:")
+    st.code(f"{sweep.text()}\n{sweep.command()}", language=None, wrap_lines=True)
+    about = f"{'about' if known else 'perhaps'} {seconds(time)} with {station().hands} worker{'s' * (station().hands != 1)}"
+    unfit = sum(not cell.jobs for cell in sweep.cells)
+    lost = f" {unfit} cells do not fit: {trouble.plain(next(iter(sweep.cells[_first(sweep)].reasons.values())))}" if unfit else ""
+    words = (
+        f"**{len(sweep.cells):,} cells, {left:,} jobs to compute**, {about}.{lost}" if left else "**Everything of it is known already.**"
+    )
+    st.markdown(words)
+    pressed = st.button(
+        f"Launch ({left:,} jobs)" if left else "Show it", type="primary", icon=":material/play_arrow:", key=state.key("launch"), help=WORKS
+    )
+    st.caption(WORKS)
+    if pressed:
+        _start(sweep)
+
+
+def _first(sweep: Sweep) -> int:
+    return next(place for place, cell in enumerate(sweep.cells) if not cell.jobs)
+
+
+@st.cache_data(ttl=10.0, max_entries=50, show_spinner=False)
+def _estimate(key: str, hands: int, _sweep: Sweep) -> tuple[int, float, bool]:
+    return estimate(_sweep, station().store, hands)
+
+
+def _start(sweep: Sweep, retry: bool = False) -> None:
+    """A person wants it, and sees it from now on."""
+    queue(sweep, station().store, retry)
+    source.look_again()
+    _estimate.clear()
+    for view, value in {"of": sweep.key, "point": "", "seen": "", "setting": "0"}.items():
+        state.set_view(view, value)
+    state.remake()
+    state.write_address()
+    st.rerun()
+
+
+def running(shown: Shown) -> None:
+    """How far a sweep of this machine is, Stop, and another try of what failed."""
+    told = shown.progress
+    if told is None or shown.sweep is None:
+        return
+    failed = [job for job in shown.jobs.values() if job.state == "failed"]
+    missing = told.total - sum(job.state == "done" for job in shown.jobs.values())
+    if shown.active:
+        left = f", about {seconds(told.left)} left" if told.left is not None else ""
+        doing = (
+            f" ({told.doing.replace('run ', 'attack step ').replace('train ', 'training round ').replace('risk ', 'spectrum ')})"
+            if told.doing
+            else ""
+        )
+        st.progress(told.done / max(told.total, 1), f"{told.done:,} of {told.total:,} jobs{left}{doing}")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if shown.active:
+            if st.button(
+                "Stop", icon=":material/stop:", key=state.key("stop sweep"), help="What is computed stays; Go on takes it up again."
+            ):
+                station().store.unwatch(watcher(shown.sweep))
+                source.look_again()
+                st.rerun()
+            st.caption("Goes on in the background, also when this tab is closed. The table below fills as results come in.")
+        elif missing > len(failed):
+            st.caption(f"{missing - len(failed):,} of {told.total:,} jobs are not computed.")
+            if st.button("Go on", icon=":material/play_arrow:", key=state.key("go on")):
+                _start(shown.sweep)
+        if failed and st.button(f"Try failed ones again ({len(failed)})", icon=":material/refresh:", key=state.key("retry sweep")):
+            _start(shown.sweep, retry=True)

@@ -1,0 +1,109 @@
+"""The Curves page, from top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ...core.errors import InvvizError
+from ...studies import PLANS
+from ...tradeoff import Missing, sentence
+from .. import pulse, state, trouble
+from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
+from .words import AXES, BUDGETS, titles
+
+VIEWS = {"of": "", "privacy": "strongest", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
+STATES = {
+    "failed": ":material/error: failed",
+    "unfit": ":material/block: do not fit",
+    "waiting": ":material/hourglass_empty: not computed",
+    "done": ":material/info: done",
+}
+LISTED = 8  # reasons
+NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
+
+
+def draw() -> None:
+    """Redrawn alone when a control of it moves, and while a sweep runs."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
+    state.write_address()
+    names = source.listed()
+    if not names:
+        pulse.keep(False)
+        _nothing()
+        own.draw(expanded=True)
+        return
+    chosen = bar.draw(names)
+    with trouble.shown():
+        shown = source.opened(chosen)
+        pulse.keep(shown.active)
+        launch.running(shown)
+        _study(shown)
+    own.draw(expanded=False)
+
+
+def _study(shown: source.Shown) -> None:
+    measure, budget = bar.pick("privacy", AXES), bar.pick("budget", BUDGETS, "1")
+    part = numbers.part(shown, bar.setting(shown))
+    try:
+        found, best = numbers.points_of(part, measure), numbers.operating(part, measure, int(budget) / 100)
+    except InvvizError as err:
+        st.info(trouble.plain(str(err)), icon=":material/hourglass_empty:" if shown.active else ":material/info:")
+        _lacking(shown)
+        return
+    names = titles(p.defense for p in found)
+    st.markdown(f"##### {trouble.plain(sentence(best, int(budget) / 100, names))}")
+    with st.container(horizontal=True, gap="medium", key="curves-top"):
+        with st.container(width="stretch", key="plane"):
+            plane.draw(shown, part, found, best, measure, budget)
+        with st.container(width=370, key="beside"):
+            beside.draw(shown, part, found, best, measure)
+    strips.draw(shown, part, found, best)
+    drops.draw(part, found, measure)
+    paper.headline(shown)
+    _lacking(shown)
+    take.draw(shown)
+    take.footer(shown)
+
+
+def _nothing() -> None:
+    """Neither a study nor a sweep is here."""
+    st.info(
+        "Nothing has been computed yet: no study is on this machine, and no sweep was asked for. A sweep trains a net and attacks it once for every strength of every "
+        "defense; the plane of accuracy and privacy is drawn from it. Launch one below, or make the shipped studies with the command.",
+        icon=":material/stacked_line_chart:",
+    )
+    st.code("\n".join(f"python -m invviz.studies {name}" for name in PLANS), language="bash")
+
+
+def _lacking(shown: source.Shown) -> None:
+    """What failed or is missing, by reason."""
+    found = _alike(numbers.lacking(shown))
+    if not found:
+        return
+    st.markdown("##### What failed or is missing")
+    for one in found[:LISTED]:
+        cells = f"{one.count:,} cell{'s' * (one.count != 1)}"
+        st.caption(f"{STATES.get(one.state, one.state)}: {cells}. {trouble.plain(one.reason)}  \nfirst: `{one.scenario}`")
+    if len(found) > LISTED:
+        st.caption(f"and {len(found) - LISTED} more reasons; all are in the table (column reason).")
+
+
+def _alike(found: Sequence[Missing]) -> list[Missing]:
+    """Reasons that differ in their numbers only are one, with the numbers of the first."""
+    groups: dict[tuple[str, str], list[Missing]] = {}
+    for one in found:
+        groups.setdefault((one.state, NUMBER.sub("0", one.reason)), []).append(one)
+    return [
+        dataclasses.replace(
+            group[0], count=sum(m.count for m in group), reason=group[0].reason + (" (and the like)" if len(group) > 1 else "")
+        )
+        for group in groups.values()
+    ]

@@ -1,0 +1,77 @@
+"""Who holds what: the split of the training pictures among clients, as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ...plots._colours import DEFENSE
+from ...scenario import Scenario
+from .. import state, trouble
+from ..session import station
+
+
+def draw(now: Scenario) -> None:
+    """Behind a switch, as the data set has to be read."""
+    if not st.toggle("Show the split: which client holds which classes", key=state.key("split")):
+        return
+    with trouble.shown():
+        counts, names = _counts(now.key("train"), now)
+        said = sentence(counts, getattr(now.train, "split", "iid"), getattr(now.train, "alpha", 0.0))
+        st.markdown(f"**{said}**")
+        st.vega_lite_chart(chart(counts, names, st.context.theme.type == "dark"), key="split chart", alt=f"Clients and classes: {said}")
+
+
+def sentence(counts: np.ndarray, how: str, alpha: float) -> str:
+    """What the heat map says, in one line.
+
+    Example:
+        >>> sentence(np.array([[9, 1], [1, 9]]), "dirichlet", 0.1)
+        'Dirichlet split, alpha 0.1: the largest class is 90 % of what a client holds, on average (10 to 10 pictures a client)'
+    """
+    sizes = counts.sum(1)
+    share = float((counts.max(1) / np.maximum(sizes, 1)).mean())
+    name = f"Dirichlet split, alpha {alpha:g}" if how == "dirichlet" else "Dealt alike (iid)"
+    return (
+        f"{name}: the largest class is {100 * share:.0f} % of what a client holds, on average "
+        f"({sizes.min():,} to {sizes.max():,} pictures a client)"
+    )
+
+
+@st.cache_data(max_entries=20, show_spinner="Dealing the pictures ...")
+def _counts(key: str, _scenario: Scenario) -> tuple[np.ndarray, list[str]]:
+    from ...utility import split_counts
+
+    samples = _scenario.data.load(station().site.data_dir)
+    names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in range(_scenario.data.num_classes)]
+    return split_counts(_scenario, samples), names
+
+
+def chart(counts: np.ndarray, classes: Sequence[str], dark: bool = False) -> dict[str, Any]:
+    """Who holds what: a heat map of clients and classes.
+
+    Args:
+        counts: pictures, shape (clients, classes).
+        classes: names.
+        dark: choose colours for a dark ground.
+    """
+    rows: list[Mapping[str, Any]] = [
+        {"client": client + 1, "class": classes[label], "pictures": int(n)}
+        for client, row in enumerate(counts)
+        for label, n in enumerate(row)
+    ]
+    few = len(counts) <= 20
+    across = {"field": "client", "type": "ordinal", "title": "client", "axis": {"labelAngle": 0, "labels": few, "ticks": few}}
+    down = {"field": "class", "type": "nominal", "title": "class", "sort": list(classes), "axis": {"labelOverlap": False}}
+    colour = {
+        "field": "pictures", "type": "quantitative", "title": "pictures",
+        "scale": {"range": ["#20252C", "#56B4E9"] if dark else ["#F3F4F6", DEFENSE], "domainMin": 0},
+    }  # fmt: skip
+    tooltip = [{"field": name, "title": name} for name in ("client", "class", "pictures")]
+    return {
+        "data": {"values": rows}, "mark": "rect", "height": 70 + 19 * len(classes),
+        "encoding": {"x": across, "y": down, "color": colour, "tooltip": tooltip},
+    }  # fmt: skip

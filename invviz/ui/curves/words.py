@@ -1,0 +1,104 @@
+"""The Curves page in words: what defenses, strengths and figures are called."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+
+from ...defenses import DEFENSES
+from ...risk import band
+from ...scenario import Scenario
+from ...tradeoff import PRIVACY, Mean, Point
+from .. import strength
+
+NONE = "none"  # what a table calls cells without a defense
+AXES = {
+    "strongest": "Strongest",
+    "aware": "Aware",
+    "unaware": "Unaware",
+    "ssim": "SSIM",
+    "ceiling": "Ceiling",
+    "invre": "InvRE",
+}
+MEANS = {
+    "strongest": "PSNR of the strongest attack: on every picture the best of all attacks that were run, told of the defense (aware) or not. 20 dB and more is "
+    "readable, under 10 dB hidden.",
+    "aware": "PSNR of attacks that are told the defense and its parameters, not its random draw.",
+    "unaware": "PSNR of attacks that take the update at face value. A defense that only fools them hides nothing.",
+    "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
+    "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow.",
+    "invre": "InvRE: the share of what was unknown that an ideal attacker recovers; 0.93 is 93 %.",
+}
+BUDGETS = {name: name for name in ("0", "1", "2", "5")}
+
+
+def titles(labels: Iterable[str]) -> dict[str, str]:
+    """Names of defenses for people, by label; knobs stand in brackets where two would have the same name."""
+    short = {label: _short(label) for label in dict.fromkeys(labels)}
+    twins = [name for name in short.values() if list(short.values()).count(name) > 1]
+    return {label: f"{name} ({_knobs(label) or 'defaults'})" if name in twins else name for label, name in short.items()}
+
+
+def _short(label: str) -> str:
+    if label == NONE:
+        return "No defense"
+    names = [part.split("(")[0] for part in label.split(" + ")]
+    return " + ".join(DEFENSES[name].title.split(" (")[0] if name in DEFENSES else name for name in names)
+
+
+def _knobs(label: str) -> str:
+    return ", ".join(part.partition("(")[2].removesuffix(")") for part in label.split(" + ") if "(" in part)
+
+
+def name(point: Point) -> str:
+    """A point's name in the address."""
+    return point.defense if point.strength != point.strength else f"{point.defense}@{point.strength:g}"
+
+
+@functools.lru_cache(maxsize=2_000)
+def level(text: str) -> str:
+    """The strength of the last defense of a scenario in words; empty where there is none."""
+    stack = Scenario.parse(text).defense
+    return strength.label(stack[-1], getattr(stack[-1], stack[-1].strength)) if stack and stack[-1].strength else ""
+
+
+def called(point: Point, names: Mapping[str, str]) -> str:
+    """Defense and strength in a few words."""
+    if point.defense == NONE or point.strength != point.strength:
+        return names[point.defense]
+    return f"{names[point.defense]}, {point.strength_name} {point.strength:g}"
+
+
+def spread(mean: Mean, form: str, unit: str = "", times: float = 1.0) -> str:
+    """Value with its interval where it has one."""
+    value = f"{mean.value * times:{form}}{unit}"
+    if mean.interval is None:
+        return value
+    low, high = (f"{end * times:{form}}" for end in mean.interval)
+    return f"{value} [{low} to {high}]"
+
+
+def accuracy(mean: Mean) -> str:
+    """An accuracy in percent; an interval from few seeds may reach beyond what an accuracy can be, and ends there."""
+    ends = mean.interval and (max(mean.interval[0], 0.0), min(mean.interval[1], 1.0))
+    return spread(Mean(mean.value, ends), ".1f", " %", 100)
+
+
+def figure(mean: Mean, measure: str) -> str:
+    """A measure with its unit and interval; PSNR with its word."""
+    kind = PRIVACY[measure]
+    unit = f" {kind.unit}" if kind.unit else ""
+    said = spread(mean, kind.format, unit)
+    return f"{band(mean.value)}, {said}" if kind.unit == "dB" and mean.value == mean.value else said
+
+
+def seconds(time: float) -> str:
+    """A time with its unit.
+
+    Example:
+        >>> seconds(42), seconds(600), seconds(9000)
+        ('42 s', '10 min', '2.5 h')
+    """
+    if time < 90:
+        return f"{max(time, 1):.0f} s"
+    return f"{time / 60:.0f} min" if time < 5400 else f"{time / 3600:.1f} h"
