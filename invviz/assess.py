@@ -16,6 +16,7 @@ from .core.rng import derive
 from .core.tree import map_tree
 from .core.types import Batch, Size
 from .datasets import Dataset
+from .protocols import Protocol
 from .results import Assessment, Event, Report
 from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
 from .run import Client, Site, meet_client
@@ -71,8 +72,8 @@ def assess(
     if scenario.coloured:
         shade = Shade.of(scenario, client, jacobian, size, _stages(scenario, client))
         jacobian = shade.jacobian
-    components = _components(scenario.data.replace(index=0), site.data_dir) if scenario.prior == "dataset" else None
-    prior = Prior(scenario.prior, scenario.data.shape, scenario.batch, components)
+    components = _components(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
+    prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
     dec = (decompose if method == "exact" else sketch)(jacobian, image, prior, tell("spectrum"))
     # curvature and T3 are those of a release whose noise is the same at every picture
@@ -129,12 +130,12 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=2)
-def _components(data: Dataset, data_dir: Path | None) -> Components:
+def _components(data: Dataset, protocol: Protocol, data_dir: Path | None) -> Components:
     """Principal components of a data set's public pictures, found once for all its victims."""
     public = data.load(data_dir).public
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // int(np.prod(data.shape)))
     with room("the components of the public pictures"):
-        return Components.fit(public.take(range(count))[0])
+        return Components.fit(protocol.part(public.take(range(count))[0]))
 
 
 def _names(layer: str, message: Tree) -> list[str]:

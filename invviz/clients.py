@@ -64,7 +64,7 @@ def _risk(scenario: Scenario, site: Site, victim: Client, hand: np.ndarray) -> d
     taken = hand[np.arange(scenario.batch) % len(hand)]
     image, label = victim.samples.public.take(taken.tolist())
     batch = Batch.of(torch.as_tensor(image).to(victim.batch.image), torch.as_tensor(label, device=victim.batch.image.device))
-    world = world_of(scenario.defense, victim.net, batch, victim.samples)
+    world = world_of(scenario, victim.net, batch, victim.samples)
     own = dataclasses.replace(victim, batch=batch, world=world, release=wrapped(victim.bare, scenario.defense, world))
     try:
         assessed = assess(scenario, site, client=own)

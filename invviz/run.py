@@ -97,8 +97,9 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     net = Net.of(net.module.to(device))
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
+    images = scenario.protocol.part(images)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
-    bare, world = scenario.protocol.release, world_of(scenario.defense, net, batch, samples)
+    bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world)
 
 
@@ -109,15 +110,19 @@ def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Rele
     return release
 
 
-def world_of(defenses: Sequence[Defense], net: Net, batch: Batch, samples: Samples) -> World:
+def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:
     """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
-    world = World.without_public(net, batch)
-    if not any(d.uses_public or d.coloured for d in defenses):  # what coloured noise costs is told by public pictures, too
-        return world
+    if not any(d.uses_public or d.coloured for d in scenario.defense):  # what coloured noise costs is told by public pictures, too
+        return World.without_public(net, batch)
+    return World(net, *public_pictures(scenario, batch, samples))
+
+
+def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Public pictures, or the party's part of them, with their labels, as those of the batch are."""
     public = samples.public
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
     image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
-    return World(net, torch.as_tensor(image).to(batch.image), torch.as_tensor(label, device=batch.image.device))
+    return torch.as_tensor(scenario.protocol.part(image)).to(batch.image), torch.as_tensor(label, device=batch.image.device)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
@@ -135,6 +140,8 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     knowledge = scenario.attack.wants()
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
+    if scenario.protocol.sends_embedding:
+        knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
     message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
     template = Batch.of(torch.zeros_like(client.batch.image), label)
@@ -147,6 +154,8 @@ def observe(scenario: Scenario, client: Client) -> Observation:
         told |= aware.told(scenario, client.bare, client.world, message, template) | {
             "knowledge": knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
         }
+    if knowledge.public_data:
+        told["public"] = public_pictures(scenario, client.batch, client.samples)[0]
     return Observation(net=client.net, template=template, num_classes=scenario.data.num_classes, **told)
 
 

@@ -203,7 +203,9 @@ class Scenario:
 
     def for_train(self) -> Scenario:
         """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
-        unused = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
+        unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
+        if self.protocol.sends_embedding:
+            unused["protocol"] = self.protocol.replace(party=0)  # all of them train
         return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
 
     def for_clients(self) -> Scenario:
@@ -219,8 +221,14 @@ class Scenario:
         return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
 
     def for_weights(self) -> Scenario:
-        """What trained weights depend on: data without the choice of the victim, model, seed."""
-        return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed)
+        """What trained weights depend on: data without the choice of the victim, model, seed, and how the net is cut among parties."""
+        rest = {"protocol": self.protocol.replace(party=0)} if self.protocol.sends_embedding else {}
+        return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the client holds of a picture."""
+        return self.protocol.shape(self.data.shape)
 
 
 def _literal(value: str, knob: Knob) -> object:
@@ -234,11 +242,17 @@ def _literal(value: str, knob: Knob) -> object:
 
 def problems(scenario: Scenario) -> list[str]:
     """Why the parts of a scenario do not fit together, one sentence each; empty when they do."""
-    s, found = scenario, []
-    side = min(s.data.shape[1:])
+    s, found = scenario, scenario.protocol.problems(scenario.model, scenario.data.shape)
+    if found:
+        return found
+    side, whose = min(s.shape[1:]), s.data.name if s.shape == s.data.shape else f"a party's part of {s.data.name}"
     if side < s.model.min_side:
         found.append(
-            f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {s.data.name} has {side}x{side}. Choose a smaller model."
+            f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {whose} has {s.shape[1]}x{s.shape[2]}. Choose a smaller model."
+        )
+    if s.attack.needs_gradient and s.protocol.sends_embedding:
+        found.append(
+            f"{s.attack.name} reads a gradient; {s.protocol.name} sends an embedding. Use dlg, which looks for a picture with the same message."
         )
     if s.attack.max_batch is not None and s.batch > s.attack.max_batch:
         most = f"{s.attack.max_batch} sample" + ("s" if s.attack.max_batch > 1 else "")
@@ -247,6 +261,8 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp."
         )
+    if s.attack.needs_embedding and not s.protocol.sends_embedding:
+        found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
     local_steps = getattr(s.protocol, "local_steps", 1)
     if s.attack.needs_gradient and local_steps > 1:
         found.append(
@@ -263,6 +279,10 @@ def problems(scenario: Scenario) -> list[str]:
             found.append(f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first.")
         if defense.for_embeddings and not s.protocol.sends_embedding:
             found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp.")
+        if defense.for_gradients and s.protocol.sends_embedding:
+            found.append(
+                f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning or quantisation."
+            )
         found += defense.problems()
     return found
 
@@ -270,17 +290,14 @@ def problems(scenario: Scenario) -> list[str]:
 def train_problems(scenario: Scenario) -> list[str]:
     """Why a scenario's net is not trained, one sentence each."""
     s = scenario
-    found = problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
-    if s.protocol.sends_embedding:
-        found.append(f"Federated training takes gradients or updates; {s.protocol.name} sends embeddings. Use protocol=hfl.")
-    return found
+    return problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
-    channels, height, width = s.data.shape
+    channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(

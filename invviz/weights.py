@@ -49,7 +49,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
     Raises:
         TrainingStopped: `report` answered False.
     """
-    module = scenario.model.build(scenario.data.shape, scenario.data.num_classes, scenario.seed)
+    module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, scenario.seed)
     accuracy = None
     if scenario.model.init == "trained":
         accuracy = _trained(module, scenario, samples, cache_dir, report)

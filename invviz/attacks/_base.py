@@ -23,6 +23,8 @@ class Attack(Component):
     needs_first_linear: ClassVar[bool] = False
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
+    needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
+
     def wants(self) -> Knowledge:
         """What it asks to be told beside message and net."""
         return Knowledge()

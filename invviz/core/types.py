@@ -117,6 +117,7 @@ class Observation:
     knowledge: Knowledge
     num_classes: int
     sent: Tree | None = None  # all that came, where the attacker matches a part of it only
+    public: Tensor | None = None  # public pictures like the private ones, (n, c, h, w), where the attacker has some
     bounds: tuple[float, float] = (0.0, 1.0)
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it

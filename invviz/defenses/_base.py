@@ -37,6 +37,7 @@ class Defense(Component):
     slack: ClassVar[float] = (
         1.0  # of a coloured one: noise (share of the std) that attackers, who know the shape at another picture, believe to be even
     )
+    for_gradients: ClassVar[bool] = False  # works on gradients or updates only
     uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 

@@ -34,6 +34,7 @@ class Censor(Defense):
     name: ClassVar[str] = "censor"
     title: ClassVar[str] = "CENSOR"
     paper: ClassVar[str] = "zhang2025censor"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "share"
     identity: ClassVar[Value] = 0.0
     reads_batch: ClassVar[bool] = True

@@ -37,6 +37,7 @@ class DPSGD(Defense):
     name: ClassVar[str] = "dp_sgd"
     title: ClassVar[str] = "DP-SGD"
     paper: ClassVar[str] = "abadi2016dpsgd"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "noise_multiplier"
     identity: ClassVar[Value] = 0.0
     per_sample: ClassVar[bool] = True

@@ -31,6 +31,7 @@ class Dropout(Defense):
     name: ClassVar[str] = "dropout"
     title: ClassVar[str] = "Dropout"
     paper: ClassVar[str] = "srivastava2014dropout"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
     draws_inside: ClassVar[bool] = True

@@ -34,6 +34,7 @@ class GradientDropping(Defense):
     name: ClassVar[str] = "gradient_dropping"
     title: ClassVar[str] = "Gradient dropping"
     paper: ClassVar[str] = "lin2018dgc"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     exact: ClassVar[bool] = True

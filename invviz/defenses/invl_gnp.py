@@ -28,6 +28,7 @@ class InvLGNP(InBand):
     name: ClassVar[str] = "invl_gnp"
     title: ClassVar[str] = "InvL-GNP (noise along gradient directions)"
     paper: ClassVar[str] = "xu2025invloss"
+    for_gradients: ClassVar[bool] = True
 
     scale: float = knob(
         1.0,

@@ -36,6 +36,7 @@ class OptimalNoise(Coloured):
     name: ClassVar[str] = "optimal_noise"
     title: ClassVar[str] = "Optimal noise"
     paper: ClassVar[str] = "chen2024optimal"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
     reads_batch: ClassVar[bool] = True

@@ -38,6 +38,7 @@ class OptimalPruning(Defense):
     name: ClassVar[str] = "optimal_pruning"
     title: ClassVar[str] = "Optimal pruning"
     paper: ClassVar[str] = "chen2024optimal"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     reads_batch: ClassVar[bool] = True

@@ -36,6 +36,7 @@ class Outpost(Coloured):
     name: ClassVar[str] = "outpost"
     title: ClassVar[str] = "Outpost"
     paper: ClassVar[str] = "wang2023outpost"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "base"
     identity: ClassVar[Value] = 0.0
     adds_noise: ClassVar[bool] = False  # it prunes as well

@@ -34,6 +34,7 @@ class Precode(Defense):
     name: ClassVar[str] = "precode"
     title: ClassVar[str] = "PRECODE (variational bottleneck)"
     paper: ClassVar[str] = "scheliga2022precode"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0
     draws_inside: ClassVar[bool] = True

@@ -33,6 +33,7 @@ class Soteria(Defense):
     name: ClassVar[str] = "soteria"
     title: ClassVar[str] = "Soteria"
     paper: ClassVar[str] = "sun2021soteria"
+    for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     reads_batch: ClassVar[bool] = True

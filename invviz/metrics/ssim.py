@@ -12,7 +12,10 @@ from ._base import Metric
 
 @dataclasses.dataclass(frozen=True)
 class SSIM(Metric):
-    """Structural similarity with scikit-image's defaults (uniform 7x7 window, data range 1), averaged over channels; 1 is perfect."""
+    """Structural similarity with scikit-image's defaults (uniform 7x7 window, data range 1), averaged over channels; 1 is perfect.
+
+    Pictures with a side below 7, as parts of small pictures are, get the largest odd window that fits; below 3 there is no score.
+    """
 
     name: ClassVar[str] = "ssim"
     title: ClassVar[str] = "SSIM"
@@ -20,8 +23,12 @@ class SSIM(Metric):
     perfect: ClassVar[float] = 1.0
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Scores in [-1, 1], shape (n,)."""
+        """Scores in [-1, 1], shape (n,); NaN where pictures are too small."""
+        side = min(truth.shape[2:])
+        if side < 3:
+            return np.full(len(truth), np.nan)
+        window = min(7, side - (side + 1) % 2)
         from skimage.metrics import structural_similarity  # 0.3 s to import, so only where it is used
 
         pairs = zip(guess.astype(np.float64), truth.astype(np.float64), strict=True)
-        return np.array([structural_similarity(t, g, data_range=1.0, channel_axis=0) for g, t in pairs])
+        return np.array([structural_similarity(t, g, data_range=1.0, channel_axis=0, win_size=window) for g, t in pairs])

@@ -1,6 +1,6 @@
 """The nets that clients and server share."""
 
-from ._base import Model
+from ._base import Model, Shape
 from .alexnet import AlexNet
 from .convnet import ConvNet
 from .lenet import LeNet
@@ -9,4 +9,4 @@ from .resnet18 import ResNet18
 
 MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18}
 
-__all__ = ["MLP", "MODELS", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18"]
+__all__ = ["MLP", "MODELS", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape"]

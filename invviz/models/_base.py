@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import Component, knob
 from ..core.lazy import torch
 from ..core.rng import derive
+from ._layers import after_activation, cut_at_activations
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +24,10 @@ class Model(Component):
     first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained
     train_lr: ClassVar[float] = 1e-3  # Adam's learning rate for that training
+
+    depth: ClassVar[
+        int
+    ]  # stages that end with an activation, before the layer that gives class scores: where the net can be cut (vertical FL)
 
     init: str = knob("random", "weights: random (fresh) or trained on the public part of the data", choices=("random", "trained"))
 
@@ -41,3 +46,22 @@ class Model(Component):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "weights"))
             return self.layers(shape, num_classes)
+
+    @property
+    def open_cuts(self) -> tuple[int, ...]:
+        """The stages, counted from 1, that can be cut before their activation."""
+        return tuple(range(1, self.depth + 1))
+
+    def stages(self, module: nn.Module) -> list[nn.Module]:
+        """The module in pieces: `depth` stages that end with an activation (and pooling), then the rest."""
+        return cut_at_activations(module)
+
+    def opened(self, stage: nn.Module) -> nn.Module:
+        """A stage without its last activation and what follows it."""
+        layers = list(stage.children())
+        return torch.nn.Sequential(*layers[: after_activation(layers) - 1])
+
+    def closing(self, stage: nn.Module) -> nn.Module:
+        """What `opened` leaves out."""
+        layers = list(stage.children())
+        return torch.nn.Sequential(*layers[after_activation(layers) - 1 :])

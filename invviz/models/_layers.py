@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ..core.lazy import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu")
@@ -48,3 +50,29 @@ def uniform_(module: nn.Module, bound: float) -> nn.Module:
         for p in module.parameters():
             p.uniform_(-bound, bound)
     return module
+
+
+def cut_at_activations(module: nn.Module) -> list[nn.Module]:
+    """A sequential net in pieces: each ends with an activation and the poolings after it; the last one holds the rest."""
+    layers, stages = list(module.children()), []
+    while any(map(_activates, layers)):
+        end = next(k for k, layer in enumerate(layers) if _activates(layer)) + 1
+        while end < len(layers) and _pools(layers[end]):
+            end += 1
+        stages.append(torch.nn.Sequential(*layers[:end]))
+        layers = layers[end:]
+    return [*stages, torch.nn.Sequential(*layers)]
+
+
+def after_activation(layers: Sequence[nn.Module]) -> int:
+    """Place after the last activation."""
+    return max(k for k, layer in enumerate(layers) if _activates(layer)) + 1
+
+
+def _activates(layer: nn.Module) -> bool:
+    nn = torch.nn
+    return isinstance(layer, (nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Softplus, nn.GELU))
+
+
+def _pools(layer: nn.Module) -> bool:
+    return isinstance(layer, (torch.nn.MaxPool2d, torch.nn.AvgPool2d))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
@@ -28,6 +28,7 @@ class ResNet18(Model):
     name: ClassVar[str] = "resnet18"
     title: ClassVar[str] = "ResNet-18"
     paper: ClassVar[str] = "he2016resnet"
+    depth: ClassVar[int] = 5
     min_side: ClassVar[int] = 8
     epochs: ClassVar[int] = 5
 
@@ -54,6 +55,18 @@ class ResNet18(Model):
             net.maxpool = nn.Identity() if small else net.maxpool
         _swap_activations(net, self.act)
         return net
+
+    @property
+    def open_cuts(self) -> tuple[int, ...]:
+        """Behind the first convolution; later stages end inside a residual block."""
+        return (1,)
+
+    def stages(self, module: nn.Module) -> list[nn.Module]:
+        """The stem, the four stages of residual blocks, and the rest."""
+        net: Any = module
+        nn = torch.nn
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        return [stem, net.layer1, net.layer2, net.layer3, net.layer4, nn.Sequential(net.avgpool, nn.Flatten(), net.fc)]
 
 
 def _rescale(net: nn.Module, width: int, num_classes: int) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from ..core.component import Component
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from torch import Generator, Tensor, nn
 
     from ..core.types import Batch, Net, Tree
+    from ..models import Model, Shape
+
+    Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,22 @@ class Protocol(Component):
     def message(self) -> str:
         """What is sent, in words."""
         raise NotImplementedError
+
+    def shape(self, shape: Shape) -> Shape:
+        """Channels, height and width of what the client holds of a picture of some shape."""
+        return shape
+
+    def part(self, pictures: Pixels, party: int | None = None) -> Pixels:
+        """What the client (or a party, where there are several) holds of pictures (n, c, h, w)."""
+        return pictures
+
+    def problems(self, model: Model, shape: Shape) -> list[str]:
+        """Why it does not go together with a model and pictures of some shape, one sentence each."""
+        return []
+
+    def assemble(self, model: Model, shape: Shape, num_classes: int, seed: int) -> nn.Module:
+        """The net that is trained, with fresh weights."""
+        return model.build(shape, num_classes, seed)
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
         """The message for this batch; differentiable in the batch, also under torch.func transforms."""

@@ -13,6 +13,7 @@ from ..datasets import DATASETS
 from ..datasets._upload import MAX_BYTES, digest, read_upload
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS
+from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, Scenario, problems
 from . import budget, stack, state, strength, trouble
 from .session import session
@@ -157,6 +158,7 @@ def _more() -> None:
         _knobs("data", now.data)
         _knobs("model", now.model)
     with rest:
+        _pick("Protocol", "protocol", PROTOCOLS)
         _knobs("protocol", now.protocol)
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):

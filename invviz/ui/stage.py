@@ -57,7 +57,7 @@ def picture_truth(now: Scenario) -> None:
     victim = victim_of(now)
     st.markdown("**The client's picture**")
     if isinstance(victim, str):
-        st.image(placeholder(now.data.shape, now.batch, TRUTH), width="stretch", alt=victim)
+        st.image(placeholder(now.shape, now.batch, TRUTH), width="stretch", alt=victim)
         st.warning(victim, icon=":material/image_not_supported:")
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
@@ -71,9 +71,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     st.markdown("**An :violet[ideal] attacker sees this**")
     if risk is None:
         reason = " ".join(risk_problems(now))
-        st.image(
-            placeholder(now.data.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed."
-        )
+        st.image(placeholder(now.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed.")
         st.caption(reason or waiting(job, "spectrum"))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
@@ -92,7 +90,7 @@ def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
     elif run is not None:
         st.image(to_png(run.guess, REAL), width="stretch", alt=f"The attack's picture: {_scores(run)}")
     else:
-        st.image(placeholder(now.data.shape, now.batch, REAL), width="stretch", alt="No attack has been run on this scenario yet.")
+        st.image(placeholder(now.shape, now.batch, REAL), width="stretch", alt="No attack has been run on this scenario yet.")
     if job is not None and job.active:
         _progress(now, job)
     else:
@@ -164,6 +162,7 @@ def waiting(job: Job | None, what: str) -> str:
         return "Starting ..."
     phase = {
         "weights": "training the net, epoch",
+        "train": "federated training, round",
         "spectrum": "measuring the Jacobian,",
         "trust": "measuring curvature,",
         "ladder": "trying other strengths,",

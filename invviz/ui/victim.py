@@ -37,6 +37,6 @@ def victim_of(scenario: Scenario) -> Victim | str:
                     "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
                 )
             truth[0], names[0] = own, "uploaded"
-        return Victim(truth, names, len(samples.victims), samples.note)
+        return Victim(scenario.protocol.part(truth), names, len(samples.victims), samples.note)
     except InvvizError as err:
         return str(err)

@@ -22,6 +22,7 @@ from ..training import Federated
 from ..weights import copy_of, one_thread
 from ._deal import Deal, split_counts
 from ._messages import Round, pieces
+from ._vertical import VerticalRound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +149,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     with one_thread():
         going = _rounds(state, scenario, client, deal, test, path, report)
         if going and not state.history:
-            state.history.append((state.done, *_tested(_frozen(client.net, params), test)))
+            state.history.append((state.done, *_tested(_frozen(client.net, params), test, _maker(scenario, client))))
     if going:
         path.unlink(missing_ok=True)
     return _trained(scenario, state, deal, client, stopped=not going)
@@ -158,7 +159,7 @@ def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test:
     """Train to the end; False where somebody stopped it, with a checkpoint kept."""
     how: Federated = scenario.train  # type: ignore[assignment]
     start, kept = time.monotonic() - state.seconds, time.monotonic()
-    messages = Round(scenario, client)
+    messages = _maker(scenario, client)
     while state.done < how.rounds and not _tired(state.history, how.patience):
         began, cpu = time.perf_counter(), time.process_time()
         net = _frozen(client.net, state.params)
@@ -178,7 +179,7 @@ def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test:
         state.seconds += time.perf_counter() - began
         state.cpu_seconds += time.process_time() - cpu
         if how.evaluates(state.done):
-            state.history.append((state.done, *_tested(_frozen(client.net, state.params), test)))
+            state.history.append((state.done, *_tested(_frozen(client.net, state.params), test, messages)))
         loss = state.history[-1][2] if state.history else None
         if report and not report(Event("train", state.done, how.rounds, time.monotonic() - start, loss)):
             state.keep(path)
@@ -205,12 +206,20 @@ def _test_set(client: Client) -> Batch:
     return Batch.of(torch.as_tensor(image).to(client.batch.image), torch.as_tensor(label, device=client.batch.image.device))
 
 
-def _tested(net: Net, test: Batch) -> tuple[float, float]:
-    """Accuracy and mean loss on held-out pictures."""
+def _maker(scenario: Scenario, client: Client) -> Round | VerticalRound:
+    return VerticalRound(scenario, client) if scenario.protocol.sends_embedding else Round(scenario, client)
+
+
+def _tested(net: Net, test: Batch, messages: Round | VerticalRound) -> tuple[float, float]:
+    """Accuracy and mean loss on held-out pictures; embeddings of these are sent through the defense, too."""
     with torch.no_grad():
-        logits = torch.cat([net.logits(net.params, part) for part in pieces(test, 250)])
-        loss = torch.nn.functional.cross_entropy(logits, test.label)
-    return float((logits.argmax(1) == test.label).double().mean()), float(loss)
+        if isinstance(messages, VerticalRound):
+            logits = messages.tested(net, test)
+        else:
+            logits = torch.cat([net.logits(net.params, part) for part in pieces(test, 250)])
+        label = test.label[: len(logits)]
+        loss = torch.nn.functional.cross_entropy(logits, label)
+    return float((logits.argmax(1) == label).double().mean()), float(loss)
 
 
 def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stopped: bool) -> Trained:

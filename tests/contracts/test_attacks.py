@@ -22,9 +22,11 @@ SITE = Site(None, Path("/nonexistent"), "cpu")
 
 def small(attack, **parts):
     """A scenario of few pixels and few steps that the attack fits."""
-    quick = attack.replace(**{k.name: {"steps": 5, "restarts": 1}[k.name] for k in attack.knobs() if k.name in ("steps", "restarts")})
+    few = {"steps": 5, "restarts": 1, "epochs": 1, "pictures": 640}
+    quick = attack.replace(**{k.name: few[k.name] for k in attack.knobs() if k.name in few})
     model = MODELS["mlp"](width=16) if attack.needs_first_linear else MODELS["lenet"](width=4)
-    return Scenario.parse("data=digits").replace(attack=quick, model=model, **parts)
+    start = "data=digits&protocol=vfl(parties=1)" if attack.needs_embedding else "data=digits"
+    return Scenario.parse(start).replace(attack=quick, model=model, **parts)
 
 
 ALL = [pytest.param(kind(), id=name) for name, kind in ATTACKS.items()]
@@ -142,9 +144,11 @@ def test_a_broken_message_ends_in_words(attack):
 def test_every_valid_small_combination_runs():
     """Model x defense x attack on the smallest data, each checked for finite scores."""
     count = 0
-    for model, attack in ((m, a) for m in ("mlp", "lenet", "convnet") for a in ATTACKS):
+    start = [(m, small(kind())) for m in ("mlp", "lenet", "convnet") for kind in ATTACKS.values()]
+    start += [("convnet", small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1)))]
+    for model, base in start:
         for defense in [(), *[(d(),) for d in PARTS["defense"].values()]]:
-            scenario = small(ATTACKS[attack](), defense=defense).replace(model=MODELS[model](width=4))
+            scenario = base.replace(model=MODELS[model](width=4), defense=defense)
             if problems(scenario):
                 continue
             result = run(scenario, SITE)

@@ -147,12 +147,13 @@ def test_every_data_set_has_a_model_and_every_attack_a_scenario():
     fits = [s for s in everything() if not problems(s)]
     assert {s.data.name for s in fits} == set(PARTS["data"])
     assert {s.model.name for s in fits} == set(PARTS["model"])
+    assert {s.protocol.name for s in fits} == set(PARTS["protocol"])
     assert {s.attack.name for s in fits} == set(PARTS["attack"])
 
 
 def everything():
-    for data, model, attack in product(*(PARTS[p].values() for p in ("data", "model", "attack"))):
-        yield Scenario(data=data(), model=model(), attack=attack())
+    for data, model, protocol, attack in product(*(PARTS[p].values() for p in ("data", "model", "protocol", "attack"))):
+        yield Scenario(data=data(), model=model(), protocol=protocol(), attack=attack())
 
 
 def test_reading_a_scenario_does_not_import_torch():

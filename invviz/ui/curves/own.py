@@ -14,7 +14,7 @@ from ...defenses import DEFENSES, Defense
 from ...scenario import Scenario, problems, train_problems
 from ...sweep import MARK
 from .. import state, trouble
-from . import launch, split
+from . import clients, launch, split
 from .words import titles
 
 FIRST = ("gaussian_noise", "pruning", "invl_gnp")
@@ -51,6 +51,7 @@ def draw(expanded: bool) -> None:
         ).strip()
         launch.draw(pasted or text)
         split.draw(now)
+        clients.draw(now)
 
 
 def _training(now: Scenario) -> None:

@@ -12,7 +12,7 @@ from ...core.errors import InvvizError
 from ...studies import PLANS
 from ...tradeoff import Missing, sentence
 from .. import pulse, state, trouble
-from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
+from . import bar, beside, clients, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, titles
 
 VIEWS = {"of": "", "privacy": "strongest", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
@@ -36,14 +36,14 @@ def _draw() -> None:
     state.write_address()
     names = source.listed()
     if not names:
-        pulse.keep(False)
+        pulse.keep(clients.busy(state.scenario()))
         _nothing()
         own.draw(expanded=True)
         return
     chosen = bar.draw(names)
     with trouble.shown():
         shown = source.opened(chosen)
-        pulse.keep(shown.active)
+        pulse.keep(shown.active or clients.busy(state.scenario()))
         launch.running(shown)
         _study(shown)
     own.draw(expanded=False)

@@ -1,0 +1,89 @@
+"""A round of vertical training: every party sends its embedding through the defense, the server's loss sends gradients back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..core.lazy import torch
+from ..core.rng import stream
+from ..core.types import Batch, Net
+from ..protocols import VFL
+from ..run import world_of, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..core.types import Tree
+    from ..run import Client
+    from ..scenario import Scenario
+
+TESTED = 1  # held-out pictures that are sent at a time, as when the net is used: a defense that is relative to its message sees one
+FEW = 100  # held-out pictures that are sent with noise that has a shape
+
+
+class VerticalRound:
+    """What a round says about the joint net's weights.
+
+    Each batch's embeddings pass the defense as in the attack, with noise of their own. What the defense changes is taken as it is: gradients go back
+    as if it had been added (so rounding and pruning pass them on; Source: [P] the straight-through estimator of bengio2013straight).
+    """
+
+    def __init__(self, scenario: Scenario, client: Client) -> None:
+        assert isinstance(scenario.protocol, VFL)
+        self._scenario, self._client = scenario, client
+        self._parties = [dataclasses.replace(scenario.protocol, party=k) for k in range(scenario.protocol.parties)]
+
+    def mean(self, net: Net, chosen: Sequence[int], images: torch.Tensor, labels: torch.Tensor, done: int) -> Tree:
+        """The gradient of the mean loss over all pictures of the round; arguments as of `Round.mean`."""
+        params = {name: p.detach().requires_grad_(True) for name, p in net.params.items()}
+        live = Net(net.module, params)
+        scores = self.logits(live, net, images, labels, [f"batch {k} in round {done + 1}" for k in chosen], self._scenario.batch)
+        loss = torch.nn.functional.cross_entropy(scores, labels)
+        return dict(zip(params, torch.autograd.grad(loss, list(params.values())), strict=True))
+
+    def logits(self, live: Net, net: Net, images: torch.Tensor, labels: torch.Tensor, names: Sequence[str], size: int) -> torch.Tensor:
+        """Class scores that the server gets from embeddings that were sent through the defense.
+
+        Args:
+            live: the net through which gradients go back.
+            net: the same, frozen.
+            images: whole pictures.
+            labels: of them; some defenses ask for them.
+            names: of the noise of every batch.
+            size: pictures in a batch.
+        """
+        sent = [self._embeddings(how, live, net, images, labels, names, size) for how in self._parties]
+        joined = sent[0] if len(sent) == 1 else torch.cat([one.flatten(1) for one in sent], 1)
+        top = {name.removeprefix("top."): p for name, p in live.params.items() if name.startswith("top.")}
+        return torch.func.functional_call(net.module.get_submodule("top"), top, (joined,))
+
+    def tested(self, net: Net, test: Batch) -> torch.Tensor:
+        """Class scores of held-out pictures, whose embeddings pass the defense, too: using the net is sending them.
+
+        Of noise with a shape only the first pictures, as each takes a spectrum of its own; the others are left out of the answer.
+        """
+        if self._scenario.coloured:
+            test = Batch.of(test.image[:FEW], test.label[:FEW])
+        with torch.no_grad():
+            parts = [test.image[k : k + TESTED] for k in range(0, len(test.label), TESTED)]
+            labels = test.label.split(TESTED)
+            return torch.cat(
+                [self.logits(net, net, x, y, [f"held-out batch {k}"], TESTED) for k, (x, y) in enumerate(zip(parts, labels, strict=True))]
+            )
+
+    def _embeddings(
+        self, how: VFL, live: Net, net: Net, images: torch.Tensor, labels: torch.Tensor, names: Sequence[str], size: int
+    ) -> torch.Tensor:
+        s = self._scenario
+        whole = Batch.of(how.part(images), labels)
+        clean = how.release(live, whole, None)["embedding"]
+        if not s.defense:
+            return clean
+        parts = [Batch.of(whole.image[k : k + size], labels[k : k + size]) for k in range(0, len(labels), size)]
+        world = world_of(s.replace(protocol=how), net, parts[0], self._client.samples)
+        release = wrapped(how.release, s.defense, world)
+        rngs = [stream(s.seed, f"noise of party {how.party}, {name}") for name in names]
+        with torch.no_grad():
+            sent = torch.cat([release(net, part, rng)["embedding"] for part, rng in zip(parts, rngs, strict=True)])
+        return clean + (sent - clean).detach()
