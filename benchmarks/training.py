@@ -24,9 +24,9 @@ from invviz.scenario import Scenario
 from invviz.utility import train
 
 MODELS = {  # model: rounds, learning rate of Adam
-    "lenet(width=12)": (300, 0.003),
+    "lenet(width=12)": (600, 0.003),
     "convnet(width=16)": (150, 0.001),
-    "resnet18(width=16,norm='group')": (60, 0.003),
+    "resnet18(width=16,norm='group')": (40, 0.003),
 }
 CLIENTS, BATCH, SEEDS = 10, 32, (0, 1, 2)
 STEPS, LOCAL = 5, 0.05  # of FedAvg

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core.component import knob
 from ..core.errors import KnobError
 from ..core.lazy import torch
-from ..core.tree import map_tree, numel
+from ..core.tree import map_tree, norm, numel
 from ..core.types import Batch, World
 from ..risk import Banded, Directions, Jacobian
 from ..risk.colour import LAWS
@@ -123,7 +123,10 @@ class Coloured(Defense):
         moves = (colours[0].directions.right @ steps).T.to(images).view_as(images)
         push = lambda x, y, v: torch.func.jvp(lambda image: release(image, y), (x,), (v,))[1]  # noqa: E731
         noise = torch.func.vmap(push)(images, labels, moves)
-        yield from ({name: sent[name][k] + noise[name][k] for name in sent} for k in range(len(rngs)))
+        for k, colour in enumerate(colours):  # as `Banded.draw` does with directions of another Jacobian
+            drawn = {name: leaf[k] for name, leaf in noise.items()}
+            scale = colour.length(steps[:, k]) / norm(drawn).clamp(min=1e-30)
+            yield {name: sent[name][k] + scale * drawn[name] for name in sent}
 
     def serving(self, kept: Kept, inner: Release, world: World, batch: Batch, fresh: bool = True) -> Any:
         """A new basis, or the one found last, moved to the present net and batch (fresh=False: not moved)."""

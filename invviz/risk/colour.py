@@ -98,9 +98,15 @@ class Banded(Colour):
 
     def draw(self, rng: Generator, law: str = "normal") -> Tree:
         """Sum_i c_i u_i with independent c_i: one product J (V c / s)."""
-        jacobian = self.directions.jacobian
-        steps = self.directions.right @ self.steps(rng, law)
-        return unflatten(jacobian.matvec(steps.to(jacobian.point)).detach(), jacobian.message)
+        jacobian, steps = self.directions.jacobian, self.steps(rng, law)
+        noise = jacobian.matvec((self.directions.right @ steps).to(jacobian.point)).detach()
+        if self.directions.stale:  # of another Jacobian: J v_i / s_i is no longer of length 1
+            noise = noise * self.length(steps) / noise.norm().clamp(min=1e-30)
+        return unflatten(noise, jacobian.message)
+
+    def length(self, steps: Tensor) -> float:
+        """The norm of the noise that these steps stand for: that of the amounts c along directions that are orthogonal."""
+        return float((steps * self.directions.values).norm())
 
     def steps(self, rng: Generator, law: str = "normal") -> Tensor:
         """C / s of a draw: how far the inputs would move along each v_i to move the message by the noise, shape (k,)."""

@@ -26,11 +26,13 @@ class Directions:
         jacobian: of the release.
         values: s_i, descending, shape (k,), float64 on the CPU.
         right: v_i as columns, shape (n, k), likewise.
+        stale: they are those of another Jacobian than the one named here.
     """
 
     jacobian: Jacobian
     values: Tensor
     right: Tensor
+    stale: bool = False
 
     @classmethod
     def of(cls, jacobian: Jacobian, progress: Callable[[int, int], bool] | None = None) -> Directions:
@@ -60,7 +62,7 @@ class Directions:
 
     def move(self, jacobian: Jacobian) -> Directions:
         """The same directions taken for those of another Jacobian with as many inputs: stale, but for free."""
-        return dataclasses.replace(self, jacobian=jacobian)
+        return dataclasses.replace(self, jacobian=jacobian, stale=True)
 
     def band(self, low: float, high: float) -> slice:
         """Places of a middle part of the spectrum; at least one. Source: [S] xu2025invloss by a third-party implementation.
