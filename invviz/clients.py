@@ -63,6 +63,7 @@ def client_risks(scenario: Scenario, site: Site, report: Report | None = None) -
 def _risk(scenario: Scenario, site: Site, victim: Client, hand: np.ndarray) -> dict[str, Any]:
     taken = hand[np.arange(scenario.batch) % len(hand)]
     image, label = victim.samples.public.take(taken.tolist())
+    image = scenario.protocol.part(image)
     batch = Batch.of(torch.as_tensor(image).to(victim.batch.image), torch.as_tensor(label, device=victim.batch.image.device))
     world = world_of(scenario, victim.net, batch, victim.samples)
     own = dataclasses.replace(victim, batch=batch, world=world, release=wrapped(victim.bare, scenario.defense, world))

@@ -165,12 +165,19 @@ class Scenario:
             kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
                 needs; "clients": what the risk of every simulated client needs; "weights": trained weights to start from.
         """
-        form = self.only(kind).text(full=True)
+        form = self.form(kind)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
     def replace(self, **changes: Any) -> Scenario:
         """The same scenario with some parts exchanged."""
         return dataclasses.replace(self, **changes)
+
+    def form(self, kind: str) -> str:
+        """The full text of what a result of a kind depends on, training included only where it counts."""
+        only = self.only(kind)
+        text = only.text(full=True)
+        trained = kind in ("train", "clients") and only.train == TRAININGS["federated"]()
+        return f"{text}&train={only.train.text(full=True)}" if trained else text
 
     def only(self, kind: str) -> Scenario:
         """What a result of a kind depends on; the rest takes its defaults."""
@@ -290,13 +297,21 @@ def problems(scenario: Scenario) -> list[str]:
 def train_problems(scenario: Scenario) -> list[str]:
     """Why a scenario's net is not trained, one sentence each."""
     s = scenario
-    return problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    found = problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    for defense in s.defense:
+        if defense.alters_net:
+            found.append(
+                f"{defense.name} adds layers of its own to the net, and training them is not built yet. Train with another defense."
+            )
+    return found
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
+    if s.rounds > 1 and s.protocol.sends_embedding:
+        found.append(f"{s.protocol.name} has no rounds in which the net moves on by itself: the same embedding comes again. Set rounds=1.")
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

@@ -37,7 +37,7 @@ class InverseNetwork(Attack):
     epochs: int = knob(20, "passes over the public pictures", low=1, high=1000, unit="epochs")
     width: int = knob(32, "channels of the decoder", low=4, high=256, unit="channels")
     lr: float = knob(2e-3, "Adam's learning rate at the start; falls to 0 along a cosine", low=1e-6, high=1.0, log=True)
-    pictures: int = knob(2000, "public pictures that it is trained on, at most", low=10, high=60_000, unit="pictures")
+    pictures: int = knob(2000, "public pictures that it is trained on, at most", low=10, high=2_000, unit="pictures")
 
     def wants(self) -> Knowledge:
         """Public pictures."""
@@ -51,9 +51,11 @@ class InverseNetwork(Attack):
         """
         if obs.public is None or not len(obs.public):
             raise InvvizError("inverse_network is trained on public pictures, and there are none here. Use rmle.")
-        public = obs.public[: self.pictures]
+        public = obs.public[torch.randperm(len(obs.public), generator=rng)[: self.pictures]]  # evenly spaced ones may skip classes
         with torch.no_grad():
-            sent = torch.cat([self._embed(obs, part) for part in public.split(256)])
+            size = len(obs.template.image)  # a defense may look at the whole message, so it gets as many pictures as the client sent
+            public = public[: len(public) // size * size]
+            sent = torch.cat([self._embed(obs, part) for part in public.split(size if obs.knowledge.defense else 256)])
         scale = sent.std() + 1e-12
         message = next(iter(obs.message.values()))
         with torch.random.fork_rng(devices=[]):

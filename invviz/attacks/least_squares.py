@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
@@ -11,14 +12,15 @@ from ..core.lazy import torch
 from ..core.tree import flatten
 from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
-from ._matching import UNMATCHED, squared_error
+from ._matching import UNMATCHED
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Generator
 
     from ..core.types import Observation, Progress
 
-LARGEST = 60_000_000  # entries of the Jacobian of one picture
+LARGEST = 60_000_000  # entries of the Jacobian
+DONE = 1e-24  # matching loss at which nothing is left to gain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,55 +44,39 @@ class LeastSquares(Attack):
         return Knowledge(batch_size=True)
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
-        """Picture by picture; `rng` is not used."""
-        like = obs.template.image
-        entries = flatten(obs.message).numel() // len(like) * like[0].numel()
-        if entries > LARGEST:
-            raise RiskError(
-                f"least_squares needs the Jacobian of a picture, {entries:,} numbers here; at most {LARGEST:,} are taken. Use rmle or dlg."
-            )
-        found, ranks, losses, stopped = [], [], [], False
-        for k in range(len(like)):
-            image, rank, loss, stopped = self._solve(obs, k, progress)
-            found.append(image)
-            ranks.append(rank)
-            losses.append(loss)
-            if stopped:
-                found += [torch.full_like(like[:1], sum(obs.bounds) / 2)] * (len(like) - k - 1)
-                break
-        n, loss = like[0].numel(), max(losses)
-        note = (
-            "The embedding is not finite."
-            if loss != loss
-            else f"The Jacobian has rank {min(ranks):,} of {n:,}: "
-            + ("every number of the picture is determined." if min(ranks) == n else "the rest stays grey.")
-        )
-        image = torch.cat(found).clamp(*obs.bounds)
-        return Reconstruction(
-            Batch.of(image, obs.template.label), loss, ((len(losses), loss),), note, not loss <= UNMATCHED and not stopped, stopped
-        )
+        """All pictures at once, as a defense may look at the whole message; `rng` is not used.
 
-    def _solve(self, obs: Observation, k: int, progress: Progress) -> tuple[Tensor, int, float, bool]:
-        """Picture k, the rank of its last Jacobian, the matching loss, and whether somebody stopped it."""
-        target = {name: leaf[k : k + 1] for name, leaf in obs.message.items()}
-        label = obs.template.label[k : k + 1]
-        send = lambda x: obs.simulate(Batch.of(x, label))  # noqa: E731
-        image = torch.full_like(obs.template.image[:1], sum(obs.bounds) / 2)
-        best, rank, loss = image, 0, float(squared_error(send(image), target))
+        Raises:
+            RiskError: the Jacobian does not fit; says the way out.
+        """
+        image, target = torch.full_like(obs.template.image, sum(obs.bounds) / 2), flatten(obs.message)
+        if (entries := target.numel() * image.numel()) > LARGEST:
+            raise RiskError(
+                f"least_squares needs the whole Jacobian, {entries:,} numbers here; at most {LARGEST:,} are taken. Use rmle or dlg."
+            )
+        send = lambda x: flatten(obs.simulate(Batch.of(x, obs.template.label)))  # noqa: E731
+        error = lambda x: float(((send(x) - target) ** 2).sum() / (target**2).sum())  # noqa: E731
+        best, rank, loss, stopped, trace = image, 0, error(image), False, []
         for step in range(self.steps):
-            jacobian = torch.func.jacrev(lambda x: flatten(send(x)))(image).flatten(1).detach()
-            if not all(bool(torch.isfinite(part).all()) for part in (jacobian, *target.values())):
-                return best, 0, float("nan"), False
+            jacobian = torch.func.jacrev(send)(image).flatten(1).detach()
+            if not (torch.isfinite(jacobian).all() and torch.isfinite(target).all()):
+                loss = math.nan
+                break
             u, s, vh = torch.linalg.svd(jacobian, full_matrices=False)
             kept = s > self.rcond * s[0]
             rank = rank or int(kept.sum())
-            rest = flatten(target) - flatten(send(image)).detach()
-            image = image + (vh[kept].T @ ((u[:, kept].T @ rest) / s[kept])).view_as(image)
-            new = float(squared_error(send(image), target))
-            going = progress(Step(step + 1, self.steps, new, image.clamp(*obs.bounds)))
-            better = new < 0.5 * loss
+            image = image + (vh[kept].T @ ((u[:, kept].T @ (target - send(image))) / s[kept])).view_as(image)
+            new = error(image)
+            trace.append((step + 1, new))
+            stopped, better = not progress(Step(step + 1, self.steps, new, image.clamp(*obs.bounds))), new < 0.5 * loss
             if new < loss:
                 best, rank, loss = image, int(kept.sum()), new
-            if not going or not better or new < 1e-24:
-                return best, rank, loss, not going
-        return best, rank, loss, False
+            if stopped or not better or new < DONE:
+                break
+        n = image.numel()
+        note = f"The Jacobian has rank {rank:,} of {n:,}: " + (
+            "every number of the picture is determined." if rank == n else "the rest stays grey."
+        )
+        note = "The embedding is not finite." if math.isnan(loss) else note
+        failed = not loss <= UNMATCHED and not stopped
+        return Reconstruction(Batch.of(best.clamp(*obs.bounds), obs.template.label), loss, tuple(trace), note, failed, stopped)

@@ -9,7 +9,8 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge
 from ._base import Attack
-from ._matching import Watch, search, squared_error
+from ._matching import Watch, search
+from ._misfit import misfit
 from ._priors import total_variation
 from ._space import Space
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class RMLE(Attack):
     """Minimises |f(x') - m|^2 / |m|^2 + tv TV(x') over pictures with Adam (AMSGrad), from grey, for an attacker who knows the bottom net.
 
-    The paper's search; ours are the division by |m|^2, so that one weight serves every depth, and pictures that are kept inside [0, 1].
+    An attacker who knows of rounding or of noise with a shape measures the misfit by it. The paper's search; ours are the division by |m|^2, so that one weight serves every depth, and pictures that are kept inside [0, 1].
     """
 
     name: ClassVar[str] = "rmle"
@@ -43,6 +44,7 @@ class RMLE(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The picture with the least matching loss of all starts."""
         like = obs.template.image
+        judge, *_ = misfit(obs)
         space, watch = Space.of("pixels", like, obs.bounds), Watch(progress, self.steps)
 
         def attempt() -> None:
@@ -50,7 +52,7 @@ class RMLE(Attack):
             optimiser = torch.optim.Adam([image], lr=self.lr, amsgrad=True)
             while True:
                 batch = Batch.of(image, obs.template.label)
-                error = squared_error(obs.simulate(batch), obs.message)
+                error = judge(obs.simulate(batch))
                 (image.grad,) = torch.autograd.grad(error + self.tv * total_variation(image), image)
                 watch.see(float(error.detach()), batch, shown=batch)
                 optimiser.step()

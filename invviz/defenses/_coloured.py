@@ -15,7 +15,7 @@ from ..risk.colour import LAWS
 from ._base import Defense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Generator, Tensor
 
@@ -31,6 +31,25 @@ class Kept:
     basis: Any = None
     left: int = 0
     inputs: int = 0
+
+    def state(self) -> dict[str, Any]:
+        """As plain tensors and numbers, for a checkpoint."""
+        if self.basis is None:
+            return {}
+        directions = getattr(self.basis, "directions", self.basis)
+        return {
+            "values": directions.values,
+            "right": directions.right,
+            "shares": getattr(self.basis, "shares", None),
+            "left": self.left,
+            "inputs": self.inputs,
+        }
+
+    def restore(self, state: Mapping[str, Any], defense: Coloured) -> None:
+        """What `state` gave; the Jacobian is named when the directions are moved to one."""
+        if state:
+            directions = Directions(None, state["values"], state["right"], stale=True)  # type: ignore[arg-type]
+            self.basis, self.left, self.inputs = defense.basis_of(directions, state["shares"]), state["left"], state["inputs"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +104,10 @@ class Coloured(Defense):
     def basis(self, inner: Release, world: World, batch: Batch) -> Any:
         """The singular directions of the noise-free release inside."""
         return Directions.of(Jacobian.of(inner, world.net, batch))
+
+    def basis_of(self, directions: Directions, shares: Tensor | None) -> Any:
+        """The basis again from what it is made of."""
+        return directions
 
     def together(
         self, inner: Release, world: World, kept: Kept, net: Net, batches: Sequence[Batch], rngs: Sequence[Generator]

@@ -102,6 +102,10 @@ class WaterFilling(Coloured):
         weighed = self.cost == "utility" and is_of_parameters(directions.jacobian.message, world.net)
         return Basis(directions, fisher_shares(directions, world) if weighed else None)
 
+    def basis_of(self, directions: Directions, shares: Tensor | None) -> Basis:
+        """The basis again from what it is made of."""
+        return Basis(directions, shares)
+
     def colour(self, basis: Basis) -> Colour:
         """The optimum at this budget."""
         values, size = basis.directions.values, Size.of(basis.directions.jacobian.message)

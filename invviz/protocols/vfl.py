@@ -76,7 +76,14 @@ class VFL(Protocol):
             found.append(
                 f"vfl cannot cut {shape[self._axis]} {self.split} among {self.parties} parties. Use fewer parties or another split."
             )
-        if found or min(self.shape(shape)[1:]) < model.min_side:
+        smallest = list(shape)
+        smallest[self._axis] //= self.parties
+        if not found and self.parties > 1 and min(smallest[1:]) < model.min_side:
+            found.append(
+                f"{model.name} needs pictures of at least {model.min_side}x{model.min_side}; a party's part has {smallest[1]}x{smallest[2]}. "
+                "Use fewer parties, another split or a smaller model."
+            )
+        if found or min(shape[1:]) < model.min_side:
             return found
         most = model.depth
         if self.cut > most:

@@ -74,7 +74,7 @@ class Store(WorkerSide):
         """
         if any(scenario.upload for _, scenario in asked):
             raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
-        texts: list[tuple[str, Kind, str]] = [(s.key(kind), kind, s.only(kind).text(full=True)) for kind, s in asked]
+        texts: list[tuple[str, Kind, str]] = [(s.key(kind), kind, s.form(kind)) for kind, s in asked]
         with self._db.write() as con:
             _queue.reap(con, time.time())
             ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) FROM jobs").fetchone()[0]

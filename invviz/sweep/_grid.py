@@ -16,7 +16,8 @@ from ..scenario import KINDS, PARTS, SETTINGS, Scenario
 MOST = 20_000  # cells of one sweep
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 LOG_GRID = re.compile(rf"({NUMBER})\.\.({NUMBER})/(\d+)")
-WHOLE = re.compile(r"(?<![\d.])(-?\d+)\.\.(-?\d+)(?![\d.]|/)")
+WHOLE = re.compile(r"(?<![\d.eE+-])(-?\d+)\.\.(-?\d+)(?![\d.eE]|/)")
+UNFINISHED = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 FREE = [name for name in SETTINGS if name not in ("attacker", "upload")]  # both attackers are computed of every cell; uploads are private
 HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
 
@@ -132,6 +133,8 @@ def expanded(value: str) -> list[str]:
         if not low <= high < low + MOST:
             raise TextError(f"{found[0]!r} is no range: FIRST..LAST takes two whole numbers, the larger one last.")
         numbers = [str(n) for n in range(low, high + 1)]
+    elif found := UNFINISHED.search(value):
+        raise TextError(f"{found[0]!r} is no grid: write LOW..HIGH/COUNT, as in {found[0]}/6.")
     else:
         return [value]
     return [one for n in numbers for one in expanded(value[: found.start()] + n + value[found.end() :])]

@@ -122,13 +122,14 @@ class _Spectra:
     def __init__(self, store: Store, results: dict[str, dict[str, Any]]) -> None:
         self._store, self._results = store, results
         self._open: tuple[str, Decomposition] | None = None
-        self._known: dict[tuple[str, float], dict[str, float]] = {}
+        self._known: dict[tuple[str, float, float], dict[str, float]] = {}
 
     def figures(self, scenario: Scenario, key: str) -> dict[str, float]:
         """InvRE and PSNR ceiling at the scenario's noise; nothing where the arrays were removed to make room."""
         facts = self._results[key]
         variance = noise_variance(scenario, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]])
-        if (key, variance) not in self._known:
+        which = (key, variance, scenario.floor)
+        if which not in self._known:
             try:
                 if self._open is None or self._open[0] != key:
                     self._open = (key, Decomposition.load(self._store.folder(key)))
@@ -136,7 +137,7 @@ class _Spectra:
                 return {}
             spectrum = self._open[1]
             sigma = total_sigma(spectrum, scenario.floor, variance)
-            self._known[key, variance] = {
+            self._known[which] = {
                 "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts["seconds"]
             }  # fmt: skip
-        return self._known[key, variance]
+        return self._known[which]

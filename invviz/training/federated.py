@@ -19,7 +19,7 @@ class Federated(Training):
     """In every round some clients send a message of one batch each; the server's optimiser takes their mean as its gradient.
 
     With one local step that is FedSGD, with several FedAvg in the form of FedOpt (Source: [P] key reddi2021fedopt, algorithm 1):
-    FedAvg as first published is `optimiser='sgd', lr=1, momentum=0`. Batch size and local steps are those of the scenario, so that
+    FedAvg as first published is `optimiser='sgd', lr=1, momentum=0, schedule='constant'`. Batch size and local steps are those of the scenario, so that
     defenses act in training exactly as they do in the attack. Clients hold shards of the data set's public part; the accuracy is that on
     its private part, which nobody trains on.
     """
@@ -49,7 +49,7 @@ class Federated(Training):
     patience: int = knob(
         0, "evaluations without a better accuracy after which training stops early; 0: never", low=0, high=1000, unit="evaluations"
     )
-    samples: int = knob(0, "training pictures that are used, evenly spread; 0: all", low=0, high=1_000_000, unit="samples")
+    samples: int = knob(0, "training pictures that are used, drawn once for all seeds; 0: all", low=0, high=1_000_000, unit="samples")
 
     @property
     def present(self) -> int:

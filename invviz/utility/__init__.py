@@ -54,6 +54,7 @@ class Trained:
         note: what is to be said: that it broke down, stopped early.
         data_note: about the copy of the data set.
         stopped: somebody did not want it any more.
+        failed: it broke down.
     """
 
     scenario: Scenario
@@ -68,6 +69,7 @@ class Trained:
     note: str = ""
     data_note: str = ""
     stopped: bool = False
+    failed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain numbers and words."""
@@ -95,18 +97,18 @@ class _State:
     cpu_seconds: float = 0.0
     broken: bool = False
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, messages: Round | VerticalRound) -> None:
         """Whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         facts = {"done": self.done, "history": self.history, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict()}, part)
+        torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, part)
         os.replace(part, path)
 
-    def go_on(self, path: Path) -> None:
+    def go_on(self, path: Path, messages: Round | VerticalRound) -> None:
         """Where a training of the very same kind was when it was killed, if one was."""
         try:
-            kept = torch.load(path, weights_only=True)
+            kept = torch.load(path, weights_only=True, map_location="cpu")
         except FileNotFoundError:
             return
         except Exception as err:  # noqa: BLE001  torch has no one error for a file that it cannot read
@@ -117,6 +119,7 @@ class _State:
             for name, leaf in self.params.items():
                 leaf.copy_(kept["params"][name])
         self.optimiser.load_state_dict(kept["optimiser"])
+        messages.restore(kept["kept"])
 
 
 def train(scenario: Scenario, site: Site, report: Report | None = None) -> Trained:
@@ -144,22 +147,30 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     adam = how.optimiser == "adam"
     optimiser = torch.optim.Adam(params.values(), how.lr) if adam else torch.optim.SGD(params.values(), how.lr, how.momentum)
     path = site.cache_dir / "training" / f"{scenario.key('train')}-{copy_of(client.samples)}.pt"
-    state, going = _State(params, optimiser), True
-    state.go_on(path)
+    state, going, messages = _State(params, optimiser), True, _maker(scenario, client)
+    state.go_on(path, messages)
     with one_thread():
-        going = _rounds(state, scenario, client, deal, test, path, report)
+        going = _rounds(state, scenario, client, messages, deal, test, path, report)
         if going and not state.history:
-            state.history.append((state.done, *_tested(_frozen(client.net, params), test, _maker(scenario, client))))
+            state.history.append((state.done, *_tested(_frozen(client.net, params), test, messages)))
     if going:
         path.unlink(missing_ok=True)
     return _trained(scenario, state, deal, client, stopped=not going)
 
 
-def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test: Batch, path: Path, report: Report | None) -> bool:
+def _rounds(
+    state: _State,
+    scenario: Scenario,
+    client: Client,
+    messages: Round | VerticalRound,
+    deal: Deal,
+    test: Batch,
+    path: Path,
+    report: Report | None,
+) -> bool:
     """Train to the end; False where somebody stopped it, with a checkpoint kept."""
     how: Federated = scenario.train  # type: ignore[assignment]
-    start, kept = time.monotonic() - state.seconds, time.monotonic()
-    messages = _maker(scenario, client)
+    start, kept, pause = time.monotonic() - state.seconds, time.monotonic(), KEEP_EVERY
     while state.done < how.rounds and not _tired(state.history, how.patience):
         began, cpu = time.perf_counter(), time.process_time()
         net = _frozen(client.net, state.params)
@@ -182,11 +193,12 @@ def _rounds(state: _State, scenario: Scenario, client: Client, deal: Deal, test:
             state.history.append((state.done, *_tested(_frozen(client.net, state.params), test, messages)))
         loss = state.history[-1][2] if state.history else None
         if report and not report(Event("train", state.done, how.rounds, time.monotonic() - start, loss)):
-            state.keep(path)
+            state.keep(path, messages)
             return False
-        if time.monotonic() - kept > KEEP_EVERY:
-            state.keep(path)
-            kept = time.monotonic()
+        if time.monotonic() - kept > pause:
+            began = time.monotonic()
+            state.keep(path, messages)
+            kept, pause = time.monotonic(), max(KEEP_EVERY, 20 * (time.monotonic() - began))  # directions may be many megabytes
     return True
 
 
@@ -243,6 +255,7 @@ def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stop
         note=note,
         data_note=client.note,
         stopped=stopped,
+        failed=state.broken,
     )
 
 

@@ -44,7 +44,10 @@ class Deal:
         how = scenario.train
         assert isinstance(how, Federated)
         count = len(samples.public)
-        used = np.linspace(0, count - 1, min(how.samples or count, count)).round().astype(int)
+        some = np.random.default_rng(derive(0, "samples that are used")).permutation(count)[
+            : how.samples or count
+        ]  # evenly spaced ones may skip classes
+        used = np.sort(some)
         if len(used) < how.clients:
             there = f"{scenario.data.name} has {len(used):,} training pictures here for {how.clients} clients"
             raise InvvizError(f"{there}. Lower clients, or raise samples.")

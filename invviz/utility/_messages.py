@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
 from ..core.rng import stream
@@ -12,7 +12,7 @@ from ..defenses import Coloured, Kept
 from ..run import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Generator
 
@@ -31,6 +31,15 @@ class Round:
         self._scenario, self._client = scenario, client
         self._kept = Kept()  # directions of coloured noise that serve many messages
         self._small = scenario.batch * client.batch.image[0].numel() <= TOGETHER and scenario.protocol.sends_gradient
+
+    def state(self) -> dict[str, Any]:
+        """What later rounds take over from this one, for a checkpoint."""
+        return self._kept.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """What `state` gave."""
+        if isinstance(self._scenario.coloured, Coloured):
+            self._kept.restore(state, self._scenario.coloured)
 
     def mean(self, net: Net, chosen: Sequence[int], images: torch.Tensor, labels: torch.Tensor, done: int) -> Tree:
         """The mean of the messages.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
 from ..core.rng import stream
@@ -12,7 +12,7 @@ from ..protocols import VFL
 from ..run import world_of, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..core.types import Tree
     from ..run import Client
@@ -33,6 +33,13 @@ class VerticalRound:
         assert isinstance(scenario.protocol, VFL)
         self._scenario, self._client = scenario, client
         self._parties = [dataclasses.replace(scenario.protocol, party=k) for k in range(scenario.protocol.parties)]
+
+    def state(self) -> dict[str, Any]:
+        """Nothing is taken over from round to round."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing to do."""
 
     def mean(self, net: Net, chosen: Sequence[int], images: torch.Tensor, labels: torch.Tensor, done: int) -> Tree:
         """The gradient of the mean loss over all pictures of the round; arguments as of `Round.mean`."""

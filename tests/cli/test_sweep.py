@@ -173,7 +173,7 @@ def test_what_cannot_be_read_is_refused_in_words(args, words, store_dir, capsys)
 
 
 def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path):
-    args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "1", "--json"]
+    args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "1", "--json", "--set", f"data_dir={tmp_path}"]
     store, sweep = Store(tmp_path / "store"), Sweep.of(TINY, args[2:3], ("train", "unaware"))
     out, err = finish(start(store.path, *args))
     rows = json.loads(out)["rows"]

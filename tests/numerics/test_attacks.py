@@ -137,7 +137,8 @@ def test_uploads_take_the_place_of_the_first_victim(name):
     from invviz.datasets import digest
 
     picture = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
-    scenario = Scenario.parse(f"data=digits&model=mlp&attack={name}&upload={digest(picture)}")
+    protocol = "vfl(parties=1)" if ATTACKS[name].needs_embedding else "hfl"
+    scenario = Scenario.parse(f"data=digits&model=mlp&protocol={protocol}&attack={name}&upload={digest(picture)}")
     quick = scenario.attack.replace(steps=3) if any(k.name == "steps" for k in scenario.attack.knobs()) else scenario.attack
     assert np.allclose(run(scenario.replace(attack=quick), SITE, picture=picture).truth[0], picture)
     with pytest.raises(UploadError, match="memory only"):

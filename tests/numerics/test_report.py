@@ -304,11 +304,14 @@ def test_cells_that_failed_or_wait_are_shown(store):
     rows = table(SWEEP, store)
     rows.loc[0, ["state", "reason"]] = "failed", EVIL
     rows.loc[1, "state"] = "waiting"
+    rows.loc[[0, 1], "accuracy"] = float("nan")
     found = sweep_html(rows, "t", ["l"], "c")
     assert "1 cell failed: &lt;script&gt;" in found and "4 done" in found and "not all done" in found
-    rows["state"] = "waiting"
+    kept = rows["accuracy"]
+    rows = rows.assign(state="waiting", accuracy=float("nan"))
     nothing = sweep_html(rows, "t", ["l"], "c")
     assert "Nothing of this sweep is done yet" in nothing and "Means over the cells" in nothing
+    rows["accuracy"] = kept
     bare = rows[rows["defense"] != "none"].assign(state="done")
     assert "No undefended cell" in sweep_html(bare, "t", ["l"], "c")
 

@@ -37,8 +37,8 @@ class Named:
     def text(self, full=False):
         return f"data={self.name}"
 
-    def only(self, kind):
-        return self
+    def form(self, kind):
+        return self.text()
 
 
 ACTOR = f"""
