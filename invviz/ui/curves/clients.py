@@ -80,8 +80,10 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
         return "No client has a score: " + str(rows[0].get("reason", ""))
     most, least = max(known, key=lambda r: r["invre"]), min(known, key=lambda r: r["invre"])
     start = f"Client {most['client']} gives away most (InvRE {most['invre']:.2f}), client {least['client']} least ({least['invre']:.2f})"
-    if len(known) < 3 or most["invre"] - least["invre"] < 0.005:
-        return start if len(known) > 1 else f"Client {most['client']}: InvRE {most['invre']:.2f}"
+    if most["invre"] - least["invre"] < 0.005:
+        return f"All clients give away about the same (InvRE {most['invre']:.2f})"
+    if len(known) < 3:
+        return start
     rank = lambda name: np.argsort(np.argsort([row[name] for row in known]))  # noqa: E731
     slope = float(np.corrcoef(rank("largest"), rank("invre"))[0, 1])
     if abs(slope) < 0.5:
