@@ -138,7 +138,7 @@ class _Crew:
         """Put what is in hand back into the queue."""
         for ref, job in self._jobs.items():
             with contextlib.suppress(Exception):  # the cluster may be gone; that must not keep the other jobs here
-                self._ray.cancel(ref)
+                self._ray.cancel(ref, force=True)  # an interrupt alone may come where Python swallows it, and the task would go on
             with contextlib.suppress(StoreError):
                 self._store.give_back(job)
         self._jobs.clear()
@@ -149,9 +149,9 @@ class _Crew:
         self._beaten = time.monotonic()
         for ref, job in self._jobs.items():
             with contextlib.suppress(StoreError):  # locked for a moment
-                if not self._store.beat(job) and ref not in self._unwanted:
+                if not self._store.beat(job):
                     self._unwanted.add(ref)
-                    self._ray.cancel(ref)
+                    self._ray.cancel(ref)  # again with every beat: an interrupt may come where Python swallows it
 
     def _hand_in(self, ref: Any, job: Job) -> None:
         """Write down what came of a job."""

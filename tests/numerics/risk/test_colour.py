@@ -152,7 +152,7 @@ def test_unit_noise_is_finite_at_its_ends(monkeypatch):
 
 
 def test_moved_directions_go_through_the_other_jacobian(lenet, directions):
-    """A draw with the same amounts: J' V c / s instead of J V c / s."""
+    """A draw with the same amounts c: J' V c / s instead of J V c / s, of the length that they state."""
     other = make_case(LeNet(width=2), (1, 8, 8), 1)
     shift = {k: p + 0.05 * torch.randn(p.shape, generator=stream(3, k), dtype=p.dtype) for k, p in other.net.params.items()}
     there = Jacobian.of(other.release, Net(other.net.module, shift), lenet.batch)
@@ -160,7 +160,10 @@ def test_moved_directions_go_through_the_other_jacobian(lenet, directions):
     drawn, stale = (flatten(Banded(d, variances).draw(stream(4, "draw"))).numpy() for d in (directions, directions.move(there)))
     right, values = directions.right.numpy()[:, 4:30], directions.values.numpy()[4:30]
     amounts = (lenet.dense @ right / values).T @ drawn
-    np.testing.assert_allclose(stale, there.dense().numpy() @ right @ (amounts / values), atol=1e-6 * np.abs(stale).max())
+    moved = there.dense().numpy() @ right @ (amounts / values)
+    expected = moved * np.linalg.norm(amounts) / np.linalg.norm(moved)
+    np.testing.assert_allclose(stale, expected, atol=1e-6 * np.abs(stale).max())
+    assert np.linalg.norm(stale) == pytest.approx(np.linalg.norm(drawn), rel=1e-6)
 
 
 # ---------------------------------------------------------------- whitening
