@@ -113,6 +113,8 @@ class _State:
             return
         except Exception as err:  # noqa: BLE001  torch has no one error for a file that it cannot read
             raise InvvizError(f"The checkpoint {path} cannot be read ({err}). Remove it, and training starts anew.") from None
+        if set(kept) != {"done", "history", "seconds", "cpu_seconds", "params", "optimiser", "kept"}:
+            return  # of another version of invviz: training starts anew
         self.done, self.history = kept["done"], [tuple(h) for h in kept["history"]]
         self.seconds, self.cpu_seconds = kept["seconds"], kept["cpu_seconds"]
         with torch.no_grad():

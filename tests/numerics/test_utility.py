@@ -198,6 +198,18 @@ def test_a_broken_checkpoint_says_what_to_do(site):
         train(s, site)
 
 
+def test_a_checkpoint_of_another_version_is_not_used(site):
+    s = scenario()
+    train(s, site, lambda event: event.done < 3)
+    (path,) = (site.cache_dir / "training").glob("*.pt")
+    kept = torch.load(path, weights_only=True)
+    del kept["kept"]
+    torch.save(kept, path)
+    seen = []
+    train(s, site, lambda event: seen.append(event.done) or True)
+    assert seen[0] == 1
+
+
 def test_early_stop(site):
     found = train(scenario("rounds=60,clients=2,every=1,patience=3,lr=1e-6"), site)
     assert found.rounds < 60
