@@ -51,8 +51,8 @@ class Round:
             labels: likewise.
             done: rounds before this one.
         """
-        s, client, size = self._scenario, self._client, self._scenario.batch
-        batches = [Batch.of(images[k : k + size], labels[k : k + size]) for k in range(0, len(labels), size)]
+        s, client = self._scenario, self._client
+        batches = pieces(Batch.of(images, labels), s.batch)
         if not s.defense and s.protocol.sends_gradient:
             return _plain_mean(net, client.bare, batches)
         rngs = [stream(s.seed, f"noise of client {k} in round {done + 1}") for k in chosen]

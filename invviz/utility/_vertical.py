@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
 from ..core.rng import stream
-from ..core.types import Batch, Net
+from ..core.types import Batch, Net, World
 from ..protocols import VFL
 from ..run import world_of, wrapped
+from ._messages import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ class VerticalRound:
         assert isinstance(scenario.protocol, VFL)
         self._scenario, self._client = scenario, client
         self._parties = [dataclasses.replace(scenario.protocol, party=k) for k in range(scenario.protocol.parties)]
+        self._worlds = [self._world(how) for how in self._parties]  # public pictures are read once, not every round
 
     def state(self) -> dict[str, Any]:
         """Nothing is taken over from round to round."""
@@ -72,12 +74,15 @@ class VerticalRound:
         """
         if self._scenario.coloured:
             test = Batch.of(test.image[:FEW], test.label[:FEW])
+        names = [f"held-out batch {k}" for k in range(0, len(test.label), TESTED)]
         with torch.no_grad():
-            parts = [test.image[k : k + TESTED] for k in range(0, len(test.label), TESTED)]
-            labels = test.label.split(TESTED)
-            return torch.cat(
-                [self.logits(net, net, x, y, [f"held-out batch {k}"], TESTED) for k, (x, y) in enumerate(zip(parts, labels, strict=True))]
-            )
+            return self.logits(net, net, test.image, test.label, names, TESTED)
+
+    def _world(self, how: VFL) -> World:
+        """What the defenses of a party may use."""
+        client = self._client
+        like = client.batch.image.new_zeros((1, *how.shape(self._scenario.data.shape)))
+        return world_of(self._scenario.replace(protocol=how), client.net, Batch.of(like, client.batch.label[:1]), client.samples)
 
     def _embeddings(
         self, how: VFL, live: Net, net: Net, images: torch.Tensor, labels: torch.Tensor, names: Sequence[str], size: int
@@ -87,9 +92,8 @@ class VerticalRound:
         clean = how.release(live, whole, None)["embedding"]
         if not s.defense:
             return clean
-        parts = [Batch.of(whole.image[k : k + size], labels[k : k + size]) for k in range(0, len(labels), size)]
-        world = world_of(s.replace(protocol=how), net, parts[0], self._client.samples)
-        release = wrapped(how.release, s.defense, world)
+        parts = pieces(whole, size)
+        release = wrapped(how.release, s.defense, dataclasses.replace(self._worlds[how.party], net=net))
         rngs = [stream(s.seed, f"noise of party {how.party}, {name}") for name in names]
         with torch.no_grad():
             sent = torch.cat([release(net, part, rng)["embedding"] for part, rng in zip(parts, rngs, strict=True)])
