@@ -14,7 +14,7 @@ from .core.errors import ScenarioError
 from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree
-from .core.types import Batch, Size
+from .core.types import Size
 from .datasets import Dataset
 from .protocols import Protocol
 from .results import Assessment, Event, Report
@@ -191,8 +191,7 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
     lr = getattr(scenario.protocol, "lr", 0.0)
     for _ in range(scenario.rounds - 1):
         image, label = public.take(order.choice(len(public), min(ROUND_BATCH, len(public)), replace=False).tolist())
-        like = client.batch.image
-        batch = Batch.of(torch.as_tensor(image).to(like), torch.as_tensor(label, device=like.device))
+        batch = client.batch.like(image, label)
         params = map_tree(lambda p, g: p - lr * g, params, torch.func.grad(net.loss)(params, batch))
         found.append({name: (params[name] - p).detach() for name, p in net.params.items()})
     return found

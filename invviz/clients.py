@@ -10,8 +10,6 @@ import numpy as np
 
 from .assess import assess
 from .core.errors import Cancelled, InvvizError
-from .core.lazy import torch
-from .core.types import Batch
 from .results import Event
 from .run import Client, meet_client, world_of, wrapped
 from .scenario import Scenario
@@ -63,8 +61,7 @@ def client_risks(scenario: Scenario, site: Site, report: Report | None = None) -
 def _risk(scenario: Scenario, site: Site, victim: Client, hand: np.ndarray) -> dict[str, Any]:
     taken = hand[np.arange(scenario.batch) % len(hand)]
     image, label = victim.samples.public.take(taken.tolist())
-    image = scenario.protocol.part(image)
-    batch = Batch.of(torch.as_tensor(image).to(victim.batch.image), torch.as_tensor(label, device=victim.batch.image.device))
+    batch = victim.batch.like(scenario.protocol.part(image), label)
     world = world_of(scenario, victim.net, batch, victim.samples)
     own = dataclasses.replace(victim, batch=batch, world=world, release=wrapped(victim.bare, scenario.defense, world))
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import InvvizError, MissingExtra, StoreError
+from .pipe import python_path
 from .run import Site
 from .scenario import Scenario
 from .sweep import progress, queue, watcher
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 LOOK = 0.3  # seconds between two looks at the store
 RETRIES = 3  # times that Ray starts a task anew whose process or machine died
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def compute_on_ray(
@@ -107,9 +107,8 @@ class _Crew:
 
     def __init__(self, ray: Any, store: Store, site: Site) -> None:
         self._ray, self._store = ray, store
-        paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
         how = {"num_cpus": 1, "max_retries": RETRIES, "retry_exceptions": False, "name": "invviz"}
-        self._task = ray.remote(on_node).options(**how, runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}})
+        self._task = ray.remote(on_node).options(**how, runtime_env={"env_vars": {"PYTHONPATH": python_path()}})
         self._folders = [None if folder is None else str(folder.absolute()) for folder in (site.data_dir, site.cache_dir)]
         self._name = f"ray:{os.uname().nodename}:{os.getpid()}"
         self._jobs: dict[Any, Job] = {}

@@ -76,6 +76,11 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return data
 
 
+def python_path() -> str:
+    """PYTHONPATH for a process that shall use this very package."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]))
+
+
 def start_worker(
     site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None, threads: int | None = None
 ) -> subprocess.Popen[bytes]:
@@ -90,8 +95,7 @@ def start_worker(
     """
     settings = {"data_dir": site.data_dir, "store": site.cache_dir, "device": site.device}
     pairs = [text for name, value in settings.items() if value is not None for text in ("--set", f"{name}={value}")]
-    paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = {**os.environ, "PYTHONPATH": python_path()}
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     command = [sys.executable, "-m", "invviz", "work", *pairs, *arguments]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 from ..assess import assess
 from ..core.errors import DataMissing
 from ..core.lazy import torch
+from ..core.record import origin, write_whole
 from ..metrics import MSE, PSNR, SSIM
 from ..risk import ideal
 from ..run import Site, meet_client, observe, run
@@ -62,22 +60,14 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
             continue
         points += _group(group, site)
         study = _study(name, points, spent + time.monotonic() - start)
-        fresh = part.with_suffix(".new")
-        fresh.write_text(study.to_json())
-        os.replace(fresh, part)  # whole or not at all
+        write_whole(part, study.to_json())
         sys.stderr.write(f"{name}: group {number} of {len(groups)}, {len(points)} points, {study.facts['seconds']:.0f} s\n")
     os.replace(part, folder / f"{name}.json")
     return study
 
 
 def _study(name: str, points: list[Any], seconds: float) -> Study:
-    facts = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, 1 thread",
-        "python": platform.python_version(),
-        "torch": importlib.metadata.version("torch"),
-        "seconds": round(seconds),
-    }
+    facts = origin("1 thread", seconds)
     return Study(name, TITLES[name], f"python -m invviz.calibration {name}", SEED, PRIOR, FLOOR, facts, tuple(points))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .lazy import torch
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Generator, Tensor, nn
 
     Tree = Mapping[str, Tensor]
@@ -31,6 +32,10 @@ class Batch:
     def of(cls, image: Tensor, label: Tensor) -> Batch:
         """A batch of pictures."""
         return cls({"image": image}, {"label": label})
+
+    def like(self, image: np.ndarray, label: np.ndarray) -> Batch:
+        """A batch of other pictures, as data sets give them, in the precision and the place of this one."""
+        return Batch.of(torch.as_tensor(image).to(self.image), torch.as_tensor(label, device=self.image.device))
 
     @property
     def image(self) -> Tensor:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
-import importlib.metadata
 import json
 import multiprocessing
-import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..assess import assess
 from ..core.lazy import torch
+from ..core.record import origin, write_whole
 from ..core.rng import stream
 from ..core.types import Size
 from ..metrics import PSNR
@@ -58,10 +55,10 @@ def make(folder: Path = FOLDER, site: Site | None = None, workers: int = WORKERS
         for future in as_completed(running):
             kept["done"][str(running[future])] = future.result()
             kept["seconds"] = spent + time.monotonic() - start
-            _write(part, json.dumps(kept))
+            write_whole(part, json.dumps(kept))
             sys.stderr.write(f"{len(kept['done'])} of {len(listed)} tasks, {kept['seconds']:.0f} s: {running[future]}\n")
     study = _study(kept["done"], kept["seconds"])
-    _write(folder / "study.json", study.to_json())
+    write_whole(folder / "study.json", study.to_json())
     part.unlink(missing_ok=True)
     return study
 
@@ -119,14 +116,7 @@ def _study(done: dict[str, Any], seconds: float) -> Study:
         for kind, targets in (("accuracy", DROPS), ("energy", ENERGIES))
         for target in targets
     ]
-    facts = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {WORKERS} processes",
-        "python": platform.python_version(),
-        "torch": importlib.metadata.version("torch"),
-        "invviz": __version__,
-        "seconds": round(seconds),
-    }
+    facts = {**origin(f"{WORKERS} processes", seconds), "invviz": __version__}
     training = {"rounds": ROUNDS, "clients": CLIENTS, "lr": LR, "evaluations": LAST, "every": EVERY}
     text = scenario((), PICTURES[0], SEEDS[0]).text()
     return Study(COMMAND, text, PICTURES, SEEDS, training, RESAMPLES, facts, bare, arms, tuple(points))
@@ -139,10 +129,3 @@ def _arm(done: dict[str, Any], name: str, strengths: tuple[float, ...]) -> dict[
     found["accuracy"] = [[round(done[str(("learn", name, s, seed))], 4) for seed in SEEDS] for s in strengths]
     found |= {k: [[[float(f"{v:.4g}") for v in cell[k]] for cell in cells[s]] for s in strengths] for k in EACH}
     return found | {"curve": per_strength(found)}
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    os.replace(fresh, path)

@@ -113,7 +113,7 @@ def _of_key(store: Store, name: str, sweeps: dict[str, Sweep]) -> Asked | Sweep:
 
 def _jobs_of_sweeps(store: Store, sweeps: dict[str, Sweep], name: str) -> dict[str, str]:
     """Jobs of sweeps whose keys begin so, with or without a result."""
-    keys = {key for sweep in sweeps.values() for cell in sweep.cells for key in cell.keys.values() if key.startswith(name)}
+    keys = {key for sweep in sweeps.values() for key in sweep.jobs if key.startswith(name)}
     return {key: f"{job.kind}  {_short(job.scenario)}" for key, job in store.jobs(sorted(keys)).items()} if keys else {}
 
 

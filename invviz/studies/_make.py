@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .. import __version__
+from ..core.record import origin, write_whole
 from ..plots.thumbs import thumb
 from ..run import Site
 from ..store import Store
@@ -48,27 +45,14 @@ def make(name: str, workers: int, folder: Path = FOLDER) -> Study:
         title=plan.title,
         command=f"python -m invviz.studies {name}",
         sweeps=tuple(sweep.text() for sweep in sweeps),
-        facts=_facts(seconds),
+        facts={**origin(f"{workers} processes", seconds), "invviz": __version__},
         rows=rows.drop(columns=[c for c in rows if c.endswith("_seconds")]),
         truths=truths,
         guesses=guesses,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f"{name}.new"
-    fresh.write_text(study.to_json())
-    os.replace(fresh, folder / f"{name}.json")
+    write_whole(folder / f"{name}.json", study.to_json())
     return study
-
-
-def _facts(seconds: float) -> dict[str, object]:
-    return {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "torch": importlib.metadata.version("torch"),
-        "invviz": __version__,
-        "seconds": round(seconds),
-    }
 
 
 def _pictures(sweeps: Sequence[Sweep], store: Store) -> tuple[dict[int, str], dict[str, str]]:

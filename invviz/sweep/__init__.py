@@ -107,6 +107,11 @@ class Sweep:
         """All cells, the last axis fastest."""
         return tuple(self._cell(values, scenario) for values, scenario in product(self.base, self.axes))
 
+    @cached_property
+    def jobs(self) -> dict[str, tuple[Kind, Scenario]]:
+        """Everything that is computed, each thing once however many cells share it, by key."""
+        return {key: cell.jobs[name] for cell in self.cells for name, key in cell.keys.items()}
+
     def _cell(self, values: dict[str, str], scenario: Scenario) -> Cell:
         attack, risk, train = problems(scenario), risk_problems(scenario), train_problems(scenario)
         candidates: dict[str, tuple[Kind, Scenario, list[str]]] = {

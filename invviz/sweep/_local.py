@@ -37,8 +37,7 @@ Tell = Callable[[Progress], object]
 
 def asked(sweep: Sweep) -> list[tuple[Kind, Scenario]]:
     """Every job of a sweep once; trainings first, as they take longest."""
-    listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
-    return sorted(listed.values(), key=lambda job: ("train", "risk", "run").index(job[0]))
+    return sorted(sweep.jobs.values(), key=lambda job: ("train", "risk", "run").index(job[0]))
 
 
 def queue(sweep: Sweep, store: Store, retry: bool = False) -> list[str]:
@@ -87,9 +86,8 @@ def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
 
 def estimate(sweep: Sweep, store: Store, hands: int) -> tuple[int, float, bool]:
     """Jobs of a sweep that are not done, about how many seconds they take, and whether that is more than a guess."""
-    listed = {key: cell.jobs[name] for cell in sweep.cells for name, key in cell.keys.items()}
-    known = store.jobs(list(listed))
-    missing = [job for key, job in listed.items() if key not in known or known[key].state != "done"]
+    known = store.jobs(list(sweep.jobs))
+    missing = [job for key, job in sweep.jobs.items() if key not in known or known[key].state != "done"]
     kinds: collections.Counter[tuple[Kind, str]] = collections.Counter((kind, scenario.model.name) for kind, scenario in missing)
     typical = {(kind, model): store.typical_seconds(kind, model) for kind, model in kinds}
     seconds = sum(count * (typical[which] or GUESS[which[0]]) for which, count in kinds.items())

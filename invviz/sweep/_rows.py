@@ -42,13 +42,13 @@ def table(sweep: Sweep, store: Store) -> pd.DataFrame:
     Returns:
         Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), key_<name> for every job, axes by their names.
     """
-    keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.keys.values()))
+    keys = list(sweep.jobs)
     jobs, results = store.jobs(keys), store.results_of(keys)
     spectra = _Spectra(store, results)
-    return frame([_row(cell, jobs, results, spectra) for cell in sweep.cells], sweep)
+    return frame([_row(cell, jobs, results, spectra) for cell in sweep.cells])
 
 
-def frame(rows: Sequence[dict[str, Any]], sweep: Sweep) -> pd.DataFrame:
+def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Rows as a table with all columns, also where there are no rows or figures."""
     found = pd.DataFrame(rows)
     for name in FIGURES:

@@ -177,9 +177,8 @@ def _rounds(
         began, cpu = time.perf_counter(), time.process_time()
         net = _frozen(client.net, state.params)
         chosen, places = deal.drawn(state.done)
-        image, label = client.samples.public.take(places.tolist())
-        like = client.batch.image
-        mean = messages.mean(net, chosen, torch.as_tensor(image).to(like), torch.as_tensor(label, device=like.device), state.done)
+        drawn = client.batch.like(*client.samples.public.take(places.tolist()))
+        mean = messages.mean(net, chosen, drawn.image, drawn.label, state.done)
         if not all(bool(torch.isfinite(leaf).all()) for leaf in mean.values()):
             state.broken = True
             return True
@@ -216,8 +215,7 @@ def _tired(history: Sequence[tuple[int, float, float]], patience: int) -> bool:
 
 def _test_set(client: Client) -> Batch:
     victims = client.samples.victims
-    image, label = victims.take(range(min(TESTED, len(victims))))
-    return Batch.of(torch.as_tensor(image).to(client.batch.image), torch.as_tensor(label, device=client.batch.image.device))
+    return client.batch.like(*victims.take(range(min(TESTED, len(victims)))))
 
 
 def _maker(scenario: Scenario, client: Client) -> Round | VerticalRound:

@@ -134,7 +134,7 @@ def read(text: str) -> Sweep:
 
 def keys_of(sweep: Sweep) -> list[str]:
     """Keys of its jobs, each once."""
-    return list(dict.fromkeys(key for cell in sweep.cells for key in cell.keys.values()))
+    return list(sweep.jobs)
 
 
 def jobs_of(sweep: Sweep) -> dict[str, Job]:
