@@ -184,11 +184,13 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
 
 
 def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
-    """How far the net has moved by each round: one gradient step a round on a fresh batch of public pictures."""
+    """How far the net has moved by each round: one gradient step a round on a fresh batch of public pictures; not at all where embeddings are sent."""
     net, public = client.net, client.samples.public
+    lr = getattr(scenario.protocol, "lr", 0.0)
+    if not lr:
+        return [{}] * scenario.rounds
     params, found = dict(net.params), [{}]
     order = np.random.default_rng(derive(scenario.seed, "rounds"))
-    lr = getattr(scenario.protocol, "lr", 0.0)
     for _ in range(scenario.rounds - 1):
         image, label = public.take(order.choice(len(public), min(ROUND_BATCH, len(public)), replace=False).tolist())
         batch = client.batch.like(image, label)

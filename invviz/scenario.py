@@ -64,7 +64,8 @@ SETTINGS = {
         Knob(
             "rounds",
             1,
-            "rounds in which the client sends the same batch while the net moves on (by the protocol's lr, on public pictures); used by the risk score only",
+            "rounds in which the client sends the same batch while the net moves on (by the protocol's lr, on public pictures; a net that makes embeddings "
+            "stays); used by the risk score only",
             low=1,
             high=20,
             unit="rounds",
@@ -212,7 +213,7 @@ class Scenario:
         """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
         unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
         if self.protocol.sends_embedding:
-            unused["protocol"] = self.protocol.replace(party=0)  # all of them train
+            unused["protocol"] = self.protocol.of_all()
         return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
 
     def for_clients(self) -> Scenario:
@@ -229,7 +230,7 @@ class Scenario:
 
     def for_weights(self) -> Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed, and how the net is cut among parties."""
-        rest = {"protocol": self.protocol.replace(party=0)} if self.protocol.sends_embedding else {}
+        rest = {"protocol": self.protocol.of_all()} if self.protocol.sends_embedding else {}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 
     @property
@@ -310,8 +311,6 @@ def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
-    if s.rounds > 1 and s.protocol.sends_embedding:
-        found.append(f"{s.protocol.name} has no rounds in which the net moves on by itself: the same embedding comes again. Set rounds=1.")
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Protocol(Component):
     def sends_embedding(self) -> bool:
         """Whether the message is what a bottom net makes of the input (vertical FL)."""
         return False
+
+    def of_all(self) -> Self:
+        """The same without the choice of who is attacked, which training does not depend on."""
+        return self
 
     def message(self) -> str:
         """What is sent, in words."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 
-SPLITS = ("columns", "rows", "channels")
+SPLITS = ("columns", "rows", "channels", "quadrants")
+AXES = {"channels": 0, "rows": 1, "columns": 2}
 HIDDEN = 64  # width of the top net's one hidden layer, where several parties send
 
 
@@ -30,7 +31,8 @@ class VFL(Protocol):
 
     The bottom net is the model up to the cut. One party alone holds whole pictures: that is split learning, and the top net is then the rest of the
     model; several parties' embeddings go through one hidden layer of 64 units. The attacker knows the nets (theory section 1) and sees
-    the embedding of `party`; the label plays no part in it. With init='trained' the nets are trained together on the public pictures.
+    the embedding of `party`, or of several parties that put theirs together; the label plays no part in it. With init='trained' the nets are
+    trained together on the public pictures.
     """
 
     name: ClassVar[str] = "vfl"
@@ -38,10 +40,29 @@ class VFL(Protocol):
     paper: ClassVar[str] = "vepakomma2018split"
 
     parties: int = knob(2, "parties that hold a part of every picture each; 1: split learning", low=1, high=8, unit="parties")
-    split: str = knob("columns", "how pictures are cut among the parties: columns side by side, rows, or colour channels", choices=SPLITS)
+    split: str = knob(
+        "columns", "how pictures are cut among the parties: columns side by side, rows, colour channels, or four quadrants", choices=SPLITS
+    )
     party: int = knob(0, "the party whose embedding the attacker sees, counted from 0", low=0, high=7)
+    together: int = knob(1, "parties, from that one on, whose embeddings the attacker puts together", low=1, high=8, unit="parties")
     cut: int = knob(1, "layers of the model that the party computes, counted by their activations", low=1, high=16, unit="layers")
     activated: bool = knob(True, "the embedding is what comes out of the last activation; False: what goes into it")
+
+    edges: tuple[int, ...] = dataclasses.field(
+        default=(), compare=False
+    )  # where columns of a table begin, and its width; no knob: of the data
+
+    def bound(self, edges: tuple[int, ...]) -> VFL:
+        """The same for a table whose columns begin at these places: every party holds whole columns."""
+        return dataclasses.replace(self, edges=edges)
+
+    def of_all(self) -> VFL:
+        """The same without the choice of who is attacked, which training does not depend on."""
+        return dataclasses.replace(self, party=0, together=1)
+
+    def of(self, party: int) -> VFL:
+        """The same with one party attacked."""
+        return dataclasses.replace(self, party=party, together=1)
 
     @property
     def sends_embedding(self) -> bool:
@@ -49,36 +70,58 @@ class VFL(Protocol):
         return True
 
     def message(self) -> str:
-        """The embedding."""
+        """The embedding, or several."""
+        if self.together > 1:
+            return f"the embeddings of {self.together} parts of the picture"
         return "the embedding of its part of the picture" if self.parties > 1 else "the embedding of the picture"
 
     def shape(self, shape: Shape) -> Shape:
-        """Channels, height and width of what the party holds."""
-        low, high = self._ends(shape, self.party)
-        found = list(shape)
-        found[self._axis] = high - low
-        return found[0], found[1], found[2]
+        """Channels, height and width of what the attacked parties hold."""
+        low, high = self._box(shape)
+        return high[0] - low[0], high[1] - low[1], high[2] - low[2]
 
     def part(self, pictures: Pixels, party: int | None = None) -> Pixels:
-        """What a party (by default the one that is attacked) holds of pictures (n, c, h, w)."""
+        """What a party (by default all that are attacked) holds of pictures (n, c, h, w)."""
         _, c, h, w = pictures.shape
-        low, high = self._ends((c, h, w), self.party if party is None else party)
-        index = [slice(None)] * 4
-        index[1 + self._axis] = slice(low, high)
-        return pictures[tuple(index)]
+        low, high = self._box((c, h, w)) if party is None else self.region((c, h, w), party)
+        return pictures[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+
+    def region(self, shape: Shape, party: int) -> tuple[Shape, Shape]:
+        """First channel, row and column of a party's part, and those after its last; parts differ by one pixel at most."""
+        low, high = [0, 0, 0], list(shape)
+        if self.split == "quadrants":
+            for axis, side in ((1, party // 2), (2, party % 2)):
+                low[axis], high[axis] = side * shape[axis] // 2, (side + 1) * shape[axis] // 2
+        else:
+            axis = AXES[self.split]
+            places = self.edges or range(shape[axis] + 1)
+            count = len(places) - 1
+            low[axis], high[axis] = places[party * count // self.parties], places[(party + 1) * count // self.parties]
+        return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
     def problems(self, model: Model, shape: Shape) -> list[str]:
         """Parts that are too small, a party that does not exist, a cut that the model does not have."""
-        found = []
+        found, quadrants = [], self.split == "quadrants"
+        if self.edges and self.split != "columns":
+            return [f"vfl: a table is cut by its columns; split is {self.split}. Use split='columns'."]
         if self.party >= self.parties:
             found.append(f"vfl: party={self.party} of {self.parties} parties; they are counted from 0. Lower party.")
-        if self.parties > shape[self._axis]:
+        elif self.party + self.together > self.parties:
             found.append(
-                f"vfl cannot cut {shape[self._axis]} {self.split} among {self.parties} parties. Use fewer parties or another split."
+                f"vfl: together={self.together} from party {self.party} on, and there are {self.parties} parties. Lower together or party."
             )
-        smallest = list(shape)
-        smallest[self._axis] //= self.parties
-        if not found and self.parties > 1 and min(smallest[1:]) < model.min_side:
+        if quadrants and self.parties != 4:
+            found.append(f"vfl: quadrants are for 4 parties; parties is {self.parties}. Use parties=4.")
+        elif quadrants and (self.together == 3 or (self.together == 2 and self.party == 1)):
+            found.append(
+                f"vfl: the quadrants of {self.together} parties from party {self.party} on make no rectangle. Use together=1, 4, or 2 with party=0 or 2."
+            )
+        if not quadrants and self.parties > (most := len(self.edges) - 1 if self.edges else shape[AXES[self.split]]):
+            found.append(f"vfl cannot cut {most} {self.split} among {self.parties} parties. Use fewer parties or another split.")
+        if found:
+            return found
+        smallest = self._least(shape)
+        if self.parties > 1 and min(smallest[1:]) < model.min_side:
             found.append(
                 f"{model.name} needs pictures of at least {model.min_side}x{model.min_side}; a party's part has {smallest[1]}x{smallest[2]}. "
                 "Use fewer parties, another split or a smaller model."
@@ -98,7 +141,7 @@ class VFL(Protocol):
         """The joint net of all parties on whole pictures, with fresh weights."""
         bottoms, top = [], None
         for party in range(self.parties):
-            held = dataclasses.replace(self, party=party).shape(shape)
+            held = self.of(party).shape(shape)
             stages = model.stages(model.build(held, num_classes, derive(seed, f"party {party}") % 2**31 if self.parties > 1 else seed))
             last = stages[self.cut - 1]
             bottoms.append(torch.nn.Sequential(*stages[: self.cut - 1], last if self.activated else model.opened(last)))
@@ -108,20 +151,30 @@ class VFL(Protocol):
         return _joint(self, bottoms, top, shape, num_classes, seed)
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        """The embedding of the party's part."""
-        prefix = f"bottoms.{self.party}."
+        """The embedding of the party's part; of several parties one each, by number."""
+        if self.together == 1:
+            return {"embedding": self._embedding(net, batch.image, self.party)}
+        regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
+        origin, found = regions[self.party][0], {}
+        for party in range(self.party, self.party + self.together):
+            (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
+            first, last = (end[0] - origin[0] for end in regions[party])
+            found[f"embedding.{party}"] = self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)
+        return found
+
+    def _embedding(self, net: Net, part: Tensor, party: int) -> Tensor:
+        prefix = f"bottoms.{party}."
         own = {name.removeprefix(prefix): p for name, p in net.params.items() if name.startswith(prefix)}
-        bottom = net.module.get_submodule(prefix[:-1])
-        return {"embedding": torch.func.functional_call(bottom, own, (batch.image,))}
+        return torch.func.functional_call(net.module.get_submodule(prefix[:-1]), own, (part,))
 
-    @property
-    def _axis(self) -> int:
-        return {"channels": 0, "rows": 1, "columns": 2}[self.split]
+    def _box(self, shape: Shape) -> tuple[Shape, Shape]:
+        """What holds the parts of all attacked parties."""
+        return self.region(shape, self.party)[0], self.region(shape, self.party + self.together - 1)[1]
 
-    def _ends(self, shape: Shape, party: int) -> tuple[int, int]:
-        """First pixel of a part and the one after its last; parts differ by one pixel at most."""
-        size = shape[self._axis]
-        return party * size // self.parties, (party + 1) * size // self.parties
+    def _least(self, shape: Shape) -> Shape:
+        """The smallest part's channels, height and width, each for itself."""
+        parts = [self.of(party).shape(shape) for party in range(self.parties)]
+        return min(p[0] for p in parts), min(p[1] for p in parts), min(p[2] for p in parts)
 
 
 def _joint(how: VFL, bottoms: list[nn.Module], top: nn.Module | None, shape: Shape, num_classes: int, seed: int) -> nn.Module:
@@ -132,6 +185,7 @@ def _joint(how: VFL, bottoms: list[nn.Module], top: nn.Module | None, shape: Sha
             super().__init__()
             self.bottoms = nn.ModuleList(bottoms)
             self.top = top
+            self.regions = [how.region(shape, party) for party in range(how.parties)]
 
         def forward(self, picture: Tensor) -> Tensor:
             sent = [bottom(how.part(picture, party)) for party, bottom in enumerate(self.bottoms)]

@@ -33,7 +33,7 @@ class VerticalRound:
     def __init__(self, scenario: Scenario, client: Client) -> None:
         assert isinstance(scenario.protocol, VFL)
         self._scenario, self._client = scenario, client
-        self._parties = [dataclasses.replace(scenario.protocol, party=k) for k in range(scenario.protocol.parties)]
+        self._parties = [scenario.protocol.of(k) for k in range(scenario.protocol.parties)]
         self._worlds = [self._world(how) for how in self._parties]  # public pictures are read once, not every round
 
     def state(self) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Vertical FL: quadrants, parties that put their embeddings together, and the same embedding asked for several times."""
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.assess import assess
+from invviz.core.types import Batch
+from invviz.protocols import VFL
+from invviz.risk import Prior
+from invviz.run import Site, meet_client, run
+from invviz.scenario import Scenario, problems
+from invviz.summary import risk_summary
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(None, tmp_path, "cpu")
+
+
+def test_quadrants_make_up_the_picture():
+    pictures = np.random.default_rng(0).random((2, 3, 7, 8), dtype=np.float32)
+    a, b, c, d = (VFL(parties=4, split="quadrants", party=k).part(pictures) for k in range(4))
+    assert np.array_equal(np.concatenate([np.concatenate([a, b], 3), np.concatenate([c, d], 3)], 2), pictures)
+    lower = VFL(parties=4, split="quadrants", party=2, together=2)
+    assert np.array_equal(lower.part(pictures), np.concatenate([c, d], 3))
+    assert lower.shape((3, 7, 8)) == (3, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("how", "first", "end"),
+    [
+        ("parties=3,party=1,together=2", 1, 3),
+        ("parties=4,split='rows',together=3", 0, 3),
+        ("parties=4,split='quadrants',party=2,together=2", 2, 4),
+        ("parties=4,split='quadrants',together=4", 0, 4),
+        ("parties=3,split='channels',party=1,together=2", 1, 3),
+    ],
+)
+def test_parties_together_send_what_each_sends_alone(site, how, first, end):
+    s = Scenario.parse(f"data=photos(size=16)&model=convnet(width=4)&protocol=vfl({how})&batch=2")
+    assert not problems(s)
+    client = meet_client(s, site)
+    message = client.release(client.net, client.batch, None)
+    assert list(message) == [f"embedding.{k}" for k in range(first, end)]
+    for k in range(first, end):
+        alone = meet_client(s.replace(protocol=s.protocol.of(k)), site)
+        assert torch.equal(message[f"embedding.{k}"], alone.release(alone.net, alone.batch, None)["embedding"])
+
+
+@pytest.mark.parametrize("prior", ["white", "natural"])
+def test_the_joint_risk_stacks_rows(site, prior):
+    """Against a dense posterior from each party's own Jacobian, also under a prior by which one part tells of the other."""
+    text = f"data=digits&model=mlp(width=12,act='tanh')&protocol=vfl(parties=2,{{}})&prior={prior}&floor=0.05&dtype=float64"
+    s = Scenario.parse(text.format("together=2"))
+    found = assess(s, site)
+    risk = risk_summary(s, found.decomposition, found.size, found.stages)
+    rows, messages = [], []
+    for k in range(2):
+        alone = meet_client(s.replace(protocol=s.protocol.of(k)), site)
+
+        def send(x, alone=alone):
+            return alone.release(alone.net, Batch.of(x, alone.batch.label), None)["embedding"].flatten()
+
+        own = torch.func.jacrev(send)(alone.batch.image).reshape(12, 8, 4)
+        rows.append(torch.zeros(12, 8, 8, dtype=torch.float64))
+        rows[-1][:, :, 4 * k : 4 * k + 4] = own
+        messages.append(send(alone.batch.image))
+    jacobian, message = torch.cat(rows).flatten(1).numpy(), torch.cat(messages).numpy()
+    covariance = Prior(prior, (1, 8, 8)).dense()
+    sigma = 0.05**2 * message @ message / len(message)
+    posterior = np.linalg.inv(np.linalg.inv(covariance) + jacobian.T @ jacobian / sigma)
+    assert risk["invre"] == pytest.approx(1 - np.trace(posterior) / np.trace(covariance), rel=1e-4)
+    assert found.decomposition.prior == prior
+
+
+@pytest.mark.parametrize("defense", ["", "&defense=gaussian_noise(sigma=0.2)"])
+def test_asking_again_averages_the_noise(site, defense):
+    """T messages with fresh noise are one with 1/T of its variance (theory T8)."""
+    text = "data=digits&model=mlp(width=24,act='tanh')&protocol=vfl&dtype=float64"
+    many = Scenario.parse(f"{text}{defense}&floor=0.1&rounds=4")
+    once = Scenario.parse(f"{text}{defense.replace('0.2', '0.1')}&floor=0.05")
+    figures = []
+    for s in (many, once):
+        found = assess(s, site)
+        figures.append(risk_summary(s, found.decomposition, found.size, found.stages)["invre"])
+    assert figures[0] == pytest.approx(figures[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("attack", ["rmle(steps=300)", "dlg(steps=80,restarts=1)", "least_squares"])
+def test_attacks_read_several_embeddings(site, attack):
+    s = Scenario.parse(f"data=digits&model=mlp&protocol=vfl(parties=2,together=2)&attack={attack}")
+    found = run(s, site)
+    assert found.truth.shape == (1, 1, 8, 8)
+    assert found.scores["psnr"][0] > 20
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("parties=2,party=1,together=2", "together=2 from party 1 on"),
+        ("parties=3,split='quadrants'", "quadrants are for 4 parties"),
+        ("parties=4,split='quadrants',together=3", "make no rectangle"),
+        ("parties=4,split='quadrants',party=1,together=2", "make no rectangle"),
+    ],
+)
+def test_what_does_not_fit_says_why(how, words):
+    assert any(words in p for p in problems(Scenario.parse(f"model=mlp&protocol=vfl({how})")))
