@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import __version__
 from .core.errors import MissingExtra
+from .core.table import Column
 from .core.types import Size
 from .metrics import METRICS
 from .risk import Decomposition, Trust

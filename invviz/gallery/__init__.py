@@ -136,13 +136,13 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
         return {}
 
 
-@lru_cache(maxsize=1)
-def defended() -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
-    """Prepared results of the Defend page by key, arrays and facts.
+@lru_cache(maxsize=4)
+def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Prepared results of a page ("defended", "vertical") by key, arrays and facts.
 
     Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
     """
-    folder = FOLDER / "defended"
+    folder = FOLDER / name
     try:
         kept = json.loads((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
@@ -184,9 +184,9 @@ __all__ = [
     "PICTURES",
     "Card",
     "Scene",
-    "defended",
     "kept_spectrum",
     "load",
+    "results",
     "scenes",
     "sketches",
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ..metrics import PSNR, SSIM
+from ..metrics import PSNR, SSIM, Cells
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
 from ..plots.progress import live_spec
+from ..plots.rows import table_html
 from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
@@ -35,6 +36,8 @@ def _draw() -> None:
     shown = _remembered(now, run)
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):
+            if now.columns:
+                table(now, risk, shown, run_job)
             truth, best, real = st.columns(3, gap="small")
             with truth:
                 picture_truth(now)
@@ -52,17 +55,50 @@ def _draw() -> None:
     finding.footer(now, shown)
 
 
+def table(now: Scenario, risk: RiskView | None, run: RunView | None, job: Job | None) -> None:
+    """In place of the pictures of a table: its row, what the ideal attacker and the real one make of it, and how sure each cell is."""
+    victim = victim_of(now)
+    if isinstance(victim, str):
+        return
+    sigma = risk.sigma(now) if risk else 0.0
+    guess = sources.live_picture(now) if job is not None and job.state == "running" else None
+    if guess is not None:
+        guess = guess / 255  # what is sent while it runs are bytes
+    elif run is not None:
+        guess = run.guess
+    known = risk.portrait.known(sigma)[0] if risk and risk.portrait else None
+    spread = risk.decomposition.variances.reshape(risk.truth.shape)[0] if risk else None
+    ideal = risk.draw(sigma)[0] if risk else None
+    dark = st.context.theme.type == "dark"
+    st.html(table_html(now.columns, victim.truth[0], ideal, None if guess is None else guess[0], known, spread, dark))
+    if now.batch > 1:
+        st.caption(f"The first of {now.batch} rows in the batch.")
+
+
+def _image(now: Scenario, png: bytes, alt: str) -> None:
+    """A picture; a row of a table stands above as a table instead."""
+    if not now.columns:
+        st.image(png, width="stretch", alt=alt)
+
+
+def _quality(now: Scenario, psnr: float, ssim: float, cells: float) -> str:
+    """How good a guess is, in a few words."""
+    if now.columns:
+        return f"**{100 * cells:.0f} % of the cells right** · {psnr:.1f} dB"
+    return f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}"
+
+
 def picture_truth(now: Scenario) -> None:
     """The client's own picture."""
-    victim = victim_of(now)
-    st.markdown("**The client's picture**")
+    victim, thing = victim_of(now), now.data.things.rstrip("s")
+    st.markdown(f"**The client's {thing}**")
     if isinstance(victim, str):
-        st.image(placeholder(now.shape, now.batch, TRUTH), width="stretch", alt=victim)
+        _image(now, placeholder(now.shape, now.batch, TRUTH), victim)
         st.warning(victim, icon=":material/image_not_supported:")
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
-    st.image(to_png(victim.truth, TRUTH), width="stretch", alt=f"The private picture ({what}), which the client never sends.")
-    where = "your own picture, in memory only" if now.upload else f"picture {now.data.index} of {victim.count:,}"
+    _image(now, to_png(victim.truth, TRUTH), f"The private picture ({what}), which the client never sends.")
+    where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 
 
@@ -71,13 +107,14 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     st.markdown("**An :violet[ideal] attacker sees this**")
     if risk is None:
         reason = " ".join(risk_problems(now))
-        st.image(placeholder(now.shape, now.batch, IDEAL), width="stretch", alt=reason or "The ideal attacker's picture is being computed.")
+        _image(now, placeholder(now.shape, now.batch, IDEAL), reason or "The ideal attacker's picture is being computed.")
         st.caption(reason or waiting(job, "spectrum"))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
     psnr, ssim = float(PSNR().score(picture, risk.truth).mean()), float(SSIM().score(picture, risk.truth).mean())
-    st.image(to_png(picture, IDEAL), width="stretch", alt=f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
-    st.caption(f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}")
+    cells = float(Cells().of_rows(picture, risk.truth, now.columns).mean()) if now.columns else np.nan
+    _image(now, to_png(picture, IDEAL), f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
+    st.caption(_quality(now, psnr, ssim, cells))
     return psnr
 
 
@@ -86,11 +123,11 @@ def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
     st.markdown("**A :orange[real] attack got this**")
     frame = sources.live_picture(now) if job is not None and job.state == "running" else None
     if frame is not None:
-        st.image(to_png(frame, REAL), width="stretch", alt="The attack's present guess.")
+        _image(now, to_png(frame, REAL), "The attack's present guess.")
     elif run is not None:
-        st.image(to_png(run.guess, REAL), width="stretch", alt=f"The attack's picture: {_scores(run)}")
+        _image(now, to_png(run.guess, REAL), f"The attack's picture: {_scores(run)}")
     else:
-        st.image(placeholder(now.shape, now.batch, REAL), width="stretch", alt="No attack has been run on this scenario yet.")
+        _image(now, placeholder(now.shape, now.batch, REAL), "No attack has been run on this scenario yet.")
     if job is not None and job.active:
         _progress(now, job)
     else:
@@ -98,9 +135,8 @@ def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
 
 
 def _scores(run: RunView) -> str:
-    scores = run.result["scores"]
-    psnr, ssim = float(np.mean(scores["psnr"])), float(np.mean(scores["ssim"]))
-    return f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}"
+    scores = {name: float(np.mean(np.array(values, np.float64))) for name, values in run.result["scores"].items() if values}  # None is NaN
+    return _quality(run.scenario, scores["psnr"], scores["ssim"], scores.get("cells", np.nan))
 
 
 def _progress(now: Scenario, job: Job) -> None:

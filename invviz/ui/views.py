@@ -67,6 +67,7 @@ class RiskView:
     why: str = ""
     layers: tuple[tuple[str, int], ...] = ()
     ladder: tuple[tuple[float, float, float, float | None], ...] = ()  # of coloured noise: strength, PSNR ceiling, energy, harm to training
+    accuracy: float | None = None  # of a net that was trained on public pictures
     levels: tuple[float, ...] = ()  # the noise levels (absolute) at which the picture is kept; empty where it is drawn at any
     _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
 
@@ -129,4 +130,5 @@ def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndar
         result["why"],
         tuple((name, count) for name, count in result["layers"]),
         tuple((strength, psnr, energy, harm) for strength, psnr, energy, harm in result.get("ladder", ())),
+        result.get("accuracy"),
     )

@@ -118,7 +118,6 @@ def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarra
         **found.facts(),
         "labels": found.labels.tolist(),
         "data_note": found.data_note,
-        "accuracy": found.accuracy,
         "seconds": round(time.monotonic() - start, 3),
         "version": __version__,
     }

@@ -12,8 +12,7 @@ from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
 from ...risk import band
 from ...scenario import Scenario
-from .. import state
-from . import bar
+from .. import known, state
 from .row import Row
 from .words import waits
 
@@ -77,7 +76,7 @@ def draw(now: Scenario, found: Mapping[str, Row]) -> None:
             _side(found[side])
     missing = [row.attacks[row.scenario.attacker] for row in found.values() if row.attacks[row.scenario.attacker].left and not row.unfit]
     if missing and st.button("Run the attacks of A and B", key=state.key("run ab"), icon=":material/play_arrow:"):
-        bar.start(missing)
+        known.start(missing)
         st.rerun()
 
 

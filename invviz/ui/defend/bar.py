@@ -9,9 +9,9 @@ import streamlit as st
 
 from ... import defended
 from ...plots.thumbs import thumb
-from .. import session, state, trouble
+from .. import known, session, state, trouble
 from ..victim import Victim
-from .row import Attack, Old, Row
+from .row import Old, Row
 from .words import finding
 
 ORDERS = {"best": "Best protection first", "listed": "As listed"}
@@ -68,30 +68,9 @@ def ordered(rows: Sequence[Row], old: Mapping[tuple[Row, str], Old]) -> list[Row
     return [rows[0], *sorted(rows[1:], key=lambda row: (bool(row.unfit), shown[row] is None, shown[row] or 0.0))]
 
 
-def left(rows: Sequence[Row]) -> list[Attack]:
+def left(rows: Sequence[Row]) -> list[known.Attack]:
     """The attacks that nobody is at, each once."""
-    return list({a.scenario.key("run"): a for row in rows if not row.unfit for a in row.attacks.values() if a.left}.values())
-
-
-def start(attacks: Sequence[Attack]) -> None:
-    """A person asked for these attacks."""
-    visitor, store = session.session(), session.station().store
-    keys = {a.scenario.key("run"): a.scenario for a in attacks}
-    for key, scenario in keys.items():
-        store.submit("run", scenario, visitor.name)
-        visitor.joined.add(key)
-        visitor.left.discard(key)
-    visitor.grid |= set(keys)
-
-
-def stop(keys: set[str]) -> None:
-    """They go on where others watch them."""
-    visitor, store = session.session(), session.station().store
-    for key in keys:
-        visitor.joined.discard(key)
-        visitor.left.add(key)
-        store.stop(key, visitor.name)
-    visitor.grid -= keys
+    return known.left([a for row in rows if not row.unfit for a in row.attacks.values()])
 
 
 def _run(rows: Sequence[Row]) -> None:
@@ -109,9 +88,9 @@ def _run(rows: Sequence[Row]) -> None:
         help=WORKS if missing else "Change anything to run again.",
     )
     if pressed:
-        stop(session.session().grid - {a.scenario.key("run") for row in rows for a in row.attacks.values()})  # of an earlier grid
-        start(missing)
+        known.stop(session.session().grid - {a.scenario.key("run") for row in rows for a in row.attacks.values()})  # of an earlier grid
+        known.start(missing)
         st.rerun()
     if going and st.button(f"Stop ({len(going)} to go)", key=state.key("stop all"), icon=":material/stop:"):
-        stop(going | session.session().grid)
+        known.stop(going | session.session().grid)
         st.rerun()

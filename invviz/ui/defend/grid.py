@@ -13,7 +13,8 @@ from ...plots.thumbs import thumb
 from ...risk import band
 from ...scenario import Scenario
 from .. import sources
-from .row import ATTACKERS, Attack, Old, Row
+from ..known import Attack
+from .row import ATTACKERS, Old, Row
 from .words import amount, change, waits
 
 HEAD = (

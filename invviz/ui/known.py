@@ -1,0 +1,276 @@
+"""What is known of several scenarios side by side, and asking for what is not: attacks and spectra from the gallery or the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import streamlit as st
+
+from .. import gallery
+from ..metrics import PSNR
+from ..risk import Decomposition
+from ..scenario import Scenario, problems, risk_problems
+from ..store import Job, Kind
+from . import sources
+from .session import session, station
+from .views import Figures, RiskView, view_of
+
+BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
+PAGES = ("defended", "vertical")  # whose results are prepared
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attack:
+    """What one attacker got of one scenario, is getting, or could get."""
+
+    scenario: Scenario
+    result: dict[str, Any] | None = None
+    guess: np.ndarray | None = None
+    job: Job | None = None
+
+    @property
+    def psnr(self) -> float | None:
+        """Mean over the batch, in dB."""
+        return None if self.result is None else float(np.mean(self.result["scores"]["psnr"]))
+
+    @property
+    def left(self) -> bool:
+        """Whether it is still to be run, and nobody is at it."""
+        whole = self.result is not None and not self.result["stopped"]
+        return not (whole or (self.job is not None and self.job.active)) and not problems(self.scenario)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """One of several scenarios that stand side by side, and what each attacker got of it."""
+
+    scenario: Scenario
+    unfit: str  # why its parts do not fit together, in words
+    unscored: str  # why its spectrum is not computed
+    attacks: dict[str, Attack]
+    view: RiskView | None
+    job: Job | None  # after the spectrum
+    truth: np.ndarray
+
+    @functools.cached_property
+    def sigma(self) -> float:
+        """All noise on a message entry."""
+        assert self.view is not None
+        return self.view.sigma(self.scenario)
+
+    @functools.cached_property
+    def figures(self) -> Figures | None:
+        """InvRE and ceiling."""
+        return None if self.view is None else self.view.figures(self.sigma)
+
+    @functools.cached_property
+    def ideal(self) -> np.ndarray | None:
+        """The ideal attacker's picture."""
+        return None if self.view is None else _ideal(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.view)
+
+    @functools.cached_property
+    def ideal_psnr(self) -> float | None:
+        """Of this very picture, in dB."""
+        return None if self.ideal is None else float(PSNR().score(self.ideal, self.truth).mean())
+
+    @property
+    def got(self) -> dict[str, float | None]:
+        """PSNR by attacker."""
+        return {**{who: attack.psnr for who, attack in self.attacks.items()}, "ideal": self.ideal_psnr}
+
+    @property
+    def best(self) -> float | None:
+        """What the best attacker got, as far as it is known."""
+        known = [psnr for psnr in self.got.values() if psnr is not None]
+        return max(known) if known else None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All that are after something of it."""
+        found = [*(attack.job for attack in self.attacks.values()), self.job]
+        return [job for job in found if job is not None]
+
+
+K = TypeVar("K", bound=Known)
+
+
+def found(
+    make: type[K],
+    scenarios: Sequence[Scenario],
+    attackers: Callable[[Scenario], dict[str, Scenario]],
+    truth: np.ndarray,
+    unseen: Collection[Scenario] = (),
+) -> list[K]:
+    """Every scenario with what is known of it; missing spectra are queued, attacks are not.
+
+    Args:
+        make: what to make of each.
+        scenarios: side by side.
+        attackers: the attacks on a scenario, by name.
+        truth: the batch that all are about.
+        unseen: those of which the ideal attacker's picture is not shown.
+    """
+    views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen)
+    asked = [attackers(s) for s in scenarios]
+    jobs = station().store.jobs([a.key("run") for one in asked for a in one.values()])
+    return [
+        make(
+            s,
+            " ".join(problems(s)),
+            " ".join(risk_problems(s)),
+            {who: _attack(a, jobs, truth) for who, a in one.items()},
+            views.get(s),
+            waited.get(s),
+            truth,
+        )
+        for s, one in zip(scenarios, asked, strict=True)
+    ]
+
+
+def spectra(
+    fitting: Sequence[Scenario], truth: np.ndarray, unseen: Collection[Scenario] = ()
+) -> tuple[dict[Scenario, RiskView], dict[Scenario, Job]]:
+    """Those that are ready; the others are queued, and what is no longer compared is not waited for any more.
+
+    Args:
+        fitting: scenarios whose risk can be computed.
+        truth: the batch that all are about.
+        unseen: those of which the ideal attacker's picture is not shown.
+
+    Returns:
+        Spectra, and the jobs that are after the missing ones.
+    """
+    store, visitor = station().store, session()
+    keys = {s: s.key("risk") for s in fitting}
+    views = {s: view for s in fitting if (view := _prepared_view(s)) is not None and (s in unseen or view.can_draw(view.sigma(s)))}
+    jobs = store.jobs([keys[s] for s in fitting if s not in views])
+    done = {s: jobs[keys[s]] for s in fitting if s not in views and keys[s] in jobs and jobs[keys[s]].state == "done"}
+    views |= {s: view for s, job in done.items() if (view := _stored_view(job.key, job.finished, truth)) is not None}
+    missing = {s: key for s, key in keys.items() if s not in views}
+    if not visitor.gone:
+        sources.leave_comparison(list(missing.values()))
+        for s, key in missing.items():
+            job = jobs.get(key)
+            if job is None or job.state in ("done", "stopped", "pruned"):
+                store.submit("risk", s, visitor.name, BEHIND)
+                visitor.joined.add(key)
+        jobs = store.jobs(list(missing.values()))
+        for s, key in missing.items():
+            sources.join(s, jobs.get(key))
+        visitor.compared = set(missing.values())
+    return views, {s: jobs[key] for s, key in missing.items() if key in jobs}
+
+
+def left(listed: Sequence[Attack]) -> list[Attack]:
+    """The attacks that nobody is at, each once."""
+    return list({a.scenario.key("run"): a for a in listed if a.left}.values())
+
+
+def start(wanted: Sequence[Attack]) -> None:
+    """A person asked for these attacks."""
+    visitor, store = session(), station().store
+    keys = {a.scenario.key("run"): a.scenario for a in wanted}
+    for key, scenario in keys.items():
+        store.submit("run", scenario, visitor.name)
+        visitor.joined.add(key)
+        visitor.left.discard(key)
+    visitor.grid |= set(keys)
+
+
+def stop(keys: set[str]) -> None:
+    """They go on where others watch them."""
+    visitor, store = session(), station().store
+    for key in keys:
+        visitor.joined.discard(key)
+        visitor.left.add(key)
+        store.stop(key, visitor.name)
+    visitor.grid -= keys
+
+
+def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Arrays and facts of a result that came with the package, or None.
+
+    Of an attack `guess` and its result as a worker hands it in; of a spectrum what a worker keeps of one, without what draws pictures, and instead `sigmas`
+    and `ideals`, the ideal attacker's pictures at a few noise levels.
+    """
+    if scenario.upload:
+        return None
+    key = scenario.key(kind)
+    for page in PAGES:
+        if key in gallery.results(page):
+            return gallery.results(page)[key]
+    scene = _scenes(kind).get(key) if kind == "run" else None
+    return None if scene is None else ({"guess": scene.arrays["guess"]}, scene.result)
+
+
+def _attack(scenario: Scenario, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
+    key = scenario.key("run")
+    job = jobs.get(key)
+    sources.join(scenario, job)
+    if job is not None and job.state in ("done", "stopped"):
+        kept = _result(key, job.finished, truth)
+        if kept is not None:
+            return Attack(scenario, *kept, job)
+    ready = prepared(scenario, "run")
+    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], _floats(ready[0]["guess"]), job)
+
+
+@functools.lru_cache(maxsize=2)
+def _scenes(kind: Kind) -> dict[str, gallery.Scene]:
+    """The Lab's prepared scenes by key; of several with the same key the first."""
+    return {scene.scenario.key(kind): scene for scene in reversed(gallery.scenes())}
+
+
+def _floats(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(np.float32) / 255 if picture.dtype == np.uint8 else picture
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _result(key: str, made: float | None, _truth: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
+    """An attack's result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
+    store = station().store
+    result = store.result(key)
+    if result is None or not sources.is_of(_truth, store, key):
+        return None
+    return result, np.array(store.arrays(key)["guess"])
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _stored_view(key: str, made: float | None, _truth: np.ndarray) -> RiskView | None:
+    store = station().store
+    result = store.result(key)
+    if result is None or not sources.is_of(_truth, store, key):
+        return None
+    return view_of(Decomposition.load(store.folder(key)), result, _truth)
+
+
+def _prepared_view(scenario: Scenario) -> RiskView | None:
+    key = scenario.key("risk")
+    for page in PAGES:
+        if key in gallery.results(page):
+            return _from_gallery(page, key)
+    scene = _scenes("risk").get(key)
+    if scene is None:
+        return None
+    return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, trust=scene.trust)
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _from_gallery(page: str, key: str) -> RiskView:
+    arrays, facts = gallery.results(page)[key]
+    sigmas, pictures = arrays["sigmas"], arrays["ideals"]
+    whole = view_of(gallery.kept_spectrum(arrays, facts["decomposition"]), facts, np.zeros(0))
+
+    def draw(sigma: float) -> np.ndarray:
+        return _floats(pictures[int(np.abs(sigmas - sigma).argmin())])
+
+    return dataclasses.replace(whole, draw=draw, levels=tuple(float(s) for s in sigmas))
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def _ideal(key: str, method: str, sigma: float, _view: RiskView) -> np.ndarray:
+    return _view.draw(sigma).clip(0, 1)
