@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER, _defended, _sketches
+from . import CARDS, FOLDER, _defended, _sketches, _vertical
 from ._make import make
 
 if __name__ == "__main__":
@@ -15,4 +15,6 @@ if __name__ == "__main__":
         _sketches.make(FOLDER / "sketches")
     if len(sys.argv) == 1 or "defended" in sys.argv[1:]:
         _defended.make(FOLDER / "defended")
+    if len(sys.argv) == 1 or "vertical" in sys.argv[1:]:
+        _vertical.make(FOLDER / "vertical")
     sys.stderr.write(f"scenes are in {FOLDER}\n")

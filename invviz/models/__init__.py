@@ -6,7 +6,8 @@ from .convnet import ConvNet
 from .lenet import LeNet
 from .mlp import MLP
 from .resnet18 import ResNet18
+from .vgg6 import VGG6
 
-MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18}
+MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "vgg6": VGG6, "alexnet": AlexNet, "resnet18": ResNet18}
 
-__all__ = ["MLP", "MODELS", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape"]
+__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape"]

@@ -25,9 +25,7 @@ class Model(Component):
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained
     train_lr: ClassVar[float] = 1e-3  # Adam's learning rate for that training
 
-    depth: ClassVar[
-        int
-    ]  # stages that end with an activation, before the layer that gives class scores: where the net can be cut (vertical FL)
+    cuts: ClassVar[tuple[str, ...]]  # stages that end with an activation, before the layer that gives class scores: where vertical FL cuts
 
     init: str = knob("random", "weights: random (fresh) or trained on the public part of the data", choices=("random", "trained"))
 
@@ -46,6 +44,11 @@ class Model(Component):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "weights"))
             return self.layers(shape, num_classes)
+
+    @property
+    def depth(self) -> int:
+        """How many stages there are before the last layer."""
+        return len(self.cuts)
 
     @property
     def open_cuts(self) -> tuple[int, ...]:

@@ -52,12 +52,12 @@ def uniform_(module: nn.Module, bound: float) -> nn.Module:
     return module
 
 
-def cut_at_activations(module: nn.Module) -> list[nn.Module]:
-    """A sequential net in pieces: each ends with an activation and the poolings after it; the last one holds the rest."""
+def cut_at_activations(module: nn.Module, pooled: bool = True) -> list[nn.Module]:
+    """A sequential net in pieces: each ends with an activation and, where `pooled`, the poolings after it; the last one holds the rest."""
     layers, stages = list(module.children()), []
     while any(map(_activates, layers)):
         end = next(k for k, layer in enumerate(layers) if _activates(layer)) + 1
-        while end < len(layers) and _pools(layers[end]):
+        while pooled and end < len(layers) and _pools(layers[end]):
             end += 1
         stages.append(torch.nn.Sequential(*layers[:end]))
         layers = layers[end:]

@@ -21,7 +21,7 @@ class AlexNet(Model):
     name: ClassVar[str] = "alexnet"
     title: ClassVar[str] = "AlexNet (32x32 form)"
     paper: ClassVar[str] = "krizhevsky2012alexnet"
-    depth: ClassVar[int] = 7
+    cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2", "conv 3", "conv 4", "conv 5", "linear 1", "linear 2")
     min_side: ClassVar[int] = 16
     epochs: ClassVar[int] = 15
     train_lr: ClassVar[float] = 5e-4

@@ -24,7 +24,7 @@ class ConvNet(Model):
     name: ClassVar[str] = "convnet"
     title: ClassVar[str] = "ConvNet"
     paper: ClassVar[str] = "geiping2020inverting"
-    depth: ClassVar[int] = 2
+    cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2")
     epochs: ClassVar[int] = 10
 
     width: int = knob(32, "channels of each convolution", low=1, high=256, unit="channels")

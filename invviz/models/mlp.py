@@ -24,7 +24,7 @@ class MLP(Model):
     name: ClassVar[str] = "mlp"
     title: ClassVar[str] = "MLP"
     paper: ClassVar[str] = "phong2018additively"
-    depth: ClassVar[int] = 1
+    cuts: ClassVar[tuple[str, ...]] = ("linear",)
     first_layer: ClassVar[str] = "linear"
 
     width: int = knob(128, "neurons of the hidden layer", low=1, high=4096, unit="neurons")

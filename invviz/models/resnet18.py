@@ -28,7 +28,7 @@ class ResNet18(Model):
     name: ClassVar[str] = "resnet18"
     title: ClassVar[str] = "ResNet-18"
     paper: ClassVar[str] = "he2016resnet"
-    depth: ClassVar[int] = 5
+    cuts: ClassVar[tuple[str, ...]] = ("stem", "stage 1", "stage 2", "stage 3", "stage 4")
     min_side: ClassVar[int] = 8
     epochs: ClassVar[int] = 5
 

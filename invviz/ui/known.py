@@ -104,6 +104,7 @@ def found(
     attackers: Callable[[Scenario], dict[str, Scenario]],
     truth: np.ndarray,
     unseen: Collection[Scenario] = (),
+    first: Scenario | None = None,
 ) -> list[K]:
     """Every scenario with what is known of it; missing spectra are queued, attacks are not.
 
@@ -113,8 +114,9 @@ def found(
         attackers: the attacks on a scenario, by name.
         truth: the batch that all are about.
         unseen: those of which the ideal attacker's picture is not shown.
+        first: the one whose spectrum is computed before the others'.
     """
-    views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen)
+    views, waited = spectra(sorted((s for s in scenarios if not risk_problems(s)), key=lambda s: s != first), truth, unseen)
     asked = [attackers(s) for s in scenarios]
     jobs = station().store.jobs([a.key("run") for one in asked for a in one.values()])
     return [

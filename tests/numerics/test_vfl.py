@@ -18,13 +18,21 @@ from invviz.scenario import Scenario, problems
 from invviz.summary import risk_summary
 from invviz.utility import train
 
-SHAPES = {"mlp": (1, 8, 8), "lenet": (3, 16, 16), "convnet": (3, 16, 16), "alexnet": (3, 32, 32), "resnet18": (3, 16, 16)}
+SHAPES = {
+    "mlp": (1, 8, 8),
+    "lenet": (3, 16, 16),
+    "convnet": (3, 16, 16),
+    "alexnet": (3, 32, 32),
+    "resnet18": (3, 16, 16),
+    "vgg6": (3, 16, 16),
+}
 SMALL = {
     "mlp": {"width": 8},
     "lenet": {"width": 4},
     "convnet": {"width": 4},
     "alexnet": {"width": 4, "hidden": 16},
     "resnet18": {"width": 8},
+    "vgg6": {"width": 2, "hidden": 8},
 }
 
 

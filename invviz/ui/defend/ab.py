@@ -13,8 +13,8 @@ from ...plots.pictures import strip_png
 from ...risk import band
 from ...scenario import Scenario
 from .. import known, state
+from ..waits import waits
 from .row import Row
-from .words import waits
 
 OPTIONS = {
     "undefended": "no defense",

@@ -14,8 +14,9 @@ from ...risk import band
 from ...scenario import Scenario
 from .. import sources
 from ..known import Attack
+from ..waits import waits
 from .row import ATTACKERS, Old, Row
-from .words import amount, change, waits
+from .words import amount, change
 
 HEAD = (
     ("defense", "Defense", "What the client does to its update before it sends it, and how strongly."),

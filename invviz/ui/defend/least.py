@@ -11,10 +11,10 @@ from ...defenses import DEFENSES, Defense
 from ...risk import band, psnr_of
 from ...scenario import Scenario, risk_problems
 from .. import state, strength
+from ..waits import waits
 from .bar import choose, pick
 from .opened import open_stack
 from .row import Row
-from .words import waits
 
 AIMS = {"ceiling": "PSNR ceiling", "invre": "InvRE"}
 WISH = {"ceiling": 15.0, "invre": 0.5}

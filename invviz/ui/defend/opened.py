@@ -15,8 +15,9 @@ from ...scenario import Scenario
 from ...summary import doubts
 from .. import form, state
 from ..views import Figures
+from ..waits import waits
 from .row import Row
-from .words import title, waits
+from .words import title
 
 SHRINKS = (
     ":material/info: The noise floor is a share of the message that is sent. This defense makes the message smaller, and with it that floor: "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...risk import band
-from ...store import Job
 from .row import Row
 
 TELLING = 3.0  # dB between two attackers that are worth a title
@@ -45,25 +44,6 @@ def title(row: Row, rows: Sequence[Row]) -> str:
     """A row's name, with its strength where another row has the same name."""
     twins = sum(other.name == row.name for other in rows)
     return f"{row.name} ({row.level})" if twins > 1 else row.name
-
-
-def waits(job: Job | None) -> str:
-    """Where a job is, in a few words."""
-    if job is None:
-        return ""
-    if job.state == "queued":
-        return f"in line: {job.position}"
-    if job.state == "failed":
-        return "failed, see below"
-    if job.state != "running":
-        return ""
-    if job.stopping:
-        return "stopping ..."
-    if not job.total:
-        return "starting ..."
-    left = f", {job.eta:.0f} s left" if job.eta is not None and job.eta >= 1 else ""
-    step = {"weights": "training, epoch", "attack": "step"}.get(job.phase, job.phase)
-    return f"{step} {job.done:,} of {job.total:,}{left}"
 
 
 def amount(count: float) -> str:

@@ -1,0 +1,96 @@
+"""Vertical FL depth by depth: the same picture behind every cut of the model, met by the same attackers; no attack and no net is touched here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .attacks import ATTACKS, RMLE, InverseNetwork
+from .datasets import Samples
+from .protocols import VFL
+from .scenario import Scenario, problems
+
+VERTICAL = "data=photos&model=vgg6(init='trained')&protocol=vfl(cut=4)&attack=rmle&prior=natural"
+NAMES = {"rmle": "An optimiser", "inverse_network": "A decoder"}
+AVERAGED = 2_000  # public pictures of the mean picture, at most
+
+
+def as_vertical(now: Scenario) -> Scenario:
+    """The same data and model with an embedding as the message; what does not fit that goes.
+
+    Example:
+        >>> as_vertical(Scenario.parse("data=digits&model=mlp&defense=dp_sgd")).text()
+        'data=digits&model=mlp&protocol=vfl&attack=rmle'
+    """
+    if now.protocol.sends_embedding:
+        return now
+    for parties in (2, 1):
+        found = now.replace(protocol=VFL(parties=parties), attack=RMLE(), defense=(), attacker="unaware", layer="", upload="", rounds=1)
+        if not problems(found):
+            break
+    kept = tuple(d for d in now.defense if not problems(found.replace(defense=(d,))))
+    return found if problems(found.replace(defense=kept)) else found.replace(defense=kept)
+
+
+def cut_of(scenario: Scenario) -> VFL:
+    """How the net and the picture are cut; only for scenarios that send embeddings."""
+    assert isinstance(scenario.protocol, VFL)
+    return scenario.protocol
+
+
+def at_depths(now: Scenario) -> list[Scenario]:
+    """One for each layer after which the net can be cut; before its activation where that is how `now` is cut and the model can."""
+    open_cuts = () if cut_of(now).activated else now.model.open_cuts
+    cuts = [now.protocol.replace(cut=k, activated=k not in open_cuts) for k in range(1, now.model.depth + 1)]
+    return [now.replace(protocol=cut, upload="") for cut in cuts]
+
+
+def attackers(scenario: Scenario) -> dict[str, Scenario]:
+    """The optimiser and the decoder, with their settings where the scenario names one of them; and its own attack where that is another."""
+    listed = {"rmle": RMLE(), "inverse_network": InverseNetwork()} | {scenario.attack.name: scenario.attack}
+    return {name: scenario.replace(attack=attack) for name, attack in listed.items()}
+
+
+def called(name: str) -> str:
+    """An attacker's name on the page."""
+    return NAMES.get(name, ATTACKS[name].title)
+
+
+def layer_of(scenario: Scenario) -> str:
+    """The last layer that the party computes."""
+    protocol = cut_of(scenario)
+    name = scenario.model.cuts[protocol.cut - 1]
+    return name if protocol.activated else f"{name}, before its activation"
+
+
+def mean_picture(scenario: Scenario, samples: Samples) -> np.ndarray:
+    """What somebody guesses who sees no message at all: the mean of the public pictures, shape (1, c, h, w)."""
+    count = min(len(samples.public), AVERAGED)
+    image, _ = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
+    return scenario.protocol.part(image.mean(0, keepdims=True, dtype=np.float64).astype(np.float32))
+
+
+def parts_of(scenario: Scenario) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """First channel, row and column of every party's part, and those after its last."""
+    protocol = cut_of(scenario)
+    return [protocol.region(scenario.data.shape, party) for party in range(protocol.parties)]
+
+
+def attacked(scenario: Scenario) -> range:
+    """The parties whose embeddings the attacker sees."""
+    protocol = cut_of(scenario)
+    return range(protocol.party, protocol.party + protocol.together)
+
+
+__all__ = [
+    "NAMES",
+    "VERTICAL",
+    "as_vertical",
+    "at_depths",
+    "attacked",
+    "attackers",
+    "called",
+    "cut_of",
+    "layer_of",
+    "mean_picture",
+    "parts_of",
+]

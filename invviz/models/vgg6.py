@@ -1,0 +1,54 @@
+"""The six convolutions on which inversion of embeddings was first measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.lazy import torch
+from ._base import Model, Shape
+from ._layers import ACTIVATIONS, activation, cut_at_activations, num_features
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class VGG6(Model):
+    """Three blocks of two 3x3 convolutions, each block with a max pooling at its end, then two linear layers.
+
+    The CIFAR-10 net of he2019inversion with `width=64` (their names: conv 2 is ReLU12, conv 4 is ReLU22, conv 6 is ReLU32); activations
+    and width are ours to choose. A cut lies before the pooling, as theirs do.
+    """
+
+    name: ClassVar[str] = "vgg6"
+    title: ClassVar[str] = "VGG-like, six convolutions"
+    paper: ClassVar[str] = "he2019inversion"
+    cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2", "conv 3", "conv 4", "conv 5", "conv 6", "linear 1")
+    min_side: ClassVar[int] = 8
+
+    width: int = knob(
+        16, "channels of the first block; the others have twice as many (he2019inversion: 64)", low=1, high=128, unit="channels"
+    )
+    hidden: int = knob(128, "neurons of the hidden linear layer (he2019inversion: 512)", low=1, high=4096, unit="neurons")
+    act: str = knob("relu", "activation after each layer", choices=ACTIVATIONS)
+
+    def layers(self, shape: Shape, num_classes: int) -> nn.Module:
+        """Convolutions, poolings and linear layers in a row."""
+        nn = torch.nn
+        parts: list[nn.Module] = []
+        channels = shape[0]
+        for width in (self.width, 2 * self.width, 2 * self.width):
+            for _ in range(2):
+                parts += [nn.Conv2d(channels, width, 3, padding=1), activation(self.act)]
+                channels = width
+            parts.append(nn.MaxPool2d(2))
+        body = nn.Sequential(*parts, nn.Flatten())
+        return nn.Sequential(
+            *body, nn.Linear(num_features(body, shape), self.hidden), activation(self.act), nn.Linear(self.hidden, num_classes)
+        )
+
+    def stages(self, module: nn.Module) -> list[nn.Module]:
+        """One for each layer with an activation; a pooling belongs to the stage that it feeds."""
+        return cut_at_activations(module, pooled=False)

@@ -1,0 +1,1 @@
+"""The page Vertical: what an embedding gives away, depth by depth."""

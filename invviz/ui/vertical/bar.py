@@ -1,0 +1,129 @@
+"""The controls of the Vertical page: how the picture is cut among parties, how deep the net is cut, and the buttons that run attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ... import depths
+from ...protocols.vfl import SPLITS
+from ...scenario import Scenario
+from .. import form, known, session, state
+from ..known import Known
+from . import words
+
+MOST = 4  # parties that have a button; more under More, Setting
+CUT = {"columns": "side by side", "rows": "one above the other", "channels": "colour channels", "quadrants": "four quadrants"}
+WORKS = "Attacks run in the background, a few at a time; pictures appear as they are found. You may leave the page."
+
+
+def parties(now: Scenario) -> None:
+    """How many parties, who holds what, and whose embedding the attacker sees."""
+    cut = depths.cut_of(now)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
+        counts = sorted({*range(1, MOST + 1), cut.parties})
+        _choice("Parties", "parties", counts, cut.parties, lambda n: "1 (split learning)" if n == 1 else str(n), _with_parties)
+        if cut.parties > 1:
+            splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4]
+            _choice("Each holds", "split", splits, cut.split, CUT.__getitem__, lambda s: _set(split=s))
+            spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
+            spans += [] if (cut.party, cut.together) in spans else [(cut.party, cut.together)]
+            _choice(
+                "The attacker sees the embedding of",
+                "seen",
+                spans,
+                (cut.party, cut.together),
+                lambda s: _who(s, cut.parties),
+                lambda s: _set(party=s[0], together=s[1]),
+            )
+
+
+def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
+    """The cut, and the strength of the defense beside it."""
+    left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
+    cut = depths.cut_of(now)
+    cuts = [depths.cut_of(s).cut for s in listed]
+    names = {depths.cut_of(s).cut: depths.layer_of(s) for s in listed}
+    name, value = state.key("cut"), cut.cut if cut.cut in cuts else cuts[-1]
+    with left:
+        if len(cuts) == 1:
+            st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. Other models have more.")
+        else:
+            st.select_slider(
+                "The party computes the net up to",
+                cuts,
+                value,
+                format_func=lambda k: names[k],
+                key=name,
+                help="The deeper the cut, the more of the net the party computes before it sends anything.",
+                on_change=state.answer(name, value, lambda k: _set(cut=k)),
+            )
+    with right:
+        form.slider(attacker=True)
+
+
+def chosen(now: Scenario, shown: Sequence[Known]) -> Known:
+    """The depth of the slider."""
+    cut = depths.cut_of(now).cut
+    return next((one for one in shown if depths.cut_of(one.scenario).cut == cut), shown[-1])
+
+
+def run(shown: Sequence[Known], here: Known) -> None:
+    """Buttons that run the attacks of this depth, or of all."""
+    every = [a for one in shown for a in one.attacks.values()]
+    missing, own = known.left(every), known.left(list(here.attacks.values()))
+    going = {a.job.key for a in every if a.job is not None and a.job.active}
+    took = [a.result["seconds"] for a in every if a.result]
+    guess = f", about {max(1, sum(took) / len(took) * len(missing) / session.station().hands):.0f} s" if took and missing else ""
+    with st.container(horizontal=True, gap="small", key="vertical-run"):
+        if own and st.button(
+            f"Attack here ({len(own)})", key=state.key("run here"), type="primary", icon=":material/play_arrow:", help=WORKS
+        ):
+            known.start(own)
+            st.rerun()
+        label = (
+            f"Attack at every depth ({len(missing)} left{guess})" if missing else "Attacks are running" if going else "All attacks are in"
+        )
+        pressed = st.button(
+            label,
+            key=state.key("run all"),
+            icon=":material/play_arrow:" if missing or going else ":material/check:",
+            disabled=not missing,
+            help=WORKS if missing else "Change anything to run again.",
+        )
+        if pressed:
+            known.stop(session.session().grid - {a.scenario.key("run") for a in every})  # of what was on the screen before
+            known.start(missing)
+            st.rerun()
+        if going and st.button(f"Stop ({len(going)} to go)", key=state.key("stop all"), icon=":material/stop:"):
+            known.stop(going | session.session().grid)
+            st.rerun()
+
+
+def _choice(label, name, options, value, shown, taken) -> None:  # type: ignore[no-untyped-def]
+    key = state.key(f"vertical {name}")
+    st.segmented_control(
+        label, options, default=value, format_func=shown, required=True, key=key, on_change=state.answer(key, value, taken)
+    )
+
+
+def _who(span: tuple[int, int], count: int) -> str:
+    first, together = span
+    if together == 1:
+        return f"party {first + 1}"
+    return "all" if together == count else f"parties {first + 1} to {first + together}"
+
+
+def _with_parties(count: int) -> None:
+    split = depths.cut_of(state.scenario()).split
+    _set(parties=count, party=0, together=1, split="columns" if split == "quadrants" and count != 4 else split)
+
+
+def _set(**knobs: object) -> None:
+    now = state.scenario()
+    state.change(protocol=now.protocol.replace(**knobs))
+    state.remake()
+
+
+__all__ = ["chosen", "depth", "parties", "run", "words"]

@@ -1,0 +1,89 @@
+"""The Vertical page, from top to bottom."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ... import depths
+from ...gallery import OPENING
+from ...scenario import Scenario, problems
+from .. import form, known, pulse, session, state, trouble
+from ..victim import victim_of
+from . import bar, charts, grid, tiles, words
+
+TURNED = (
+    "What was open sends gradients. This page is about embeddings: the same data and model, with pictures cut among parties. "
+    "The other pages show this scenario now, too; More, Setting, Protocol turns it back there."
+)
+
+
+def arrive() -> None:
+    """Take over the address; a scenario that sends no embedding is turned into one that does."""
+    state.read_address()
+    now = state.scenario()
+    if now.protocol.sends_embedding:
+        return
+    opening = now == Scenario.parse(OPENING)
+    state.open_scenario(Scenario.parse(depths.VERTICAL) if opening else depths.as_vertical(now))
+    st.session_state["turned"] = not opening
+
+
+def draw() -> None:
+    """Controls of the cut, pictures at the chosen depth, then every depth; redrawn alone when a control of it moves."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
+    if st.session_state.pop("opened a row", False):
+        st.rerun()  # the controls above show another scenario, too
+    now = state.scenario()
+    if not now.protocol.sends_embedding:  # turned back in the controls above
+        st.rerun()
+    state.write_address()
+    if st.session_state.pop("turned", False):
+        st.info(TURNED, icon=":material/swap_horiz:")
+    victim = victim_of(now.replace(upload=""))
+    bar.parties(now)
+    cuts = depths.at_depths(now)
+    listed = [s for s in cuts if not problems(s.replace(attack=depths.attackers(s)["rmle"].attack))]
+    if isinstance(victim, str) or not listed:
+        pulse.keep(False)
+        st.warning(
+            victim if isinstance(victim, str) else " ".join(dict.fromkeys(p for s in cuts for p in problems(s))), icon=":material/block:"
+        )
+        return
+    bar.depth(now, listed)
+    wanted = next((s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut), None)
+    shown = known.found(known.Known, listed, depths.attackers, victim.truth, first=wanted)
+    pulse.keep(any(job.active for one in shown for job in one.jobs))
+    here = bar.chosen(now, shown)
+    st.markdown(f"##### {trouble.plain(words.finding(shown, here))}")
+    tiles.draw(now, here, victim)
+    bar.run(shown, here)
+    grid.draw(shown, here)
+    charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
+    _below(now, shown)
+    st.code(now.text(), language=None, wrap_lines=True)
+
+
+def _below(now: Scenario, shown: list[known.Known]) -> None:
+    """What is missing, and what a person can do about it."""
+    if now.upload:
+        st.caption(":material/info: Your own picture is not compared here: this page uses the data set's pictures.")
+    for reason in dict.fromkeys(one.unscored for one in shown if one.unscored):
+        st.caption(f":material/block: No ideal attacker and no InvRE: {trouble.plain(reason)}")
+    for reason in dict.fromkeys(" ".join(problems(a.scenario)) for one in shown for a in one.attacks.values()):
+        if reason:
+            st.caption(f":material/block: {trouble.plain(reason)}")
+    failed = {job.key: (one, job) for one in shown for job in one.jobs if job.state == "failed"}
+    for one, job in list(failed.values())[:3]:
+        what = "spectrum" if job.kind == "risk" else "attack"
+        st.caption(f":material/error: after {depths.layer_of(one.scenario)}, {what}: {trouble.plain(job.error)}")
+    if failed and st.button("Try failed ones again", key=state.key("retry all"), icon=":material/refresh:"):
+        for job in (job for _, job in failed.values()):
+            session.station().store.submit(job.kind, Scenario.parse(job.scenario), session.session().name)
+        st.rerun()
+
+
+__all__ = ["arrive", "draw", "form"]

@@ -1,0 +1,127 @@
+"""The Vertical page: the picture cut among parties, and what each attacker makes of the chosen embedding."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from ... import depths
+from ...core.errors import InvvizError
+from ...metrics import PSNR, SSIM
+from ...plots.parts import parted
+from ...plots.thumbs import thumb
+from ...risk import band
+from ...scenario import Scenario
+from .. import sources
+from ..known import Attack, Known
+from ..session import station
+from ..victim import Victim
+from ..waits import waits
+from . import words
+
+
+def draw(now: Scenario, here: Known, victim: Victim) -> None:
+    """One row of pictures of the same height."""
+    cells = [
+        _whole(now, victim),
+        _tile(
+            "own",
+            "The party's part" if depths.cut_of(now).parties > 1 else "The picture",
+            victim.truth,
+            "never sent · " + ", ".join(victim.names[:2]),
+        ),
+    ]
+    cells.append(_ideal(here))
+    cells += [_attack(name, attack) for name, attack in here.attacks.items()]
+    cells.append(_mean(now, victim.truth))
+    dark = " dark" if st.context.theme.type == "dark" else ""
+    st.html(f'<div class="vertical tiles{dark}">{"".join(cells)}</div>')
+    st.caption(f"Sent: {words.size_of(here) or '...'} · joint model's accuracy: {words.accuracy(here)} · {victim.note}".rstrip(" ·"))
+
+
+def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:
+    """What the mean of the public pictures reaches."""
+    picture = _mean_of(now)
+    return None if picture is None else float(PSNR().score(np.repeat(picture, len(truth), 0), truth).mean())
+
+
+def _whole(now: Scenario, victim: Victim) -> str:
+    cut = depths.cut_of(now)
+    if cut.parties == 1:
+        return ""
+    sheet = parted(_uncut(now), depths.parts_of(now), depths.attacked(now))
+    return _figure(
+        "whole",
+        f"Cut among {cut.parties} parties",
+        sheet,
+        f"seen: {'part' if cut.together == 1 else 'parts'} in full colour",
+        "The whole picture; parts that are not attacked are pale.",
+    )
+
+
+def _ideal(here: Known) -> str:
+    if here.ideal is None or here.ideal_psnr is None:
+        return _tile("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "...")
+    return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.ideal, here.truth))
+
+
+def _attack(name: str, attack: Attack) -> str:
+    job = attack.job
+    frame = sources.live_picture(attack.scenario) if job is not None and job.state == "running" else None
+    if frame is not None or (job is not None and job.active):
+        return _tile("real", depths.called(name), frame if frame is not None else attack.guess, waits(job))
+    if attack.guess is None or attack.result is None:
+        return _tile("real", depths.called(name), None, waits(job) or "not run yet")
+    stopped = " (stopped)" if attack.result["stopped"] else ""
+    return _tile("real", depths.called(name), attack.guess, f"{_stored(attack)}{stopped} · {attack.result['seconds']:.0f} s")
+
+
+def _mean(now: Scenario, truth: np.ndarray) -> str:
+    picture = _mean_of(now)
+    if picture is None:
+        return ""
+    many = np.repeat(picture, len(truth), 0)
+    return _tile("mean", "The mean picture", many, f"{_scores(many, truth)}: who sees nothing gets this")
+
+
+def _tile(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
+    return _figure(role, title, None if picture is None else thumb(picture), said, f"{title}: {said}")
+
+
+def _figure(role: str, title: str, address: str | None, said: str, alt: str) -> str:
+    shown = '<span class="blank"></span>' if address is None else f'<img src="{address}" alt="{escape(alt)}">'
+    return f'<figure class="{role}"><b>{escape(title)}</b>{shown}<figcaption>{escape(said)}</figcaption></figure>'
+
+
+def _scores(picture: np.ndarray, truth: np.ndarray) -> str:
+    psnr, ssim = float(PSNR().score(picture, truth).mean()), float(SSIM().score(picture, truth).mean())
+    return _said(psnr, ssim)
+
+
+def _stored(attack: Attack) -> str:
+    assert attack.result is not None
+    psnr, ssim = (np.array([np.nan if v is None else v for v in attack.result["scores"][name]], float).mean() for name in ("psnr", "ssim"))
+    return _said(float(psnr), float(ssim))
+
+
+def _said(psnr: float, ssim: float) -> str:
+    return f"{band(psnr)} · {psnr:.1f} dB" + ("" if np.isnan(ssim) else f" · SSIM {ssim:.2f}")
+
+
+def _mean_of(now: Scenario) -> np.ndarray | None:
+    cut = depths.cut_of(now)
+    return _mean_picture(now.data.replace(index=0).text(), (cut.parties, cut.split, cut.party, cut.together), now)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _mean_picture(data: str, cut: tuple[object, ...], _now: Scenario) -> np.ndarray | None:
+    try:
+        return depths.mean_picture(_now, _now.data.load(station().site.data_dir))
+    except InvvizError:
+        return None
+
+
+def _uncut(now: Scenario) -> np.ndarray:
+    return now.data.victims(now.data.load(station().site.data_dir), 1)[0]
