@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .core.lazy import torch
+from .core.rng import derive
 from .core.tree import map_tree, numel
-from .core.types import Batch, Size
+from .core.types import Batch, Net, Size
 from .risk import masked, only
 from .summary import noise_variance
 
@@ -66,6 +67,21 @@ def told(scenario: Scenario, bare: Release, world: World, message: Tree, templat
     if scenario.coloured:
         found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise)
     return found
+
+
+def stranger(scenario: Scenario, net: Net) -> Net:
+    """The net as a server has it that does not know the party's weights: the same architecture with fresh ones of its own; the top net is the server's, and stays.
+
+    Args:
+        scenario: names model and protocol.
+        net: the true one.
+    """
+    seed = derive(scenario.seed, "weights of a stranger") % 2**31
+    module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, seed)
+    module = module.to(next(iter(net.params.values())))
+    top = {name: value.clone() for name, value in net.module.state_dict().items() if name.startswith("top.")}
+    module.load_state_dict(top, strict=False)
+    return Net.of(module)
 
 
 def _noise(scenario: Scenario, sent: Size) -> float:

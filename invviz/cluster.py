@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import tempfile
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Progress], object]
 
 LOOK = 0.3  # seconds between two looks at the store
+PATIENCE = 3  # beats after which an interrupt that did nothing is followed by force
 RETRIES = 3  # times that Ray starts a task anew whose process or machine died
 
 
@@ -112,7 +114,7 @@ class _Crew:
         self._folders = [None if folder is None else str(folder.absolute()) for folder in (site.data_dir, site.cache_dir)]
         self._name = f"ray:{os.uname().nodename}:{os.getpid()}"
         self._jobs: dict[Any, Job] = {}
-        self._unwanted: set[Any] = set()
+        self._unwanted: collections.Counter[Any] = collections.Counter()  # beats since it was stopped
         self._beaten = time.monotonic()
 
     def cpus(self) -> int:
@@ -149,8 +151,10 @@ class _Crew:
         for ref, job in self._jobs.items():
             with contextlib.suppress(StoreError):  # locked for a moment
                 if not self._store.beat(job):
-                    self._unwanted.add(ref)
-                    self._ray.cancel(ref)  # again with every beat: an interrupt may come where Python swallows it
+                    self._ray.cancel(
+                        ref, force=self._unwanted[ref] >= PATIENCE
+                    )  # an interrupt may come where Python swallows it, even several
+                    self._unwanted[ref] += 1
 
     def _hand_in(self, ref: Any, job: Job) -> None:
         """Write down what came of a job."""
@@ -166,7 +170,7 @@ class _Crew:
                 )  # without traceback: it is no fault of the job, so it is tried again when it is asked for again
             return
         finally:
-            self._unwanted.discard(ref)
+            self._unwanted.pop(ref, None)
         if "error" in found:
             store.fail(job, found["error"], found["traceback"])
             return

@@ -23,8 +23,10 @@ def as_vertical(now: Scenario) -> Scenario:
     """
     if now.protocol.sends_embedding:
         return now
+    prior = "dataset" if now.columns and now.prior == "natural" else now.prior
     for parties in (2, 1):
-        found = now.replace(protocol=VFL(parties=parties), attack=RMLE(), defense=(), attacker="unaware", layer="", upload="", rounds=1)
+        how = {"protocol": VFL(parties=parties), "attack": _search(now), "prior": prior}
+        found = now.replace(**how, defense=(), attacker="unaware", layer="", upload="", rounds=1)
         if not problems(found):
             break
     kept = tuple(d for d in now.defense if not problems(found.replace(defense=(d,))))
@@ -46,8 +48,13 @@ def at_depths(now: Scenario) -> list[Scenario]:
 
 def attackers(scenario: Scenario) -> dict[str, Scenario]:
     """The optimiser and the decoder, with their settings where the scenario names one of them; and its own attack where that is another."""
-    listed = {"rmle": RMLE(), "inverse_network": InverseNetwork()} | {scenario.attack.name: scenario.attack}
+    listed = {"rmle": _search(scenario), "inverse_network": InverseNetwork()} | {scenario.attack.name: scenario.attack}
     return {name: scenario.replace(attack=attack) for name, attack in listed.items()}
+
+
+def _search(scenario: Scenario) -> RMLE:
+    """An optimiser; columns of a table have no neighbours to be smooth with."""
+    return RMLE(tv=0.0) if scenario.columns else RMLE()
 
 
 def called(name: str) -> str:
@@ -60,6 +67,14 @@ def layer_of(scenario: Scenario) -> str:
     protocol = cut_of(scenario)
     name = scenario.model.cuts[protocol.cut - 1]
     return name if protocol.activated else f"{name}, before its activation"
+
+
+def whose(scenario: Scenario) -> str:
+    """The attacked parties in words, counted from 1."""
+    seen = attacked(scenario)
+    if cut_of(scenario).parties == 1:
+        return "The party"
+    return f"Party {seen[0] + 1}" if len(seen) == 1 else f"Parties {seen[0] + 1} to {seen[-1] + 1}, together,"
 
 
 def mean_picture(scenario: Scenario, samples: Samples) -> np.ndarray:
@@ -93,4 +108,5 @@ __all__ = [
     "layer_of",
     "mean_picture",
     "parts_of",
+    "whose",
 ]

@@ -120,18 +120,27 @@ class Assessment:
             "trust": self.trust.to_json() if self.trust else None,
             "why": self.why,
             "layers": self.layers,
+            "accuracy": self.accuracy,
             "cost": [None if math.isnan(v) else v for v in self.cost],
             "ladder": [[None if math.isnan(v) else v for v in rung] for rung in self.ladder],
         }
 
 
-def score(guess: np.ndarray, truth: np.ndarray) -> tuple[dict[str, list[float] | None], dict[str, str]]:
-    """Every metric for every sample, None for an optional one whose package or weights are absent; and how to get those."""
+def score(guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column] = ()) -> tuple[dict[str, list[float] | None], dict[str, str]]:
+    """Every metric for every sample, None for an optional one whose package or weights are absent; and how to get those.
+
+    Args:
+        guess: (n, c, h, w) in [0, 1].
+        truth: likewise.
+        columns: `Scenario.columns` where these are rows of a table: scores made for pictures are then NaN. Those made for rows are left out of pictures'.
+    """
     scores: dict[str, list[float] | None] = {}
     absent: dict[str, str] = {}
     for name, metric in METRICS.items():
+        if not columns and not metric.for_pictures:
+            continue
         try:
-            scores[name] = [float(v) for v in metric().score(guess, truth)]
+            scores[name] = [float(v) for v in (metric().of_rows(guess, truth, columns) if columns else metric().score(guess, truth))]
         except MissingExtra as err:
             scores[name], absent[name] = None, str(err)
     return scores, absent

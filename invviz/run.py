@@ -7,18 +7,20 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import aware
+from .attacks import MaliciousAttack
 from .core.errors import UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
-from .core.types import Batch, Net, Observation, World
+from .core.types import Batch, Knowledge, Net, Observation, World
 from .datasets import digest
 from .metrics import PSNR, match
+from .party import Party
 from .results import Event, Report, Result, score
 from .scenario import Scenario, check
 from .weights import build_net
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .core.types import Release, Step
+    from .core.types import Progress, Reconstruction, Release, Step
     from .datasets import Samples
     from .defenses import Defense
 
@@ -137,26 +139,59 @@ def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
 
 def observe(scenario: Scenario, client: Client) -> Observation:
     """What the server hands to the attacker: copies, and nothing from which the batch could be reached."""
+    knowledge = _knowledge(scenario)
+    message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
+    world = client.world if knowledge.weights else dataclasses.replace(client.world, net=aware.stranger(scenario, client.net))
+    obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
+    told: dict[str, Any] = {"message": message}
+    if scenario.attacker == "aware" and scenario.defense:
+        told |= aware.told(scenario, client.bare, world, message, obs.template)
+    if knowledge.crowd:
+        told["crowd"] = party_of(scenario, client).crowd()
+    return dataclasses.replace(obs, **told)
+
+
+def _knowledge(scenario: Scenario) -> Knowledge:
     knowledge = scenario.attack.wants()
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
         knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
-    message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
-    label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
-    template = Batch.of(torch.zeros_like(client.batch.image), label)
-    told = {
-        "message": message,
-        "release": wrapped(client.bare, [d for d in scenario.defense if d.alters_net], client.world),
-        "knowledge": knowledge,
-    }
     if scenario.attacker == "aware" and scenario.defense:
-        told |= aware.told(scenario, client.bare, client.world, message, template) | {
-            "knowledge": knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
-        }
-    if knowledge.public_data:
-        told["public"] = public_pictures(scenario, client.batch, client.samples)[0]
-    return Observation(net=client.net, template=template, num_classes=scenario.data.num_classes, **told)
+        knowledge = knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
+    return knowledge
+
+
+def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: World, believed: Sequence[Defense]) -> Observation:
+    """What an attacker has before any message: `world` holds the net as it knows it, `believed` are the defenses that it simulates."""
+    label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
+    return Observation(
+        message={},
+        net=world.net,
+        release=wrapped(client.bare, believed, world),
+        template=Batch.of(torch.zeros_like(client.batch.image), label),
+        knowledge=knowledge,
+        num_classes=scenario.data.num_classes,
+        public=public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None,
+    )
+
+
+def party_of(scenario: Scenario, client: Client) -> Party:
+    """The client as a party of vertical FL that has other private pictures, too."""
+    wrap = lambda net: wrapped(client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
+    return Party(scenario, client.samples, client.net, client.batch, client.bare, wrap)
+
+
+def _mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
+    """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
+    knowledge, stranger = _knowledge(scenario), aware.stranger(scenario, client.net)
+    believed = [d for d in scenario.defense if d.alters_net or knowledge.defense]
+    before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=stranger), believed)
+    talk = attack.converse(before, stream(scenario.seed, "attack"))
+    net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
+    world = dataclasses.replace(client.world, net=net)
+    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=wrapped(client.bare, scenario.defense, world)))
+    return obs, dataclasses.replace(read(obs), stopped=stopped)
 
 
 def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:
@@ -196,13 +231,16 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
         psnr = None if frame is None else float(PSNR().score(frame, truth).mean())
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
-    found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
+    if isinstance(scenario.attack, MaliciousAttack):
+        obs, found = _mislead(scenario, client, scenario.attack, progress)
+    else:
+        found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
     seconds = time.monotonic() - start
     raw = _numpy(found.batch.image)
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
-    scores, absent = score(guess[order], truth)
+    scores, absent = score(guess[order], truth, scenario.columns)
     return Result(
         scenario=scenario,
         scores=scores,

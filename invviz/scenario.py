@@ -7,9 +7,12 @@ import hashlib
 from typing import Any
 from urllib.parse import parse_qsl
 
+import numpy as np
+
 from .attacks import ATTACKS, Attack
 from .core.component import MAX_TEXT, Component, Knob, parse_component
 from .core.errors import ScenarioError, TextError
+from .core.table import Column, between
 from .datasets import DATASETS, Dataset
 from .defenses import DEFENSES, Defense
 from .models import MODELS, Model
@@ -98,6 +101,10 @@ class Scenario:
     layer: str = ""
     upload: str = ""
 
+    def __post_init__(self) -> None:
+        # Where a row may be cut is a fact about the data, which only the scenario knows beside the protocol: no knob, in no text and no key.
+        object.__setattr__(self, "protocol", self.protocol.bound(self.data.edges))
+
     @classmethod
     def parse(cls, text: str) -> Scenario:
         """Read the text form; parts that are left out take their defaults.
@@ -164,7 +171,7 @@ class Scenario:
 
         Args:
             kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
-                needs; "clients": what the risk of every simulated client needs; "weights": trained weights to start from.
+                needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
         form = self.form(kind)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
@@ -187,6 +194,7 @@ class Scenario:
             "risk": self.for_risk,
             "train": self.for_train,
             "clients": self.for_clients,
+            "labels": self.for_labels,
             "weights": self.for_weights,
         }
         return kinds[kind]()
@@ -222,6 +230,10 @@ class Scenario:
         parts = {"attack": ATTACKS["dlg"](), "attacker": Scenario.attacker, "upload": "", "method": Scenario.method, "layer": ""}
         return self.replace(data=self.data.replace(index=0), train=type(self.train)(**deal), **parts)
 
+    def for_labels(self) -> Scenario:
+        """What labels that a party tells from returned gradients depend on: as training, and who the party is."""
+        return self.for_train().replace(protocol=self.protocol, train=TRAININGS["federated"]())
+
     @property
     def coloured(self) -> Defense | None:
         """The defense, the last one, whose noise is stronger in some directions than in others; None where there is none, or it is off."""
@@ -229,14 +241,24 @@ class Scenario:
         return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
 
     def for_weights(self) -> Scenario:
-        """What trained weights depend on: data without the choice of the victim, model, seed, and how the net is cut among parties."""
-        rest = {"protocol": self.protocol.of_all()} if self.protocol.sends_embedding else {}
+        """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
+        rest: dict[str, Any] = {}
+        if self.protocol.sends_embedding:
+            rest = {"protocol": self.protocol.of_all(), "defense": tuple(d for d in self.defense if d.trains and not d.off)}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of what the client holds of a picture."""
         return self.protocol.shape(self.data.shape)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Columns of what the client holds of a row of a table, counted from its first entry on; none for pictures."""
+        if not self.data.columns:
+            return ()
+        held = self.protocol.part(np.arange(self.data.edges[-1])[None, None, None]).ravel()
+        return between(self.data.columns, int(held[0]), int(held[-1]) + 1)
 
 
 def _literal(value: str, knob: Knob) -> object:
@@ -250,7 +272,7 @@ def _literal(value: str, knob: Knob) -> object:
 
 def problems(scenario: Scenario) -> list[str]:
     """Why the parts of a scenario do not fit together, one sentence each; empty when they do."""
-    s, found = scenario, scenario.protocol.problems(scenario.model, scenario.data.shape)
+    s, found = scenario, _table_problems(scenario) or scenario.protocol.problems(scenario.model, scenario.data.shape)
     if found:
         return found
     side, whose = min(s.shape[1:]), s.data.name if s.shape == s.data.shape else f"a party's part of {s.data.name}"
@@ -271,6 +293,10 @@ def problems(scenario: Scenario) -> list[str]:
         )
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
+    if s.coloured and s.attack.wants().malicious:
+        found.append(
+            f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
+        )
     local_steps = getattr(s.protocol, "local_steps", 1)
     if s.attack.needs_gradient and local_steps > 1:
         found.append(
@@ -291,14 +317,35 @@ def problems(scenario: Scenario) -> list[str]:
             found.append(
                 f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning or quantisation."
             )
+        if defense.trains and s.protocol.sends_embedding and s.model.init == "random":
+            found.append(
+                f"{defense.name} acts while a net is trained and leaves messages as they are; {s.model.name} has fresh weights. "
+                f"Choose a trained net, model={s.model.name}(init='trained')."
+            )
         found += defense.problems()
+    return found
+
+
+def _table_problems(s: Scenario) -> list[str]:
+    """Why a table does not go together with parts that are made for pictures, one sentence each."""
+    if not s.data.columns:
+        return []
+    found, rows = [], f"{s.data.name} is a table, whose columns have no neighbours"
+    if s.model.first_layer != "linear":
+        found.append(f"{s.model.name} looks for patterns among neighbouring pixels; {rows}. Use model=mlp.")
+    if getattr(s.attack, "tv", 0) > 0:
+        found.append(f"{s.attack.name} smooths neighbouring pixels with tv={s.attack.tv:g}; {rows}. Set tv=0.")  # type: ignore[attr-defined]
+    found += [f"{d.name} works on pixels with neighbours; {rows}. Use another defense." for d in s.defense if d.for_pictures]
+    if s.upload:
+        found.append(f"An upload is a picture; {s.data.name} is a table. Remove the upload, or choose a data set of pictures.")
     return found
 
 
 def train_problems(scenario: Scenario) -> list[str]:
     """Why a scenario's net is not trained, one sentence each."""
     s = scenario
-    found = problems(s.replace(attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    model = s.model.replace(init="trained") if any(d.trains for d in s.defense) else s.model  # here a fresh net is trained, too
+    found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
     for defense in s.defense:
         if defense.alters_net:
             found.append(
@@ -311,6 +358,10 @@ def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
+    if s.prior == "natural" and s.data.columns:
+        found.append(
+            f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is a table. Use prior=white, or prior=dataset, which knows its columns."
+        )
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

@@ -16,10 +16,11 @@ import numpy as np
 from .core.lazy import torch
 from .core.rng import derive, stream
 from .core.types import Net
+from .defenses import Penalties
 from .scenario import Scenario
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from .datasets._base import Pictures, Samples
 
@@ -38,9 +39,9 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
     """The net that server and clients share.
 
     Args:
-        scenario: names model, initial weights and seed.
+        scenario: names model, initial weights, seed, and defenses that act in training.
         samples: its data set; only the public part is used.
-        cache_dir: where trained weights are kept, one file per data set, model and seed.
+        cache_dir: where trained weights are kept, one file per data set, model, seed and defenses that act in training.
         report: progress of a training.
 
     Returns:
@@ -61,7 +62,8 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
         if not path.is_file():
-            train(module, samples.public, scenario.model.epochs, scenario.model.train_lr, scenario.seed, report)
+            how = scenario.model
+            train(module, samples.public, how.epochs, how.train_lr, scenario.seed, report, Penalties(scenario.defense, scenario.seed))
             part = path.with_suffix(f".{os.getpid()}.part")
             torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
             os.replace(part, path)
@@ -108,8 +110,25 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int, report: TrainReport | None = None) -> None:
+def train(
+    module: nn.Module,
+    public: Pictures,
+    epochs: int,
+    lr: float,
+    seed: int,
+    report: TrainReport | None = None,
+    penalties: Penalties | None = None,
+) -> None:
     """Train with Adam, a one-cycle schedule and random mirroring, in place.
+
+    Args:
+        module: with fresh weights; where there are penalties, a joint net with `bottoms`.
+        public: pictures and labels.
+        epochs: passes over them.
+        lr: largest learning rate.
+        seed: of the order, of mirroring and of what the module draws.
+        report: progress.
+        penalties: of defenses that act in training, added to the loss.
 
     Raises:
         TrainingStopped: `report` answered False.
@@ -120,7 +139,7 @@ def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int
     optimiser = torch.optim.Adam(module.parameters(), lr=lr)
     steps = -(-size // CHUNK)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=lr, total_steps=max(2, epochs * steps))
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]), _overheard(module if penalties else None) as embedded:
         torch.manual_seed(derive(seed, "training"))  # dropout and the like draw from the global generator
         for epoch in range(epochs):
             module.train()
@@ -129,7 +148,10 @@ def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int
                 image, label = (torch.as_tensor(a) for a in public.take(order[start : start + CHUNK].tolist()))
                 if image.shape[1] == 3 and torch.rand((), generator=rng) < 0.5:
                     image = image.flip(-1)  # whole chunks; grey sets hold digits, which must not be mirrored
+                embedded.clear()
                 loss = torch.nn.functional.cross_entropy(module(image), label)
+                if penalties:
+                    loss = loss + penalties(*zip(*embedded, strict=True))
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -138,6 +160,23 @@ def train(module: nn.Module, public: Pictures, epochs: int, lr: float, seed: int
             if report and not report(epoch + 1, epochs, total / size):
                 raise TrainingStopped
     module.eval()
+
+
+@contextlib.contextmanager
+def _overheard(joint: nn.Module | None) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """A list that holds what each bottom net was given and what it made of that, after every pass through the joint net."""
+    found: list[tuple[Tensor, Tensor]] = []
+    bottoms = joint.get_submodule("bottoms").children() if joint else ()
+
+    def hear(_: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+        found.append((given[0], made))
+
+    hooks = [bottom.register_forward_hook(hear) for bottom in bottoms]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def evaluate(module: nn.Module, pictures: Pictures, most: int = 1_000) -> float:

@@ -1,13 +1,16 @@
 """How an attacker turns a message back into a batch."""
 
-from ._base import Attack
+from ._base import Answer, Attack, MaliciousAttack
 from .dlg import DLG
+from .fora import FORA
+from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .rmle import RMLE
+from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
     "dlg": DLG,
@@ -17,6 +20,24 @@ ATTACKS: dict[str, type[Attack]] = {
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
+    "unsplit": UnSplit,
+    "fora": FORA,
+    "hijacking": Hijacking,
 }
 
-__all__ = ["ATTACKS", "DLG", "IDLG", "RMLE", "Attack", "InverseNetwork", "InvertingGradients", "LeastSquares", "LinearLayer"]
+__all__ = [
+    "ATTACKS",
+    "DLG",
+    "FORA",
+    "IDLG",
+    "RMLE",
+    "Answer",
+    "Attack",
+    "Hijacking",
+    "InverseNetwork",
+    "InvertingGradients",
+    "LeastSquares",
+    "LinearLayer",
+    "MaliciousAttack",
+    "UnSplit",
+]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from ..core.component import Component
+from ..core.component import Component, knob
 from ..core.types import Knowledge
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from collections.abc import Callable
+    from collections.abc import Generator as Talk
 
-    from ..core.types import Observation, Progress, Reconstruction
+    from torch import Generator, Tensor
+
+    from ..core.types import Observation, Progress, Reconstruction, Tree
+
+    Conversation = Talk["Answer | None", "Tree | None", Callable[[Observation], Reconstruction]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Attack(Component):
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
+    malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
 
     def wants(self) -> Knowledge:
         """What it asks to be told beside message and net."""
@@ -38,3 +44,48 @@ class Attack(Component):
             progress: called once a step; answering False asks it to stop and hand over its best so far.
         """
         raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class MaliciousAttack(Attack):
+    """An attack by a server that answers the training rounds of a party as it likes."""
+
+    malicious: ClassVar[bool] = True
+
+    party_batch: int = knob(64, "private pictures in a training batch of the party", low=1, high=1024, unit="pictures")
+    party_lr: float = knob(
+        1e-3, "learning rate of the party's own optimiser (Adam), which the server does not choose", low=1e-6, high=1.0, log=True
+    )
+
+    def converse(self, obs: Observation, rng: Generator) -> Conversation:
+        """The server's part in the training rounds: a generator, which is handed embeddings and never meets the party.
+
+        It first yields None. Embeddings that it is sent (of a batch of the party's training pictures, as they arrive) it answers by an `Answer`. Sent None, it ends and
+        returns what reads the victim's message, which comes after that.
+
+        Args:
+            obs: what the server has before the first round: an empty message.
+            rng: the attacker's own random numbers.
+        """
+        raise NotImplementedError
+
+    def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
+        """What a server reads that has answered nothing yet: next to nothing, and it says so. `run` holds the conversation first."""
+        talk = self.converse(obs, rng)
+        next(talk)
+        try:
+            talk.send(None)
+        except StopIteration as end:
+            return end.value(obs)
+        raise RuntimeError("the conversation goes on after its end")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answer:
+    """What a malicious server answers to a batch of embeddings, and what it would make of a message by now."""
+
+    gradient: Tree  # with respect to the embeddings, as if it were that of the training loss
+    number: int
+    total: int  # answers that it wants to give
+    loss: float
+    decode: Callable[[Tree], Tensor]  # embeddings to pictures (n, c, h, w)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
+from ..core.tree import randn_like
 from ._space import cosines
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Anisotropic total variation: mean absolute difference of neighbours, down plus across; a scalar (geiping2020inverting)."""
-    return (image[..., 1:, :] - image[..., :-1, :]).abs().mean() + (image[..., :, 1:] - image[..., :, :-1]).abs().mean()
+    """Anisotropic total variation: mean absolute difference of neighbours, down plus across; a scalar (geiping2020inverting). One row has none down."""
+    steps = [image[..., 1:, :] - image[..., :-1, :], image[..., :, 1:] - image[..., :, :-1]]
+    return image.new_zeros(()) + sum(step.abs().mean() for step in steps if step.numel())
 
 
 SPREAD = 0.25  # standard deviation of a pixel that an attacker expects
@@ -34,3 +36,13 @@ def smoothness(image: Tensor, middle: float) -> Tensor:
     common = waves.mean(dim=-3, keepdim=True)  # along the channels: their mean has one eigenvalue, what differs between them the other
     own = waves - common
     return (c * common**2 / power).sum() / (1 + (c - 1) * CORRELATION) + (own**2 / power).sum() / (1 - CORRELATION if c > 1 else 1.0)
+
+
+def textures(count: int, like: Tensor, rng: Generator) -> Tensor:
+    """Pictures drawn from the law of `smoothness`, around grey: random waves with the spectrum of natural pictures, shape (count, c, h, w); not clipped."""
+    c, h, w = like.shape[-3:]
+    down, across = (torch.arange(side).to(like) for side in (h, w))
+    power = 1 / (1 + down[:, None] ** 2 + across[None] ** 2)
+    noise = randn_like(like.new_empty((count, c + 1, h, w)), rng)
+    mixed = CORRELATION**0.5 * noise[:, :1] + (1 - CORRELATION) ** 0.5 * noise[:, 1:]  # every two channels are correlated
+    return 0.5 + SPREAD * cosines(h, like).T @ (mixed * (power / power.mean()).sqrt()) @ cosines(w, like)

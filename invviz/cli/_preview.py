@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from ..core.pixels import as_bytes
+from ..plots.pictures import squared
+
 SIDE = 128  # pixels that a picture takes at least
 GAP = 4
 
@@ -29,6 +32,7 @@ def preview(columns: Sequence[np.ndarray | None]) -> Image.Image:
 
 def _enlarged(pictures: np.ndarray) -> np.ndarray:
     """(b, c, h, w) in [0, 1] to (b, H, W, 3) bytes."""
-    zoom = -(-SIDE // pictures.shape[-1])
-    colour = np.broadcast_to(pictures, (len(pictures), 3, *pictures.shape[2:])).transpose(0, 2, 3, 1)
-    return (np.nan_to_num(colour).clip(0, 1) * 255).round().astype(np.uint8).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    raw = squared(as_bytes(pictures))
+    zoom = -(-SIDE // raw.shape[-1])
+    colour = np.broadcast_to(raw, (len(raw), 3, *raw.shape[2:])).transpose(0, 2, 3, 1)
+    return colour.repeat(zoom, axis=1).repeat(zoom, axis=2)

@@ -20,7 +20,7 @@ from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
 
-UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, "")}
+UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "cells": (2, "")}
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.errors import TextError
 from ._site import read_site
 
-KINDS = ("run", "risk", "train", "clients")
+KINDS = ("run", "risk", "train", "clients", "labels")
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:

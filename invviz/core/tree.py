@@ -31,6 +31,12 @@ def unflatten(vector: Tensor, like: Tree) -> Tree:
     return {k: part.view_as(leaf) for (k, leaf), part in zip(like.items(), parts, strict=True)}
 
 
+def joined(tree: Tree) -> Tensor:
+    """One leaf as it is; several side by side, flattened behind the sample, shape (n, numbers)."""
+    leaves = list(tree.values())
+    return leaves[0] if len(leaves) == 1 else torch.cat([leaf.flatten(1) for leaf in leaves], 1)
+
+
 def numel(tree: Tree) -> int:
     """How many numbers the tree holds."""
     return sum(leaf.numel() for leaf in tree.values())

@@ -85,6 +85,9 @@ class Knowledge:
     defense: bool = False
     bn_statistics: bool = False
     public_data: bool = False
+    weights: bool = True  # of the net that makes the message; without them its architecture alone
+    crowd: bool = False  # embeddings that the same party has sent of other private pictures
+    malicious: bool = False  # the server answers the party's training rounds as it likes
 
     def of_defense(self, public: bool) -> Knowledge:
         """The same and the defense, with the public pictures if it needs some."""
@@ -99,12 +102,16 @@ class Knowledge:
             "defense": "the defense and its parameters",
             "bn_statistics": "batch-norm statistics",
             "public_data": "public data",
+            "crowd": "embeddings of other private pictures",
+            "malicious": "what the party answers to a malicious server",
         }
         given = [word for field, word in names.items() if getattr(self, field)]
-        return ", ".join(["message", "net", *given])
+        return ", ".join(["message", "net" if self.weights else "architecture", *given])
 
     def threat_model(self) -> str:
-        """Letter of the passive threat model in the SoK's table (A eavesdropper ... E statistics); key carletti2025sok."""
+        """Letter of the passive threat model in the SoK's table (A eavesdropper ... E statistics; key carletti2025sok), or "malicious server"."""
+        if self.malicious:
+            return "malicious server"
         for letter, has in (("E", self.bn_statistics), ("D", self.public_data), ("C", self.training), ("B", self.batch_size)):
             if has:
                 return letter
@@ -116,13 +123,16 @@ class Observation:
     """All that an attacker may see. Nothing of the victim can be reached from here (a contract test walks it)."""
 
     message: Tree
-    net: Net
+    net: Net  # with weights of the attacker's own where it does not know the true ones
     release: Release  # the map that the attacker believes in; it simulates the noise-free part
     template: Batch  # shapes and dtypes; zeros, but for labels where they are known
     knowledge: Knowledge
     num_classes: int
     sent: Tree | None = None  # all that came, where the attacker matches a part of it only
     public: Tensor | None = None  # public pictures like the private ones, (n, c, h, w), where the attacker has some
+    crowd: Tree | None = (
+        None  # messages that the same party has sent of other private pictures, (n, ...) each, where the attacker collects them
+    )
     bounds: tuple[float, float] = (0.0, 1.0)
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it

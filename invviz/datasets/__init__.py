@@ -1,8 +1,10 @@
-"""Data sets: what victims and attackers draw their pictures from."""
+"""Data sets: what victims and attackers draw their pictures, or rows of a table, from."""
 
 from ._base import ArrayPictures, Dataset, Pictures, Samples
 from ._files import check, download
 from ._upload import digest, read_upload
+from .adult import Adult
+from .breast_cancer import BreastCancer
 from .cifar10 import Cifar10
 from .digits import Digits
 from .imagenet import Imagenet
@@ -11,6 +13,7 @@ from .photos import Photos
 from .pneumoniamnist import PneumoniaMnist
 from .stl10 import Stl10
 from .svhn import Svhn
+from .wine import Wine
 
 DATASETS: dict[str, type[Dataset]] = {
     "photos": Photos,
@@ -21,6 +24,9 @@ DATASETS: dict[str, type[Dataset]] = {
     "mnist": Mnist,
     "imagenet": Imagenet,
     "pneumoniamnist": PneumoniaMnist,
+    "adult": Adult,
+    "breast_cancer": BreastCancer,
+    "wine": Wine,
 }
 
 __all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "read_upload"]

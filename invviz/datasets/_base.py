@@ -1,4 +1,4 @@
-"""What every data set is: victims, public pictures, and facts about both."""
+"""What every data set is: victims, public pictures (or rows of a table), and facts about both."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.component import Component, knob
 from ..core.errors import InvvizError
+from ..core.table import Column, edges
 
 
 class Pictures(Protocol):
@@ -58,23 +59,32 @@ class Dataset(Component):
     side: ClassVar[int]  # height and width; data sets with a size knob override `shape`
     needs_folder: ClassVar[bool] = False
     citation: ClassVar[str] = ""  # licence and use, in one sentence
+    columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
+    things: ClassVar[str] = "pictures"  # what there are many of
 
-    index: int = knob(0, "which picture of the private part is the victim (counted from 0)", low=0, high=10_000_000)
+    index: int = knob(0, "which picture (or row) of the private part is the victim, counted from 0", low=0, high=10_000_000)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return (self.channels, self.side, self.side)
 
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Where a row of a table may be cut between two columns, its ends included; nothing for pictures."""
+        return edges(self.columns)
+
     def victims(self, samples: Samples, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """Pictures and labels of the victim at `index` and the next ones, round the end.
 
         Raises:
-            InvvizError: there are not so many private pictures; states how many.
+            InvvizError: there are not so many; states how many.
         """
         count = len(samples.victims)
         if self.index >= count:
-            raise InvvizError(f"{self.name} has {count:,} private pictures here, numbered 0 to {count - 1:,}; index is {self.index:,}.")
+            raise InvvizError(
+                f"{self.name} has {count:,} private {self.things} here, numbered 0 to {count - 1:,}; index is {self.index:,}."
+            )
         return samples.victims.take([(self.index + i) % count for i in range(batch)])
 
     def load(self, data_dir: Path | None) -> Samples:

@@ -32,7 +32,7 @@ def download(name: str, data_dir: Path, progress: Progress | None = None) -> Non
     """Download a data set into DATA_DIR/NAME, verify it and unpack it; a complete copy is left as it is.
 
     Args:
-        name: cifar10, svhn, stl10, mnist or pneumoniamnist.
+        name: cifar10, svhn, stl10, mnist, pneumoniamnist or adult.
         data_dir: the folder with data sets; made where it is missing.
         progress: told (bytes so far, bytes in all or None); starts again with each file of the data set.
 
@@ -53,7 +53,7 @@ def download(name: str, data_dir: Path, progress: Progress | None = None) -> Non
 
 
 def check(name: str, data_dir: Path | None) -> list[str]:
-    """What is there: the folder, how many pictures, whether it is the published data set.
+    """What is there: the folder, how many pictures or rows, whether it is the published data set.
 
     Raises:
         DataMissing: nothing is; says where it was looked for and how to get it.
@@ -64,7 +64,7 @@ def check(name: str, data_dir: Path | None) -> list[str]:
     place = f"found in {kind.find(data_dir)}" if hasattr(kind, "find") else "comes with the installed packages"
     return [
         f"{name}: {place}",
-        f"{len(samples.victims):,} victims and {len(samples.public):,} public pictures in {len(samples.class_names):,} classes",
+        f"{len(samples.victims):,} victims and {len(samples.public):,} public {kind.things} in {len(samples.class_names):,} classes",
         samples.note or ("the published data set" if kind.needs_folder else "complete"),
     ]
 
@@ -163,10 +163,17 @@ def _pneumoniamnist(sets: Any) -> list[Remote]:
     return [Remote((medical.URL,), medical.FILE, medical.MD5)]
 
 
+def _adult(sets: Any) -> list[Remote]:
+    from . import adult
+
+    return [Remote((adult.URL + file,), file, md5) for file, md5 in adult.MD5.items()]
+
+
 REMOTES: dict[str, Callable[[Any], list[Remote]]] = {
     "cifar10": _cifar10,
     "svhn": _svhn,
     "stl10": _stl10,
     "mnist": _mnist,
     "pneumoniamnist": _pneumoniamnist,
+    "adult": _adult,
 }

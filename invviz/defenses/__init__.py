@@ -3,6 +3,7 @@
 from ._base import Defense
 from ._coloured import Coloured, Kept
 from ._fisher import entry_shares, fisher_shares, is_of_parameters
+from ._penalty import Penalties
 from .ats import ATS
 from .censor import Censor
 from .clipping import Clipping
@@ -16,6 +17,7 @@ from .invl_gnp import InvLGNP
 from .laplace_noise import LaplaceNoise
 from .learnable_perturbation import LearnablePerturbation
 from .local_dp import LocalDP
+from .nopeek import NoPeek
 from .optimal_noise import OptimalNoise
 from .optimal_pruning import OptimalPruning
 from .outpost import Outpost
@@ -23,6 +25,7 @@ from .precode import Precode
 from .pruning import Pruning
 from .quantisation import Quantisation
 from .random_pruning import RandomPruning
+from .ressfl import ResSFL
 from .selective_encryption import SelectiveEncryption
 from .sign import Sign
 from .soteria import Soteria
@@ -55,6 +58,8 @@ DEFENSES: dict[str, type[Defense]] = {
     "water_filling": WaterFilling,
     "optimal_noise": OptimalNoise,
     "outpost": Outpost,
+    "nopeek": NoPeek,
+    "ressfl": ResSFL,
 }
 
 __all__ = [
@@ -75,13 +80,16 @@ __all__ = [
     "LaplaceNoise",
     "LearnablePerturbation",
     "LocalDP",
+    "NoPeek",
     "OptimalNoise",
     "OptimalPruning",
     "Outpost",
+    "Penalties",
     "Precode",
     "Pruning",
     "Quantisation",
     "RandomPruning",
+    "ResSFL",
     "SelectiveEncryption",
     "Sign",
     "Soteria",

@@ -10,9 +10,12 @@ from ..core.component import Component, Knob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from ..core.component import Value
     from ..core.types import Batch, Release, Size, Tree, World
     from ..risk import Colour
+    from ._penalty import Penalty
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Defense(Component):
         1.0  # of a coloured one: noise (share of the std) that attackers, who know the shape at another picture, believe to be even
     )
     for_gradients: ClassVar[bool] = False  # works on gradients or updates only
+    trains: ClassVar[bool] = (
+        False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
+    )
+    for_pictures: ClassVar[bool] = False  # needs pixels with neighbours: not for rows of a table
     uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 
@@ -115,11 +122,25 @@ class Defense(Component):
         """What is sent of a message of so many entries, with bits for each value and bits that name its place: the same three afterwards."""
         return entries, bits, places
 
+    def penalty(self, part: Tensor, embedding: Tensor, seed: int) -> Penalty:
+        """Of a defense that acts in training: what it adds to the loss for one party's embeddings.
+
+        Args:
+            part: what the party holds of a first batch, for its shape, shape (n, c, h, w).
+            embedding: of that, likewise, shape (n, ...).
+            seed: of what it draws at random.
+        """
+        raise NotImplementedError
+
+    @property
+    def off(self) -> bool:
+        """At this strength nothing changes."""
+        return getattr(self, self.strength) == self.identity
+
     @property
     def promise(self) -> str:
         """The formal guarantee with these knobs, in words; empty where there is none."""
-        off = getattr(self, self.strength) == self.identity
-        return "" if off or self.guarantee.startswith("none") else self.guarantee
+        return "" if self.off or self.guarantee.startswith("none") else self.guarantee
 
     def problems(self) -> list[str]:
         """Why its knobs do not go together, one sentence each; what a single knob allows is checked when it is set."""

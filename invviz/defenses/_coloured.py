@@ -67,11 +67,6 @@ class Coloured(Defense):
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"
 
-    @property
-    def off(self) -> bool:
-        """At this strength nothing changes."""
-        return getattr(self, self.strength) == self.identity
-
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release.
 

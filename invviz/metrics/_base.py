@@ -1,13 +1,15 @@
-"""What every metric is: one number for each pair of pictures."""
+"""What every metric is: one number for each pair of pictures or rows."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ..core.component import Component
+from ..core.table import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +20,13 @@ class Metric(Component):
     perfect: ClassVar[float]  # the score of a guess that equals the truth
     unit: ClassVar[str] = ""
     optional: ClassVar[bool] = False  # needs something that requirements.txt does not install
+    for_pictures: ClassVar[bool] = True  # says something about pictures ...
+    for_rows: ClassVar[bool] = True  # ... and about rows of a table, whose columns have no neighbours
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Scores, shape (n,)."""
+        """Scores of pictures, shape (n,)."""
         raise NotImplementedError
+
+    def of_rows(self, guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+        """Scores of rows (n, 1, 1, d) of a table with these columns, shape (n,); NaN where they are not defined for rows."""
+        return self.score(guess, truth) if self.for_rows else np.full(len(truth), np.nan)

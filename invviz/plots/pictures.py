@@ -10,16 +10,30 @@ from PIL import Image
 from ..core.pixels import as_bytes
 from ._colours import IDEAL
 
+STRIP = 8  # entries of a line that is still drawn as it is
+
+
+def squared(raw: np.ndarray) -> np.ndarray:
+    """Rows of a table, bytes of shape (b, c, 1, d), line by line as nearly square tiles (b, c, h, w), the rest of the last line light; pictures as they are."""
+    count, channels, height, width = raw.shape
+    if height > 1 or width <= STRIP:
+        return raw
+    across = int(np.ceil(width**0.5))
+    down = -(-width // across)
+    tile = np.full((count, channels, 1, down * across), 209, raw.dtype)
+    tile[..., :width] = raw
+    return tile.reshape(count, channels, down, across)
+
 
 def to_png(pictures: np.ndarray, colour: str, side: int = 384) -> bytes:
     """One PNG of a batch, in a near-square grid.
 
     Args:
-        pictures: (b, c, h, w) in [0, 1] or uint8, c = 1 or 3.
+        pictures: (b, c, h, w) in [0, 1] or uint8, c = 1 or 3; rows of a table become tiles.
         colour: frame, as #RRGGBB.
         side: about how many screen pixels wide the result is; the zoom is a whole number, at least 1.
     """
-    raw = pictures if pictures.dtype == np.uint8 else as_bytes(pictures)
+    raw = squared(pictures if pictures.dtype == np.uint8 else as_bytes(pictures))
     count, _, height, width = raw.shape
     across = int(np.ceil(count**0.5))
     zoom = max(1, side // (across * width))

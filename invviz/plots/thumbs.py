@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.pixels import as_bytes
+from .pictures import squared
 
 SHOWN = 4  # pictures of a batch
 LARGEST = 96  # pixels a side, of one picture
@@ -20,7 +21,7 @@ def thumb(pictures: np.ndarray) -> str:
     Args:
         pictures: (b, c, h, w) in [0, 1] or uint8, c = 1 or 3.
     """
-    raw = pictures[:SHOWN] if pictures.dtype == np.uint8 else as_bytes(pictures[:SHOWN])
+    raw = squared(pictures[:SHOWN] if pictures.dtype == np.uint8 else as_bytes(pictures[:SHOWN]))
     count, _, height, width = raw.shape
     across = int(np.ceil(count**0.5))
     sheet = Image.new("RGB", (across * width, -(-count // across) * height), "#8A8F98")

@@ -36,6 +36,10 @@ class Protocol(Component):
         """The same without the choice of who is attacked, which training does not depend on."""
         return self
 
+    def bound(self, edges: tuple[int, ...]) -> Self:
+        """The same for a table whose rows may be cut at these places only, or for pictures, which have none."""
+        return self
+
     def message(self) -> str:
         """What is sent, in words."""
         raise NotImplementedError

@@ -150,7 +150,7 @@ def _gap(reached: float, ideal: float) -> list[str]:
 
 
 def _scores(name: str, values: Sequence[Any] | None) -> str:
-    digits, unit = {"psnr": (1, " dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, "")}.get(name, (4, ""))
+    digits, unit = {"psnr": (1, " dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "cells": (2, "")}.get(name, (4, ""))
     if values is None:
         return "not computed"
     text = f"{number(mean(values), digits)}{unit}"

@@ -70,7 +70,7 @@ def table(now: Scenario, risk: RiskView | None, run: RunView | None, job: Job | 
     spread = risk.decomposition.variances.reshape(risk.truth.shape)[0] if risk else None
     ideal = risk.draw(sigma)[0] if risk else None
     dark = st.context.theme.type == "dark"
-    st.html(table_html(now.columns, victim.truth[0], ideal, None if guess is None else guess[0], known, spread, dark))
+    st.html(table_html(now.columns, victim.truth[0], ideal, {"real attack": None if guess is None else guess[0]}, known, spread, dark))
     if now.batch > 1:
         st.caption(f"The first of {now.batch} rows in the batch.")
 

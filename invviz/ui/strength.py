@@ -21,6 +21,8 @@ WORDS = {  # strengths that need words of their own; {v} is the number, {p} the 
     "dp_sgd": "noise {v:.3g} times the clip norm",
     "precode": "randomness {v:.3g} times what the net asks for",
     "ats": "{p:.3g} % of the searched size of each change",
+    "nopeek": "weight {v:.3g} in training",
+    "ressfl": "weight {v:.3g} in training",
     "learnable_perturbation": "perturbation of {p:.3g} % of the picture's code",
 }
 BEYOND = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)

@@ -259,4 +259,4 @@ def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stop
     )
 
 
-__all__ = ["Deal", "Trained", "split_counts", "train"]
+__all__ = ["Deal", "Trained", "VerticalRound", "split_counts", "train"]

@@ -22,6 +22,7 @@ from ..assess import assess
 from ..clients import client_risks
 from ..core.errors import InvvizError, StoreError
 from ..core.lazy import torch
+from ..returned import returned
 from ..risk import Cancelled
 from ..run import Event, Report, Site, run
 from ..scenario import Scenario
@@ -51,7 +52,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     """Compute one job in this process.
 
     Args:
-        kind: "run", "risk", "train" or "clients".
+        kind: "run", "risk", "train", "clients" or "labels".
         scenario: what.
         site: where.
         report: progress; answering False stops.
@@ -64,6 +65,8 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     try:
         if kind == "train":
             return _learned(scenario, site, report)
+        if kind == "labels":
+            return Outcome({"key": scenario.key(kind), **returned(scenario, site, report).to_json()}, {})
         if kind == "clients":
             return _dealt(scenario, site, report)
         return (_attacked if kind == "run" else _assessed)(scenario, site, report, picture)

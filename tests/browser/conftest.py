@@ -1,7 +1,8 @@
-"""A server of its own with real workers for each file, and a headless Chromium."""
+"""One server with a real worker for all files, and a headless Chromium."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -27,20 +28,14 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, folder):
-    """A server of its own with real workers."""
+@contextlib.contextmanager
+def serving(folder: Path, store: Path, workers: int):
+    """The app on a port of its own; one worker is enough, as each takes longer to import torch than most of these jobs take."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {**os.environ, "INVVIZ_STORE": str(folder)}
-    environment.pop("INVVIZ_WORKERS", None)
+    log = folder / "log.txt"
+    environment = {**os.environ, "INVVIZ_STORE": str(store), "INVVIZ_WORKERS": str(workers)}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
@@ -57,7 +52,26 @@ def server(tmp_path_factory, folder):
     assert "Traceback" not in log.read_text()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, folder):
+    """A server with a real worker."""
+    with serving(tmp_path_factory.mktemp("server"), folder, 1) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_server(tmp_path):
+    """A server that nobody has visited; nobody computes for it."""
+    with serving(tmp_path, tmp_path / "store", 0) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def browser():
     if CHROMIUM is None:
         pytest.skip("Chromium is absent: apt-get install chromium, or name it with CHROMIUM=/path")

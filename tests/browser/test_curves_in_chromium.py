@@ -21,7 +21,7 @@ def idle(page):
     page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def launched(browser, server):
     """A person pastes a sweep where nothing is computed yet, and waits until it is done."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -66,13 +66,14 @@ def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
     page.get_by_text("The client's picture").first.wait_for()
 
 
-@pytest.mark.parametrize(("width", "height"), [(900, 700), (1440, 900)])
-def test_nothing_scrolls_sideways(page, launched, width, height):
-    page.set_viewport_size({"width": width, "height": height})
+def test_nothing_scrolls_sideways(page, launched):
+    page.set_viewport_size({"width": 900, "height": 700})
     page.goto(launched)
     page.get_by_text("Take it with you").wait_for()
     page.get_by_text("Run your own sweep").click()
     page.get_by_role("textbox", name="Or paste a sweep line").wait_for()
     idle(page)
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
+    for width, height in ((900, 700), (1440, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
     assert page.locator(".curves img:not([alt])").count() == 0

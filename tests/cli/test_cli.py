@@ -131,10 +131,10 @@ def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
         assert picture.size == (3 * 128 + 2 * 4, 128)
 
 
-def test_risk_prints_its_fields(tmp_path):
-    done = invviz("risk", NOISY, "--json", "--values", "5", INVVIZ_STORE=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    found = strict(done.stdout)
+def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("INVVIZ_STORE", str(tmp_path))
+    assert main(["risk", NOISY, "--json", "--values", "5"]) == 0
+    found = strict(capsys.readouterr().out)
     documented = "scenario n p singular_values method sigma prior invloss invloss_bound k_star invre psnr_ceiling seconds"
     assert set(documented.split()) <= set(found)
     values = found["singular_values"]
@@ -289,12 +289,12 @@ def test_data_download_shows_progress_and_then_what_is_there(capsys, monkeypatch
     assert err == "cifar10: 5.0 MB of 10.0 MB\n"
 
 
-def test_work_once_computes_what_waits(tmp_path):
+def test_work_once_computes_what_waits(tmp_path, capsys):
     store = Store(tmp_path / "store")
     key = store.submit("run", Scenario.parse(QUICK), "me")
     risk = store.submit("risk", Scenario.parse(QUICK), "me")
-    done = invviz("work", "--store", str(store.path), "--once", "--kinds", "run")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert main(["work", "--store", str(store.path), "--once", "--kinds", "run"]) == 0
+    assert capsys.readouterr().out == ""
     assert store.job(key).state == "done"
     assert store.job(risk).state == "queued"
 

@@ -172,18 +172,20 @@ def test_what_cannot_be_read_is_refused_in_words(args, words, store_dir, capsys)
     assert not (store_dir / "store.db").exists()
 
 
-def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path):
+def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path, capsys):
     args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "1", "--json", "--set", f"data_dir={tmp_path}"]
     store, sweep = Store(tmp_path / "store"), Sweep.of(TINY, args[2:3], ("train", "unaware"))
-    out, err = finish(start(store.path, *args))
+    args += ["--set", f"store={store.path}"]
+    assert main(args) == 0
+    out, err = capsys.readouterr()
     rows = json.loads(out)["rows"]
     assert [row["state"] for row in rows] == ["done", "failed"]
     assert "train: " in rows[1]["reason"] and "invviz data download cifar10" in rows[1]["reason"] and rows[1]["accuracy"] is None
     assert "1 cells not computed: " in err and "Traceback" not in err
     before = jobs_of(store, sweep)
-    finish(start(store.path, *args))
+    assert main(args) == 0
     assert jobs_of(store, sweep) == before, "what failed by itself fails again"
-    finish(start(store.path, *args, "--retry"))
+    assert main([*args, "--retry"]) == 0
     after = jobs_of(store, sweep)
     failed = [key for key, job in before.items() if job.state == "failed"]
     assert len(failed) == 2 and all(after[key].finished > before[key].finished for key in failed)

@@ -19,7 +19,8 @@ NET = Net(torch.nn.Identity(), {})
 BATCH = Batch.of(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.long))
 WORLD = World(NET, torch.zeros(0, 1, 1, 1))
 ON_PICTURES = ("precode", "ats", "learnable_perturbation")  # act before the message is made: numerics/test_representation_defenses.py
-ON_MESSAGES = {name: kind for name, kind in DEFENSES.items() if name not in ON_PICTURES and not kind.coloured}  # numerics/test_coloured.py
+ELSEWHERE = {name for name, kind in DEFENSES.items() if kind.coloured or kind.trains}  # numerics/test_coloured.py, numerics/test_nopeek.py
+ON_MESSAGES = {name: kind for name, kind in DEFENSES.items() if name not in ON_PICTURES and name not in ELSEWHERE}
 NOISY = [k for k in ON_MESSAGES.values() if k().variance(Size.of(MESSAGE))]
 BY_CHANCE = [DEFENSES["dropout"]]  # drawn, and yet no noise of a stated variance
 STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE]]

@@ -94,15 +94,21 @@ def test_the_watch_keeps_the_iterate_that_the_loss_belongs_to():
     assert float(watch.best.image.mean()) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("labels", ["known", "unknown"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("seed", "labels"),
+    [(0, "unknown"), (1, "known"), pytest.param(0, "known", marks=SLOW), pytest.param(1, "unknown", marks=SLOW)],
+)
 def test_dlg_on_lenet(seed, labels):
     assert psnr(f"data=photos(index={seed})&model=lenet&attack=dlg(labels='{labels}')&seed={seed}") > 30
 
 
-def test_dlg_and_inverting_gradients_on_convnet():
-    assert psnr("data=photos(index=0)&model=convnet&attack=dlg&seed=0") > 40
-    assert psnr("data=photos(index=0)&model=convnet&attack=inverting_gradients&seed=0") > 40
+@pytest.mark.parametrize("size", [16, pytest.param(32, marks=SLOW)])
+@pytest.mark.parametrize("attack", ["dlg", "inverting_gradients"])
+def test_dlg_and_inverting_gradients_on_convnet(attack, size):
+    assert psnr(f"data=photos(size={size})&model=convnet&attack={attack}&seed=0") > 40
 
 
 def test_batches_come_back_in_order():
@@ -139,7 +145,8 @@ def test_uploads_take_the_place_of_the_first_victim(name):
     picture = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
     protocol = "vfl(parties=1)" if ATTACKS[name].needs_embedding else "hfl"
     scenario = Scenario.parse(f"data=digits&model=mlp&protocol={protocol}&attack={name}&upload={digest(picture)}")
-    quick = scenario.attack.replace(steps=3) if any(k.name == "steps" for k in scenario.attack.knobs()) else scenario.attack
+    few = {"steps": 3, "epochs": 1, "pictures": 640}
+    quick = scenario.attack.replace(**{k.name: few[k.name] for k in scenario.attack.knobs() if k.name in few})
     assert np.allclose(run(scenario.replace(attack=quick), SITE, picture=picture).truth[0], picture)
     with pytest.raises(UploadError, match="memory only"):
         run(scenario, SITE)

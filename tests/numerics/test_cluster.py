@@ -19,8 +19,9 @@ from invviz.risk import Decomposition
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.store import Store
-from invviz.sweep import Sweep, compute, table, watcher
-from invviz.worker import Outcome, execute
+from invviz.sweep import Sweep, table, watcher
+from invviz.sweep._local import queue
+from invviz.worker import Outcome, execute, work
 
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"
 SMALL = Sweep.of(TINY, ["defense=none,gaussian_noise(sigma=0.1)", "seed=0..1"])
@@ -35,6 +36,12 @@ def quiet(told: object) -> None:
     """Nobody looks."""
 
 
+def compute_here(sweep: Sweep, store: Store, site: Site) -> None:
+    """Without a cluster, in this process, which has torch imported already."""
+    queue(sweep, store, retry=False)
+    work(store, site, once=True)
+
+
 def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     names = [name for name in left if not name.endswith("_seconds")]
     pd.testing.assert_frame_equal(left[names], right[names], check_exact=True)
@@ -42,9 +49,9 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def ray():
-    """One cluster of three processes for the file; `compute_on_ray` leaves a connection that is there as it is."""
+    """One cluster of two processes for the file, as each takes its time to import torch; `compute_on_ray` leaves a connection that is there as it is."""
     found = pytest.importorskip("ray", reason="pip install -r requirements-ray.txt")
-    with cluster._cluster(found, None, 3):
+    with cluster._cluster(found, None, 2):
         yield found
     assert not found.is_initialized()
 
@@ -81,11 +88,11 @@ def test_a_cluster_computes_the_same_table(ray, tmp_path):
     far, site = folder(tmp_path, "ray")
     other = far.submit("run", Scenario.parse(TINY + "&seed=99"), "tab")
     seen = []
-    cluster.compute_on_ray(SMALL, far, site, None, 3, seen.append)
+    cluster.compute_on_ray(SMALL, far, site, None, 2, seen.append)
     assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (12, 12, 0) and seen[0].done == 0
     assert far.job(other).state == "queued", "jobs of others are left to workers, which show pictures on the way"
     near, here = folder(tmp_path, "local")
-    compute(SMALL, near, here, 2, quiet)
+    compute_here(SMALL, near, here)
     rows = table(SMALL, far)
     assert set(rows.state) == {"done"} and np.isfinite(rows[["accuracy", "psnr_unaware", "psnr_ceiling", "invre"]]).all(axis=None)
     same(rows, table(SMALL, near))
@@ -94,7 +101,7 @@ def test_a_cluster_computes_the_same_table(ray, tmp_path):
         assert left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
     before = {key: far.job(key) for cell in SMALL.cells for key in cell.keys.values()}
     assert all(job.attempts == 1 for job in before.values())
-    cluster.compute_on_ray(SMALL, far, site, None, 3, quiet)
+    cluster.compute_on_ray(SMALL, far, site, None, 2, quiet)
     assert before == {key: far.job(key) for key in before}, "nothing is computed twice"
 
 
@@ -112,12 +119,12 @@ def test_a_killed_process_of_the_cluster_does_no_harm(ray, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    cluster.compute_on_ray(slow, far, site, None, 3, quiet)
+    cluster.compute_on_ray(slow, far, site, None, 2, quiet)
     killer.join()
     assert len(killed) == 1
     assert {far.job(key).state for key in keys} == {"done"} and {far.job(key).attempts for key in keys} == {1}
     near, here = folder(tmp_path, "local")
-    compute(slow, near, here, 2, quiet)
+    compute_here(slow, near, here)
     same(table(slow, far), table(slow, near))
 
 
@@ -165,7 +172,14 @@ def test_a_job_that_is_stopped_at_a_page_is_cancelled(ray, tmp_path, monkeypatch
     monkeypatch.setattr(cluster, "BEAT", 0.1)
     endless = Sweep.of(SLOW.replace("rounds=300", "rounds=100000"), [], ["train"])
     far, site = folder(tmp_path, "ray")
-    cluster.compute_on_ray(endless, far, site, None, 1, lambda told: pids() and far.unwatch(watcher(endless)))
+    until = time.monotonic() + 60
+
+    def tell(told) -> None:
+        assert time.monotonic() < until, "it was not cancelled"
+        if pids():
+            far.unwatch(watcher(endless))
+
+    cluster.compute_on_ray(endless, far, site, None, 1, tell)
     assert far.job(endless.cells[0].keys["train"]).state == "stopped"
 
 

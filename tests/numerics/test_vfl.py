@@ -13,7 +13,7 @@ from invviz.core.types import Batch
 from invviz.models import MODELS
 from invviz.protocols import VFL
 from invviz.risk import TAU
-from invviz.run import Site, meet_client, run
+from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
 from invviz.summary import risk_summary
 from invviz.utility import train
@@ -200,3 +200,44 @@ def test_keys():
 )
 def test_what_does_not_fit_says_why(text, words):
     assert any(words in p for p in problems(Scenario.parse(text))), problems(Scenario.parse(text))
+
+
+@pytest.mark.parametrize("p", [24, 48])
+def test_the_predicted_error_is_the_reached_one(site, p):
+    """InvRE under the data set's prior against the attack that uses that prior, over 30 pictures: within 25 % with pixels kept in [0, 1], 15 % without."""
+    base = f"data=digits(index={{}})&model=mlp(width={p},act='tanh')&protocol=vfl(parties=1)&dtype=float64&prior=dataset&floor=0&defense=gaussian_noise(sigma=0.01)"
+    predicted, free, kept = [], [], []
+    for place in range(30):
+        s = Scenario.parse(base.format(place) + "&attack=least_squares(prior='public',noise=0.01)")
+        found, client = assess(s, site), meet_client(s, site)
+        predicted.append(10 ** (-risk_summary(s, found.decomposition, found.size, found.stages)["psnr_ceiling"] / 10))
+        for bounds, errors in (((-10.0, 11.0), free), ((0.0, 1.0), kept)):
+            obs = dataclasses.replace(observe(s, client), bounds=bounds)
+            guess = s.attack.reconstruct(obs, torch.Generator(), lambda step: True).batch.image
+            errors.append(float(((guess - client.batch.image) ** 2).mean()))
+    assert np.mean(free) == pytest.approx(np.mean(predicted), rel=0.15)
+    assert np.mean(kept) == pytest.approx(np.mean(predicted), rel=0.25)
+    assert np.mean(kept) < np.mean(free), "the first order knows nothing of the bounds of pixels"
+
+
+def test_public_pictures_fill_in_what_the_embedding_leaves_open(site):
+    """The closed form, by hand: one step of a linear bottom is the posterior mean under the public pictures' normal law."""
+    s = Scenario.parse(
+        "data=digits&model=mlp(width=12)&protocol=vfl(parties=1,activated=False)&dtype=float64&attack=least_squares(prior='public',noise=0.1)"
+    )
+    client = meet_client(s, site)
+    obs = dataclasses.replace(observe(s, client), bounds=(-10.0, 11.0))
+    found = s.attack.reconstruct(obs, torch.Generator(), lambda step: True)
+    public = obs.public.flatten(1).numpy()
+    mean, cov = public.mean(0), np.cov(public.T)
+    bottom = client.net.module.bottoms[0]
+    message = obs.message["embedding"][0].numpy()
+    rest = message - bottom(torch.as_tensor(mean).reshape(1, 1, 8, 8))[0].detach().numpy()
+    jacobian = torch.func.jacrev(lambda x: bottom(x)[0])(torch.zeros(1, 1, 8, 8, dtype=torch.float64)).reshape(12, 64).numpy()
+    values, vectors = np.linalg.eigh(cov)
+    seen, values = jacobian @ vectors[:, values > 1e-12], values[values > 1e-12]  # some pixels are the same in all digits
+    noise = 0.1**2 * (message**2).mean()
+    precision = np.diag(1 / values) + seen.T @ seen / noise
+    expected = mean + vectors[:, -len(values) :] @ np.linalg.solve(precision, seen.T @ rest / noise)
+    assert np.allclose(found.batch.image.flatten().numpy(), expected, atol=1e-5)
+    assert "filled in from public pictures" in found.note and obs.knowledge.public_data

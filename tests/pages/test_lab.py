@@ -296,3 +296,17 @@ def test_the_attacker_may_know_the_defense(lab):
     assert not at.exception and address(at, "attacker") == "aware"
     at = lab(QUICK)
     assert "attacker" not in at.query_params and not at.segmented_control
+
+
+def test_a_table_is_shown_as_one(lab, store_dir):
+    """True row, ideal attacker and real attack beside each other, no pictures."""
+    text = "data=breast_cancer&model=mlp&attack=linear_layer"
+    store, scenario = Store(store_dir), Scenario.parse(text)
+    for kind in ("risk", "run"):
+        store.submit(kind, scenario, "somebody")
+    work(store, Site(None, store_dir, "cpu"), once=True)
+    at = lab(text)
+    assert not at.exception and not at.get("imgs")
+    (table,) = [e.proto.body for e in at.get("html") if 'class="rows' in e.proto.body]
+    assert "real attack (30 of 30 right)" in table and ">mean radius</th>" in table
+    assert "100 % of the cells right" in words(at) and "row 0 of 150" in words(at)

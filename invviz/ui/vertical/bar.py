@@ -22,20 +22,28 @@ def parties(now: Scenario) -> None:
     """How many parties, who holds what, and whose embedding the attacker sees."""
     cut = depths.cut_of(now)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
-        counts = sorted({*range(1, MOST + 1), cut.parties})
-        _choice("Parties", "parties", counts, cut.parties, lambda n: "1 (split learning)" if n == 1 else str(n), _with_parties)
+        counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties})]
+        _choice(
+            "Parties",
+            "parties",
+            counts,
+            str(cut.parties),
+            lambda n: "1 (split learning)" if n == "1" else n,
+            lambda n: _with_parties(int(n)),
+        )
         if cut.parties > 1:
             splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4]
             _choice("Each holds", "split", splits, cut.split, CUT.__getitem__, lambda s: _set(split=s))
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
-            spans += [] if (cut.party, cut.together) in spans else [(cut.party, cut.together)]
+            now_seen = (cut.party, cut.together)
+            seen = {_who(s, cut.parties): s for s in [*spans, *([] if now_seen in spans else [now_seen])]}
             _choice(
                 "The attacker sees the embedding of",
                 "seen",
-                spans,
-                (cut.party, cut.together),
-                lambda s: _who(s, cut.parties),
-                lambda s: _set(party=s[0], together=s[1]),
+                list(seen),
+                _who(now_seen, cut.parties),
+                str,
+                lambda who: _set(party=seen[who][0], together=seen[who][1]),
             )
 
 

@@ -23,7 +23,7 @@ def draw(shown: Sequence[Known], here: Known) -> None:
         for one in shown
     )
     rows = [_row("An ideal attacker", "ideal", [(one, _ideal(one)) for one in shown], here)]
-    rows += [_row(depths.called(name), "real", [(one, _attack(one.attacks[name])) for one in shown], here) for name in here.attacks]
+    rows += [_row(depths.called(name), "real", [(one, _attack(one, one.attacks[name])) for one in shown], here) for name in here.attacks]
     rows.append(_row("InvRE, ceiling", "risk", [(one, _risk(one)) for one in shown], here))
     rows.append(_row("Joint accuracy", "risk", [(one, escape(words.accuracy(one))) for one in shown], here))
     dark = " dark" if st.context.theme.type == "dark" else ""
@@ -47,15 +47,21 @@ def _cell(tag: str, marked: bool, html: str, more: str = "") -> str:
 def _ideal(one: Known) -> str:
     if one.ideal is None or one.ideal_psnr is None:
         return _got(None, "", "not scored" if one.unscored else waits(one.job) or "...")
-    return _got(one.ideal, f"ideal attacker after {depths.layer_of(one.scenario)}", f"{band(one.ideal_psnr)}<br>{one.ideal_psnr:.1f} dB")
+    return _got(one.ideal, f"ideal attacker after {depths.layer_of(one.scenario)}", _said(one, one.ideal, one.ideal_psnr))
 
 
-def _attack(attack: Attack) -> str:
+def _attack(one: Known, attack: Attack) -> str:
     if attack.job is not None and attack.job.active:
         return _got(attack.guess, "still searching", escape(waits(attack.job)))
-    if attack.psnr is None:
+    if attack.psnr is None or attack.guess is None:
         return _got(None, "", escape(waits(attack.job) or "not run yet"))
-    return _got(attack.guess, attack.scenario.attack.title, f"{band(attack.psnr)}<br>{attack.psnr:.1f} dB")
+    return _got(attack.guess, attack.scenario.attack.title, _said(one, attack.guess, attack.psnr))
+
+
+def _said(one: Known, picture: np.ndarray, psnr: float) -> str:
+    if one.scenario.columns:
+        return escape(words.reached(one, picture, psnr))
+    return f"{band(psnr)}<br>{psnr:.1f} dB"
 
 
 def _got(picture: np.ndarray | None, alt: str, said: str) -> str:

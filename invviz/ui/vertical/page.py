@@ -7,9 +7,9 @@ import streamlit as st
 from ... import depths
 from ...gallery import OPENING
 from ...scenario import Scenario, problems
-from .. import form, known, pulse, session, state, trouble
+from .. import known, pulse, session, state, trouble
 from ..victim import victim_of
-from . import bar, charts, grid, tiles, words
+from . import bar, charts, grid, returned, tiles, words
 
 TURNED = (
     "What was open sends gradients. This page is about embeddings: the same data and model, with pictures cut among parties. "
@@ -25,7 +25,7 @@ def arrive() -> None:
         return
     opening = now == Scenario.parse(OPENING)
     state.open_scenario(Scenario.parse(depths.VERTICAL) if opening else depths.as_vertical(now))
-    st.session_state["turned"] = not opening
+    st.session_state["turned"] = None if opening else state.scenario()
 
 
 def draw() -> None:
@@ -41,7 +41,7 @@ def _draw() -> None:
     if not now.protocol.sends_embedding:  # turned back in the controls above
         st.rerun()
     state.write_address()
-    if st.session_state.pop("turned", False):
+    if st.session_state.get("turned") == now:  # until something is chosen here
         st.info(TURNED, icon=":material/swap_horiz:")
     victim = victim_of(now.replace(upload=""))
     bar.parties(now)
@@ -56,14 +56,15 @@ def _draw() -> None:
     bar.depth(now, listed)
     wanted = next((s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut), None)
     shown = known.found(known.Known, listed, depths.attackers, victim.truth, first=wanted)
-    pulse.keep(any(job.active for one in shown for job in one.jobs))
     here = bar.chosen(now, shown)
+    pulse.keep(any(job.active for one in shown for job in one.jobs) or returned.busy(here))
     st.markdown(f"##### {trouble.plain(words.finding(shown, here))}")
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)
     charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
     _below(now, shown)
+    returned.draw(here)
     st.code(now.text(), language=None, wrap_lines=True)
 
 
@@ -84,6 +85,3 @@ def _below(now: Scenario, shown: list[known.Known]) -> None:
         for job in (job for _, job in failed.values()):
             session.station().store.submit(job.kind, Scenario.parse(job.scenario), session.session().name)
         st.rerun()
-
-
-__all__ = ["arrive", "draw", "form"]

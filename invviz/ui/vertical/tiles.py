@@ -9,8 +9,10 @@ import streamlit as st
 
 from ... import depths
 from ...core.errors import InvvizError
+from ...core.table import between
 from ...metrics import PSNR, SSIM
 from ...plots.parts import parted
+from ...plots.rows import table_html
 from ...plots.thumbs import thumb
 from ...risk import band
 from ...scenario import Scenario
@@ -23,7 +25,38 @@ from . import words
 
 
 def draw(now: Scenario, here: Known, victim: Victim) -> None:
-    """One row of pictures of the same height."""
+    """One row of pictures of the same height; a row of a table as a table."""
+    if now.columns:
+        _row(now, here, victim)
+    else:
+        _pictures(now, here, victim)
+    st.caption(f"Sent: {words.size_of(here) or '...'} · joint model's accuracy: {words.accuracy(here)} · {victim.note}".rstrip(" ·"))
+
+
+def _row(now: Scenario, here: Known, victim: Victim) -> None:
+    """What the party holds of the row, column by column, beside every guess."""
+    dark, spread, sure = st.context.theme.type == "dark", None, None
+    if here.view is not None:
+        spread = here.view.decomposition.variances.reshape(here.truth.shape)[0] if here.view.decomposition.variances.size else None
+        sure = here.view.portrait.known(here.sigma)[0] if here.view.portrait else None
+    mean = _mean_of(now)
+    guesses = {depths.called(name): None if attack.guess is None else attack.guess[0] for name, attack in here.attacks.items()}
+    guesses["the mean row"] = None if mean is None else mean[0]
+    st.html(table_html(now.columns, victim.truth[0], None if here.ideal is None else here.ideal[0], guesses, sure, spread, dark))
+    cut = depths.cut_of(now)
+    if cut.parties > 1:
+        held = [", ".join(c.name for c in between(now.data.columns, low[2], high[2])) for low, high in depths.parts_of(now)]
+        st.caption(
+            "  \n".join(
+                f"Party {k + 1} holds {names}" + (" (attacked)." if k in depths.attacked(now) else ".") for k, names in enumerate(held)
+            )
+        )
+    waiting = [f"{depths.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
+    if waiting:
+        st.caption(" · ".join(waiting))
+
+
+def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
     cells = [
         _whole(now, victim),
         _tile(
@@ -38,7 +71,6 @@ def draw(now: Scenario, here: Known, victim: Victim) -> None:
     cells.append(_mean(now, victim.truth))
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(f'<div class="vertical tiles{dark}">{"".join(cells)}</div>')
-    st.caption(f"Sent: {words.size_of(here) or '...'} · joint model's accuracy: {words.accuracy(here)} · {victim.note}".rstrip(" ·"))
 
 
 def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ... import depths
+from ...core.table import right
 from ...risk import band
 from ..known import Known
 
@@ -19,14 +22,13 @@ def finding(shown: Sequence[Known], here: Known) -> str:
     layer = depths.layer_of(here.scenario)
     real = {name: psnr for name, psnr in here.got.items() if name != "ideal" and psnr is not None}
     if not real:
-        if here.ideal_psnr is None:
+        if here.ideal is None or here.ideal_psnr is None:
             return f"After {layer}: the spectrum is being computed ..."
-        return (
-            f"After {layer} an ideal attacker sees a {band(here.ideal_psnr)} picture ({here.ideal_psnr:.1f} dB); no attack was run here yet"
-        )
+        return f"After {layer} an ideal attacker gets {reached(here, here.ideal, here.ideal_psnr)}; no attack was run here yet"
     best = max(real, key=lambda name: real[name])
-    said = f"After {layer}, {depths.called(best).lower()} gets a {band(real[best])} picture ({real[best]:.1f} dB)"
-    return said + fall(shown, best)
+    guess = here.attacks[best].guess
+    assert guess is not None
+    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, guess, real[best])}{fall(shown, best)}"
 
 
 def fall(shown: Sequence[Known], name: str) -> str:
@@ -42,7 +44,15 @@ def size_of(one: Known) -> str:
     if one.view is None:
         return ""
     sent, held = one.view.size.count, one.truth.size
-    return f"{sent:,} numbers for {held:,} pixels" if held > 1 else f"{sent:,} numbers"
+    return f"{sent:,} numbers for {held:,} {'entries' if one.scenario.columns else 'pixel values'}"
+
+
+def reached(one: Known, picture: np.ndarray, psnr: float) -> str:
+    """How good a guess is: cells of a row, or the word and the PSNR of a picture."""
+    if not one.scenario.columns:
+        return f"a {band(psnr)} picture ({psnr:.1f} dB)"
+    hits = right(one.scenario.columns, one.truth, picture)
+    return f"{hits.sum()} of {hits.size} cells right"
 
 
 def accuracy(one: Known) -> str:

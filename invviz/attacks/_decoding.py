@@ -1,0 +1,126 @@
+"""Decoders: nets that turn embeddings into pictures, trained on pairs of both."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..core.lazy import torch
+from ..core.tree import joined
+from ..core.types import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Generator, Tensor, nn
+
+    from ..core.types import Net, Observation
+
+CHUNK = 64
+FLAT = 8  # times the width: neurons of the decoder of a list of numbers (a table's row)
+
+
+@dataclasses.dataclass(eq=False)
+class Fit:
+    """A decoder while it is trained: x' = d(e / scale)."""
+
+    decoder: nn.Module
+    scale: Tensor  # standard deviation of the embeddings that it is trained on
+    trace: list[tuple[int, float]] = dataclasses.field(default_factory=list)
+    stopped: bool = False
+
+    def __call__(self, message: Tensor) -> Tensor:
+        """Pictures in [0, 1], (n, c, h, w), of embeddings."""
+        with torch.no_grad():
+            return self.decoder(message / self.scale)
+
+    def train(
+        self, sent: Tensor, pictures: Tensor, epochs: int, lr: float, rng: Generator, report: Callable[[int, int, float], bool]
+    ) -> None:
+        """Minimise the mean squared error of pictures by Adam, whose rate falls to 0 along a cosine.
+
+        Args:
+            sent: embeddings of the pictures.
+            pictures: (n, c, h, w).
+            epochs: passes over them, in chunks of 64.
+            lr: learning rate at the start.
+            rng: draws the order.
+            report: told (step, steps, error) every ten steps and at the last; answering False stops the training.
+        """
+        optimiser = torch.optim.Adam(self.decoder.parameters(), lr)
+        steps = epochs * -(-len(pictures) // CHUNK)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        number = 0
+        while number < steps:
+            for places in torch.randperm(len(pictures), generator=rng).split(CHUNK):
+                number += 1
+                error = ((self.decoder(sent[places] / self.scale) - pictures[places]) ** 2).mean()
+                optimiser.zero_grad()
+                error.backward()
+                optimiser.step()
+                schedule.step()
+                if number % 10 == 0 or number == steps:
+                    self.trace.append((number, float(error.detach())))
+                    if not report(number, steps, float(error.detach())):
+                        self.stopped = True
+                        return
+
+
+def fresh(build: Callable[[], nn.Module], rng: Generator, like: Tensor) -> nn.Module:
+    """A module with weights drawn by the attacker's own random numbers; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=rng)))
+        return build().to(like)
+
+
+def live(net: Net) -> Net:
+    """A copy whose parameters can be trained; those that a release does not use stay as they are."""
+    return dataclasses.replace(net, params={name: p.clone().requires_grad_(True) for name, p in net.params.items()})
+
+
+def message_size(obs: Observation) -> int:
+    """How many pictures go into a simulated message: as many as the client's where a simulated defense may look at all of it, else as is quick."""
+    return len(obs.template.image) if obs.knowledge.defense else 256
+
+
+def embed(obs: Observation, net: Net, pictures: Tensor, size: int) -> Tensor:
+    """Embeddings of pictures by a net, as the attacker simulates them, (n, ...); differentiable in the net's parameters.
+
+    Args:
+        obs: holds the release that the attacker believes in.
+        net: the true one, or the attacker's own.
+        pictures: (n, c, h, w).
+        size: pictures in a message.
+    """
+    found = []
+    for part in pictures.split(size):
+        label = torch.zeros(len(part), dtype=torch.int64, device=part.device)
+        found.append(joined(obs.release(net, Batch.of(part, label), None)))
+    return torch.cat(found)
+
+
+def decoder(embedding: Tensor, picture: Tensor, width: int) -> nn.Module:
+    """Embedding (maps or a list of numbers) to a picture in [0, 1]: convolutions that grow to its size; for a table's row (1, 1, d) fully connected layers."""
+    nn = torch.nn
+    channels, height, width_out = picture.shape[1:]
+    if channels == height == 1:
+        inputs, neurons = embedding.flatten(1).shape[1], FLAT * width
+        layers = [nn.Flatten(), nn.Linear(inputs, neurons), nn.ReLU(), nn.Linear(neurons, neurons), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(neurons, width_out), nn.Sigmoid(), nn.Unflatten(1, (1, 1, width_out)))
+    if embedding.ndim == 2:
+        low = max(1, -(-height // 4)), max(1, -(-width_out // 4))
+        first = [nn.Linear(embedding.shape[1], width * low[0] * low[1]), nn.Unflatten(1, (width, *low)), nn.ReLU()]
+    else:
+        first = [nn.Conv2d(embedding.shape[1], width, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(
+        *first,
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(),
+        nn.Upsample((height, width_out), mode="nearest"),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(width, channels, 3, padding=1),
+        nn.Sigmoid(),
+    )

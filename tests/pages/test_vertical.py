@@ -1,0 +1,205 @@
+"""The Vertical page as Streamlit runs it, without a browser and without workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from invviz import depths, gallery
+from invviz.assess import assess
+from invviz.gallery import _vertical
+from invviz.metrics import PSNR
+from invviz.plots.parts import parted
+from invviz.run import Site, run
+from invviz.scenario import Scenario, problems
+from invviz.store import Store
+from invviz.summary import risk_summary
+from invviz.worker import work
+
+ROOT = Path(__file__).parents[2]
+QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
+
+
+@pytest.fixture
+def vertical(store_dir, monkeypatch):
+    """Opens the page at an address; the decoder learns little, so that a worker is done with it in a moment."""
+    quick = {"rmle": depths.RMLE(steps=20), "inverse_network": depths.InverseNetwork(epochs=1, width=4, pictures=64)}
+    monkeypatch.setattr(depths, "RMLE", lambda **knobs: dataclasses.replace(quick["rmle"], **knobs))
+    monkeypatch.setattr(depths, "InverseNetwork", lambda: quick["inverse_network"])
+
+    def opened(text="", page="pages/vertical.py"):
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        at.switch_page(page)
+        for name in list(at.query_params):
+            del at.query_params[name]
+        for name, value in Scenario.parse(text).pairs() if text else []:
+            at.query_params[name] = value
+        return at.run()
+
+    yield opened
+    st.cache_resource.clear()
+
+
+def html(at, kind):
+    return next(e.proto.body for e in at.get("html") if f'class="vertical {kind}' in e.proto.body)
+
+
+def cells(at, title):
+    """A row of the table of all depths, without markup."""
+    row = next(r for r in html(at, "depths").split("<tr")[1:] if f">{title}</th>" in r)
+    return [re.sub(r"<[^>]*>", " ", c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+
+
+def said(at):
+    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+
+
+def press(at, start):
+    return next(b for b in at.button if b.label.startswith(start)).click().run()
+
+
+def computed(at, folder):
+    work(Store(folder), Site(None, folder), once=True)
+    return at.run()
+
+
+def queue(folder):
+    store = Store(folder)
+    with store._db.read() as con:
+        keys = [r["key"] for r in con.execute("SELECT key FROM jobs")]
+    return {key: store.job(key) for key in keys}
+
+
+def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_dir):
+    at = vertical(QUICK)
+    assert not at.exception
+    assert [job.kind for job in queue(store_dir).values()] == ["risk", "risk"]
+    press(at, "Attack at every depth (4 left)")
+    computed(at, store_dir)
+    assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
+    site = Site(None, store_dir, "cpu")
+    for place, s in enumerate(depths.at_depths(Scenario.parse(QUICK))):
+        found = assess(s, site)
+        summary = risk_summary(s, found.decomposition, found.size, found.stages)
+        assert cells(at, "InvRE, ceiling")[place].startswith(f"{summary['invre']:.2f}")
+        for name, attack in depths.attackers(s).items():
+            assert f"{np.mean(run(attack, site).scores['psnr']):.1f} dB" in cells(at, depths.called(name))[place]
+    assert cells(at, "Joint accuracy") == ["not trained"] * 2
+    now = Scenario.parse(QUICK)
+    mean = depths.mean_picture(now, now.data.load(None))
+    truth = now.protocol.part(now.data.victims(now.data.load(None), 1)[0])
+    assert f"{PSNR().score(mean, truth)[0]:.1f} dB" in html(at, "tiles"), "the baseline"
+    assert "numbers for 32 pixel values" in html(at, "depths")
+
+
+def test_attack_here_runs_this_depth_only(vertical, store_dir):
+    at = press(vertical(QUICK), "Attack here (2)")
+    assert [Scenario.parse(job.scenario).protocol.cut for job in queue(store_dir).values() if job.kind == "run"] == [1, 1]
+    press(at, "Stop (2 to go)")
+    assert not at.exception and {job.state for job in queue(store_dir).values() if job.kind == "run"} == {"stopped"}
+
+
+def test_the_slider_and_the_parties_change_the_scenario(vertical, store_dir):
+    at = vertical(QUICK)
+    at.select_slider[0].set_value(2).run()
+    assert not at.exception and "cut=2" in str(at.query_params["protocol"])
+    next(c for c in at.button_group if c.label == "Parties").set_value("4").run()
+    assert not at.exception and "parties=4" in str(at.query_params["protocol"])
+    next(c for c in at.button_group if c.label == "Each holds").set_value("quadrants").run()
+    assert not at.exception and "quadrants" in str(at.query_params["protocol"])
+    next(c for c in at.button_group if c.label.startswith("The attacker sees")).set_value("all").run()
+    assert not at.exception and "together=4" in str(at.query_params["protocol"])
+    next(c for c in at.button_group if c.label == "Parties").set_value("1 (split learning)").run()
+    assert not at.exception and "quadrants" not in str(at.query_params["protocol"])
+
+
+def test_what_sends_a_gradient_is_turned_into_an_embedding(vertical, store_dir):
+    at = vertical("data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)")
+    assert not at.exception and "What was open sends gradients" in said(at)
+    assert "vfl" in str(at.query_params["protocol"]) and "gaussian" in str(at.query_params["defense"])
+    assert "can be cut in one place only" in said(at)
+
+
+def test_a_row_of_a_table_is_shown_cell_by_cell(vertical, store_dir):
+    at = vertical("data=wine&model=mlp(width=8)&protocol=vfl&attack=rmle(steps=20,tv=0)")
+    press(at, "Attack at every depth (2 left)")
+    computed(at, store_dir)
+    assert not at.exception and "cells right" in said(at)
+    rows = next(e.proto.body for e in at.get("html") if 'class="rows' in e.proto.body)
+    assert rows.count("<tr>") == 1 + 6 and "An optimiser (" in rows and "A decoder (" in rows and "the mean row (" in rows
+    assert "Party 1 holds" in said(at) and "Party 2 holds" in said(at)
+    assert all("of 6 cells right" in c for c in cells(at, "A decoder"))
+
+
+def test_turning_keeps_what_fits():
+    kept = depths.as_vertical(Scenario.parse("data=digits&model=mlp&defense=gaussian_noise&attack=dlg&attacker=aware"))
+    assert not problems(kept) and [d.name for d in kept.defense] == ["gaussian_noise"]
+    assert not depths.as_vertical(Scenario.parse("data=digits&model=mlp&defense=dp_sgd")).defense
+    assert depths.as_vertical(Scenario.parse("data=digits&model=resnet18")).protocol.parties == 1, "its parts would be too small"
+    own = Scenario.parse("data=digits&model=mlp&protocol=vfl(parties=3)&attack=dlg")
+    assert depths.as_vertical(own) == own and list(depths.attackers(own)) == ["rmle", "inverse_network", "dlg"]
+
+
+def test_a_wrong_combination_says_why(vertical, store_dir):
+    at = vertical("data=digits&model=alexnet&protocol=vfl(parties=1)")
+    assert not at.exception and "needs pictures of at least" in said(at) and not queue(store_dir)
+
+
+def test_the_parts_are_drawn_where_they_are():
+    import base64
+    import io
+
+    from PIL import Image
+
+    picture = np.zeros((1, 3, 8, 8), np.float32)
+    regions = [((0, 0, 0), (3, 8, 4)), ((0, 0, 4), (3, 8, 8))]
+    address = parted(picture, regions, [1])
+    shown = np.array(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+    side = shown.shape[0]
+    assert (shown[:, -side // 4 :] == 0).all(), "the attacked part as it is"
+    assert (shown[:, : side // 4] > 100).all(), "the other one pale"
+    assert (shown[:, side // 2] == 255).all(), "a line between"
+
+
+def test_first_screen_needs_no_torch(store_dir):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; at = AppTest.from_file('app.py', default_timeout=60).run(); "
+        "at.switch_page('pages/vertical.py'); at.run(); assert not at.exception and at.get('html'); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "False"
+
+
+def test_prepared_depths_are_shown_without_a_click(vertical, store_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(depths, "VERTICAL", QUICK)
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    _vertical.make(tmp_path / "vertical")
+    gallery.results.cache_clear()
+    try:
+        at = vertical()
+        assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
+        assert not queue(store_dir), "nothing of it had to be asked for"
+        assert all("dB" in c for c in cells(at, "A decoder"))
+    finally:
+        gallery.results.cache_clear()
+
+
+@pytest.mark.skipif(not gallery.results("vertical"), reason="made by python -m invviz.gallery vertical")
+def test_the_opening_is_prepared(store_dir):
+    st.cache_resource.clear()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    at.switch_page("pages/vertical.py")
+    for name in list(at.query_params):
+        del at.query_params[name]
+    at.run()
+    assert not at.exception and any(b.label == "All attacks are in" for b in at.button) and not queue(store_dir)
