@@ -185,7 +185,7 @@ def _reading(table: dict[str, Any]) -> list[str]:
         f"* {sum(lost)} of {len(lost)} searches did not reproduce the message that they were given. An unaware one rarely can, where a defense has altered it.",
         "* **bytes sent**: of one update, relative to the undefended one. **formal promise**: in short; the numbers are for one update, the promise may be for more.",
         f"* A defense stands with its strength; all other knobs have the values of [components.md](components.md). Not measured: {', '.join(embeddings)}, which "
-        "protects embeddings, and here gradients are sent.",
+        "protect embeddings, and here gradients are sent.",
     ]
 
 

@@ -163,10 +163,13 @@ def hinted(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[float, floa
         Mean and standard deviation over choices; NaN where no example is left to be told.
     """
     rng, scores = np.random.default_rng(derive(seed, "examples whose labels are known")), []
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+    wide = rows.astype(np.float64)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit, silent = wide / np.where(length > 0, length, 1.0), length[:, 0] == 0  # a gradient of nothing points nowhere
     for _ in range(DRAWS):
         known = np.array([rng.choice(np.flatnonzero(labels == one)) for one in np.unique(labels)])
         told = labels[known][(unit @ unit[known].T).argmax(1)]
+        told[silent] = rng.choice(labels[known], int(silent.sum()))
         rest = np.ones(len(labels), bool)
         rest[known] = False
         scores.append((told == labels)[rest].mean() if rest.any() else math.nan)

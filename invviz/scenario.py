@@ -243,8 +243,11 @@ class Scenario:
     def for_weights(self) -> Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
         rest: dict[str, Any] = {}
-        if self.protocol.sends_embedding:
-            rest = {"protocol": self.protocol.of_all(), "defense": tuple(d for d in self.defense if d.trains and not d.off)}
+        trains = tuple(d for d in self.defense if d.trains and not d.off)
+        if self.protocol.sends_embedding and (
+            trains or getattr(self.protocol, "parties", 1) > 1
+        ):  # one party's net is the model, wherever it is cut
+            rest = {"protocol": self.protocol.of_all(), "defense": trains}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 
     @property
@@ -311,6 +314,17 @@ def problems(scenario: Scenario) -> list[str]:
             found.append(f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last.")
         if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
             found.append(f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first.")
+        if getattr(s.protocol, "together", 1) > 1 and not (
+            defense.trains or (defense.adds_noise and getattr(defense, "relative", None) is False)
+        ):
+            found.append(
+                f"{defense.name} measures the message, and each of the parties defends its own; {s.protocol.name} reads several at once here. "
+                "Set together=1, or use noise of a stated size (gaussian_noise or laplace_noise with relative=False)."
+            )
+        if s.attacker == "aware" and defense.hides and s.attack.wants().crowd:
+            found.append(
+                f"{s.attack.name} compares many embeddings, and {defense.name} holds other entries back in each of them. Set attacker=unaware."
+            )
         if defense.for_embeddings and not s.protocol.sends_embedding:
             found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp.")
         if defense.for_gradients and s.protocol.sends_embedding:
@@ -362,6 +376,9 @@ def risk_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is a table. Use prior=white, or prior=dataset, which knows its columns."
         )
+    rounds = [d.name for d in s.defense if d.rounds]
+    if s.rounds > 1 and s.protocol.sends_embedding and rounds:
+        found.append(f"{rounds[0]} rounds the same embedding in the same way every time: asking again tells nothing new. Set rounds=1.")
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

@@ -68,7 +68,8 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
             torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
             os.replace(part, path)
     kept = torch.load(path, weights_only=True)
-    module.load_state_dict(kept["state"])
+    own = module.state_dict()  # of the same net cut elsewhere: other names, the same order
+    module.load_state_dict(dict(zip(own, kept["state"].values(), strict=True)))
     return float(kept["accuracy"])
 
 

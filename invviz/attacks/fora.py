@@ -62,7 +62,9 @@ class FORA(Attack):
         """
         if obs.public is None or not len(obs.public) or obs.crowd is None:
             raise InvvizError("fora needs public pictures and embeddings of other private ones, and they are not there. Use unsplit.")
+        size = message_size(obs)
         public, message = obs.public[torch.randperm(len(obs.public), generator=rng)[: self.pictures]], joined(obs.message)
+        public = public[: max(1, len(public) // size) * size]  # a simulated defense is fed whole messages
         crowd, grey = joined(obs.crowd), torch.full_like(obs.template.image, sum(obs.bounds) / 2)
         total = self.steps + self.epochs * -(-len(public) // CHUNK)
         substitute, trace, stopped = self._substitute(
@@ -95,7 +97,8 @@ class FORA(Attack):
         judging = torch.optim.Adam(judge.parameters(), self.lr, betas=(0.5, 0.9))
         for number in range(1, self.steps + 1):
             theirs = crowd[torch.randint(len(crowd), (CHUNK,), generator=rng)] / scale
-            mine = embed(obs, net, public[torch.randint(len(public), (CHUNK,), generator=rng)], message_size(obs)) / scale
+            count = -(-CHUNK // len(obs.template.image)) * len(obs.template.image)
+            mine = embed(obs, net, public[torch.randint(len(public), (count,), generator=rng)], message_size(obs)) / scale
             fooled = adversarial(judge, judging, theirs, mine, rng)
             apart = self.share * mean_discrepancy(mine.flatten(1), theirs.flatten(1)) + (1 - self.share) * fooled
             optimiser.zero_grad()

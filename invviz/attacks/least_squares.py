@@ -111,7 +111,7 @@ class _Public:
         if obs.public is None or len(obs.public) < 2:
             raise InvvizError("least_squares(prior='public') takes public pictures, and there are none here. Use prior='none'.")
         flat = obs.public.flatten(1)
-        return cls(obs.public.mean(0, keepdim=True), torch.cov(flat.T), obs.noise or sigma)
+        return cls(obs.public.mean(0, keepdim=True), torch.cov(flat.T).reshape(flat.shape[1], flat.shape[1]), obs.noise or sigma)
 
     def step(self, image: Tensor, jacobian: Tensor, rest: Tensor) -> Tensor:
         """The most likely picture under the net made linear at `image`."""

@@ -32,6 +32,7 @@ class Quantisation(Defense):
     strength: ClassVar[str] = "bits"
     identity: ClassVar[Value] = 32
     adds_noise: ClassVar[bool] = True
+    rounds: ClassVar[bool] = True
 
     bits: int = knob(
         8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits"

@@ -48,9 +48,11 @@ def over_depth(
                 "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text"}},
             },
         ]
-    layered += _line("an ideal attacker", layers, ideal, x, y, purple, [6, 4], "circle")
-    for (name, values), shape in zip(real.items(), SHAPES, strict=False):
-        layered += _line(name, layers, values, x, y, REAL, [1, 0], shape)
+    lines = {"an ideal attacker": ideal, **real}
+    places = _places(list(lines.values()), len(layers))
+    layered += _line("an ideal attacker", layers, ideal, x, y, purple, [6, 4], "circle", places[0])
+    for (name, values), shape, place in zip(real.items(), SHAPES, places[1:], strict=False):
+        layered += _line(name, layers, values, x, y, REAL, [1, 0], shape, place)
     return {"layer": layered, "height": 300}
 
 
@@ -63,20 +65,51 @@ def _line(
     colour: str,
     dash: list[int],
     shape: str,
+    place: int,
 ) -> list[dict[str, Any]]:
-    """One attacker, its name written at its last point."""
+    """One attacker, its name written at one of its points."""
     rows = [{"x": at, "y": round(value, 2), "name": name} for at, value in zip(layers, values, strict=True) if value is not None]
     if not rows:
         return []
     tooltip = [{"field": "name", "title": " "}, {"field": "x", "title": "after"}, {"field": "y", "title": "PSNR, dB", "format": ".1f"}]
     point = {"shape": shape, "size": 60, "filled": True, "color": colour}
-    text = {"type": "text", "align": "right", "dx": -8, "dy": -10, "color": colour, "fontWeight": "bold", "fontSize": 12}
-    last = rows[-1] if len(rows) == 1 else rows[len(rows) // 2]
+    right = place >= len(layers) / 2
+    text = {
+        "type": "text",
+        "align": "right" if right else "left",
+        "dx": -6 if right else 8,
+        "dy": -10,
+        "color": colour,
+        "fontWeight": "bold",
+        "fontSize": 12,
+    }
+    named = [row for row in rows if row["x"] == layers[place]]
     return [
         {
             "data": {"values": rows},
             "mark": {"type": "line", "color": colour, "strokeDash": dash, "strokeWidth": 2.5, "point": point},
             "encoding": {"x": x, "y": y, "tooltip": tooltip},
         },
-        {"data": {"values": [last]}, "mark": text, "encoding": {"x": x, "y": y, "text": {"field": "name"}}},
+        {"data": {"values": named}, "mark": text, "encoding": {"x": x, "y": y, "text": {"field": "name"}}},
     ]
+
+
+def _places(lines: Sequence[Sequence[float | None]], count: int) -> list[int]:
+    """Where each line's name is written: at the point that is furthest from the other lines and names."""
+    taken: list[tuple[int, float]] = []
+    found = []
+    for number, line in enumerate(lines):
+        room = []
+        for at in range(count):
+            value = line[at]
+            if value is None:
+                room.append(-1.0)
+                continue
+            others = [abs(value - other[at]) for k, other in enumerate(lines) if k != number and other[at] is not None]  # type: ignore[operator]
+            near = [abs(value - height) + 12 * abs(at - place) for place, height in taken]
+            room.append(min([*others, *near], default=0.0))
+        best = max(range(count), key=room.__getitem__)
+        found.append(best)
+        if line[best] is not None:
+            taken.append((best, float(line[best])))  # type: ignore[arg-type]
+    return found

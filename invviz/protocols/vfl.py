@@ -87,7 +87,11 @@ class VFL(Protocol):
         return pictures[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
 
     def region(self, shape: Shape, party: int) -> tuple[Shape, Shape]:
-        """First channel, row and column of a party's part, and those after its last; parts differ by one pixel at most."""
+        """First channel, row and column of a party's part, and those after its last; parts differ by one pixel at most.
+
+        Of a party that does not exist (`problems` says so) the last one's: the screen still has to show something.
+        """
+        party = min(party, self.parties - 1)
         low, high = [0, 0, 0], list(shape)
         if self.split == "quadrants":
             for axis, side in ((1, party // 2), (2, party % 2)):

@@ -104,7 +104,7 @@ def found(
     attackers: Callable[[Scenario], dict[str, Scenario]],
     truth: np.ndarray,
     unseen: Collection[Scenario] = (),
-    first: Scenario | None = None,
+    asked: Collection[Scenario] | None = None,
 ) -> list[K]:
     """Every scenario with what is known of it; missing spectra are queued, attacks are not.
 
@@ -114,11 +114,11 @@ def found(
         attackers: the attacks on a scenario, by name.
         truth: the batch that all are about.
         unseen: those of which the ideal attacker's picture is not shown.
-        first: the one whose spectrum is computed before the others'.
+        asked: those whose spectra are computed where they are missing; None: all.
     """
-    views, waited = spectra(sorted((s for s in scenarios if not risk_problems(s)), key=lambda s: s != first), truth, unseen)
-    asked = [attackers(s) for s in scenarios]
-    jobs = station().store.jobs([a.key("run") for one in asked for a in one.values()])
+    views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen, asked)
+    attacked = [attackers(s) for s in scenarios]
+    jobs = station().store.jobs([a.key("run") for one in attacked for a in one.values()])
     return [
         make(
             s,
@@ -129,12 +129,12 @@ def found(
             waited.get(s),
             truth,
         )
-        for s, one in zip(scenarios, asked, strict=True)
+        for s, one in zip(scenarios, attacked, strict=True)
     ]
 
 
 def spectra(
-    fitting: Sequence[Scenario], truth: np.ndarray, unseen: Collection[Scenario] = ()
+    fitting: Sequence[Scenario], truth: np.ndarray, unseen: Collection[Scenario] = (), asked: Collection[Scenario] | None = None
 ) -> tuple[dict[Scenario, RiskView], dict[Scenario, Job]]:
     """Those that are ready; the others are queued, and what is no longer compared is not waited for any more.
 
@@ -142,6 +142,7 @@ def spectra(
         fitting: scenarios whose risk can be computed.
         truth: the batch that all are about.
         unseen: those of which the ideal attacker's picture is not shown.
+        asked: those that are computed where they are missing; None: all.
 
     Returns:
         Spectra, and the jobs that are after the missing ones.
@@ -152,7 +153,7 @@ def spectra(
     jobs = store.jobs([keys[s] for s in fitting if s not in views])
     done = {s: jobs[keys[s]] for s in fitting if s not in views and keys[s] in jobs and jobs[keys[s]].state == "done"}
     views |= {s: view for s, job in done.items() if (view := _stored_view(job.key, job.finished, truth)) is not None}
-    missing = {s: key for s, key in keys.items() if s not in views}
+    missing = {s: key for s, key in keys.items() if s not in views and (asked is None or s in asked or _active(jobs.get(key)))}
     if not visitor.gone:
         sources.leave_comparison(list(missing.values()))
         for s, key in missing.items():
@@ -165,6 +166,10 @@ def spectra(
             sources.join(s, jobs.get(key))
         visitor.compared = set(missing.values())
     return views, {s: jobs[key] for s, key in missing.items() if key in jobs}
+
+
+def _active(job: Job | None) -> bool:
+    return job is not None and job.active
 
 
 def left(listed: Sequence[Attack]) -> list[Attack]:

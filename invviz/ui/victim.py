@@ -26,6 +26,8 @@ def victim_of(scenario: Scenario) -> Victim | str:
 
     `photos` and `digits` are read without PyTorch; the sets that torchvision reads import it here the first time.
     """
+    if found := scenario.protocol.problems(scenario.model, scenario.data.shape):
+        return " ".join(found)  # who holds what is not even defined then
     try:
         samples = scenario.data.load(station().site.data_dir)
         truth, labels = scenario.data.victims(samples, scenario.batch)

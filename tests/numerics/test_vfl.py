@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from invviz import weights
 from invviz.assess import assess
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
@@ -14,7 +15,7 @@ from invviz.models import MODELS
 from invviz.protocols import VFL
 from invviz.risk import TAU
 from invviz.run import Site, meet_client, observe, run
-from invviz.scenario import Scenario, problems
+from invviz.scenario import Scenario, problems, risk_problems
 from invviz.summary import risk_summary
 from invviz.utility import train
 
@@ -182,9 +183,26 @@ def test_keys():
     assert s.key("run") != other.key("run")
 
 
+@pytest.mark.parametrize("name", ["convnet", "resnet18"])
+def test_one_party_trains_its_model_once_wherever_it_is_cut(site, name, monkeypatch):
+    monkeypatch.setattr(type(MODELS[name]()), "epochs", 1)
+    trained = []
+    real = weights.train
+    monkeypatch.setattr(weights, "train", lambda *a, **k: (trained.append(1), real(*a, **k)))
+    whole = Scenario.parse(f"data=digits&model={name}(init='trained',width=8)")
+    nets = [meet_client(whole.replace(protocol=how), site).net for how in (whole.protocol, VFL(parties=1), VFL(parties=1, cut=2))]
+    assert trained == [1]
+    for net in nets[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(nets[0].params.values(), net.params.values(), strict=True))
+    picture = torch.rand(2, 1, 8, 8)
+    assert torch.allclose(nets[0].module(picture), nets[2].module(picture), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("model=mlp&protocol=vfl(together=2)&defense=clipping", "each of the parties defends its own"),
+        ("model=mlp&protocol=vfl&attack=fora&defense=pruning&attacker=aware", "holds other entries back"),
         ("protocol=vfl(party=2)", "party=2 of 2"),
         ("data=digits&protocol=vfl(parties=3,split='channels')", "cannot cut 1 channels"),
         ("model=mlp&protocol=vfl(cut=2)", "has 1 layers"),
@@ -241,3 +259,14 @@ def test_public_pictures_fill_in_what_the_embedding_leaves_open(site):
     expected = mean + vectors[:, -len(values) :] @ np.linalg.solve(precision, seen.T @ rest / noise)
     assert np.allclose(found.batch.image.flatten().numpy(), expected, atol=1e-5)
     assert "filled in from public pictures" in found.note and obs.knowledge.public_data
+
+
+def test_a_party_that_holds_one_column_is_attacked(site):
+    found = run(Scenario.parse("data=wine&model=mlp&protocol=vfl(parties=8)&attack=least_squares(prior='public')"), site)
+    assert found.truth.shape == (1, 1, 1, 1) and not found.failed
+
+
+def test_what_is_rounded_tells_nothing_new_the_second_time():
+    s = Scenario.parse("data=digits&model=mlp&protocol=vfl&defense=quantisation&rounds=4")
+    assert any("asking again tells nothing new" in p for p in risk_problems(s))
+    assert not risk_problems(s.replace(rounds=1))

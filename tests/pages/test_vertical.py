@@ -83,8 +83,9 @@ def queue(folder):
 def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_dir):
     at = vertical(QUICK)
     assert not at.exception
-    assert [job.kind for job in queue(store_dir).values()] == ["risk", "risk"]
+    assert [Scenario.parse(job.scenario).protocol.cut for job in queue(store_dir).values()] == [1], "only what is open"
     press(at, "Attack at every depth (4 left)")
+    assert [job.kind for job in queue(store_dir).values()].count("risk") == 2
     computed(at, store_dir)
     assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
     site = Site(None, store_dir, "cpu")
@@ -100,6 +101,19 @@ def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_d
     truth = now.protocol.part(now.data.victims(now.data.load(None), 1)[0])
     assert f"{PSNR().score(mean, truth)[0]:.1f} dB" in html(at, "tiles"), "the baseline"
     assert "numbers for 32 pixel values" in html(at, "depths")
+
+
+def test_the_other_depths_are_scored_when_a_person_asks(vertical, store_dir):
+    at = press(vertical(QUICK), "Score the other depth")
+    assert not at.exception and len(queue(store_dir)) == 2 and not any(b.label.startswith("Score") for b in at.button)
+
+
+@pytest.mark.parametrize("how", ["parties=2,party=3,cut=2", "parties=2,party=1,together=2,cut=2", "parties=2,split='quadrants',cut=2"])
+@pytest.mark.parametrize("page", ["pages/vertical.py", "pages/lab.py"])
+def test_a_cut_that_does_not_exist_says_so_and_can_be_undone(vertical, store_dir, how, page):
+    at = vertical(f"data=digits&model=convnet&protocol=vfl({how})&attack=rmle", page)
+    assert not at.exception and not queue(store_dir)
+    assert any(n.label.startswith("parties") for n in at.number_input), "the control is still there"
 
 
 def test_attack_here_runs_this_depth_only(vertical, store_dir):

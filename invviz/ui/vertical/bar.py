@@ -32,11 +32,12 @@ def parties(now: Scenario) -> None:
             lambda n: _with_parties(int(n)),
         )
         if cut.parties > 1:
-            splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4]
-            _choice("Each holds", "split", splits, cut.split, CUT.__getitem__, lambda s: _set(split=s))
+            splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4 or s == cut.split]
+            if not now.columns:
+                _choice("Each holds", "split", splits, cut.split, CUT.__getitem__, lambda s: _set(split=s))
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
             now_seen = (cut.party, cut.together)
-            seen = {_who(s, cut.parties): s for s in [*spans, *([] if now_seen in spans else [now_seen])]}
+            seen = {_who(s, cut.parties): s for s in [*([] if now_seen in spans else [now_seen]), *spans]}
             _choice(
                 "The attacker sees the embedding of",
                 "seen",
@@ -103,6 +104,16 @@ def run(shown: Sequence[Known], here: Known) -> None:
         if pressed:
             known.stop(session.session().grid - {a.scenario.key("run") for a in every})  # of what was on the screen before
             known.start(missing)
+            state.set_view("depths", "all")
+            st.rerun()
+        unscored = [one for one in shown if one.view is None and one.job is None and not one.unscored]
+        if unscored and st.button(
+            "Score the other depth" if len(unscored) == 1 else f"Score the other {len(unscored)} depths",
+            key=state.key("score all"),
+            icon=":material/query_stats:",
+            help="The spectrum behind every cut, without any attack; a net is trained for each first, where it is a trained one.",
+        ):
+            state.set_view("depths", "all")
             st.rerun()
         if going and st.button(f"Stop ({len(going)} to go)", key=state.key("stop all"), icon=":material/stop:"):
             known.stop(going | session.session().grid)

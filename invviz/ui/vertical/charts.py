@@ -12,12 +12,17 @@ from ... import depths
 from ...plots.depth import over_depth
 from ...plots.overlay import spectra
 from ...risk.prior import TAU
+from .. import trouble
 from ..known import Known
+from . import words
 
 
 def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
-    """Two charts side by side."""
+    """Two charts side by side; where there is one cut only, its spectrum alone."""
     dark = st.context.theme.type == "dark"
+    if len(shown) < 2:
+        _spectra(shown, here, dark)
+        return
     left, right = st.columns(2, gap="medium")
     with left:
         layers = [depths.layer_of(one.scenario) for one in shown]
@@ -37,7 +42,7 @@ def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
 def _spectra(shown: Sequence[Known], here: Known, dark: bool) -> None:
     known = [one for one in shown if one.view is not None and one.view.size.rms > 0]
     if here not in known:
-        st.info("The spectrum behind this cut is being computed.", icon=":material/query_stats:")
+        st.info(trouble.plain(words.missing(here)), icon=":material/query_stats:")
         return
     curves: list[dict[str, Any]] = [
         {"name": f"after {depths.layer_of(one.scenario)}", "part": _part(one, here, known), "values": _values(one)} for one in known

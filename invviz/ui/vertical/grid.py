@@ -46,21 +46,25 @@ def _cell(tag: str, marked: bool, html: str, more: str = "") -> str:
 
 def _ideal(one: Known) -> str:
     if one.ideal is None or one.ideal_psnr is None:
-        return _got(None, "", "not scored" if one.unscored else waits(one.job) or "...")
-    return _got(one.ideal, f"ideal attacker after {depths.layer_of(one.scenario)}", _said(one, one.ideal, one.ideal_psnr))
+        return _got(None, "", "not scored" if one.unscored else escape(waits(one.job)) or "not asked for")
+    if one.scenario.columns:
+        return escape(words.reached(one, one.ideal, one.ideal_psnr))
+    return _got(one.ideal, f"ideal attacker after {depths.layer_of(one.scenario)}", _said(one.ideal_psnr))
 
 
 def _attack(one: Known, attack: Attack) -> str:
+    if one.scenario.columns:
+        busy = attack.job is not None and attack.job.active
+        known = not busy and attack.guess is not None and attack.psnr is not None
+        return escape(words.reached(one, attack.guess, attack.psnr) if known else waits(attack.job) or "not run yet")  # type: ignore[arg-type]
     if attack.job is not None and attack.job.active:
         return _got(attack.guess, "still searching", escape(waits(attack.job)))
     if attack.psnr is None or attack.guess is None:
         return _got(None, "", escape(waits(attack.job) or "not run yet"))
-    return _got(attack.guess, attack.scenario.attack.title, _said(one, attack.guess, attack.psnr))
+    return _got(attack.guess, attack.scenario.attack.title, _said(attack.psnr))
 
 
-def _said(one: Known, picture: np.ndarray, psnr: float) -> str:
-    if one.scenario.columns:
-        return escape(words.reached(one, picture, psnr))
+def _said(psnr: float) -> str:
     return f"{band(psnr)}<br>{psnr:.1f} dB"
 
 
@@ -71,5 +75,5 @@ def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
 
 def _risk(one: Known) -> str:
     if one.figures is None:
-        return "..."
+        return "not scored" if one.unscored else escape(waits(one.job)) or "not asked for"
     return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB"

@@ -11,6 +11,7 @@ from .. import known, pulse, session, state, trouble
 from ..victim import victim_of
 from . import bar, charts, grid, returned, tiles, words
 
+VIEWS = {"depths": "one"}
 TURNED = (
     "What was open sends gradients. This page is about embeddings: the same data and model, with pictures cut among parties. "
     "The other pages show this scenario now, too; More, Setting, Protocol turns it back there."
@@ -19,7 +20,7 @@ TURNED = (
 
 def arrive() -> None:
     """Take over the address; a scenario that sends no embedding is turned into one that does."""
-    state.read_address()
+    state.read_address(VIEWS)
     now = state.scenario()
     if now.protocol.sends_embedding:
         return
@@ -54,8 +55,11 @@ def _draw() -> None:
         )
         return
     bar.depth(now, listed)
-    wanted = next((s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut), None)
-    shown = known.found(known.Known, listed, depths.attackers, victim.truth, first=wanted)
+    wanted = [s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut]
+    every = state.view("depths") == "all"  # a net is trained for each, and a spectrum may take minutes: only when a person asks
+    shown = known.found(
+        known.Known, listed, depths.attackers, victim.truth, asked=sorted(listed, key=lambda s: s not in wanted) if every else wanted
+    )
     here = bar.chosen(now, shown)
     pulse.keep(any(job.active for one in shown for job in one.jobs) or returned.busy(here))
     st.markdown(f"##### {trouble.plain(words.finding(shown, here))}")

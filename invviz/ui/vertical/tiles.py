@@ -51,6 +51,8 @@ def _row(now: Scenario, here: Known, victim: Victim) -> None:
                 f"Party {k + 1} holds {names}" + (" (attacked)." if k in depths.attacked(now) else ".") for k, names in enumerate(held)
             )
         )
+    if now.batch > 1:
+        st.caption(f"The first of {now.batch} rows in the batch.")
     waiting = [f"{depths.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
     if waiting:
         st.caption(" · ".join(waiting))

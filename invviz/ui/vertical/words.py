@@ -23,12 +23,24 @@ def finding(shown: Sequence[Known], here: Known) -> str:
     real = {name: psnr for name, psnr in here.got.items() if name != "ideal" and psnr is not None}
     if not real:
         if here.ideal is None or here.ideal_psnr is None:
-            return f"After {layer}: the spectrum is being computed ..."
+            return f"After {layer}: {missing(here)}"
         return f"After {layer} an ideal attacker gets {reached(here, here.ideal, here.ideal_psnr)}; no attack was run here yet"
-    best = max(real, key=lambda name: real[name])
-    guess = here.attacks[best].guess
-    assert guess is not None
-    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, guess, real[best])}{fall(shown, best)}"
+    guesses = {name: guess for name in real if (guess := here.attacks[name].guess) is not None}
+    columns = here.scenario.columns
+    best = max(guesses, key=lambda name: (right(columns, here.truth, guesses[name]).mean() if columns else 0.0, real[name]))
+    fallen = "" if columns else fall(shown, best)
+    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, guesses[best], real[best])}{fallen}"
+
+
+def missing(one: Known) -> str:
+    """Why there is no spectrum, or not yet."""
+    if one.unscored:
+        return one.unscored
+    if one.job is not None and one.job.state == "failed":
+        return f"the spectrum could not be computed: {one.job.error}"
+    if one.job is None:
+        return "its spectrum has not been asked for"
+    return "the spectrum is being computed ..."
 
 
 def fall(shown: Sequence[Known], name: str) -> str:
@@ -61,5 +73,6 @@ def accuracy(one: Known) -> str:
     if one.view is not None and one.view.accuracy is not None:
         found.append(one.view.accuracy)
     if found:
-        return f"{100 * found[0]:.0f} %"
+        changed = any(not d.trains for d in one.scenario.defense)
+        return f"{100 * found[0]:.0f} %{' without the defense' if changed else ''}"
     return "not trained" if one.scenario.model.init == "random" else "..."
