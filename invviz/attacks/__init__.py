@@ -9,6 +9,7 @@ from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
+from .peeling import Peeling
 from .rmle import RMLE
 from .unsplit import UnSplit
 
@@ -17,6 +18,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
     "linear_layer": LinearLayer,
+    "peeling": Peeling,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -39,5 +41,6 @@ __all__ = [
     "LeastSquares",
     "LinearLayer",
     "MaliciousAttack",
+    "Peeling",
     "UnSplit",
 ]

@@ -49,26 +49,24 @@ def parties(now: Scenario) -> None:
 
 
 def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
-    """The cut, and the strength of the defense beside it."""
-    left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
+    """The cut, and the strength of the defense under it."""
     cut = depths.cut_of(now)
     cuts = [depths.cut_of(s).cut for s in listed]
     names = {depths.cut_of(s).cut: depths.layer_of(s) for s in listed}
     name, value = state.key("cut"), cut.cut if cut.cut in cuts else cuts[-1]
-    with left:
-        if len(cuts) == 1:
-            st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. Other models have more.")
-        else:
-            st.select_slider(
-                "The party computes the net up to",
-                cuts,
-                value,
-                format_func=lambda k: names[k],
-                key=name,
-                help="The deeper the cut, the more of the net the party computes before it sends anything.",
-                on_change=state.answer(name, value, lambda k: _set(cut=k)),
-            )
-    with right:
+    if len(cuts) == 1:
+        st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. Other models have more.")
+    else:
+        st.select_slider(
+            "The party computes the net up to",
+            cuts,
+            value,
+            format_func=lambda k: names[k],
+            key=name,
+            help="The deeper the cut, the more of the net the party computes before it sends anything.",
+            on_change=state.answer(name, value, lambda k: _set(cut=k)),
+        )
+    if now.defense:
         form.slider(attacker=True)
 
 
