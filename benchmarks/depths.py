@@ -36,7 +36,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name, cut, tv, theirs in DEPTHS:
         cells, seconds = [], 0.0
-        for attack in (f"rmle(tv={tv},steps=1500)", *(f"inverse_network(public='{kind}',epochs=10)" for kind in ("same", "textures", "noise"))):
+        for attack in (
+            f"rmle(tv={tv},steps=1500)",
+            *(f"inverse_network(public='{kind}',epochs=10)" for kind in ("same", "textures", "noise")),
+        ):
             found = run(Scenario.parse(base.format(cut, attack)), site)
             psnr, ssim = (float(np.mean(found.scores[k] or [np.nan])) for k in ("psnr", "ssim"))
             cells.append(f"{psnr:.1f} / {ssim:.2f}")
