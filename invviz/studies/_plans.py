@@ -71,8 +71,18 @@ PLANS: dict[str, Plan] = {
         ),
     ),
     "cifar10": Plan(
-        "CIFAR-10 (5,000 pictures), LeNet, one seed",
-        (_sweep(_CIFAR, "0", *EVERYONE, what="train,unaware,aware", seeds="seed=0"),),  # with noise that has a shape and three seeds: hours
+        "CIFAR-10 (5,000 pictures), LeNet",
+        (
+            _sweep(
+                _CIFAR,
+                "0",
+                *EVERYONE,
+                "invl_gnp(scale=0.2..10/6,reuse=1000000)",
+                "invl_dnp(scale=0.02..0.8/6,reuse=1000000)",
+                "water_filling(sigma=0.03..4/6,reuse=1000000)",
+                what="train,unaware,aware",
+            ),
+        ),
         pictures=False,
     ),
     "cifar10_resnet18": Plan(
