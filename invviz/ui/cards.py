@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import streamlit as st
 
 from .. import gallery
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import strip_png
-from . import state
+from . import press, state
 
 
 def draw() -> None:
@@ -25,7 +27,6 @@ def draw() -> None:
                 width="stretch",
                 alt=f"{scene.card.title}: picture, ideal attacker, real attack.",
             )
-            if st.button(scene.card.title, key=f"card/{scene.card.name}", help=scene.card.lesson, type="tertiary", width="stretch"):
-                state.open_scenario(scene.scenario)
-                st.rerun()
+            show = functools.partial(state.open_scenario, scene.scenario)
+            press.button(scene.card.title, f"card/{scene.card.name}", show, help=scene.card.lesson, type="tertiary", width="stretch")
             st.caption(scene.card.lesson)

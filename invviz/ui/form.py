@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import streamlit as st
 
-from ..attacks import ATTACKS
+from ..attacks import ATTACKS, Attack
 from ..core.component import Component, Knob
 from ..core.errors import UploadError
 from ..datasets import DATASETS
@@ -15,7 +16,7 @@ from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, Scenario, problems
-from . import budget, stack, state, strength, trouble
+from . import budget, choice, press, stack, state, strength, trouble
 from .session import session
 from .victim import Victim, victim_of
 
@@ -68,17 +69,15 @@ def slider(attacker: bool = False) -> None:
 
 
 def _attacker(now: Scenario) -> None:
-    name = state.key("attacker")
-    st.segmented_control(
+    choice.one_of(
         "The attacker",
+        "attacker",
         ["unaware", "aware"],
-        default=now.attacker,
-        format_func={"unaware": "unaware", "aware": "knows it"}.__getitem__,
-        required=True,
-        key=name,
+        now.attacker,
+        lambda who: state.change(attacker=who),
+        {"unaware": "unaware", "aware": "knows it"}.__getitem__,
         help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back and simulates what is "
         "done to the message; deep leakage (DLG, iDLG) also looks for the most likely picture under known noise and rounding. A defense that only fools the unaware hides nothing.",
-        on_change=state.answer(name, now.attacker, lambda who: state.change(attacker=who)),
     )
 
 
@@ -173,9 +172,10 @@ def _attacks() -> None:
     for name, kind in ATTACKS.items():
         reason = _reason("attack", kind)
         chosen = name == now.attack.name
-        pressed = st.button(
+        press.button(
             kind.title,
-            key=state.key(f"attack/{name}"),
+            f"attack/{name}",
+            functools.partial(_take, kind),
             type="primary" if chosen else "secondary",
             disabled=bool(reason),
             help=reason or kind.__doc__.split("\n")[0],  # type: ignore[union-attr]
@@ -183,9 +183,12 @@ def _attacks() -> None:
         )
         if reason:
             st.caption(reason)
-        if pressed and not chosen:
-            state.open_scenario(now.replace(attack=kind()))
-            st.rerun()
+
+
+def _take(kind: type[Attack]) -> None:
+    now = state.scenario()
+    if kind.name != now.attack.name:
+        state.open_scenario(now.replace(attack=kind()))
 
 
 def _knobs(part: str, component: Component, place: int = -1) -> None:
@@ -243,9 +246,7 @@ def _upload() -> None:
     elif now.upload:
         if now.upload not in session().pictures:
             st.warning("The link names an uploaded picture, which is not kept. Upload it again, or go back to the data set.")
-        if st.button("Back to the data set's picture", key=state.key("no upload")):
-            state.open_scenario(now.replace(upload=""))
-            st.rerun()
+        press.button("Back to the data set's picture", "no upload", lambda: state.open_scenario(now.replace(upload="")))
 
 
 def _first_line(component: Component) -> str:

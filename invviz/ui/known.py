@@ -172,32 +172,6 @@ def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def left(listed: Sequence[Attack]) -> list[Attack]:
-    """The attacks that nobody is at, each once."""
-    return list({a.scenario.key("run"): a for a in listed if a.left}.values())
-
-
-def start(wanted: Sequence[Attack]) -> None:
-    """A person asked for these attacks."""
-    visitor, store = session(), station().store
-    keys = {a.scenario.key("run"): a.scenario for a in wanted}
-    for key, scenario in keys.items():
-        store.submit("run", scenario, visitor.name)
-        visitor.joined.add(key)
-        visitor.left.discard(key)
-    visitor.grid |= set(keys)
-
-
-def stop(keys: set[str]) -> None:
-    """They go on where others watch them."""
-    visitor, store = session(), station().store
-    for key in keys:
-        visitor.joined.discard(key)
-        visitor.left.add(key)
-        store.stop(key, visitor.name)
-    visitor.grid -= keys
-
-
 def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Arrays and facts of a result that came with the package, or None.
 

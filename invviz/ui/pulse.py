@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from . import session
+from . import press, session
 
 PACES = (0.3, 0.5, 1.0, 2.0, 4.0)  # seconds between two drawings
 ROOM = 2.0  # times what drawing takes
@@ -20,8 +20,13 @@ def part(draw: Callable[[], None]) -> None:
     and keeps the clock's page). So the clock never strikes faster than drawing takes.
     """
     every = _pace() if st.session_state.get("polling", False) else None
+    st.session_state.pop(press.ACTED, None)
 
     def timed() -> None:
+        if st.session_state.pop(press.ACTED, False):
+            st.rerun()  # the controls outside of this part may show something else now
+        if page := st.session_state.pop(press.GO, ""):
+            st.switch_page(page)
         start = time.monotonic()
         draw()
         took = st.session_state.get("drawing takes", 0.0)

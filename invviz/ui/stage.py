@@ -14,7 +14,7 @@ from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import finding, form, pulse, sources, state, trouble
+from . import finding, form, press, pulse, sources, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
 
@@ -145,8 +145,8 @@ def _progress(now: Scenario, job: Job) -> None:
     st.progress(share, waiting(job, "attack"))
     if sources.has_left(now):
         st.caption("You have stopped watching; it goes on for others.")
-    elif st.button("Stop", icon=":material/stop:", key=state.key("stop"), disabled=job.stopping, width="stretch"):
-        sources.stop_run(now)
+    else:
+        press.button("Stop", "stop", lambda: sources.stop_run(now), icon=":material/stop:", disabled=job.stopping, width="stretch")
 
 
 def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
@@ -163,18 +163,16 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
     stopped = fresh and run is not None and run.result["stopped"]
     done = fresh and run is not None and not run.prepared and not stopped
     live_words = f"{now.attack.title}, computed live on this machine."
-    pressed = st.button(
+    press.button(
         "Finished" if done else "Run it again" if stopped else "Run the attack",
+        "run",
+        lambda: sources.start_run(now),
         icon=":material/check:" if done else ":material/play_arrow:",
         type="primary",
-        key=state.key("run"),
         disabled=bool(reason) or done,
         help=reason or ("The result of this very scenario is on the screen; change anything to run again." if done else live_words),
         width="stretch",
     )
-    if pressed:
-        sources.start_run(now)
-        st.rerun()
     if problems(now):
         st.caption(f":material/block: {reason}")
 
@@ -212,9 +210,8 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Singular values with the floor across them."""
     if risk is None:
         st.info(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}", icon=":material/query_stats:")
-        if job is not None and job.state == "failed" and st.button("Try again", key=state.key("retry"), icon=":material/refresh:"):
-            sources.retry_risk(now)
-            st.rerun()
+        if job is not None and job.state == "failed":
+            press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
         return
     values, floor = finding.levels(risk.decomposition, risk.sigma(now))
     count = int((values > floor).sum())

@@ -57,8 +57,7 @@ def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
     page.mouse.click(*spots["gaussian_noise@1"])
     page.wait_for_function("location.href.includes('point=gaussian_noise')")
     page.get_by_text("100 % of the message's typical entry").first.wait_for()
-    idle(page)
-    assert page.locator(".curves.shots img").count() == 3
+    page.wait_for_function("document.querySelectorAll('.curves.shots img').length === 3")
 
     page.get_by_role("button", name="Open in the Lab").click()
     page.get_by_text("What does one update give away").first.wait_for()

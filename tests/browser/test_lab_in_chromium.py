@@ -15,6 +15,7 @@ PICTURES = ".st-key-pictures img"
 
 def ready(page):
     page.get_by_text("of what was unknown").first.wait_for()
+    page.locator(PICTURES).nth(2).wait_for()
     page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
 
 

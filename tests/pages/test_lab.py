@@ -310,3 +310,10 @@ def test_a_table_is_shown_as_one(lab, store_dir):
     (table,) = [e.proto.body for e in at.get("html") if 'class="rows' in e.proto.body]
     assert "real attack (30 of 30 right)" in table and ">mean radius</th>" in table
     assert "100 % of the cells right" in words(at) and "row 0 of 150" in words(at)
+
+
+def test_a_click_counts_when_the_spectrum_is_ready_in_that_moment(lab, store_dir):
+    at, store = lab(QUICK), Store(store_dir)
+    work(store, Site(None, store_dir, "cpu"), once=True, kinds=("risk",))
+    next(b for b in at.button if b.label == "Run the attack").click().run()
+    assert store.job(Scenario.parse(QUICK).key("run")).state == "queued"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from .. import state
+from .. import choice, state
 from . import numbers
 from .source import Shown
 from .words import AXES, BUDGETS, MEANS
@@ -16,7 +16,7 @@ SPANS = {"near": "Close-up", "all": "All strengths"}
 
 def draw(names: Mapping[str, str]) -> str:
     """The three choices; answers the name of what is shown."""
-    chosen = pick("of", names)
+    chosen = choice.pick("of", names)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curves-bar"):
         name, listed = state.key("curves of"), list(names)
         st.selectbox(
@@ -28,9 +28,9 @@ def draw(names: Mapping[str, str]) -> str:
             width=300,
             on_change=state.answer(name, chosen, _open),
         )
-        choose("privacy", AXES, "What leaks (upward axis)", MEANS[pick("privacy", AXES)])
-        choose("budget", BUDGETS, "Points that may be lost", "Of accuracy: from 90.0 % to 89.0 % is 1 point.", otherwise="1")
-        choose("span", SPANS, "Shown")
+        choice.of_view("privacy", AXES, "What leaks (upward axis)", help=MEANS[choice.pick("privacy", AXES)])
+        choice.of_view("budget", BUDGETS, "Points that may be lost", "1", help="Of accuracy: from 90.0 % to 89.0 % is 1 point.")
+        choice.of_view("span", SPANS, "Shown")
     return chosen
 
 
@@ -43,7 +43,7 @@ def _open(name: str) -> None:
 def setting(shown: Shown) -> int:
     """Which setting of a sweep over several ones; a choice only where there are several."""
     names = dict(zip(map(str, range(10_000)), numbers.choices(shown), strict=False))
-    chosen = pick("setting", names)
+    chosen = choice.pick("setting", names)
     if len(names) > 1:
         name = state.key("curves setting")
         st.selectbox(
@@ -55,25 +55,3 @@ def setting(shown: Shown) -> int:
             on_change=state.answer(name, chosen, lambda value: state.set_view("setting", value)),
         )
     return int(chosen)
-
-
-def choose(view: str, options: Mapping[str, str], label: str, hint: str | None = None, otherwise: str = "") -> None:
-    """One choice that the address keeps."""
-    name = state.key(f"curves {view}")
-    st.segmented_control(
-        label,
-        list(options),
-        default=pick(view, options, otherwise),
-        format_func=options.__getitem__,
-        required=True,
-        key=name,
-        help=hint,
-        on_change=state.answer(name, pick(view, options, otherwise), lambda value: state.set_view(view, value)),
-    )
-
-
-def pick(view: str, options: Mapping[str, str], otherwise: str = "") -> str:
-    """What is chosen; a fallback, or the first, where the address says something else."""
-    if state.view(view) in options:
-        return state.view(view)
-    return otherwise if otherwise in options else next(iter(options))

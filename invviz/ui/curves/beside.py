@@ -11,7 +11,7 @@ import streamlit as st
 from ...risk import band
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
-from .. import state
+from .. import press, state
 from . import plane, source
 from .numbers import Part
 from .source import Shown
@@ -39,10 +39,14 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     cell = strongest(cells, number, "aware") if point.defense != NONE else None
     cell = cell if cell is not None else strongest(cells, number, "unaware")
     scenario = _scenario(cell, point)
-    if st.button("Open in the Lab", key=state.key("curves lab"), icon=":material/science:", help="With this picture, seed and strength."):
-        state.open_scenario(scenario)
-        st.session_state["touched"] = True
-        st.switch_page("pages/lab.py")
+    press.button(
+        "Open in the Lab",
+        "curves lab",
+        lambda: state.open_scenario(scenario),
+        page="pages/lab.py",
+        icon=":material/science:",
+        help="With this picture, seed and strength.",
+    )
     st.code(scenario.text(), language=None, wrap_lines=True)
 
 

@@ -10,15 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from ...scenario import Scenario, risk_problems
-from .. import state, trouble
-from ..session import session, station
-from ..sources import join
+from .. import asking, trouble
 
-
-def busy(now: Scenario) -> bool:
-    """Whether it is being computed."""
-    job = station().store.job(now.key("clients"))
-    return job is not None and job.active
+HELP = "One quick spectrum for each client, of the first batch that it holds, with the defense on the screen, before training."
 
 
 def draw(now: Scenario) -> None:
@@ -26,22 +20,16 @@ def draw(now: Scenario) -> None:
     if found := risk_problems(now):
         st.caption(f":material/block: No risk per client: {trouble.plain(' '.join(found))}")
         return
-    store, key = station().store, now.key("clients")
-    job = store.job(key)
-    result = store.result(key) if job is not None and job.state == "done" else None
+    result = asking.once(
+        "clients",
+        now,
+        "Compute the risk of every client",
+        ":material/group:",
+        HELP,
+        lambda job: f"Spectrum of client {job.done + 1:,} of {job.total or '?'}",
+    )
     if result is not None:
         _table(result["clients"])
-        return
-    if job is not None and job.active:
-        join(now, job)
-        st.progress(job.done / job.total if job.total else 0.0, f"Spectrum of client {job.done + 1:,} of {job.total or '?'}")
-        return
-    if job is not None and job.state == "failed":
-        st.caption(f":material/error: {trouble.plain(job.error)}")
-    help = "One quick spectrum for each client, of the first batch that it holds, with the defense on the screen, before training."
-    if st.button("Compute the risk of every client", key=state.key("client risks"), icon=":material/group:", help=help):
-        store.submit("clients", now, session().name)
-        st.rerun()
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import streamlit as st
 
 from ...core.errors import InvvizError
 from ...sweep import Sweep, estimate, queue, watcher
-from .. import state, trouble
+from .. import press, state, trouble
 from ..session import station
 from . import source
 from .source import Shown
@@ -38,12 +40,9 @@ def draw(text: str) -> None:
         f"**{len(sweep.cells):,} cells, {left:,} jobs to compute**, {about}.{lost}" if left else "**Everything of it is known already.**"
     )
     st.markdown(words)
-    pressed = st.button(
-        f"Launch ({left:,} jobs)" if left else "Show it", type="primary", icon=":material/play_arrow:", key=state.key("launch"), help=WORKS
-    )
+    words = f"Launch ({left:,} jobs)" if left else "Show it"
+    press.button(words, "launch", lambda: _start(sweep), type="primary", icon=":material/play_arrow:", help=WORKS)
     st.caption(WORKS)
-    if pressed:
-        _start(sweep)
 
 
 def _first(sweep: Sweep) -> int:
@@ -63,8 +62,6 @@ def _start(sweep: Sweep, retry: bool = False) -> None:
     for view, value in {"of": sweep.key, "point": "", "seen": "", "setting": "0"}.items():
         state.set_view(view, value)
     state.remake()
-    state.write_address()
-    st.rerun()
 
 
 def running(shown: Shown) -> None:
@@ -84,16 +81,17 @@ def running(shown: Shown) -> None:
         st.progress(told.done / max(told.total, 1), f"{told.done:,} of {told.total:,} jobs{left}{doing}")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if shown.active:
-            if st.button(
-                "Stop", icon=":material/stop:", key=state.key("stop sweep"), help="What is computed stays; Go on takes it up again."
-            ):
-                station().store.unwatch(watcher(shown.sweep))
-                source.look_again()
-                st.rerun()
+            help_ = "What is computed stays; Go on takes it up again."
+            press.button("Stop", "stop sweep", functools.partial(_stop, shown.sweep), icon=":material/stop:", help=help_)
             st.caption("Goes on in the background, also when this tab is closed. The table below fills as results come in.")
         elif missing > len(failed):
             st.caption(f"{missing - len(failed):,} of {told.total:,} jobs are not computed.")
-            if st.button("Go on", icon=":material/play_arrow:", key=state.key("go on")):
-                _start(shown.sweep)
-        if failed and st.button(f"Try failed ones again ({len(failed)})", icon=":material/refresh:", key=state.key("retry sweep")):
-            _start(shown.sweep, retry=True)
+            press.button("Go on", "go on", functools.partial(_start, shown.sweep), icon=":material/play_arrow:")
+        if failed:
+            retry = functools.partial(_start, shown.sweep, retry=True)
+            press.button(f"Try failed ones again ({len(failed)})", "retry sweep", retry, icon=":material/refresh:")
+
+
+def _stop(sweep: Sweep) -> None:
+    station().store.unwatch(watcher(sweep))
+    source.look_again()

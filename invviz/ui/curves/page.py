@@ -11,8 +11,8 @@ import streamlit as st
 from ...core.errors import InvvizError
 from ...studies import PLANS
 from ...tradeoff import Missing, sentence
-from .. import pulse, state, trouble
-from . import bar, beside, clients, drops, launch, numbers, own, paper, plane, source, strips, take
+from .. import asking, choice, pulse, state, trouble
+from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, titles
 
 VIEWS = {"of": "", "privacy": "strongest", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
@@ -36,21 +36,21 @@ def _draw() -> None:
     state.write_address()
     names = source.listed()
     if not names:
-        pulse.keep(clients.busy(state.scenario()))
+        pulse.keep(asking.busy("clients", state.scenario()))
         _nothing()
         own.draw(expanded=True)
         return
     chosen = bar.draw(names)
     with trouble.shown():
         shown = source.opened(chosen)
-        pulse.keep(shown.active or clients.busy(state.scenario()))
+        pulse.keep(shown.active or asking.busy("clients", state.scenario()))
         launch.running(shown)
         _study(shown)
     own.draw(expanded=False)
 
 
 def _study(shown: source.Shown) -> None:
-    measure, budget = bar.pick("privacy", AXES), bar.pick("budget", BUDGETS, "1")
+    measure, budget = choice.pick("privacy", AXES), choice.pick("budget", BUDGETS, "1")
     part = numbers.part(shown, bar.setting(shown))
     try:
         found, best = numbers.points_of(part, measure), numbers.operating(part, measure, int(budget) / 100)

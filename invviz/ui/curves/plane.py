@@ -12,7 +12,7 @@ from ... import strengths
 from ...plots.tradeoff import Look, Mark, config, plane
 from ...scenario import Scenario
 from ...tradeoff import PRIVACY, Operating, Point, sentence
-from .. import state
+from .. import choice, state
 from . import bar, labels
 from .numbers import Part
 from .source import Shown
@@ -29,7 +29,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     """Finding, chart and what makes it again."""
     names = titles(p.defense for p in found)
     finding = sentence(best, int(budget) / 100, names)
-    span = bar.pick("span", bar.SPANS)
+    span = choice.pick("span", bar.SPANS)
     full = 100 * found[0].accuracy.value
     dark = st.context.theme.type == "dark"
     base = (*part.mark, measure, budget, span, str(dark))

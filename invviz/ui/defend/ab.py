@@ -12,7 +12,7 @@ from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
 from ...risk import band
 from ...scenario import Scenario
-from .. import known, state
+from .. import asking, press, state
 from ..waits import waits
 from .row import Row
 
@@ -75,9 +75,8 @@ def draw(now: Scenario, found: Mapping[str, Row]) -> None:
             _choose(now, side)
             _side(found[side])
     missing = [row.attacks[row.scenario.attacker] for row in found.values() if row.attacks[row.scenario.attacker].left and not row.unfit]
-    if missing and st.button("Run the attacks of A and B", key=state.key("run ab"), icon=":material/play_arrow:"):
-        known.start(missing)
-        st.rerun()
+    if missing:
+        press.button("Run the attacks of A and B", "run ab", lambda: asking.start(missing), icon=":material/play_arrow:")
 
 
 def _choose(now: Scenario, side: str) -> None:

@@ -12,7 +12,7 @@ from ... import equal
 from ...defenses import DEFENSES
 from ...equal import TITLES, Study
 from ...plots.equal import COLOURS, SHAPES, panel
-from .bar import choose, pick
+from .. import choice
 
 PANELS = {"unaware": "○ Unaware attack, dotted", "aware": "● Aware attack, solid", "ceiling": "Ideal attacker, dashed"}
 MARKS = dict(zip(SHAPES, "●■◆▲▼", strict=True))
@@ -31,8 +31,7 @@ def draw() -> None:
         return
     st.caption(_intro(study))
     options = {key: words for key, (_, _, words) in _choices(study).items()}
-    choose("equal", options, "What is equal")
-    kind, target, _ = _choices(study)[pick("equal", options)]
+    kind, target, _ = _choices(study)[choice.of_view("equal", options, "What is equal", label_visibility="collapsed")]
     arms = study.point(kind, target)
     st.markdown(f"**{equal.headline(arms, TITLES, kind, target)}**")
     st.html(_table(study, arms))

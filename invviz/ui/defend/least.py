@@ -10,9 +10,8 @@ from ... import defended
 from ...defenses import DEFENSES, Defense
 from ...risk import band, psnr_of
 from ...scenario import Scenario, risk_problems
-from .. import state, strength
+from .. import choice, state, strength
 from ..waits import waits
-from .bar import choose, pick
 from .opened import open_stack
 from .row import Row
 
@@ -34,8 +33,7 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     st.markdown("##### Least noise that hides it")
     left, right, words = st.columns([1.4, 1, 2.6], gap="medium", vertical_alignment="bottom")
     with left:
-        choose("aim", AIMS, "What is wanted")
-    aim = pick("aim", AIMS)
+        aim = choice.of_view("aim", AIMS, "What is wanted", label_visibility="collapsed")
     with right:
         value = _wish(aim)
     target = value if bare.view is None else defended.psnr_target(aim, value, bare.view.decomposition)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import defended
-from ...scenario import Scenario, problems
-from .. import pulse, session, state, trouble
+from ...scenario import problems
+from .. import asking, choice, pulse, state, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, row, rows
 
@@ -25,7 +25,7 @@ def _draw() -> None:
     now = state.scenario()
     state.write_address()
     victim = victim_of(now.replace(upload=""))
-    listed = [defended.compared(now, stack) for stack in defended.stacks(now, bar.pick("rows", defended.CHOICES))]
+    listed = [defended.compared(now, stack) for stack in defended.stacks(now, choice.pick("rows", defended.CHOICES))]
     sides = ab.sides(now)
     if isinstance(victim, str) or problems(listed[0]):
         pulse.keep(False)
@@ -39,25 +39,10 @@ def _draw() -> None:
     bar.draw(shown, victim)
     old = row.remembered(shown)
     grid.draw(shown, bar.ordered(shown, old), now, old)
-    _below(now, shown)
+    asking.unscored(now, [one for one in shown if not one.unfit])
+    asking.failed(shown, lambda one: one.name)
     opened.draw(now, shown)
     ab.draw(now, {name: found[s] for name, s in sides.items()})
     least.draw(now, shown[0], [found[s] for s in solved])
     equal.draw()
     st.code(now.text(), language=None, wrap_lines=True)
-
-
-def _below(now: Scenario, shown: list[row.Row]) -> None:
-    """What is missing, and what a person can do about it."""
-    if now.upload:
-        st.caption(":material/info: Your own picture is not compared here: this page uses the data set's pictures.")
-    for reason in dict.fromkeys(one.unscored for one in shown if one.unscored and not one.unfit):
-        st.caption(f":material/block: No ideal attacker and no InvRE: {trouble.plain(reason)}")
-    failed = {job.key: (one, job) for one in shown for job in one.jobs if job.state == "failed"}
-    for one, job in list(failed.values())[:3]:
-        what = "spectrum" if job.kind == "risk" else "attack"
-        st.caption(f":material/error: {trouble.plain(one.name)}, {what}: {trouble.plain(job.error)}")
-    if failed and st.button("Try failed ones again", key=state.key("retry all"), icon=":material/refresh:"):
-        for job in (job for _, job in failed.values()):
-            session.station().store.submit(job.kind, Scenario.parse(job.scenario), session.session().name)
-        st.rerun()

@@ -9,7 +9,7 @@ import streamlit as st
 from ... import calibration
 from ...calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
 from ...plots.calibration import scatter
-from .. import state
+from .. import choice
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
 NEAR = 3.0  # dB
@@ -28,9 +28,9 @@ def draw() -> None:
         st.caption("No study is on this machine; make one with `python -m invviz.calibration photos`.")
         return
     with st.container(horizontal=True, gap="large"):
-        name = _choose("Study", "study", {n: s.title for n, s in studies.items()})
-        arm = _choose("Attacker", "arm", {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"})
-        against = _choose("Against", "against", {"ceiling": "Ceiling", "ideal": "Ideal attacker", "invre": "InvRE"})
+        name = choice.of_view("study", {n: s.title for n, s in studies.items()}, "Study")
+        arm = choice.of_view("arm", {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"}, "Attacker")
+        against = choice.of_view("against", {"ceiling": "Ceiling", "ideal": "Ideal attacker", "invre": "InvRE"}, "Against")
     study = studies[name]
     field, title = AGAINST[against]
     points, told = ([_point(p, a, field) for p in study.points if a in p["arms"]] for a in (arm, "oracle_map"))
@@ -41,21 +41,6 @@ def draw() -> None:
             _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
             st.vega_lite_chart(scatter(points, title, arm != "attack", dark), key="calibration", alt=_title(points, against))
-
-
-def _choose(label: str, view: str, options: dict[str, str]) -> str:
-    now = state.view(view) if state.view(view) in options else next(iter(options))
-    name = state.key(view)
-    st.segmented_control(
-        label,
-        list(options),
-        default=now,
-        format_func=options.__getitem__,
-        required=True,
-        key=name,
-        on_change=state.answer(name, now, lambda value: state.set_view(view, value)),
-    )
-    return now
 
 
 def _point(point: Any, arm: str, field: str) -> dict[str, Any]:

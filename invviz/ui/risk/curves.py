@@ -9,7 +9,7 @@ from ...compare import sketched
 from ...plots.overlay import risk_curves, spectra
 from ...risk.prior import TAU
 from ...scenario import Scenario
-from .. import state
+from .. import choice
 from ..views import NOISES, RiskView
 from .compared import Scored
 
@@ -31,18 +31,7 @@ def draw(now: Scenario, rows: list[Scored], title: str) -> None:
         waiting = "Curves appear here as soon as the first one is scored." if rows else "No curves: nothing is compared."
         st.info(silent if done else waiting, icon=":material/query_stats:")
         return
-    how = state.view("curve") if state.view("curve") in VIEWS else "noise"
-    name = state.key("curve")
-    st.segmented_control(
-        "Curves",
-        list(VIEWS),
-        default=how,
-        format_func=VIEWS.__getitem__,
-        required=True,
-        key=name,
-        label_visibility="collapsed",
-        on_change=state.answer(name, how, lambda value: state.set_view("curve", value)),
-    )
+    how = choice.of_view("curve", VIEWS, "Curves", "noise", label_visibility="collapsed")
     parts = _parts(now, told)
     noise = told[0].sigma / _view(told[0]).size.rms
     if how == "spectrum":

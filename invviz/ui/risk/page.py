@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import compare
-from .. import form, pulse, sources, state, trouble
+from .. import choice, form, pulse, sources, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
@@ -31,8 +31,8 @@ def _draw() -> None:
     ranking.choices()
     now = state.scenario()
     state.write_address()
-    axis = state.view("compare") if state.view("compare") in compare.AXES else "pictures"
-    count = int(state.view("count")) if state.view("count") in compared.COUNTS else 12
+    axis = choice.pick("compare", compare.AXES, "pictures")
+    count = int(choice.pick("count", {n: n for n in compared.COUNTS}))
     risk, job = sources.risk_of(now)  # asked for first: it is what is open
     chosen = compared.comparison(now, axis, count)
     rows = sorted(compared.scored(chosen.items), key=lambda row: -row.figures.score if row.view else 1.0)

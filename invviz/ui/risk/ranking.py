@@ -17,7 +17,7 @@ from ...plots.pictures import to_png
 from ...risk import band
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
-from .. import state
+from .. import choice, press, state
 from ..trouble import plain
 from ..views import Figures
 from . import compared
@@ -33,27 +33,10 @@ def choices() -> None:
     """What is compared."""
     axis, count = st.columns([3, 2], vertical_alignment="bottom")
     with axis:
-        name = state.key("compare")
-        st.segmented_control(
-            "Compare",
-            list(AXES),
-            default=state.view("compare") if state.view("compare") in AXES else "pictures",
-            format_func=AXES.__getitem__,
-            required=True,
-            key=name,
-            on_change=state.answer(name, state.view("compare"), lambda value: state.set_view("compare", value)),
-        )
-    if state.view("compare") == "pictures":
+        chosen = choice.of_view("compare", AXES, "Compare", "pictures")
+    if chosen == "pictures":
         with count:
-            many = state.key("count")
-            st.segmented_control(
-                "How many",
-                COUNTS,
-                default=state.view("count") if state.view("count") in COUNTS else COUNTS[0],
-                required=True,
-                key=many,
-                on_change=state.answer(many, state.view("count"), lambda value: state.set_view("count", value)),
-            )
+            choice.of_view("count", {n: n for n in COUNTS}, "How many")
 
 
 def table(now: Scenario, rows: list[Scored], axis: str, left_out: list[str]) -> None:
@@ -144,9 +127,7 @@ def _below(now: Scenario, rows: list[Scored], left_out: list[str]) -> None:
         st.caption(f":material/block: Left out: {plain(reason)}")
     if failed:
         st.caption(f":material/error: {plain(failed[0].item.label)}: {plain(failed[0].job.error if failed[0].job else '')}")
-        if st.button("Try failed ones again", key=state.key("retry all"), icon=":material/refresh:"):
-            compared.retry(failed)
-            st.rerun()
+        press.button("Try failed ones again", "retry all", lambda: compared.retry(failed), icon=":material/refresh:")
 
 
 def _failed(rows: list[Scored]) -> list[Scored]:

@@ -9,13 +9,11 @@ import streamlit as st
 from ... import depths
 from ...protocols.vfl import SPLITS
 from ...scenario import Scenario
-from .. import form, known, session, state
+from .. import asking, choice, form, press, state
 from ..known import Known
-from . import words
 
 MOST = 4  # parties that have a button; more under More, Setting
 CUT = {"columns": "side by side", "rows": "one above the other", "channels": "colour channels", "quadrants": "four quadrants"}
-WORKS = "Attacks run in the background, a few at a time; pictures appear as they are found. You may leave the page."
 
 
 def parties(now: Scenario) -> None:
@@ -23,27 +21,19 @@ def parties(now: Scenario) -> None:
     cut = depths.cut_of(now)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
         counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties})]
-        _choice(
-            "Parties",
-            "parties",
-            counts,
-            str(cut.parties),
-            lambda n: "1 (split learning)" if n == "1" else n,
-            lambda n: _with_parties(int(n)),
-        )
+        choice.one_of("Parties", "parties", counts, str(cut.parties), _with_parties, lambda n: "1 (split learning)" if n == "1" else n)
         if cut.parties > 1:
             splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4 or s == cut.split]
             if not now.columns:
-                _choice("Each holds", "split", splits, cut.split, CUT.__getitem__, lambda s: _set(split=s))
+                choice.one_of("Each holds", "split", splits, cut.split, lambda s: _set(split=s), CUT.__getitem__)
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
             now_seen = (cut.party, cut.together)
             seen = {_who(s, cut.parties): s for s in [*([] if now_seen in spans else [now_seen]), *spans]}
-            _choice(
+            choice.one_of(
                 "The attacker sees the embedding of",
                 "seen",
                 list(seen),
                 _who(now_seen, cut.parties),
-                str,
                 lambda who: _set(party=seen[who][0], together=seen[who][1]),
             )
 
@@ -77,52 +67,27 @@ def chosen(now: Scenario, shown: Sequence[Known]) -> Known:
 
 
 def run(shown: Sequence[Known], here: Known) -> None:
-    """Buttons that run the attacks of this depth, or of all."""
-    every = [a for one in shown for a in one.attacks.values()]
-    missing, own = known.left(every), known.left(list(here.attacks.values()))
-    going = {a.job.key for a in every if a.job is not None and a.job.active}
-    took = [a.result["seconds"] for a in every if a.result]
-    guess = f", about {max(1, sum(took) / len(took) * len(missing) / session.station().hands):.0f} s" if took and missing else ""
+    """Buttons that run the attacks of this depth, or of all, and that score the other depths."""
+    every, own = [a for one in shown for a in one.attacks.values()], asking.left(list(here.attacks.values()))
     with st.container(horizontal=True, gap="small", key="vertical-run"):
-        if own and st.button(
-            f"Attack here ({len(own)})", key=state.key("run here"), type="primary", icon=":material/play_arrow:", help=WORKS
-        ):
-            known.start(own)
-            st.rerun()
-        label = (
-            f"Attack at every depth ({len(missing)} left{guess})" if missing else "Attacks are running" if going else "All attacks are in"
-        )
-        pressed = st.button(
-            label,
-            key=state.key("run all"),
-            icon=":material/play_arrow:" if missing or going else ":material/check:",
-            disabled=not missing,
-            help=WORKS if missing else "Change anything to run again.",
-        )
-        if pressed:
-            known.stop(session.session().grid - {a.scenario.key("run") for a in every})  # of what was on the screen before
-            known.start(missing)
-            state.set_view("depths", "all")
-            st.rerun()
+        if own:
+            words = f"Attack here ({len(own)})"
+            press.button(words, "run here", lambda: asking.start(own), type="primary", icon=":material/play_arrow:", help=asking.WORKS)
+        asking.run_all(every, "Attack at every depth", prominent=False, then=_every)
         unscored = [one for one in shown if one.view is None and one.job is None and not one.unscored]
-        if unscored and st.button(
-            "Score the other depth" if len(unscored) == 1 else f"Score the other {len(unscored)} depths",
-            key=state.key("score all"),
-            icon=":material/query_stats:",
-            help="The spectrum behind every cut, without any attack; a net is trained for each first, where it is a trained one.",
-        ):
-            state.set_view("depths", "all")
-            st.rerun()
-        if going and st.button(f"Stop ({len(going)} to go)", key=state.key("stop all"), icon=":material/stop:"):
-            known.stop(going | session.session().grid)
-            st.rerun()
+        if unscored:
+            press.button(
+                "Score the other depth" if len(unscored) == 1 else f"Score the other {len(unscored)} depths",
+                "score all",
+                _every,
+                icon=":material/query_stats:",
+                help="The spectrum behind every cut, without any attack; a net is trained for each first, where it is a trained one.",
+            )
+        asking.stop_all(every)
 
 
-def _choice(label, name, options, value, shown, taken) -> None:  # type: ignore[no-untyped-def]
-    key = state.key(f"vertical {name}")
-    st.segmented_control(
-        label, options, default=value, format_func=shown, required=True, key=key, on_change=state.answer(key, value, taken)
-    )
+def _every() -> None:
+    state.set_view("depths", "all")
 
 
 def _who(span: tuple[int, int], count: int) -> str:
@@ -132,8 +97,8 @@ def _who(span: tuple[int, int], count: int) -> str:
     return "all" if together == count else f"parties {first + 1} to {first + together}"
 
 
-def _with_parties(count: int) -> None:
-    split = depths.cut_of(state.scenario()).split
+def _with_parties(chosen: str) -> None:
+    split, count = depths.cut_of(state.scenario()).split, int(chosen)
     _set(parties=count, party=0, together=1, split="columns" if split == "quadrants" and count != 4 else split)
 
 
@@ -141,6 +106,3 @@ def _set(**knobs: object) -> None:
     now = state.scenario()
     state.change(protocol=now.protocol.replace(**knobs))
     state.remake()
-
-
-__all__ = ["chosen", "depth", "parties", "run", "words"]

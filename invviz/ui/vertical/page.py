@@ -7,7 +7,7 @@ import streamlit as st
 from ... import depths
 from ...gallery import OPENING
 from ...scenario import Scenario, problems
-from .. import known, pulse, session, state, trouble
+from .. import asking, known, pulse, state, trouble
 from ..victim import victim_of
 from . import bar, charts, grid, returned, tiles, words
 
@@ -61,31 +61,16 @@ def _draw() -> None:
         known.Known, listed, depths.attackers, victim.truth, asked=sorted(listed, key=lambda s: s not in wanted) if every else wanted
     )
     here = bar.chosen(now, shown)
-    pulse.keep(any(job.active for one in shown for job in one.jobs) or returned.busy(here))
+    pulse.keep(any(job.active for one in shown for job in one.jobs) or asking.busy("labels", here.scenario))
     st.markdown(f"##### {trouble.plain(words.finding(shown, here))}")
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)
     charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
-    _below(now, shown)
-    returned.draw(here)
-    st.code(now.text(), language=None, wrap_lines=True)
-
-
-def _below(now: Scenario, shown: list[known.Known]) -> None:
-    """What is missing, and what a person can do about it."""
-    if now.upload:
-        st.caption(":material/info: Your own picture is not compared here: this page uses the data set's pictures.")
-    for reason in dict.fromkeys(one.unscored for one in shown if one.unscored):
-        st.caption(f":material/block: No ideal attacker and no InvRE: {trouble.plain(reason)}")
+    asking.unscored(now, shown)
     for reason in dict.fromkeys(" ".join(problems(a.scenario)) for one in shown for a in one.attacks.values()):
         if reason:
             st.caption(f":material/block: {trouble.plain(reason)}")
-    failed = {job.key: (one, job) for one in shown for job in one.jobs if job.state == "failed"}
-    for one, job in list(failed.values())[:3]:
-        what = "spectrum" if job.kind == "risk" else "attack"
-        st.caption(f":material/error: after {depths.layer_of(one.scenario)}, {what}: {trouble.plain(job.error)}")
-    if failed and st.button("Try failed ones again", key=state.key("retry all"), icon=":material/refresh:"):
-        for job in (job for _, job in failed.values()):
-            session.station().store.submit(job.kind, Scenario.parse(job.scenario), session.session().name)
-        st.rerun()
+    asking.failed(shown, lambda one: f"after {depths.layer_of(one.scenario)}")
+    returned.draw(here)
+    st.code(now.text(), language=None, wrap_lines=True)

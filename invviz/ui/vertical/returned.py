@@ -10,22 +10,14 @@ import streamlit as st
 
 from ... import depths
 from ...scenario import Scenario, train_problems
-from .. import state, trouble
+from .. import asking, trouble
 from ..known import Known
-from ..session import session, station
-from ..sources import join
 
 WHY = (
     "In training the server sends every party the gradient of the loss with respect to its embedding. The party does not own the labels, but that gradient "
     "depends on them: pictures of one class get gradients that point the same way."
 )
 HELP = "Gradients for 500 public pictures, with the defense on the screen, at the net as it is; takes seconds, and a training first where the net is trained."
-
-
-def busy(here: Known) -> bool:
-    """Whether it is being computed."""
-    job = station().store.job(here.scenario.key("labels"))
-    return job is not None and job.active
 
 
 def draw(here: Known) -> None:
@@ -35,22 +27,9 @@ def draw(here: Known) -> None:
     if found := train_problems(now):
         st.caption(f":material/block: {trouble.plain(' '.join(found))}")
         return
-    store, key = station().store, now.key("labels")
-    job = store.job(key)
-    result = store.result(key) if job is not None and job.state == "done" else None
+    result = asking.once("labels", now, "Let the party guess labels", ":material/undo:", HELP, lambda job: "Taking gradients back ...", WHY)
     if result is not None:
         _figures(now, result)
-        return
-    st.caption(WHY)
-    if job is not None and job.active:
-        join(now, job)
-        st.progress(job.done / job.total if job.total else 0.0, "Taking gradients back ...")
-        return
-    if job is not None and job.state == "failed":
-        st.caption(f":material/error: {trouble.plain(job.error)}")
-    if st.button("Let the party guess labels", key=state.key("labels"), icon=":material/undo:", help=HELP):
-        store.submit("labels", now, session().name)
-        st.rerun()
 
 
 def sentence(result: Mapping[str, Any]) -> str:

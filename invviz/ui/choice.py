@@ -1,0 +1,50 @@
+"""Rows of buttons of which one is pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from . import state
+
+
+def one_of(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    value: str | None,
+    taken: Callable[[str], None],
+    shown: Callable[[str], str] = str,
+    **more: Any,
+) -> None:
+    """One choice; `taken` is handed the new value.
+
+    Args:
+        label: above the buttons.
+        name: of the widget, the only one on its page.
+        options: values in order.
+        value: what is chosen now.
+        taken: called with what a person chooses.
+        shown: how a value is written.
+        more: further arguments of `st.segmented_control`.
+    """
+    key = state.key(name)
+    st.segmented_control(
+        label, options, default=value, format_func=shown, required=True, key=key, on_change=state.answer(key, value, taken), **more
+    )
+
+
+def pick(view: str, options: Mapping[str, str], otherwise: str = "") -> str:
+    """What the address says; a fallback, or the first, where it says something else."""
+    if state.view(view) in options:
+        return state.view(view)
+    return otherwise if otherwise in options else next(iter(options))
+
+
+def of_view(view: str, options: Mapping[str, str], label: str, otherwise: str = "", **more: Any) -> str:
+    """One choice that the address keeps, and what is chosen; arguments as of `one_of` and `pick`, options with the words that are shown."""
+    now = pick(view, options, otherwise)
+    one_of(label, view, list(options), now, lambda value: state.set_view(view, value), options.__getitem__, **more)
+    return now
