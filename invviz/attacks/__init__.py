@@ -7,6 +7,7 @@ from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
+from .inverting_gradients_fd import InvertingGradientsFD
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .peeling import Peeling
@@ -17,6 +18,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "dlg": DLG,
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
+    "inverting_gradients_fd": InvertingGradientsFD,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "rmle": RMLE,
@@ -38,6 +40,7 @@ __all__ = [
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
+    "InvertingGradientsFD",
     "LeastSquares",
     "LinearLayer",
     "MaliciousAttack",

@@ -9,8 +9,9 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack
-from ._matching import Watch, cosine_distance, search
-from ._priors import total_variation
+from ._descent import SignDescent
+from ._matching import Watch, cosine_slope, search
+from ._priors import total_variation_slope
 from ._space import Space
 
 if TYPE_CHECKING:
@@ -50,22 +51,19 @@ class InvertingGradients(Attack):
         """The pictures with the least cosine distance of all starts."""
         like = obs.template.image
         space = Space.of("pixels", like, obs.bounds)
-        watch = Watch(progress, self.steps)
+        watch, distance_of = Watch(progress, self.steps), cosine_slope(obs.message)
 
         def attempt() -> None:
             image = space.picture(space.start(rng, like)).requires_grad_()
-            optimiser = torch.optim.Adam([image], lr=self.lr)
-            drops = [int(self.steps * part) for part in (3 / 8, 5 / 8, 7 / 8)]
-            schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, drops, gamma=0.1)
+            descent = SignDescent(image, self.lr, self.steps, obs.bounds)
             while True:
                 batch = Batch.of(image, obs.template.label)
-                distance = cosine_distance(obs.simulate(batch), obs.message)
-                (slope,) = torch.autograd.grad(distance + self.tv * total_variation(image), image)
-                watch.see(float(distance.detach()), batch, shown=batch)  # the best by a noisy loss would seem to stand still
-                image.grad = slope.sign()
-                optimiser.step()
-                schedule.step()
-                with torch.no_grad():
-                    image.clamp_(*obs.bounds)
+                message = obs.simulate(batch)
+                distance, slopes = distance_of(message)
+                felt = [k for k, leaf in message.items() if leaf.requires_grad]
+                (slope,) = torch.autograd.grad([message[k] for k in felt], image, [slopes[k] for k in felt])
+                slope = slope.add_(total_variation_slope(image.detach()), alpha=self.tv)
+                watch.see(float(distance), batch, shown=batch)  # the best by a noisy loss would seem to stand still
+                descent.step(slope)
 
         return search(obs, watch, self.restarts, attempt)

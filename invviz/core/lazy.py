@@ -13,7 +13,9 @@ class _Lazy(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # doctest and inspect probe dunders; they must not trigger the import
             raise AttributeError(name)
-        return getattr(importlib.import_module(self.__name__), name)
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)  # the next time nothing is looked up: an attack's step asks a dozen times
+        return value
 
 
 if TYPE_CHECKING:

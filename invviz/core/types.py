@@ -68,7 +68,9 @@ class Net:
 
     def logits(self, params: Tree, batch: Batch) -> Tensor:
         """Class scores of a batch under the given parameters, shape (b, classes)."""
-        return torch.func.functional_call(self.module, dict(params), (batch.image,))
+        return torch.func.functional_call(
+            self.module, dict(params), (batch.image,), tie_weights=False
+        )  # no model here shares weights; the search for such costs
 
     def loss(self, params: Tree, batch: Batch) -> Tensor:
         """Mean cross-entropy of a batch under the given parameters, a scalar."""

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
+from ..core.gradient import gradient
 from ..core.tree import map_tree
 from ._base import Protocol
 
@@ -48,10 +48,9 @@ class HFL(Protocol):
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
         """The gradient, or theta_0 - theta_K."""
-        gradient = torch.func.grad(net.loss)
         if self.local_steps == 1:
-            return gradient(dict(net.params), batch)
-        params: Tree = dict(net.params)
+            return gradient(net, net.params, batch)
+        params = net.params
         for _ in range(self.local_steps):
-            params = map_tree(lambda p, g: p - self.lr * g, params, gradient(params, batch))
+            params = map_tree(lambda p, g: p - self.lr * g, params, gradient(net, params, batch))
         return map_tree(lambda start, end: start - end, net.params, params)
