@@ -14,22 +14,24 @@ from ..assess import assess
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
-from ..results import Assessment
+from ..results import Assessment, Event
 from ..risk import ideal, total_sigma
 from ..run import Site, run
 from ..scenario import RESULTS_VERSION, Scenario
 from ..summary import noise_variance
 
+KEPT_POINTS = 120  # of a curve
 KEPT = ("singular_values", "gains", "weights")
 
 
-def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario]]]) -> None:
+def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario]]], curves: bool = False) -> None:
     """Write facts.json and arrays.npz.
 
     Args:
         folder: where to.
         name: of the command that makes them again.
         wanted: scenarios whose spectrum is shown, each with the attacks that stand beside it; what does not fit is left out, as the page says why.
+        curves: keep each attack's PSNR over seconds, too.
     """
     torch.set_num_threads(1)
     arrays: dict[str, np.ndarray] = {}
@@ -43,9 +45,12 @@ def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario
         def attack(scenario: Scenario) -> None:
             key = scenario.key("run")
             if key not in facts:
-                result = run(scenario, site)
+                events: list[Event] = []
+                result = run(scenario, site, lambda event: events.append(event) or True)
                 facts[key] = {**result.to_json(), "trace": []}
                 arrays[f"{key}/guess"] = as_bytes(result.guess)
+                if curves:
+                    arrays[f"{key}/curve"] = _curve(events)
                 sys.stderr.write(f"{scenario.text()}: {np.mean(result.scores['psnr'] or [0]):.1f} dB in {result.seconds:.1f} s\n")
 
         def spectrum(scenario: Scenario) -> None:
@@ -75,3 +80,10 @@ def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     command = f"python -m invviz.gallery {name}"
     (folder / "facts.json").write_text(json.dumps({"results_version": RESULTS_VERSION, "command": command, "results": facts}) + "\n")
+
+
+def _curve(events: list[Event]) -> np.ndarray:
+    """Seconds and PSNR of the reports that were scored, shape (2, k), thinned evenly."""
+    scored = [(e.seconds, e.psnr) for e in events if e.phase == "attack" and e.psnr is not None]
+    keep = np.unique(np.linspace(0, len(scored) - 1, KEPT_POINTS).round().astype(int)) if scored else []
+    return np.array([scored[i] for i in keep], np.float32).reshape(-1, 2).T

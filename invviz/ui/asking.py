@@ -46,7 +46,7 @@ def stop(keys: set[str]) -> None:
     visitor.grid -= keys
 
 
-def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callable[[], None] = lambda: None) -> None:
+def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callable[[], None] = lambda: None, name: str = "run all") -> None:
     """The button that runs what is left of these attacks.
 
     Args:
@@ -54,6 +54,7 @@ def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callabl
         words: on the button, before how many are left.
         prominent: whether it is the page's main button.
         then: called once it was pressed.
+        name: of the button, where a page has several.
     """
     missing, going = left(listed), _going(listed)
     took = [a.result["seconds"] for a in listed if a.result]
@@ -67,7 +68,7 @@ def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callabl
 
     press.button(
         label,
-        "run all",
+        name,
         act,
         type="primary" if missing and prominent else "secondary",
         icon=":material/play_arrow:" if missing or going else ":material/check:",

@@ -31,7 +31,7 @@ def route() -> None:
         arrive()
     page = st.navigation(list(_pages().values()), position="top")
     with trouble.shown():
-        if page.url_path not in ("risk", "defend", "vertical"):
+        if page.url_path not in ("risk", "defend", "vertical", "attacks"):
             sources.leave_comparison()
     page.run()
 
@@ -51,4 +51,5 @@ def _pages() -> dict[str, Page]:
         "defend": st.Page(PAGES / "defend.py", title="Defend", icon=":material/shield:", url_path="defend"),
         "curves": st.Page(PAGES / "curves.py", title="Curves", icon=":material/stacked_line_chart:", url_path="curves"),
         "vertical": st.Page(PAGES / "vertical.py", title="Vertical", icon=":material/layers:", url_path="vertical"),
+        "attacks": st.Page(PAGES / "attacks.py", title="Attacks", icon=":material/bolt:", url_path="attacks"),
     }

@@ -1,0 +1,73 @@
+"""Every attack on one victim: which fit, which do not and why, and the same with other seeds; no net and no picture is touched here."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from .attacks import ATTACKS
+from .scenario import Scenario, problems
+
+SEEDS = 5  # nets and starts that are compared
+EXACT = 60.0  # dB from which a picture counts as recovered exactly
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A victim on which attacks differ tellingly."""
+
+    title: str
+    lesson: str
+    scenario: str
+
+
+SCENES = (
+    Scene("A little noise", "One update with 1 % noise: closed forms break, searches survive.", "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"),
+    Scene("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
+    Scene("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
+    Scene("A batch of four", "Four pictures in one gradient: closed forms for one picture do not fit.", "data=photos(size=16)&model=convnet&attack=inverting_gradients&batch=4"),
+    Scene("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
+)  # fmt: skip
+
+
+def attackers(now: Scenario) -> dict[str, Scenario]:
+    """The scenario once for every attack that fits it, by the attack's name; its own attack keeps its settings."""
+    return {name: s for name, s in _every(now).items() if not problems(s)}
+
+
+def unfit(now: Scenario) -> dict[str, str]:
+    """Why the other attacks do not fit, by name."""
+    return {name: " ".join(found) for name, s in _every(now).items() if (found := problems(s))}
+
+
+def seeds(now: Scenario) -> list[Scenario]:
+    """The scenario with its own seed, then with the next ones: other nets, other starts, other noise."""
+    return [now.replace(seed=now.seed + k, upload="") for k in range(SEEDS)]
+
+
+def curve(seconds: np.ndarray, psnr: np.ndarray, total: float, final: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """PSNR over seconds as it is drawn: what is not known is left out, and the answer stands at the end.
+
+    Args:
+        seconds: since the attack began, of every report.
+        psnr: of the picture at that moment; NaN where it was not scored.
+        total: seconds that the whole attack took.
+        final: PSNR of the answer; None while it is searched for.
+
+    Returns:
+        Seconds and PSNR, both (k,), in the order of time.
+    """
+    at, got = np.asarray(seconds, float), np.asarray(psnr, float)
+    known = np.isfinite(got) & (at <= total if final is not None else True)
+    at, got = at[known], got[known]
+    if final is not None:
+        at, got = np.append(at, total), np.append(got, final)
+    return at, got
+
+
+def _every(now: Scenario) -> dict[str, Scenario]:
+    return {name: now.replace(upload="", attack=now.attack if name == now.attack.name else kind()) for name, kind in ATTACKS.items()}
+
+
+__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "seeds", "unfit"]

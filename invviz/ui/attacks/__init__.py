@@ -1,0 +1,1 @@
+"""The page Attacks: which attack is strongest, and when it fails."""

@@ -1,0 +1,75 @@
+"""The Attacks page, from top to bottom."""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from ... import lineup
+from ...scenario import Scenario
+from .. import asking, form, known, press, pulse, state, trouble
+from ..victim import victim_of
+from . import pictures, race, spread, table, words
+
+VIEWS: dict[str, str] = {}
+
+
+def draw() -> None:
+    """Redrawn alone when a control of it moves, and while attacks run."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
+    state.write_address()
+    now = state.scenario()
+    form.slider(attacker=True)
+    victim, listed = victim_of(now.replace(upload="")), lineup.attackers(now)
+    if isinstance(victim, str) or not listed:
+        pulse.keep(False)
+        st.warning(victim if isinstance(victim, str) else "No attack fits this scenario; why is listed below.", icon=":material/block:")
+        _unfit(now)
+        _scenes()
+        return
+    seeds = lineup.seeds(now)
+    others = {s: lineup.attackers(s) for s in seeds}
+    every = known.found(known.Known, seeds, others.__getitem__, victim.truth, asked=seeds[:1])
+    here, attacks = every[0], list(every[0].attacks.values())
+    pulse.keep(any(job.active for one in every for job in one.jobs))
+    mean = pictures.mean_psnr(now, victim.truth)
+    st.markdown(f"##### {trouble.plain(words.finding(here))}")
+    with st.container(horizontal=True, gap="medium", key="attacks-top"):
+        with st.container(width="stretch", key="race"):
+            race.draw(here, mean)
+        with st.container(width=250, key="attacks-pictures"):
+            pictures.draw(here, victim)
+    with st.container(horizontal=True, gap="small"):
+        asking.run_all(attacks, "Run all attacks", prominent=True)
+        asking.stop_all(attacks)
+    table.draw(here)
+    asking.unscored(now, [here])
+    asking.failed(every, lambda one: f"seed {one.scenario.seed}")
+    spread.draw(every)
+    _unfit(now)
+    _scenes()
+    st.code(now.text(), language=None, wrap_lines=True)
+
+
+def _unfit(now: Scenario) -> None:
+    """Attacks that are not run here, and why."""
+    reasons = lineup.unfit(now)
+    if not reasons:
+        return
+    with st.expander(f"{len(reasons)} attacks do not fit here, and why"):
+        st.markdown("\n".join(f"* **{words.title(name)}**: {trouble.plain(why)}" for name, why in reasons.items()))
+
+
+def _scenes() -> None:
+    st.markdown("##### Victims to try")
+    with st.container(horizontal=True, gap="medium", key="attacks-scenes"):
+        for place, scene in enumerate(lineup.SCENES):
+            with st.container(border=True, width=230):
+                show = functools.partial(state.open_scenario, Scenario.parse(scene.scenario))
+                press.button(scene.title, f"victim/{place}", show, type="tertiary", width="stretch")
+                st.caption(scene.lesson)

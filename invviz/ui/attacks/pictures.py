@@ -1,0 +1,58 @@
+"""The Attacks page: the victim, the ideal attacker's picture and the best attack's."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from ... import depths
+from ...core.errors import InvvizError
+from ...metrics import PSNR
+from ...plots.thumbs import thumb
+from ...risk import band
+from ...scenario import Scenario
+from ..known import Known
+from ..session import station
+from ..victim import Victim
+from ..waits import waits
+from . import words
+
+
+def draw(here: Known, victim: Victim) -> None:
+    """One below the other."""
+    ended = {name: a for name, a in here.attacks.items() if a.psnr is not None}
+    best = max(ended, key=lambda name: ended[name].psnr or 0.0, default=None)
+    cells = [_figure("own", "The client's picture", victim.truth, ", ".join(victim.names[:3]))]
+    if here.ideal is not None and here.ideal_psnr is not None:
+        cells.append(_figure("ideal", "An ideal attacker", here.ideal, f"{band(here.ideal_psnr)} · {here.ideal_psnr:.1f} dB"))
+    else:
+        cells.append(_figure("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "..."))
+    if best is None:
+        cells.append(_figure("real", "The best attack", None, "none has been run yet"))
+    else:
+        psnr = ended[best].psnr or 0.0
+        cells.append(_figure("real", words.title(best), ended[best].guess, f"{band(psnr)} · {psnr:.1f} dB"))
+    dark = " dark" if st.context.theme.type == "dark" else ""
+    st.html(f'<div class="attacks tiles{dark}">{"".join(cells)}</div>')
+
+
+def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:
+    """What the mean of the public pictures reaches; None where the data set cannot be read."""
+    return _mean_psnr(now.data.replace(index=0).text(), now.protocol.text(), now, truth.tobytes())
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _mean_psnr(data: str, protocol: str, _now: Scenario, truth: bytes) -> float | None:
+    try:
+        mean = depths.mean_picture(_now, _now.data.load(station().site.data_dir))
+    except InvvizError:
+        return None
+    batch = np.frombuffer(truth, np.float32).reshape(-1, *mean.shape[1:])
+    return float(PSNR().score(np.repeat(mean, len(batch), 0), batch).mean())
+
+
+def _figure(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{escape(f"{title}: {said}")}">'
+    return f'<figure class="{role}"><b>{escape(title)}</b>{shown}<figcaption>{escape(said)}</figcaption></figure>'

@@ -1,0 +1,45 @@
+"""The Attacks page: quality over seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ... import lineup
+from ...plots import race
+from .. import known
+from ..known import Attack, Known
+from ..session import station
+from . import words
+
+
+def draw(here: Known, mean: float | None) -> None:
+    """One line an attack, as far as it has come."""
+    dark = st.context.theme.type == "dark"
+    runs = [run for name, attack in here.attacks.items() if (run := _run(name, attack)) is not None]
+    said = "How good each attack's picture is, second by second"
+    st.markdown(f"**{said}**")
+    st.vega_lite_chart(race.race(runs, here.ideal_psnr, mean, dark), key="race chart", alt=said)
+    st.caption(
+        "Orange: real attacks, timed on one thread. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
+        f"{race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."
+    )
+
+
+def _run(name: str, attack: Attack) -> race.Run | None:
+    """A line, where there is at least one point."""
+    ended = attack.result is not None and not (attack.job is not None and attack.job.active)
+    at, got = _curve(attack)
+    total = float(attack.result["seconds"]) if ended and attack.result else np.inf
+    seconds, psnr = lineup.curve(at, got, total, attack.psnr if ended else None)
+    return race.Run(words.title(name), seconds, psnr, ended) if len(seconds) else None
+
+
+def _curve(attack: Attack) -> tuple[np.ndarray, np.ndarray]:
+    key = attack.scenario.key("run")
+    if attack.job is not None and attack.job.state != "failed":
+        kept = station().store.curve(key)
+        return kept.seconds, kept.psnr
+    ready = known.prepared(attack.scenario, "run")
+    kept = ready[0].get("curve") if ready else None
+    return (np.zeros(0), np.zeros(0)) if kept is None else (kept[0], kept[1])

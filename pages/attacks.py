@@ -1,0 +1,12 @@
+"""Attacks: which attack is strongest, and when does it fail?"""
+
+import streamlit as st
+
+from invviz.ui import form, pulse, shell, state
+from invviz.ui.attacks import page
+
+shell.ensure("attacks")
+state.read_address(page.VIEWS)
+st.markdown("#### Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]")
+form.controls()
+pulse.part(page.draw)
