@@ -1,6 +1,7 @@
 """How an attacker turns a message back into a batch."""
 
 from ._base import Answer, Attack, MaliciousAttack
+from .april import APRIL
 from .dlg import DLG
 from .fora import FORA
 from .hijacking import Hijacking
@@ -19,6 +20,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "inverting_gradients": InvertingGradients,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
+    "april": APRIL,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -28,6 +30,7 @@ ATTACKS: dict[str, type[Attack]] = {
 }
 
 __all__ = [
+    "APRIL",
     "ATTACKS",
     "DLG",
     "FORA",

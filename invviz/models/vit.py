@@ -41,7 +41,9 @@ class ViT(Model):
     blocks: int = knob(2, "blocks of attention and two-layer net", low=1, high=MOST_BLOCKS, unit="blocks")
     skip: str = knob("on", "residual connections around every attention and every two-layer net", choices=("on", "off"))
     norm: str = knob("pre", "LayerNorm before every attention and two-layer net, and before pooling; or none", choices=("none", "pre"))
-    pool: str = knob("mean", "what gives the class scores: the mean of all tokens, or an extra class token", choices=("mean", "class token"))
+    pool: str = knob(
+        "mean", "what gives the class scores: the mean of all tokens, or an extra class token", choices=("mean", "class token")
+    )
 
     def problems(self, shape: Shape) -> list[str]:
         """A width that the heads do not share evenly; patches that do not tile the picture."""
