@@ -76,11 +76,13 @@ class ViT(Model):
         return ()
 
     def stages(self, module: nn.Module) -> list[nn.Module]:
-        """The tokens belong to the first block."""
+        """The tokens belong to the first block. An embedding is flat, because a row of tokens is neither a picture nor a vector to those who read it."""
         nn = torch.nn
-        layers = list(module.children())
-        first, rest = 3, 2 + self.blocks
-        return [nn.Sequential(*layers[:first]), *(nn.Sequential(block) for block in layers[first:rest]), nn.Sequential(*layers[rest:])]
+        tokens, *rest = list(module.children())[1:]
+        flat, rows = nn.Flatten(), nn.Unflatten(1, (-1, self.width))
+        blocks, head = rest[: self.blocks], rest[self.blocks :]
+        first = nn.Sequential(module[0], tokens, blocks[0], flat)  # type: ignore[index]
+        return [first, *(nn.Sequential(rows, block, flat) for block in blocks[1:]), nn.Sequential(rows, *head)]
 
     def _norm(self) -> nn.Module:
         return torch.nn.LayerNorm(self.width) if self.norm == "pre" else torch.nn.Identity()

@@ -15,7 +15,7 @@ from invviz.core.types import Batch, Net
 from invviz.models import MODELS
 from invviz.protocols import HFL
 from invviz.risk.jacobian import Jacobian
-from invviz.run import Site, run
+from invviz.run import Site, meet_client, run
 from invviz.scenario import Scenario, problems
 from invviz.weights import build_net
 
@@ -127,9 +127,11 @@ def test_what_does_not_fit_says_why(text, words):
     assert any(words in p for p in problems(Scenario.parse(text))), problems(Scenario.parse(text))
 
 
-@pytest.mark.parametrize("parties", [1, 2])
-def test_vertical_cuts_are_blocks(parties):
-    found = run(
-        Scenario.parse(f"data=digits&model=vit(width=24,blocks=3)&protocol=vfl(parties={parties},cut=3)&attack=rmle(steps=5)"), SITE
-    )
-    assert np.isfinite(found.guess).all()
+@pytest.mark.parametrize("pool", ["mean", "class token"])
+@pytest.mark.parametrize("attack", ["rmle(steps=3)", "inverse_network(epochs=1,pictures=64)", "least_squares(steps=1)"])
+def test_embeddings_are_flat_and_can_be_attacked(attack, pool):
+    s = Scenario.parse(f"data=digits&model=vit(width=8,blocks=3,pool='{pool}')&protocol=vfl(parties=2,cut=3)&attack={attack}")
+    client = meet_client(s, SITE)
+    tokens = 2 + (pool == "class token")
+    assert client.release(client.net, client.batch, None)["embedding"].shape == (1, 8 * tokens)
+    assert np.isfinite(run(s, SITE).guess).all()
