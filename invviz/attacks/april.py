@@ -96,7 +96,7 @@ class APRIL(Attack):
         if self.equations == "attention" and (net.skip or net.norm):
             ways = " and ".join(["a residual connection around"] * net.skip + ["LayerNorm before"] * net.norm)
             why.append(
-                f"there is {ways} the first attention, so its equations do not hold (equations='embedding' needs neither to be absent)"
+                f"there is {ways} the first attention, so its equations do not hold (equations='embedding' holds all the same)"
             )
         if found.rank < found.unknowns:
             why.append(
