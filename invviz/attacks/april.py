@@ -95,9 +95,7 @@ class APRIL(Attack):
         why = []
         if self.equations == "attention" and (net.skip or net.norm):
             ways = " and ".join(["a residual connection around"] * net.skip + ["LayerNorm before"] * net.norm)
-            why.append(
-                f"there is {ways} the first attention, so its equations do not hold (equations='embedding' holds all the same)"
-            )
+            why.append(f"there is {ways} the first attention, so its equations do not hold (equations='embedding' holds all the same)")
         if found.rank < found.unknowns:
             why.append(
                 f"the gradients of {found.unknowns} patches have rank {found.rank}, which leaves {found.unknowns - found.rank} directions open"
