@@ -294,6 +294,11 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp."
         )
+    if s.attack.needs_positions and s.model.first_layer != "patch embedding":
+        found.append(
+            f"{s.attack.name} reads the gradient of position embeddings before a first attention; {s.model.name} begins with a {s.model.first_layer}. "
+            "Use model=vit(skip='off',norm='none')."
+        )
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
     if s.coloured and s.attack.wants().malicious:

@@ -1,6 +1,7 @@
 """How an attacker turns a message back into a batch."""
 
 from ._base import Answer, Attack, MaliciousAttack
+from .april import APRIL
 from .dlg import DLG
 from .fora import FORA
 from .hijacking import Hijacking
@@ -21,6 +22,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "inverting_gradients_fd": InvertingGradientsFD,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
+    "april": APRIL,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -30,6 +32,7 @@ ATTACKS: dict[str, type[Attack]] = {
 }
 
 __all__ = [
+    "APRIL",
     "ATTACKS",
     "DLG",
     "FORA",

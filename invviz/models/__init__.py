@@ -7,7 +7,16 @@ from .lenet import LeNet
 from .mlp import MLP
 from .resnet18 import ResNet18
 from .vgg6 import VGG6
+from .vit import ViT
 
-MODELS: dict[str, type[Model]] = {"mlp": MLP, "lenet": LeNet, "convnet": ConvNet, "vgg6": VGG6, "alexnet": AlexNet, "resnet18": ResNet18}
+MODELS: dict[str, type[Model]] = {
+    "mlp": MLP,
+    "lenet": LeNet,
+    "convnet": ConvNet,
+    "vgg6": VGG6,
+    "alexnet": AlexNet,
+    "resnet18": ResNet18,
+    "vit": ViT,
+}
 
-__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape"]
+__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape", "ViT"]

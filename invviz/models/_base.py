@@ -21,13 +21,17 @@ class Model(Component):
     """An architecture. `init` says whether the net is fresh or was trained on the public part of the data."""
 
     min_side: ClassVar[int] = 1  # smallest height and width that the layers can take
-    first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias
+    first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias; in words elsewhere
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained
     train_lr: ClassVar[float] = 1e-3  # Adam's learning rate for that training
 
     cuts: ClassVar[tuple[str, ...]]  # stages that end with an activation, before the layer that gives class scores: where vertical FL cuts
 
     init: str = knob("random", "weights: random (fresh) or trained on the public part of the data", choices=("random", "trained"))
+
+    def problems(self, shape: Shape) -> list[str]:
+        """Why it cannot be built for pictures of some shape, beside `min_side`; one sentence each."""
+        return []
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """The module, initialised from torch's global generator."""

@@ -54,7 +54,7 @@ class Protocol(Component):
 
     def problems(self, model: Model, shape: Shape) -> list[str]:
         """Why it does not go together with a model and pictures of some shape, one sentence each."""
-        return []
+        return model.problems(shape)
 
     def assemble(self, model: Model, shape: Shape, num_classes: int, seed: int) -> nn.Module:
         """The net that is trained, with fresh weights."""

@@ -132,9 +132,15 @@ class VFL(Protocol):
             )
         if found or min(shape[1:]) < model.min_side:
             return found
+        for held in dict.fromkeys(self.of(party).shape(shape) for party in range(self.parties)):
+            found += model.problems(held)
+        if found:
+            return found
         most = model.depth
         if self.cut > most:
             found.append(f"vfl: cut={self.cut}, and {model.name} has {most} layers with an activation. Lower cut.")
+        elif not self.activated and not model.open_cuts:
+            found.append(f"vfl: {model.name} can be cut behind whole blocks only, not before an activation. Use activated=True.")
         elif not self.activated and self.cut not in model.open_cuts:
             found.append(
                 f"vfl: {model.name} can be cut before an activation at cut={', '.join(map(str, model.open_cuts))} only. Use activated=True."

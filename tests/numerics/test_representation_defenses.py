@@ -226,7 +226,7 @@ def test_one_sample_shows_its_draw_and_several_do_not():
     assert torch.allclose(jacobian.matvec(v), numeric, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mlp", "convnet", "lenet", "resnet18", "alexnet"])
+@pytest.mark.parametrize("name", ["mlp", "convnet", "lenet", "resnet18", "alexnet", "vit"])
 def test_every_model_takes_a_bottleneck(name):
     kind = MODELS[name]
     side = max(kind.min_side, 16)

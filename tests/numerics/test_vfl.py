@@ -26,6 +26,7 @@ SHAPES = {
     "alexnet": (3, 32, 32),
     "resnet18": (3, 16, 16),
     "vgg6": (3, 16, 16),
+    "vit": (3, 16, 16),
 }
 SMALL = {
     "mlp": {"width": 8},
@@ -34,6 +35,7 @@ SMALL = {
     "alexnet": {"width": 4, "hidden": 16},
     "resnet18": {"width": 8},
     "vgg6": {"width": 2, "hidden": 8},
+    "vit": {"width": 8},
 }
 
 
