@@ -13,6 +13,7 @@ from ._colours import IDEAL, PALE, REAL, TRUTH
 POINTS = 120  # of a line
 LOW, TOP = 5.0, 65.0  # dB between which lines are drawn; what is better is exact to the eye and stands at the top
 FIRST = 0.002  # seconds before which nothing is drawn
+GROUNDS = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
 APART = 3.4  # dB between two names
 
 
@@ -54,31 +55,37 @@ def race(runs: Sequence[Run], ceiling: float | None, mean: float | None, dark: b
     }
     y = {"field": "y", "type": "quantitative", "title": "PSNR of its picture, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
     layered: list[dict[str, Any]] = []
+    ground = GROUNDS[dark]
     for value, words, colour, dash in (
         (ceiling, "ideal attacker", PALE if dark else IDEAL, [6, 4]),
         (mean, "mean picture", TRUTH, [1, 0]),
     ):
         if value is not None:
-            layered += _across(value, words, colour, dash, x, y, span[0])
+            layered += _across(value, words, colour, dash, x, y, span[0], ground)
     best = max(runs, key=lambda r: r.psnr[-1], default=None)
     heights = _names([_clip(float(r.psnr[-1])) for r in runs])
     for run, height in zip(runs, heights, strict=True):
-        layered += _line(run, run is best, height, x, y)
+        layered += _line(run, run is best, height, x, y, ground)
     return {"layer": layered, "height": 380}
 
 
 def _across(
-    value: float, words: str, colour: str, dash: list[int], x: dict[str, Any], y: dict[str, Any], start: float
+    value: float, words: str, colour: str, dash: list[int], x: dict[str, Any], y: dict[str, Any], start: float, ground: str
 ) -> list[dict[str, Any]]:
     rows = [{"x": start, "y": _clip(value), "text": f"{words}, {value:.1f} dB"}]
     text = {"type": "text", "align": "left", "dx": 6, "dy": -8, "color": colour, "fontWeight": "bold", "fontSize": 12}
-    return [
-        {"data": {"values": rows}, "mark": {"type": "rule", "color": colour, "strokeWidth": 2, "strokeDash": dash}, "encoding": {"y": y}},
-        {"data": {"values": rows}, "mark": text, "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
-    ]
+    rule = {"type": "rule", "color": colour, "strokeWidth": 2, "strokeDash": dash}
+    return [{"data": {"values": rows}, "mark": rule, "encoding": {"y": y}}, *_written(rows, text, {"x": x, "y": y}, ground)]
 
 
-def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+def _written(rows: list[dict[str, Any]], text: dict[str, Any], places: dict[str, Any], ground: str) -> list[dict[str, Any]]:
+    """Words that stay legible where a line runs through them."""
+    encoding = {**places, "text": {"field": "text"}}
+    halo = {**text, "color": ground, "stroke": ground, "strokeWidth": 4, "opacity": 0.85}
+    return [{"data": {"values": rows}, "mark": mark, "encoding": encoding} for mark in (halo, text)]
+
+
+def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, Any], ground: str) -> list[dict[str, Any]]:
     keep = np.unique(np.linspace(0, len(run.seconds) - 1, POINTS).round().astype(int))
     rows = [
         {"x": max(float(run.seconds[i]), FIRST), "y": _clip(float(run.psnr[i])), "psnr": round(float(run.psnr[i]), 1), "name": run.name}
@@ -100,7 +107,7 @@ def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, A
     return [
         {"data": {"values": rows}, "mark": mark, "encoding": encoding},
         {"data": {"values": end}, "mark": point, "encoding": encoding},
-        {"data": {"values": end}, "mark": text, "encoding": {"x": x, "y": {**y, "field": "label"}, "text": {"field": "text"}}},
+        *_written(end, text, {"x": x, "y": {**y, "field": "label"}}, ground),
     ]
 
 

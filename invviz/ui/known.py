@@ -20,7 +20,7 @@ from .session import session, station
 from .views import Figures, RiskView, view_of
 
 BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
-PAGES = ("defended", "vertical", "attacks")  # whose results are prepared
+PAGES = ("attacks", "defended", "vertical")  # whose results are prepared
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -299,15 +297,6 @@ def test_an_upload_stays_out_of_the_store(defend, store_dir):
     at.run()
     assert not at.exception and "Your own picture is not compared here" in said(at)
     assert not any("upload=0123" in job.scenario for job in queue(store_dir).values())
-
-
-def test_first_screen_needs_no_torch(store_dir):
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest; at = AppTest.from_file('app.py', default_timeout=60).run(); "
-        "at.switch_page('pages/defend.py'); at.run(); assert not at.exception and at.get('html'); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "False"
 
 
 def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path, monkeypatch):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -120,15 +118,6 @@ def test_prepared_sketches_are_those_of_this_code(store_dir):
         sigma = noise * fresh.size.rms
         assert invre(kept, sigma) == pytest.approx(invre(fresh.decomposition, sigma), abs=2e-3)
     assert [name for name, _ in facts["layers"]] == [name for name, _ in fresh.layers]
-
-
-def test_first_screen_needs_no_torch(store_dir):
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest; at = AppTest.from_file('app.py', default_timeout=60).run(); "
-        "at.switch_page('pages/risk.py'); at.run(); assert not at.exception and len(at.dataframe); print('torch' in sys.modules, 'torchvision' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "False False"
 
 
 def test_more_noise_less_risk(risk):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -183,15 +181,6 @@ def test_the_parts_are_drawn_where_they_are():
     assert (shown[:, -side // 4 :] == 0).all(), "the attacked part as it is"
     assert (shown[:, : side // 4] > 100).all(), "the other one pale"
     assert (shown[:, side // 2] == 255).all(), "a line between"
-
-
-def test_first_screen_needs_no_torch(store_dir):
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest; at = AppTest.from_file('app.py', default_timeout=60).run(); "
-        "at.switch_page('pages/vertical.py'); at.run(); assert not at.exception and at.get('html'); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "False"
 
 
 def test_prepared_depths_are_shown_without_a_click(vertical, store_dir, tmp_path, monkeypatch):

@@ -1,0 +1,92 @@
+"""Which attacks stand side by side, what their curves are, and where names are written."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from invviz import lineup
+from invviz.attacks import ATTACKS
+from invviz.plots import race
+from invviz.scenario import Scenario, problems
+
+NOW = Scenario.parse("data=photos&model=lenet&attack=dlg(steps=7)&batch=1")
+
+
+@pytest.mark.parametrize("text", ["", "batch=4", "model=mlp", "protocol=vfl&attack=rmle", "data=wine&model=mlp&attack=linear_layer"])
+def test_every_attack_either_fits_or_says_why(text):
+    now = Scenario.parse(text) if "attack" in text else NOW.replace(**{k: getattr(Scenario.parse(text), k) for k in ("batch", "model")})
+    fit, unfit = lineup.attackers(now), lineup.unfit(now)
+    assert set(fit) | set(unfit) == set(ATTACKS) and not set(fit) & set(unfit)
+    assert not any(problems(s) for s in fit.values()) and all(why.endswith(".") for why in unfit.values())
+    assert all(s.replace(attack=now.attack) == now.replace(upload="") for s in fit.values()), "only the attack differs"
+
+
+def test_the_scenarios_own_attack_keeps_its_settings():
+    fit = lineup.attackers(NOW)
+    assert fit["dlg"].attack.steps == 7 and fit["inverting_gradients"].attack == ATTACKS["inverting_gradients"]()
+
+
+def test_seeds_differ_in_nothing_else():
+    found = lineup.seeds(NOW.replace(seed=3))
+    assert [s.seed for s in found] == [3, 4, 5, 6, 7] and len({s.replace(seed=0) for s in found}) == 1
+
+
+def test_scenes_fit_and_are_told_apart():
+    parsed = [Scenario.parse(scene.scenario) for scene in lineup.SCENES]
+    assert len(set(parsed)) == len(parsed) and not any(problems(s) for s in parsed)
+
+
+def test_a_curve_ends_with_the_answer():
+    seconds, psnr = np.array([0.1, 0.2, 0.3, 0.9]), np.array([5.0, np.nan, 7.0, 8.0])
+    at, got = lineup.curve(seconds, psnr, 0.5, 6.0)
+    assert at.tolist() == [0.1, 0.3, 0.5] and got.tolist() == [5.0, 7.0, 6.0], "an earlier try's reports are left out"
+    at, got = lineup.curve(seconds, psnr, np.inf, None)
+    assert at.tolist() == [0.1, 0.3, 0.9] and got.tolist() == [5.0, 7.0, 8.0]
+
+
+def drawn(spec, kind):
+    return [layer for layer in spec["layer"] if layer["mark"]["type"] == kind]
+
+
+def test_the_race_shows_every_run_and_both_lines():
+    runs = [
+        race.Run("first", np.array([0.5, 2.0]), np.array([10.0, 31.4]), True),
+        race.Run("second", np.array([4.0]), np.array([243.0]), True),
+        race.Run("third", np.array([1.0, 3.0]), np.array([8.0, 30.9]), False),
+    ]
+    spec = race.race(runs, 34.0, 10.3)
+    json.dumps(spec)
+    lines = {layer["data"]["values"][0]["name"]: layer for layer in drawn(spec, "line")}
+    assert [row["psnr"] for row in lines["first"]["data"]["values"]] == [10.0, 31.4]
+    assert (
+        lines["second"]["data"]["values"][0]["y"] == race.TOP
+        and lines["second"]["mark"]["strokeWidth"] > lines["first"]["mark"]["strokeWidth"]
+    )
+    assert [layer["data"]["values"][0]["y"] for layer in drawn(spec, "rule")] == [34.0, 10.3]
+    words = {layer["data"]["values"][0]["text"] for layer in drawn(spec, "text")}
+    assert {"first 31 dB", "second 243 dB ↑", "third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
+    heights = [layer["data"]["values"][0]["label"] for layer in drawn(spec, "text") if "label" in layer["data"]["values"][0]]
+    assert min(abs(a - b) for a in set(heights) for b in set(heights) if a != b) >= race.APART - 1e-9
+    left = spec["layer"][0]["encoding"]
+    assert "x" not in left, "a rule goes all the way across"
+    assert not race.race([], None, None)["layer"]
+
+
+def test_names_keep_apart_and_inside():
+    heights = [12.0, 12.1, 12.2, 64.9, 65.0, 30.0]
+    placed = race._names(heights)
+    ordered = np.sort(placed)
+    assert (np.diff(ordered) >= race.APART - 0.011).all() and ordered[-1] <= race.TOP
+    assert placed[5] == 30.0, "who has room stays"
+
+
+def test_spread_names_the_worst_seed_and_hollows_failures():
+    found = {"a": [(7, 30.0, False), (8, 12.5, True), (9, 28.0, False)], "b": [(7, 90.0, False)]}
+    spec = race.spread(found)
+    filled, hollow, worst = (layer["data"]["values"] for layer in spec["layer"])
+    assert len(filled) == 3 and [row["seed"] for row in hollow] == [8]
+    assert [row["text"] for row in worst] == ["seed 8: 12.5"], "one seed alone has no worst"
+    assert filled[-1]["x"] == race.TOP and filled[-1]["psnr"] == 90.0

@@ -1,0 +1,136 @@
+"""The Attacks page as Streamlit runs it, without a browser and without workers."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from invviz import gallery, lineup
+from invviz.attacks import ATTACKS
+from invviz.gallery import _attacks
+from invviz.run import Site, run
+from invviz.scenario import Scenario
+from invviz.store import Store
+from invviz.worker import work
+
+ROOT = Path(__file__).parents[2]
+QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"
+FEW = {
+    "linear_layer": ATTACKS["linear_layer"],
+    "inverting_gradients": functools.partial(ATTACKS["inverting_gradients"], steps=20),
+    "rmle": ATTACKS["rmle"],
+}
+
+
+@pytest.fixture
+def attacks(store_dir, monkeypatch):
+    """Opens the page at an address, with few quick attacks."""
+    monkeypatch.setattr(lineup, "ATTACKS", FEW)
+
+    def opened(text=""):
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        at.switch_page("pages/attacks.py")
+        for name in list(at.query_params):
+            del at.query_params[name]
+        for name, value in Scenario.parse(text).pairs() if text else []:
+            at.query_params[name] = value
+        return at.run()
+
+    yield opened
+    st.cache_resource.clear()
+
+
+def html(at, kind):
+    return next(e.proto.body for e in at.get("html") if f'class="attacks {kind}' in e.proto.body)
+
+
+def rows(at):
+    """Cells of every attack's row, without markup, by the attack's title."""
+    found = {}
+    for row in html(at, "grid").split("<tr>")[2:]:
+        cells = [re.sub(r"\\s+", " ", re.sub(r"<[^>]*>", " ", c)).strip() for c in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)]
+        found[cells[0].split(" told:")[0].strip()] = cells[1:]
+    return found
+
+
+def said(at):
+    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+
+
+def press(at, start):
+    return next(b for b in at.button if b.label.startswith(start)).click().run()
+
+
+def computed(at, folder):
+    work(Store(folder), Site(None, folder, "cpu"), once=True)
+    return at.run()
+
+
+def queued(folder):
+    store = Store(folder)
+    with store._db.read() as con:
+        keys = [r["key"] for r in con.execute("SELECT key FROM jobs WHERE kind = 'run'")]
+    return [Scenario.parse(store.job(key).scenario) for key in keys]
+
+
+def test_attacks_are_run_when_a_person_asks(attacks, store_dir):
+    at = attacks(QUICK)
+    assert not at.exception and "run all 2" in said(at) and not queued(store_dir)
+    press(at, "Run all attacks (2 left)")
+    assert {s.attack.name for s in queued(store_dir)} == {"linear_layer", "inverting_gradients"}
+    computed(at, store_dir)
+    assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
+    now, site = Scenario.parse(QUICK), Site(None, store_dir, "cpu")
+    exact = run(now, site)
+    linear, matching = rows(at)["Linear layer (closed form)"], rows(at)["Inverting gradients"]
+    assert f"{exact.scores['psnr'][0]:.1f} dB" in linear[0] and "One sample" in linear[2]
+    assert "20 steps" in matching[1] and "never guaranteed" in matching[2]
+    assert next(iter(rows(at))) == "Linear layer (closed form)", "the best first"
+    assert "Linear layer" in said(at) and "is the strongest of 2 attacks" in said(at)
+    assert "do not fit here, and why" in at.expander[-1].label and "inverts an embedding" in said(at)
+
+
+def test_other_seeds(attacks, store_dir):
+    at = computed(press(attacks(QUICK), "Run all attacks"), store_dir)
+    press(at, "Run 5 seeds of every attack (8 left")
+    assert sorted({s.seed for s in queued(store_dir)}) == [7, 8, 9, 10, 11]
+    computed(at, store_dir)
+    assert not at.exception
+    assert len(at.get("vega_lite_chart")) == 2, "race and spread"
+
+
+def test_a_card_shows_another_victim(attacks):
+    at = press(attacks(QUICK), "A fully connected net")
+    assert not at.exception
+    assert at.session_state["scenario"] == Scenario.parse(lineup.SCENES[-1].scenario)
+
+
+def test_where_nothing_fits_the_page_says_so(attacks, monkeypatch):
+    monkeypatch.setattr(lineup, "ATTACKS", {"rmle": ATTACKS["rmle"]})
+    at = attacks(QUICK)
+    assert not at.exception and "No attack fits this scenario" in said(at) and "inverts an embedding" in said(at)
+    assert any(b.label == "A fully connected net" for b in at.button)
+
+
+def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(lineup, "SCENES", (lineup.Scene("quick", "Only a test.", QUICK),))
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    _attacks.make(tmp_path / "attacks")
+    gallery.results.cache_clear()
+    try:
+        kept = gallery.results("attacks")[Scenario.parse(QUICK).replace(attack=FEW["inverting_gradients"]()).key("run")]
+        seconds, psnr = kept[0]["curve"]
+        assert len(seconds) and (np.diff(seconds) > 0).all() and np.isfinite(psnr).all()
+        at = attacks(QUICK)
+        assert not at.exception and not queued(store_dir)
+        assert "is the strongest of 2 attacks" in said(at) and any(b.label == "All attacks are in" for b in at.button)
+    finally:
+        gallery.results.cache_clear()
