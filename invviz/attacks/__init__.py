@@ -3,6 +3,7 @@
 from ._base import Answer, Attack, MaliciousAttack
 from .dlg import DLG
 from .fora import FORA
+from .gauss_newton import GaussNewton
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
@@ -17,6 +18,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "dlg": DLG,
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
+    "gauss_newton": GaussNewton,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "rmle": RMLE,
@@ -35,6 +37,7 @@ __all__ = [
     "RMLE",
     "Answer",
     "Attack",
+    "GaussNewton",
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
