@@ -116,7 +116,7 @@ class Slope:
     @classmethod
     def of(cls, fit: Fit, z: Tensor) -> Slope:
         """The slope at z."""
-        value, back = torch.func.vjp(fit.map, z)
+        value, back = torch.func.vjp(fit.map, z)[:2]
         forth = torch.func.vjp(lambda u: back(u)[0], torch.zeros_like(value))[1]  # J^T u is linear in u; a third of jvp's price (measured)
         return cls(fit.target - value.detach(), lambda u: back(u)[0].detach(), lambda v: forth(v)[0].detach())
 
@@ -136,13 +136,13 @@ def _rows(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, fl
     if obs.interval is not None:
         low, high = (flatten(end).to(kept) for end in obs.interval)
         ends = torch.isfinite(high - low) & (kept > 0)
-        if not ends.any():
+        if not (ends & (high > low)).any():
             raise Unusable("No entry of the message lies between two known ends, so there is nothing to fit by least squares: use dlg")
         sigma = (high - low)[ends] / 12**0.5  # of a uniform law over the interval
         middle = torch.where(ends, (low + high) / 2, 0.0)
         scale = torch.zeros_like(kept)
         scale[ends] = 1 / (sigma.clamp(min=max(1e-3 * float(sigma.max()), 1e-30)) * count**0.5)
-        return lambda message: flatten(message) * scale, middle * scale, 1 / count, (1 + inputs) / count
+        return lambda message: flatten(message) * scale, middle * scale, 1 / count, 1 + inputs / count
     white = obs.whiten or (lambda message: message)
     target = flatten(white(obs.message)) * kept
     size = float(target.norm())

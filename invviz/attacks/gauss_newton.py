@@ -11,9 +11,9 @@ from ..core.lazy import torch
 from ..core.tree import randn_like
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack
-from ._fit import Fit, Unusable
+from ._fit import Fit, Slope, Unusable
 from ._labels import infer_label
-from ._matching import UNMATCHED, Watch, in_double, search
+from ._matching import CLOSE, UNMATCHED, Watch, in_double, search
 from ._newton import Newton, openness
 from ._space import SPREAD
 
@@ -70,6 +70,7 @@ class GaussNewton(Attack):
         label = obs.template.label if self.labels == "known" else infer_label(obs.sent or obs.message)
         try:
             fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
+            _check(fit)
         except Unusable as why:
             grey = Batch.of(torch.full_like(like, sum(obs.bounds) / 2), obs.template.label)
             return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
@@ -94,7 +95,7 @@ class GaussNewton(Attack):
             return "The most likely picture under a smooth prior and the known noise; not exact."
         residual = newton.loss**0.5
         if residual > rounding:
-            return f"Not exact: {residual:.1e} of the message is left unexplained."
+            return "" if newton.loss > CLOSE else f"Not exact: {residual:.1e} of the message is left unexplained."
         if fit.size > self.dense:
             return f"The message is explained to its rounding ({residual:.0e}); whether it determines the picture was not counted (dense < {fit.size:,} unknowns)."
         left, share = openness(fit.gram(newton.z, fit.size))
@@ -106,3 +107,17 @@ class GaussNewton(Attack):
             f"Exact: the message is explained to its rounding ({residual:.0e}) and the Jacobian has full rank {fit.size:,} (smallest singular value {share:.0e} of the "
             "largest), so no other picture nearby gives it; one far away might."
         )
+
+
+def _check(fit: Fit) -> None:
+    """Whether the message has derivatives of the kind that are needed.
+
+    Raises:
+        Unusable: it has none, as a simulated defense changes things behind PyTorch's back.
+    """
+    try:
+        Slope.of(fit, fit.target.new_zeros(fit.size))
+    except RuntimeError as why:
+        raise Unusable(
+            "The message that the attacker simulates cannot be made linear, as a defense in it cannot be differentiated in this way: use dlg"
+        ) from why

@@ -156,6 +156,7 @@ def test_rounding_with_ends_counts_as_noise_and_without_is_refused():
     expected = 0.5 + np.linalg.solve(a.numpy().T @ a.numpy() / sigma**2 + precision(), a.numpy().T @ rest / sigma**2)
     assert np.allclose(flat(attack(obs)), expected, rtol=0, atol=1e-5)
     half = {"m": torch.full_like(exact, torch.inf)}
+    half["m"][0] = low["m"][0]  # an exact zero whose sign was sent
     refused = attack(dataclasses.replace(obs, interval=(low, half)))
     assert refused.failed and "two known ends" in refused.note
 
@@ -192,6 +193,16 @@ def test_a_message_without_equations_is_answered_in_words(message):
     found = attack(dataclasses.replace(obs, message={"m": torch.full_like(obs.message["m"], message)}))
     assert found.failed and ("zeros" in found.note or "finite" in found.note)
     assert (found.batch.image == 0.5).all()
+
+
+def test_a_defense_that_cannot_be_made_linear_is_said():
+    def send(x):
+        y = x + 0
+        y.data = 2 * y.data
+        return y
+
+    found = attack(observation(send, pictures()))
+    assert found.failed and "cannot be made linear" in found.note
 
 
 def test_a_message_of_no_picture_is_not_called_exact():
