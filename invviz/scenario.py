@@ -290,6 +290,9 @@ def problems(scenario: Scenario) -> list[str]:
     if s.attack.max_batch is not None and s.batch > s.attack.max_batch:
         most = f"{s.attack.max_batch} sample" + ("s" if s.attack.max_batch > 1 else "")
         found.append(f"{s.attack.name} recovers at most {most}; batch is {s.batch}. Lower the batch or use inverting_gradients.")
+    if getattr(s.attack, "labels", "") == "inferred" and (s.batch > 1 or s.protocol.sends_embedding):
+        sent = "an embedding" if s.protocol.sends_embedding else f"a batch of {s.batch}"
+        found.append(f"{s.attack.name} reads the label of one sample off its gradient; the client sends {sent}. Set labels=known.")
     if s.attack.needs_first_linear and s.model.first_layer != "linear":
         found.append(
             f"{s.attack.name} reads the picture off a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp."

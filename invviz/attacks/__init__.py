@@ -4,6 +4,7 @@ from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
 from .dlg import DLG
 from .fora import FORA
+from .gauss_newton import GaussNewton
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
@@ -20,6 +21,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
     "inverting_gradients_fd": InvertingGradientsFD,
+    "gauss_newton": GaussNewton,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
@@ -40,6 +42,7 @@ __all__ = [
     "RMLE",
     "Answer",
     "Attack",
+    "GaussNewton",
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",

@@ -41,14 +41,19 @@ def smoothness(image: Tensor, middle: float) -> Tensor:
     The same law as the natural prior of the risk score (v falls as 1 / (1 + k^2 + l^2), channels are correlated), so that an attacker who also knows the noise looks for
     the picture that is the most likely one under it.
     """
+    return roots(image, middle).square().sum()
+
+
+def roots(image: Tensor, middle: float) -> Tensor:
+    """Numbers whose squares add up to `smoothness`, linear in the picture; two for each entry of it, flat."""
     c, h, w = image.shape[-3:]
     down, across = (torch.arange(side).to(image) for side in (h, w))
     power = 1 / (1 + down[:, None] ** 2 + across[None] ** 2)
     power = SPREAD**2 * power / power.mean()
-    waves = cosines(h, image) @ (image - middle) @ cosines(w, image).T
+    waves = cosines(h, image) @ (image - middle) @ cosines(w, image).T / power.sqrt()
     common = waves.mean(dim=-3, keepdim=True)  # along the channels: their mean has one eigenvalue, what differs between them the other
-    own = waves - common
-    return (c * common**2 / power).sum() / (1 + (c - 1) * CORRELATION) + (own**2 / power).sum() / (1 - CORRELATION if c > 1 else 1.0)
+    own = (waves - common) / (1 - CORRELATION if c > 1 else 1.0) ** 0.5
+    return torch.cat([(common / (1 + (c - 1) * CORRELATION) ** 0.5).expand_as(own).flatten(), own.flatten()])
 
 
 def textures(count: int, like: Tensor, rng: Generator) -> Tensor:

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..core.errors import Cancelled, RiskError
 from ..core.lazy import torch
+from ..core.tangents import bytes_written, tangents_that_fit
 from ..core.tree import flatten, map_tree, numel, unflatten
 from ..core.types import Batch, Net
-from ._memory import bytes_written, check_memory, room, tangents_that_fit
+from ._memory import check_memory, room
 from .linear_layers import linear_gram
 from .releases import only
 

@@ -8,12 +8,13 @@ import torch
 from risk_cases import linear_case, make_case, picture
 from scipy.sparse.linalg import svds
 
+from invviz.core import tangents
 from invviz.core.errors import RiskError
 from invviz.core.types import Batch, Net, World
 from invviz.defenses import Clipping, GaussianNoise, Pruning
 from invviz.models import MLP, AlexNet, LeNet
 from invviz.protocols.hfl import HFL
-from invviz.risk import Cancelled, Jacobian, Prior, _memory, decompose, sketch
+from invviz.risk import Cancelled, Jacobian, Prior, decompose, sketch
 from invviz.risk._memory import check_memory
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -71,7 +72,7 @@ def test_short_messages_go_by_rows(linear):
 
 
 def test_gram_is_exact(case, monkeypatch):
-    monkeypatch.setattr(_memory, "MOST_AT_ONCE", 7)  # does not divide n
+    monkeypatch.setattr(tangents, "MOST_AT_ONCE", 7)  # does not divide n
     gram = case.jacobian.gram().numpy()
     np.testing.assert_allclose(gram, case.dense.T @ case.dense, rtol=1e-8, atol=1e-11)
     np.testing.assert_array_equal(gram, gram.T)
@@ -118,21 +119,21 @@ def test_a_kink_between_the_precisions_is_noticed():
 
 def test_memory_meter_sees_every_operator():
     point = torch.zeros(5, dtype=torch.float64)
-    assert _memory.bytes_written(lambda v: torch.cat([v + 1, v.sin()]), point) == 8 * (5 + 5 + 10)
+    assert tangents.bytes_written(lambda v: torch.cat([v + 1, v.sin()]), point) == 8 * (5 + 5 + 10)
 
 
 def test_as_many_tangents_as_fit_and_never_none():
     wide = 5_000_000
-    written = _memory.bytes_written(lambda v: v + 1, torch.zeros(wide, dtype=torch.float64))
-    assert _memory.tangents_that_fit(written) == _memory.WORK // (16 * wide)
-    assert _memory.tangents_that_fit(10**12) == 1
-    assert _memory.tangents_that_fit(8) == _memory.MOST_AT_ONCE
+    written = tangents.bytes_written(lambda v: v + 1, torch.zeros(wide, dtype=torch.float64))
+    assert tangents.tangents_that_fit(written) == tangents.WORK // (16 * wide)
+    assert tangents.tangents_that_fit(10**12) == 1
+    assert tangents.tangents_that_fit(8) == tangents.MOST_AT_ONCE
 
 
 def test_work_and_the_number_at_once_are_measured_on_the_release(linear, monkeypatch):
     jacobian = Jacobian.of(linear.release, None, linear.batch)
     assert jacobian.work >= 8 * 10
-    monkeypatch.setattr(_memory, "WORK", 6 * jacobian.work)
+    monkeypatch.setattr(tangents, "WORK", 6 * jacobian.work)
     assert jacobian.at_once == 3
 
 
@@ -183,7 +184,7 @@ def test_linear_release_is_its_own_jacobian():
 
 @pytest.mark.parametrize("at_once", [1, 3, 64])
 def test_normal_is_the_gram_matrix_on_many_vectors(case, monkeypatch, at_once):
-    monkeypatch.setattr(_memory, "MOST_AT_ONCE", at_once)
+    monkeypatch.setattr(tangents, "MOST_AT_ONCE", at_once)
     jacobian = Jacobian.of(case.release, case.net, case.batch)
     vectors = np.random.default_rng(2).standard_normal((7, case.dense.shape[1]))
     found = jacobian.normal(torch.from_numpy(vectors)).numpy()

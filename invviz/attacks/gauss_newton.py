@@ -1,0 +1,123 @@
+"""Gauss-Newton: the message made linear again and again, and solved for the batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.lazy import torch
+from ..core.tree import randn_like
+from ..core.types import Batch, Knowledge, Reconstruction
+from ._base import Attack
+from ._fit import Fit, Slope, Unusable
+from ._labels import infer_label
+from ._matching import CLOSE, UNMATCHED, Watch, in_double, search
+from ._newton import Newton, openness
+from ._space import SPREAD
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..core.types import Observation, Progress
+
+ROUNDINGS = 4  # of the message: relative residual at which nothing is left to explain
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussNewton(Attack):
+    """Least squares on the message itself, x -> m(x): each step solves (J^T J + damping) d = J^T (m - m(x)), with the Jacobian J of the message.
+
+    Damping by Nielsen's rule (key nielsen1999damping), times the fall of the loss, which keeps convergence quadratic (after fan2005quadratic). Ours: it searches
+    frequencies, low ones first (a picture's coarse half costs little and leads to the rest); J^T J of up to `dense` unknowns is made by products in the net's own
+    precision and factorised, and conjugate gradients with exact products in float64 do the rest. Who knows the noise looks for the most likely picture. Pictures are
+    clamped at the end only.
+    """
+
+    name: ClassVar[str] = "gauss_newton"
+    title: ClassVar[str] = "Gauss-Newton"
+    paper: ClassVar[str] = "nielsen1999damping"
+
+    steps: int = knob(60, "most trial steps per start", low=1, high=100_000, unit="steps")
+    restarts: int = knob(
+        3, "most starts; another one is made only when the last was stuck, the best is chosen by the matching loss", low=1, high=50
+    )
+    labels: str = knob(
+        "known",
+        "known: the attacker is told the labels; inferred: that of a single sample is read off the gradient",
+        choices=("known", "inferred"),
+    )
+    coarse: bool = knob(True, "search low frequencies first")
+    dense: int = knob(
+        4096,
+        "unknowns, lowest frequencies first, for which J^T J is made and factorised; 0: conjugate gradients alone",
+        low=0,
+        high=20_000,
+        unit="unknowns",
+    )
+    tolerance: float = knob(
+        0.0, "relative matching loss at which the search ends; 0: at the rounding of the message", low=0.0, high=1.0, log=True
+    )
+
+    def wants(self) -> Knowledge:
+        """Labels, unless it reads them off the gradient."""
+        return Knowledge(labels=self.labels == "known", batch_size=True)
+
+    def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
+        """The batch with the least matching loss of all starts, and whether the message determines it."""
+        like = obs.template.image
+        label = obs.template.label if self.labels == "known" else infer_label(obs.sent or obs.message)
+        try:
+            fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
+            _check(fit)
+        except Unusable as why:
+            grey = Batch.of(torch.full_like(like, sum(obs.bounds) / 2), obs.template.label)
+            return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
+        rounding = ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
+        watch = Watch(progress, self.steps, 0.0 if fit.prior else max(self.tolerance, rounding**2), max(UNMATCHED, 2 * fit.truth))
+        tried: list[Newton] = []
+
+        def attempt() -> None:
+            z = SPREAD * randn_like(fit.target.new_empty(fit.size), rng)
+            tried.append(Newton(fit, rough, watch, self.dense, z))
+            tried[-1].descend(self.coarse)
+
+        found = search(obs, watch, self.restarts, attempt, every=False)
+        if not (found.failed or found.stopped):
+            note = self._certificate(fit, min(tried, key=lambda one: one.loss), rounding)
+            found = dataclasses.replace(found, note=f"{found.note} {note}".strip())
+        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label))
+
+    def _certificate(self, fit: Fit, newton: Newton, rounding: float) -> str:
+        """What the residual and the Jacobian at the answer say of it."""
+        if fit.prior:
+            return "The most likely picture under a smooth prior and the known noise; not exact."
+        residual = newton.loss**0.5
+        if residual > rounding:
+            return "" if newton.loss > CLOSE else f"Not exact: {residual:.1e} of the message is left unexplained."
+        if fit.size > self.dense:
+            return f"The message is explained to its rounding ({residual:.0e}); whether it determines the picture was not counted (dense < {fit.size:,} unknowns)."
+        left, share = openness(fit.gram(newton.z, fit.size))
+        if left:
+            return (
+                f"The message is explained to its rounding ({residual:.0e}), but not exact: {left:,} of {fit.size:,} directions are open."
+            )
+        return (
+            f"Exact: the message is explained to its rounding ({residual:.0e}) and the Jacobian has full rank {fit.size:,} (smallest singular value {share:.0e} of the "
+            "largest), so no other picture nearby gives it; one far away might."
+        )
+
+
+def _check(fit: Fit) -> None:
+    """Whether the message has derivatives of the kind that are needed.
+
+    Raises:
+        Unusable: it has none, as a simulated defense changes things behind PyTorch's back.
+    """
+    try:
+        Slope.of(fit, fit.target.new_zeros(fit.size))
+    except RuntimeError as why:
+        raise Unusable(
+            "The message that the attacker simulates cannot be made linear, as a defense in it cannot be differentiated in this way: use dlg"
+        ) from why
