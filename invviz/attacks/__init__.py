@@ -1,14 +1,17 @@
 """How an attacker turns a message back into a batch."""
 
 from ._base import Answer, Attack, MaliciousAttack
+from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .fora import FORA
+from .generative_prior import GenerativePrior
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
+from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .rmle import RMLE
 from .unsplit import UnSplit
@@ -17,6 +20,9 @@ ATTACKS: dict[str, type[Attack]] = {
     "dlg": DLG,
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
+    "deep_image_prior": DeepImagePrior,
+    "pca_prior": PCAPrior,
+    "generative_prior": GenerativePrior,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "rmle": RMLE,
@@ -35,12 +41,15 @@ __all__ = [
     "RMLE",
     "Answer",
     "Attack",
+    "DeepImagePrior",
+    "GenerativePrior",
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
     "LeastSquares",
     "LinearLayer",
     "MaliciousAttack",
+    "PCAPrior",
     "Peeling",
     "UnSplit",
 ]
