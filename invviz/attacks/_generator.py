@@ -31,11 +31,14 @@ class Components:
     def of(cls, public: Tensor, most: int) -> Components:
         """The first components of pictures (n, c, h, w)."""
         mean = public.mean(0, keepdim=True)
-        _, s, vh = torch.linalg.svd((public - mean).flatten(1).double(), full_matrices=False)
-        deviations = s / (len(public) - 1) ** 0.5
-        kept = max(1, min(most, int((deviations > TINY * deviations[0]).sum())))
-        rest = float(deviations[kept:].square().sum() / vh.shape[1]) ** 0.5
-        return cls(mean, (deviations[:kept, None] * vh[:kept]).to(public), max(rest, LEAST))
+        flat = (public - mean).flatten(1).double()
+        wide = len(flat) < flat.shape[1]  # the smaller of the two Gram matrices has the same eigenvalues
+        values, vectors = (part.flip(-1) for part in torch.linalg.eigh(flat @ flat.T if wide else flat.T @ flat))
+        values = values.clamp(min=0)
+        kept = max(1, min(most, int((values > TINY**2 * values[0]).sum())))
+        rows = vectors[:, :kept].T @ flat if wide else values[:kept, None].sqrt() * vectors[:, :kept].T
+        rest = float(values[kept:].sum() / ((len(flat) - 1) * flat.shape[1])) ** 0.5
+        return cls(mean, (rows / (len(flat) - 1) ** 0.5).to(public), max(rest, LEAST))
 
     def picture(self, a: Tensor, e: Tensor) -> Tensor:
         """Pictures (b, c, h, w) of coefficients (b, k) and, where there are some, of free pixels (b c h w)."""

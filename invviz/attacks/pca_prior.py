@@ -42,7 +42,7 @@ class PCAPrior(Attack):
     )
     prior: float = knob(
         1e-3,
-        "weight of the mean of a^2 (and e^2) where the noise is not known; where it is, it gives the weight",
+        "weight of the mean of a^2 (each e^2 counts as an a^2) where the noise is not known; where it is, it gives the weight",
         low=0.0,
         high=10.0,
         log=True,

@@ -76,8 +76,9 @@ def test_with_known_noise_the_components_give_ridge_regression(rest):
     assert np.abs(other - expected).max() > 0.01, "the noise counts"
 
 
-def test_components_are_those_of_numpy():
-    public = digits(200).double()
+@pytest.mark.parametrize("count", [200, 40])
+def test_components_are_those_of_numpy(count):
+    public = digits(count).double()
     basis, flat = Components.of(public, 7), public.flatten(1).numpy()
     values, vectors = np.linalg.eigh(np.cov(flat.T))
     assert np.allclose(basis.rows.square().sum(1), values[::-1][:7])
@@ -144,7 +145,7 @@ def test_a_message_of_noise_gets_a_picture_and_a_warning(text):
     assert "Warning" in found.note and ("hardly more" in found.note or "not reproduced" in found.note)
     assert "nearest public picture at" in found.note
     good = attack.replace(steps=200).reconstruct(obs, stream(1, "attack"), GO)
-    assert good.loss < 0.1 * found.loss
+    assert good.loss < 0.3 * found.loss
     assert "hardly more" not in good.note
 
 
