@@ -357,6 +357,8 @@ def _table_problems(s: Scenario) -> list[str]:
         found.append(f"{s.model.name} looks for patterns among neighbouring pixels; {rows}. Use model=mlp.")
     if getattr(s.attack, "tv", 0) > 0:
         found.append(f"{s.attack.name} smooths neighbouring pixels with tv={s.attack.tv:g}; {rows}. Set tv=0.")  # type: ignore[attr-defined]
+    if s.attack.for_pictures:
+        found.append(f"{s.attack.name} expects neighbouring pixels to be alike; {rows}. Use dlg, or pca_prior(tv=0).")
     found += [f"{d.name} works on pixels with neighbours; {rows}. Use another defense." for d in s.defense if d.for_pictures]
     if s.upload:
         found.append(f"An upload is a picture; {s.data.name} is a table. Remove the upload, or choose a data set of pictures.")

@@ -2,9 +2,11 @@
 
 from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
+from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .fora import FORA
 from .gauss_newton import GaussNewton
+from .generative_prior import GenerativePrior
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
@@ -12,6 +14,7 @@ from .inverting_gradients import InvertingGradients
 from .inverting_gradients_fd import InvertingGradientsFD
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
+from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .rmle import RMLE
 from .unsplit import UnSplit
@@ -22,6 +25,9 @@ ATTACKS: dict[str, type[Attack]] = {
     "inverting_gradients": InvertingGradients,
     "inverting_gradients_fd": InvertingGradientsFD,
     "gauss_newton": GaussNewton,
+    "deep_image_prior": DeepImagePrior,
+    "pca_prior": PCAPrior,
+    "generative_prior": GenerativePrior,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
@@ -42,7 +48,9 @@ __all__ = [
     "RMLE",
     "Answer",
     "Attack",
+    "DeepImagePrior",
     "GaussNewton",
+    "GenerativePrior",
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
@@ -50,6 +58,7 @@ __all__ = [
     "LeastSquares",
     "LinearLayer",
     "MaliciousAttack",
+    "PCAPrior",
     "Peeling",
     "UnSplit",
 ]

@@ -10,7 +10,7 @@ from ..core.tree import joined
 from ..core.types import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Generator, Tensor, nn
 
@@ -47,23 +47,49 @@ class Fit:
             rng: draws the order.
             report: told (step, steps, error) every ten steps and at the last; answering False stops the training.
         """
-        optimiser = torch.optim.Adam(self.decoder.parameters(), lr)
-        steps = epochs * -(-len(pictures) // CHUNK)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        number = 0
-        while number < steps:
-            for places in torch.randperm(len(pictures), generator=rng).split(CHUNK):
-                number += 1
-                error = ((self.decoder(sent[places] / self.scale) - pictures[places]) ** 2).mean()
-                optimiser.zero_grad()
-                error.backward()
-                optimiser.step()
-                schedule.step()
-                if number % 10 == 0 or number == steps:
-                    self.trace.append((number, float(error.detach())))
-                    if not report(number, steps, float(error.detach())):
-                        self.stopped = True
-                        return
+        error = lambda places: ((self.decoder(sent[places] / self.scale) - pictures[places]) ** 2).mean()  # noqa: E731
+        self.stopped = descend_epochs(list(self.decoder.parameters()), error, len(pictures), epochs, lr, rng, report, self.trace)
+
+
+def descend_epochs(
+    parameters: Sequence[Tensor],
+    error: Callable[[Tensor], Tensor],
+    count: int,
+    epochs: int,
+    lr: float,
+    rng: Generator,
+    report: Callable[[int, int, float], bool],
+    trace: list[tuple[int, float]],
+) -> bool:
+    """Minimise an error over passes through a set by Adam, whose rate falls to 0 along a cosine; whether it was stopped.
+
+    Args:
+        parameters: what is trained.
+        error: of the samples at these places.
+        count: samples.
+        epochs: passes over them, in chunks of 64.
+        lr: learning rate at the start.
+        rng: draws the order.
+        report: told (step, steps, error) every ten steps and at the last; answering False stops the training.
+        trace: gets (step, error) as often.
+    """
+    optimiser = torch.optim.Adam(parameters, lr)
+    steps = epochs * -(-count // CHUNK)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    number = 0
+    while number < steps:
+        for places in torch.randperm(count, generator=rng).split(CHUNK):
+            number += 1
+            value = error(places)
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            schedule.step()
+            if number % 10 == 0 or number == steps:
+                trace.append((number, float(value.detach())))
+                if not report(number, steps, float(value.detach())):
+                    return True
+    return False
 
 
 def fresh(build: Callable[[], nn.Module], rng: Generator, like: Tensor) -> nn.Module:
