@@ -11,12 +11,14 @@ from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .peeling import Peeling
 from .rmle import RMLE
+from .see_through import SeeThrough
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
     "dlg": DLG,
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
+    "see_through": SeeThrough,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "rmle": RMLE,
@@ -42,5 +44,6 @@ __all__ = [
     "LinearLayer",
     "MaliciousAttack",
     "Peeling",
+    "SeeThrough",
     "UnSplit",
 ]
