@@ -52,7 +52,7 @@ class Registration:
 
 
 def disagreement(images: Tensor, registration: Registration) -> Tensor:
-    """Group consistency: mean squared distance of every start to the mean of all registered ones, summed over starts; a scalar (yin2021see, eq. 11)."""
+    """Group consistency: mean squared distance of every start to the mean of all registered ones, summed over starts; a scalar (yin2021see)."""
     registered = registration.apply(images)
     return (registered - registered.mean(0)).square().mean(dim=(1, 2, 3, 4)).sum()
 

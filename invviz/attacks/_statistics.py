@@ -8,6 +8,8 @@ from ..core.lazy import torch
 from ..core.types import Batch
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from torch import Tensor, nn
 
     from ..core.types import Net
@@ -20,7 +22,7 @@ def remembering(net: Net) -> list[nn.Module]:
 
 
 def statistics_distance(net: Net, layers: list[nn.Module], images: Tensor) -> Tensor:
-    """How far feature means and variances of each start lie from the running ones, shape (starts,): |mean - m| + |variance - v|, summed over layers (yin2021see, eq. 8).
+    """How far feature means and variances of each start lie from the running ones, shape (starts,): |mean - m| + |variance - v|, summed over layers (yin2021see).
 
     Nets run in evaluation mode here, so all starts go through in one call. Variances are biased ones, as in the layer's own normalisation.
 
@@ -31,7 +33,7 @@ def statistics_distance(net: Net, layers: list[nn.Module], images: Tensor) -> Te
     """
     starts, found = len(images), []
 
-    def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def look(layer: Any, inputs: tuple[Tensor, ...]) -> None:
         features = inputs[0].unflatten(0, (starts, -1)).transpose(1, 2).flatten(2)  # (starts, channels, the rest)
         mean, variance = features.mean(2), features.var(2, unbiased=False)
         found.append(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from invviz.attacks import ATTACKS
-from invviz.attacks._labels import Count, least, rounded
+from invviz.attacks._labels import Count, last_layer, least, rounded
 from invviz.attacks._starts import Registration, disagreement, shifts, side_by_side
 from invviz.attacks._statistics import remembering, statistics_distance
 from invviz.attacks.see_through import DISTANCES
@@ -40,7 +40,7 @@ def pictures(*shape, seed=0):
     return torch.rand(shape, generator=stream(seed, "pictures"), dtype=torch.float64)
 
 
-def last_layer(probabilities, labels, features):
+def last_gradient(probabilities, labels, features):
     """Gradient of the last layer, written out: mean of (p - y) h^T and of p - y."""
     error = probabilities - np.eye(probabilities.shape[1])[labels]
     return {"weight": torch.as_tensor(error.T @ features / len(labels)), "bias": torch.as_tensor(error.mean(0))}
@@ -51,7 +51,7 @@ def drawn(labels, classes, confidence=0.0, seed=0):
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.full(classes, 30.0), len(labels))
     p = (1 - confidence) * p + confidence * np.eye(classes)[labels]
-    return last_layer(p, labels, rng.exponential(size=(len(labels), 40)))
+    return last_gradient(p, labels, rng.exponential(size=(len(labels), 40)))
 
 
 # counting
@@ -61,7 +61,7 @@ def test_counts_are_certain_where_the_closed_form_says_so():
     """ceil(-b db_c) = n_c as soon as b times the mean probability of every class in the batch is below 1: 6 samples, 10 classes of about 0.1 each."""
     for seed in range(20):
         labels = np.random.default_rng(seed).integers(0, 10, 6)
-        assert least(drawn(labels, 10, seed=seed), 6).tolist() == np.bincount(labels, minlength=10).tolist()
+        assert least(drawn(labels, 10, seed=seed), 6, True).tolist() == np.bincount(labels, minlength=10).tolist()
 
 
 def test_bounds_never_promise_too_much():
@@ -70,19 +70,19 @@ def test_bounds_never_promise_too_much():
         labels = rng.integers(0, 5, 24)
         message = drawn(labels, 5, rng.uniform(), seed)
         truth = np.bincount(labels, minlength=5)
-        assert (least(message, 24).numpy() <= truth).all()
+        assert (least(message, 24, True).numpy() <= truth).all()
         clipped = {k: 0.2 * v for k, v in message.items()}
-        assert (least(clipped, 24).numpy() <= truth).all()
+        assert (least(clipped, 24, True).numpy() <= truth).all()
         noise = np.random.default_rng(seed + 100)
         noisy = {k: v + 0.05 * torch.as_tensor(noise.normal(size=tuple(v.shape))) for k, v in message.items()}
-        assert (least(noisy, 24).numpy() <= truth).all()
+        assert (least(noisy, 24, True).numpy() <= truth).all()
 
 
 def test_counts_follow_from_the_probabilities_exactly():
     labels = np.random.default_rng(1).integers(0, 10, 64)
     rng = np.random.default_rng(2)
     p = rng.dirichlet(np.ones(10), 64)
-    db = last_layer(p, labels, rng.exponential(size=(64, 5)))["bias"]
+    db = last_gradient(p, labels, rng.exponential(size=(64, 5)))["bias"]
     counts = rounded(64 * (torch.as_tensor(p.mean(0)) - db), 64, torch.zeros(10, dtype=torch.float64))
     assert counts.tolist() == np.bincount(labels, minlength=10).tolist()
 
@@ -120,7 +120,41 @@ def test_counting_needs_no_bias_and_stands_several_local_steps():
 def test_a_confident_net_hides_how_often_a_class_occurs():
     """Three samples of class 0, and the net is sure of all: the gradient is all but zero, and only that class 0 occurs is certain."""
     message = drawn(np.array([0, 0, 0, 1]), 4, confidence=0.999)
-    assert least(message, 4).tolist() == [1, 1, 0, 0]
+    assert least(message, 4, True).tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("act", ["tanh", "relu"])
+def test_features_that_are_negative_prove_no_class(act):
+    """With tanh the rows of absent classes have negative entries, too: no bound may come from them."""
+    for seed in range(3):
+        client, obs = overheard(f"data=digits&model=mlp(act='{act}')&batch=12&seed={seed}")
+        found, truth = Count.of(obs, stream(seed, "attack")), client.batch.label.sort().values.tolist()
+        assert found.labels.tolist() == truth
+        absent = [c for c in range(10) if c not in truth]
+        rows = list(obs.message.values())[-2][absent]
+        assert bool((rows < 0).any()) == (act == "tanh") or not absent
+        assert least(last_layer(obs.message), 12, act == "relu")[absent].sum() == 0
+
+
+def test_odd_expectations_end():
+    wild = torch.tensor([torch.nan, 1e12, -1e12, torch.inf])
+    assert rounded(wild, 3, torch.zeros(4)).sum() == 3
+    message = {k: 1e30 * v for k, v in drawn(np.array([0, 1, 1]), 4).items()}
+    assert least(message, 3, True).max() <= 3
+    assert rounded(wild, 3, least(message, 3, True)).sum() == 3
+
+
+@pytest.mark.parametrize("attack", ["see_through(steps=2,restarts=2)", "idlg(steps=2)"])
+@pytest.mark.parametrize("factor", [0.0, 1e30, float("inf"), float("nan")])
+def test_an_odd_message_of_a_batch_ends_in_words(attack, factor):
+    scenario = Scenario.parse(f"data=digits&model=lenet(width=4)&batch=3&attack={attack}")
+    obs = observe(scenario, meet_client(scenario, SITE))
+    odd = dataclasses.replace(obs, message={k: factor * v for k, v in obs.message.items()})
+    found = scenario.attack.reconstruct(odd, stream(1, "attack"), lambda step: True)
+    assert found.failed
+    assert found.note
+    assert torch.isfinite(found.batch.image).all()
+    assert len(found.batch.label) == 3
 
 
 def test_a_message_without_its_last_layer_is_counted_in_words():
