@@ -294,6 +294,17 @@ def test_what_it_asks_to_be_told():
     assert not kind(bn=0.0).wants().bn_statistics
 
 
+def test_batch_norm_statistics_pull_a_start_towards_them():
+    """The term alone (no group, no message of weight): its loss falls where it is on, and the rest of the search is untouched where the net has none."""
+    net = small_norms(True)
+    images = pictures(1, 2, 1, 8, 8).requires_grad_()
+    before = statistics_distance(net, remembering(net), images)
+    (slope,) = torch.autograd.grad(before.sum(), images)
+    assert float(statistics_distance(net, remembering(net), images - 1e-3 * slope).detach()) < float(before.detach())
+    texts = [f"data=digits&model=lenet(width=4)&batch=2&attack=see_through(steps=3,restarts=2,bn={bn})" for bn in (0.0, 1.0)]
+    assert np.array_equal(*(run(Scenario.parse(text), SITE).guess for text in texts))
+
+
 # the whole
 
 
