@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+VECTORISED = 16_384  # input values per start up to which one call is cheaper (measured: 2.2 times at 3,072, even at 12,288, dearer at 49,152 with wide layers)
+
+
 def side_by_side(loss: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """A loss of every start, shape (starts,): vectorised over the starts, one after the other where a release cannot be.
+    """A loss of every start, shape (starts,): vectorised over the starts where that is cheaper and the release allows it, else one after the other.
 
     Args:
         loss: of one batch of pictures (b, c, h, w), a scalar.
         images: (starts, b, c, h, w).
     """
-    if len(images) > 1:
+    if len(images) > 1 and images[0].numel() <= VECTORISED:
         try:
             return torch.func.vmap(loss)(images)
         except RuntimeError:  # a defense that branches on values, which vmap refuses

@@ -33,7 +33,7 @@ class SeeThrough(Attack):
     """Gradient matching of a whole batch from several starts at once, with total variation, batch-norm statistics and group consistency.
 
     [P] (key yin2021see): squared error of the gradients, the three image priors, the pull of every start towards the mean of all registered ones, Langevin noise, Adam with
-    cosine decay. Ours: all starts in one vectorised call; the loss relative to the message; a start near grey; registration by whole pixels (theirs: RANSAC-flow) and by
+    cosine decay. Ours: all starts of a small batch in one vectorised call; the loss relative to the message; a start near grey; registration by whole pixels (theirs: RANSAC-flow) and by
     label; the pull begins halfway; labels are counted, repeats included (theirs: labels distinct). Statistics are the running ones of the net, only of a
     trained net, and off by default.
     Cost: one double backward pass per step and start.
