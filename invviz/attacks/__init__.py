@@ -17,6 +17,7 @@ from .linear_layer import LinearLayer
 from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .rmle import RMLE
+from .see_through import SeeThrough
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -28,6 +29,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
     "generative_prior": GenerativePrior,
+    "see_through": SeeThrough,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
@@ -60,5 +62,6 @@ __all__ = [
     "MaliciousAttack",
     "PCAPrior",
     "Peeling",
+    "SeeThrough",
     "UnSplit",
 ]
