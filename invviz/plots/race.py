@@ -14,7 +14,7 @@ POINTS = 120  # of a line
 LOW, TOP = 5.0, 65.0  # dB between which lines are drawn; what is better is exact to the eye and stands at the top
 FIRST = 0.002  # seconds before which nothing is drawn
 GROUNDS: tuple[str, str] = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
-WORDS = dict(zip(GROUNDS, ("#B34E00", "#FF9A4D"), strict=True))  # the real attack's colour as it is legible in words
+WORDS: dict[str, str] = dict(zip(GROUNDS, ("#B34E00", "#FF9A4D"), strict=True))  # the real attack's colour as it is legible in words
 APART = 3.4  # dB between two names
 
 
