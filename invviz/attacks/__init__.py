@@ -2,6 +2,7 @@
 
 from ._base import Answer, Attack, MaliciousAttack
 from .dlg import DLG
+from .features import FeatureInversion
 from .fora import FORA
 from .hijacking import Hijacking
 from .idlg import IDLG
@@ -11,6 +12,7 @@ from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .peeling import Peeling
 from .rmle import RMLE
+from .spear import Spear
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -19,6 +21,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "inverting_gradients": InvertingGradients,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
+    "spear": Spear,
+    "features": FeatureInversion,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -35,6 +39,7 @@ __all__ = [
     "RMLE",
     "Answer",
     "Attack",
+    "FeatureInversion",
     "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
@@ -42,5 +47,6 @@ __all__ = [
     "LinearLayer",
     "MaliciousAttack",
     "Peeling",
+    "Spear",
     "UnSplit",
 ]

@@ -26,6 +26,7 @@ class Attack(Component):
     max_batch: ClassVar[int | None] = None  # most samples that it can tell apart; None: no limit of its own
     exact: ClassVar[str] = ""  # when it recovers the batch exactly, in words; empty: never guaranteed
     needs_first_linear: ClassVar[bool] = False
+    needs_first_relu: ClassVar[bool] = False  # counts on the zeros that ReLU makes behind the first layer
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
