@@ -27,7 +27,7 @@ class Layer:
         return cls(factors, factors.u.T @ slope, weight @ factors.v * factors.s, bias)
 
     def agreement(self, found: Directions, sets: Tensor) -> Tensor:
-        """The lambda of sets of r directions: the share of neurons and samples for which z > 0 and dL/dz != 0 say the same (dimitrov2024spear, definition of lambda).
+        """The lambda of sets of r directions: the share of neurons and samples for which z > 0 and dL/dz != 0 say the same (dimitrov2024spear).
 
         Args:
             found: directions.
@@ -70,7 +70,8 @@ def exchanged(layer: Layer, found: Directions, chosen: list[int]) -> tuple[list[
     """The set after exchanges of one direction at a time that raise lambda, each time the best one; and its lambda."""
     best = torch.tensor(chosen, device=found.q.device)
     doubtful = (found.critical[best] > 0).nonzero().flatten()
-    places = doubtful if len(doubtful) else torch.arange(len(best), device=best.device)
+    certain = int((found.critical == 0).sum()) <= len(best)  # more of them than samples: some are wrong
+    places = doubtful if len(doubtful) and certain else torch.arange(len(best), device=best.device)
     value = float(layer.agreement(found, best[None]))
     while value < 1:
         place, other = torch.meshgrid(places, torch.arange(len(found.q), device=best.device), indexing="ij")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CHUNK = 4_096  # most drawings between two reports
 SCALED = 1e-3  # distance from one at which the message's scale is told
-DOUBT = 4  # in one of so many rounds nothing counts as found already, in case it was wrong
 NUMBERS = 2**20  # most random numbers drawn at once
 
 
@@ -127,9 +126,10 @@ class _Search:
         """Draw rows so many times, and choose again if that brought something new."""
         robust = self.found.q[self.found.critical == 0][: self.factors.rank - 1]
         self.rounds += 1
-        known = robust if self.rounds % DOUBT else robust[:0]
+        if self.rounds % 2:  # in case some of them are wrong
+            robust = robust[(torch.rand(len(robust), generator=rng) < 0.5).to(robust.device)]
         self.drawn += count
-        self.found = self.found.joined(sampled(self.factors, self.live, known, count, rng))
+        self.found = self.found.joined(sampled(self.factors, self.live, robust, count, rng))
         chosen = greedy(self.found)
         best = self.found.q[chosen]
         if len(chosen) < self.factors.rank or (self.tried is not None and torch.equal(best, self.tried)):

@@ -82,7 +82,9 @@ def test_noise_of_a_feature_is_what_the_residual_says():
     client, obs = met("data=photos(size=16)&model=convnet(width=8)&dtype=float64")
     torch.manual_seed(0)
     level = 1e-3 * float(obs.message["6.bias"].norm())
-    message = {k: v + level * torch.randn_like(v) if k == "6.weight" else v for k, v in obs.message.items()}
+    message = {
+        k: 10 * (v + level * torch.randn_like(v) if k == "6.weight" else v) for k, v in obs.message.items()
+    }  # the length plays no part
     found = Features.of(dataclasses.replace(obs, message=message))
     off = found.value - features_of(client.net, "6", client.batch)
     assert float(off.std()) == pytest.approx(1e-3, rel=0.15)
