@@ -45,7 +45,7 @@ def seen_by(b, inputs, neurons, seed=0, act=torch.nn.ReLU, dtype=torch.float64, 
     return Observation(message, net, release, template, Knowledge(batch_size=True), 10), image, label
 
 
-def attack(obs, progress=lambda step: True, samples=40_000, seed=1):
+def attack(obs, progress=lambda step: True, samples=200_000, seed=1):
     return SPEAR(samples=samples).reconstruct(obs, stream(seed, "attack"), progress)
 
 
