@@ -16,7 +16,7 @@ SIGMAS = 6.0  # times the noise of an entry: below this it is taken for zero
 LOOSE = 1e-3  # of the root mean square of a direction: nearly zero, before it is fitted to all such rows
 KEPT = 128  # most candidates; the sparsest stay
 REFITS = 256  # most candidates of a chunk that are fitted
-AMPLIFIED = 1e4  # by how much r - 1 rows may make the noise in their null vector larger
+AMPLIFIED = 100.0  # by how much r - 1 rows may make the noise in their null vector larger
 LEVERAGE = 1e-9  # distance from one at which a row stands alone
 NEW = 1e-5  # sine of the angle below which two directions are the same one, or one depends on others
 
