@@ -4,6 +4,7 @@ from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
+from .features import FeatureInversion
 from .fora import FORA
 from .gauss_newton import GaussNewton
 from .generative_prior import GenerativePrior
@@ -18,6 +19,7 @@ from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .rmle import RMLE
 from .see_through import SeeThrough
+from .spear import Spear
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -33,6 +35,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
+    "spear": Spear,
+    "features": FeatureInversion,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -51,6 +55,7 @@ __all__ = [
     "Answer",
     "Attack",
     "DeepImagePrior",
+    "FeatureInversion",
     "GaussNewton",
     "GenerativePrior",
     "Hijacking",
@@ -63,5 +68,6 @@ __all__ = [
     "PCAPrior",
     "Peeling",
     "SeeThrough",
+    "Spear",
     "UnSplit",
 ]
