@@ -11,7 +11,7 @@ from .scenario import Scenario, problems
 
 VERTICAL = "data=photos&model=vgg6(init='trained')&protocol=vfl(cut=4)&attack=rmle&prior=natural"
 NAMES = {"rmle": "An optimiser", "inverse_network": "A decoder"}
-AVERAGED = 2_000  # public pictures of the mean picture, at most
+AVERAGED, NUMBERS = 2_000, 20_000_000  # public pictures of the mean picture, and numbers in them, at most
 
 
 def as_vertical(now: Scenario) -> Scenario:
@@ -79,7 +79,7 @@ def whose(scenario: Scenario) -> str:
 
 def mean_picture(scenario: Scenario, samples: Samples) -> np.ndarray:
     """What somebody guesses who sees no message at all: the mean of the public pictures, shape (1, c, h, w)."""
-    count = min(len(samples.public), AVERAGED)
+    count = max(1, min(len(samples.public), AVERAGED, NUMBERS // int(np.prod(scenario.data.shape))))
     image, _ = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
     return scenario.protocol.part(image.mean(0, keepdims=True, dtype=np.float64).astype(np.float32))
 

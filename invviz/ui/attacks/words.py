@@ -23,7 +23,7 @@ def finding(here: Known) -> str:
     ended = {name: a for name, a in here.attacks.items() if a.psnr is not None}
     ceiling = "" if here.ideal_psnr is None else f" The ideal attacker reaches {here.ideal_psnr:.1f} dB."
     if not ended:
-        return f"No attack has been run on this picture yet: run all {len(here.attacks)}.{ceiling}"
+        return f"No attack has been run on this victim yet: run all {len(here.attacks)}.{ceiling}"
     best = max(ended, key=lambda name: ended[name].psnr or 0.0)
     psnr, seconds = ended[best].psnr or 0.0, _seconds(ended[best])
     left = len(here.attacks) - len(ended)
