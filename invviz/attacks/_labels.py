@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.lazy import torch
+from ..core.tree import without_round
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -14,8 +17,10 @@ def infer_label(message: Tree) -> Tensor:
     """The label of a single sample, shape (1,).
 
     With cross-entropy the last bias gradient is softmax minus one-hot: its only negative entry is the label (zhao2020idlg). Without a
-    bias the row sums of the last weight gradient carry the same sign while features are positive.
+    bias the row sums of the last weight gradient carry the same sign while features are positive. Of several rounds, which all have the
+    same label, the sum is taken: noise averages out.
     """
-    last = list(message.values())[-1]
+    own = without_round(list(message)[-1])
+    last = torch.stack([leaf for name, leaf in message.items() if without_round(name) == own]).sum(0)
     score = last if last.ndim == 1 else last.flatten(1).sum(1)
     return score.argmin().reshape(1)
