@@ -45,7 +45,7 @@ def row(data: str, model: str, defense: str, count: int, seeds: int, steps: int,
         scenario = scenario.replace(data=scenario.data.replace(index=seed))
         for who in ("unaware", "aware"):
             result = run(scenario.replace(attacker=who), site)
-            got[who].append(float(result.scores["psnr"].mean()))
+            got[who].append(float(np.mean(result.scores["psnr"])))
             seconds.append(result.seconds)
         got["ideal"].append(best(scenario, site))
     cells = ["" if np.isnan(v).any() else f"{np.mean(v):.1f} ({min(v):.1f})" for v in got.values()]
