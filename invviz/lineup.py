@@ -27,6 +27,8 @@ SCENES = (
     Scene("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
     Scene("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
     Scene("A batch of four", "Four pictures in one gradient: closed forms for one picture do not fit.", "data=photos(size=16)&model=convnet&attack=inverting_gradients&batch=4"),
+    Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
+    Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
     Scene("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
 )  # fmt: skip
 

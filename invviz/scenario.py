@@ -302,6 +302,8 @@ def problems(scenario: Scenario) -> list[str]:
             f"{s.attack.name} reads the gradient of position embeddings before a first attention; {s.model.name} begins with a {s.model.first_layer}. "
             "Use model=vit(skip='off',norm='none')."
         )
+    if s.attack.needs_first_relu and (act := getattr(s.model, "act", "relu")) != "relu":
+        found.append(f"{s.attack.name} counts on the zeros that ReLU leaves in a gradient; {s.model.name} has act={act!r}. Set act='relu'.")
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
     if s.coloured and s.attack.wants().malicious:

@@ -4,6 +4,7 @@ from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
+from .features import FeatureInversion
 from .fora import FORA
 from .gauss_newton import GaussNewton
 from .generative_prior import GenerativePrior
@@ -17,6 +18,8 @@ from .linear_layer import LinearLayer
 from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .rmle import RMLE
+from .see_through import SeeThrough
+from .spear import Spear
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -28,9 +31,12 @@ ATTACKS: dict[str, type[Attack]] = {
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
     "generative_prior": GenerativePrior,
+    "see_through": SeeThrough,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
+    "spear": Spear,
+    "features": FeatureInversion,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -49,6 +55,7 @@ __all__ = [
     "Answer",
     "Attack",
     "DeepImagePrior",
+    "FeatureInversion",
     "GaussNewton",
     "GenerativePrior",
     "Hijacking",
@@ -60,5 +67,7 @@ __all__ = [
     "MaliciousAttack",
     "PCAPrior",
     "Peeling",
+    "SeeThrough",
+    "Spear",
     "UnSplit",
 ]

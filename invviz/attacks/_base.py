@@ -27,6 +27,7 @@ class Attack(Component):
     exact: ClassVar[str] = ""  # when it recovers the batch exactly, in words; empty: never guaranteed
     needs_first_linear: ClassVar[bool] = False
     needs_positions: ClassVar[bool] = False  # reads the gradient of position embeddings before a first attention (vision transformers)
+    needs_first_relu: ClassVar[bool] = False  # counts on the zeros that ReLU makes behind the first layer
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only

@@ -13,7 +13,8 @@ from ._colours import IDEAL, PALE, REAL, TRUTH
 POINTS = 120  # of a line
 LOW, TOP = 5.0, 65.0  # dB between which lines are drawn; what is better is exact to the eye and stands at the top
 FIRST = 0.002  # seconds before which nothing is drawn
-GROUNDS = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
+GROUNDS: tuple[str, str] = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
+WORDS: dict[str, str] = dict(zip(GROUNDS, ("#B34E00", "#FF9A4D"), strict=True))  # the real attack's colour as it is legible in words
 APART = 3.4  # dB between two names
 
 
@@ -45,7 +46,7 @@ def race(runs: Sequence[Run], ceiling: float | None, mean: float | None, dark: b
     """
     last = max([float(r.seconds[-1]) for r in runs], default=10.0)
     first = min([max(float(r.seconds[0]), FIRST) for r in runs], default=FIRST)
-    span = [min(first, 0.2) / 2, max(1.0, 8 * last)]  # room for names
+    span = [min(first, 0.2) / 2, max(1.0, 20 * last)]  # room for names
     x = {
         "field": "x",
         "type": "quantitative",
@@ -99,9 +100,9 @@ def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, A
         {"field": "x", "title": "seconds", "format": ".2f"},
         {"field": "psnr", "title": "PSNR, dB"},
     ]
-    opacity = 1.0 if best else 0.5
+    opacity = 1.0 if best else 0.6
     mark = {"type": "line", "color": REAL, "strokeWidth": 3 if best else 1.5, "opacity": opacity, "clip": True}
-    text = {"type": "text", "align": "left", "dx": 8, "color": REAL, "fontWeight": "bold" if best else "normal", "fontSize": 12}
+    text = {"type": "text", "align": "left", "dx": 8, "color": WORDS[ground], "fontWeight": "bold" if best else "normal", "fontSize": 12}
     encoding = {"x": x, "y": y, "tooltip": tooltip}
     point = {"type": "point", "color": REAL, "filled": run.done, "size": 70 if best else 40, "opacity": opacity}
     return [

@@ -132,7 +132,8 @@ def test_finite_inside_bounds_and_decided_by_the_seed(attack):
     assert first.guess.max() <= 1
     assert first.guess.shape == first.truth.shape
     assert np.array_equal(first.guess, second.guess)
-    assert not np.array_equal(first.guess, other.guess)
+    exact = np.allclose(first.guess, first.truth, atol=1e-6)  # then it is the truth, whatever the seed
+    assert exact or not np.array_equal(first.guess, other.guess)
     assert first.given.startswith("message, net" if attack.wants().weights else "message, architecture")
     assert first.threat_model in (("malicious server",) if attack.malicious else "ABCDE")
 

@@ -137,7 +137,7 @@ def test_restarts_are_chosen_by_the_matching_loss_alone():
     assert result.loss == min(loss for _, loss in result.trace)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", ["linear_layer", "inverting_gradients", "rmle"])  # the victim is put in before any attack is asked
 def test_uploads_take_the_place_of_the_first_victim(name):
     from invviz.core.errors import UploadError
     from invviz.datasets import digest

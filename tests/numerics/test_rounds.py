@@ -12,7 +12,7 @@ from invviz import assess as risk
 from invviz import run as lab
 from invviz.assess import assess
 from invviz.attacks import ATTACKS, GaussNewton
-from invviz.attacks._labels import infer_label
+from invviz.attacks._labels import Count, infer_label
 from invviz.attacks._latent import aim
 from invviz.attacks._matching import squared_error
 from invviz.attacks._misfit import misfit
@@ -219,6 +219,19 @@ def test_a_label_is_read_off_all_rounds():
     assert 55 < right[1] < 90 and right[25] > 98
 
 
+def test_labels_of_a_batch_are_counted_over_all_rounds():
+    """One round is drowned in noise that the mean of twenty does not drown in."""
+    right = {}
+    for count in (1, 20):
+        found = []
+        for seed in range(12):
+            noise = "gaussian_noise(sigma=0.5,relative=False)"
+            _, client, obs = seen_by(f"data=digits&model=mlp(width=8)&batch=4&attack=idlg&rounds={count}&seed={seed}&defense={noise}")
+            found.append(Count.of(obs, stream(seed, "attack")).labels.tolist() == client.batch.label.sort().values.tolist())
+        right[count] = np.mean(found)
+    assert right[1] < 0.2 and right[20] > right[1] + 0.3, right
+
+
 def test_cosine_is_taken_of_gradients_of_several_rounds_too():
     _, _, obs = seen_by(DIGITS + "&rounds=2")
     twice = {k: 2 * v for k, v in obs.message.items()}
@@ -242,7 +255,15 @@ def test_what_does_not_fit_says_so():
             (words,) = [w for w in problems(Scenario(attack=kind(), rounds=3)) if "one round" in w]
             assert words.startswith(f"{name} reads the message of one round; rounds is 3. Set rounds=1, or use dlg")
             assert not any("one round" in w for w in problems(Scenario(attack=kind())))
-    assert {name for name, kind in ATTACKS.items() if kind.one_round} == {"april", "fora", "hijacking", "linear_layer", "peeling"}
+    assert {name for name, kind in ATTACKS.items() if kind.one_round} == {
+        "april",
+        "features",
+        "fora",
+        "hijacking",
+        "linear_layer",
+        "peeling",
+        "spear",
+    }
     saves = Scenario.parse("data=digits&defense=gradient_dropping&rounds=2")
     assert any("saves up what it does not send" in w for w in problems(saves))
     assert not problems(saves.replace(rounds=1)) and not train_problems(saves), "training keeps no account of it"

@@ -32,7 +32,7 @@ def _run(name: str, attack: Attack) -> race.Run | None:
     at, got = _curve(attack)
     total = float(attack.result["seconds"]) if ended and attack.result else np.inf
     seconds, psnr = lineup.curve(at, got, total, attack.psnr if ended else None)
-    return race.Run(words.title(name), seconds, psnr, ended) if len(seconds) else None
+    return race.Run(words.short(name), seconds, psnr, ended) if len(seconds) else None
 
 
 def _curve(attack: Attack) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,11 @@ def title(name: str) -> str:
     return ATTACKS[name].title
 
 
+def short(name: str) -> str:
+    """The same without what stands in brackets."""
+    return title(name).split(" (")[0]
+
+
 def finding(here: Known) -> str:
     """What the page says, in one line, from the results that are there."""
     ended = {name: a for name, a in here.attacks.items() if a.psnr is not None}

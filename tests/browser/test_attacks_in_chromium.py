@@ -1,0 +1,23 @@
+"""The Attacks page as a person uses it: what is prepared, another victim, and one quick attack after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_person_looks_at_attacks(page, server):
+    page.goto(f"{server}attacks")
+    page.locator(".attacks.grid tbody tr").first.wait_for()
+    page.wait_for_function("document.querySelectorAll('.attacks.tiles img').length === 3")
+    assert page.locator(".attacks img:not([alt])").count() == 0
+    page.get_by_test_id("stVegaLiteChart").first.wait_for()
+    for width, height in ((900, 700), (1440, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+
+    page.get_by_role("button", name="A fully connected net").click()
+    page.wait_for_function("location.href.includes('linear_layer')")
+    page.locator(".attacks.grid tbody", has_text="Linear layer").wait_for()
+    page.get_by_role("button", name="Run all attacks").wait_for()

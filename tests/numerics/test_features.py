@@ -1,0 +1,153 @@
+"""Features of a linear layer: the division against what the net itself computes, the search against the picture, and what is said where they are too few."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from invviz.attacks import ATTACKS
+from invviz.attacks._features import Features, features_of, linear_layers
+from invviz.core.rng import stream
+from invviz.core.types import Net
+from invviz.run import Site, meet_client, observe, run
+from invviz.scenario import Scenario, problems
+
+SITE = Site(None, Path("/nonexistent"), "cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def met(text):
+    scenario = Scenario.parse(f"attack=features&{text}")
+    client = meet_client(scenario, SITE)
+    return client, observe(scenario, client)
+
+
+@pytest.mark.parametrize(
+    ("model", "first"),
+    [
+        ("mlp", "1"),
+        ("lenet(width=4)", "7"),
+        ("convnet(width=4)", "6"),
+        ("vgg6(width=2)", "16"),
+        ("alexnet(width=2,hidden=16)", "15"),
+        ("resnet18(width=4)", "fc"),
+    ],
+)
+def test_the_division_gives_what_the_layer_was_fed(model, first):
+    client, obs = met(f"data=photos(size=16)&model={model}&dtype=float64")
+    found = Features.of(obs)
+    fed = []
+    handle = client.net.module.get_submodule(first).register_forward_hook(lambda module, inputs, output: fed.append(inputs[0]))
+    client.net.module(client.batch.image)
+    handle.remove()
+    assert found.name == first == linear_layers(client.net, client.batch)[0]
+    assert torch.allclose(found.value, fed[0][0], atol=1e-10)
+    assert found.known.all() and found.unexplained < 1e-20 and found.disturbance < 1e-20
+    assert torch.equal(features_of(client.net, first, client.batch), fed[0][0])
+    assert float(found.misfit()(fed[0][0])) < 1e-20
+    assert float(found.misfit()(torch.zeros_like(fed[0][0]))) == pytest.approx(1)
+
+
+def test_every_linear_layer_can_be_read_and_the_first_is_taken():
+    client, obs = met("data=photos(size=16)&model=alexnet(width=2,hidden=16)&dtype=float64")
+    names = linear_layers(client.net, client.batch)
+    assert names == ["15", "17", "19"]
+    rest = {k: v for k, v in obs.message.items() if not k.startswith("15.")}
+    found = Features.of(dataclasses.replace(obs, message=rest))
+    assert found.name == "17"
+    assert torch.allclose(found.value, features_of(client.net, "17", client.batch), atol=1e-10)
+
+
+def test_the_slope_goes_through_the_layers_before_only():
+    client, _ = met("data=digits&model=convnet(width=2)&dtype=float64")
+    image = client.batch.image.clone().requires_grad_()
+    batch = dataclasses.replace(client.batch, inputs={"image": image})
+    (slope,) = torch.autograd.grad(features_of(client.net, "6", batch).square().sum(), image)
+    (expected,) = torch.autograd.grad(client.net.module[:6](image).square().sum(), image)
+    assert torch.allclose(slope, expected)
+    assert not client.net.module[6]._forward_pre_hooks
+
+
+def test_noise_of_a_feature_is_what_the_residual_says():
+    client, obs = met("data=photos(size=16)&model=convnet(width=8)&dtype=float64")
+    torch.manual_seed(0)
+    level = 1e-3 * float(obs.message["6.bias"].norm())
+    message = {
+        k: 10 * (v + level * torch.randn_like(v) if k == "6.weight" else v) for k, v in obs.message.items()
+    }  # the length plays no part
+    found = Features.of(dataclasses.replace(obs, message=message))
+    off = found.value - features_of(client.net, "6", client.batch)
+    assert float(off.std()) == pytest.approx(1e-3, rel=0.15)
+    assert found.noise == pytest.approx(1e-3, rel=0.15)
+    assert found.disturbance == pytest.approx(float(found.misfit()(features_of(client.net, "6", client.batch))), rel=0.3)
+
+
+def test_features_that_were_held_back_do_not_count():
+    client, obs = met("data=photos(size=16)&model=convnet(width=8)&dtype=float64")
+    seen = {k: torch.ones_like(v) for k, v in obs.message.items()}
+    seen["6.weight"][:, :5] = 0
+    seen["6.weight"][1:, 7] = 0
+    found = Features.of(dataclasses.replace(obs, message={k: v * seen[k] for k, v in obs.message.items()}, seen=seen))
+    true = features_of(client.net, "6", client.batch)
+    assert found.known.tolist() == [0.0] * 5 + [1.0] * (len(true) - 5)
+    assert torch.allclose(found.value[5:], true[5:], atol=1e-9)
+
+
+@pytest.mark.parametrize("act", ["relu", "sigmoid"])
+def test_enough_features_give_the_picture(act):
+    found = run(Scenario.parse(f"data=photos(size=16)&model=convnet(act='{act}')&attack=features(steps=300)"), SITE)
+    assert found.scores["psnr"][0] > 45
+    assert not found.failed and found.loss < 1e-3
+    assert found.guessed_labels.tolist() == found.labels.tolist()
+    assert "2,048 features of 768" in found.note and "too few" not in found.note
+    assert found.given == "message, net, batch size"
+
+
+def test_too_few_features_leave_it_open_and_the_note_says_so():
+    found = run(Scenario.parse("data=photos(size=16)&model=lenet(width=4)&attack=features(steps=200)"), SITE)
+    assert "64 features of 768 pixel values, too few" in found.note
+    assert found.scores["psnr"][0] < 30
+    assert found.loss > 1e-6  # features agree, the whole gradient does not
+
+
+def test_total_variation_counts_only_where_features_are_few():
+    few = "data=photos(size=16)&model=lenet(width=4)&attack=features(steps=40,tv={})"
+    many = "data=photos(size=16)&model=convnet(width=16,act='sigmoid')&attack=features(steps=10,tv={})"
+    for text, same in ((few, False), (many, True)):
+        with_, without = (run(Scenario.parse(text.format(tv)), SITE).guess for tv in (0.01, 0.0))
+        assert (with_ == without).all() == same
+
+
+def test_noise_is_told():
+    found = run(
+        Scenario.parse("data=photos(size=16)&model=convnet(width=8)&defense=gaussian_noise(sigma=0.1)&attack=features(steps=60)"), SITE
+    )
+    assert "the message was altered" in found.note
+
+
+def test_nets_without_a_linear_layer_end_in_words():
+    _, obs = met("data=digits&model=convnet(width=2)")
+    nn = torch.nn
+    net = Net.of(nn.Sequential(nn.Conv2d(1, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    message = {k: torch.ones_like(v) for k, v in net.params.items()}
+    for other in (
+        dataclasses.replace(obs, net=net, message=message),
+        dataclasses.replace(obs, message={k: 0 * v for k, v in obs.message.items()}),
+    ):
+        found = ATTACKS["features"]().reconstruct(other, stream(1, "attack"), lambda step: True)
+        assert found.failed and "linear layer" in found.note and (found.batch.image == 0.5).all()
+
+
+def test_what_does_not_fit_is_said():
+    assert "at most 1 sample" in " ".join(problems(Scenario.parse("data=digits&model=convnet&attack=features&batch=2")))
+    assert not problems(Scenario.parse("data=digits&model=resnet18&attack=features"))
