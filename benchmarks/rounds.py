@@ -21,7 +21,13 @@ from invviz.summary import risk_summary
 ROUNDS = (1, 2, 4, 8, 16)
 DATA = ("digits", "photos(size=16)")
 MODELS = ("convnet(act='tanh')", "lenet")
-DEFENSES = ("gaussian_noise(sigma=0.1)", "gaussian_noise(sigma=0.3)", "gaussian_noise(sigma=1.0)", "pruning(fraction=0.99)")
+DEFENSES = (
+    "gaussian_noise(sigma=0.1)",
+    "gaussian_noise(sigma=0.3)",
+    "gaussian_noise(sigma=1.0)",
+    "pruning(fraction=0.99)",
+    "pruning(fraction=0.99)&protocol=hfl(lr=1.0)",  # the net moves, so other entries are the largest
+)
 DRAWS = 4  # of the ideal attacker
 
 
