@@ -11,23 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .core.errors import ScenarioError
-from .core.lazy import torch
-from .core.rng import derive
-from .core.tree import map_tree
 from .core.types import Size
 from .datasets import Dataset
 from .protocols import Protocol
 from .results import Assessment, Event, Report
 from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
-from .run import Client, Site, meet_client
+from .run import Client, Site, meet_client, moves
 from .scenario import Scenario, risk_problems
 from .shade import Shade
 from .summary import noise_variance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from torch import Tensor
 
     from .core.types import Release, Tree
 
@@ -38,7 +33,6 @@ LEAN_NUMBERS = 3e7  # ... as long as the rows fit in memory
 PUBLIC = 3_200  # public pictures that the dataset prior is made of, at most
 PUBLIC_NUMBERS = 100_000_000  # numbers in them, at most (400 MB; 664 pictures of 224x224)
 MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
-ROUND_BATCH = 64  # public pictures by which the net moves on from round to round
 
 
 def assess(
@@ -181,22 +175,6 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
     else:  # all noise is relative to its own round's message
         sigmas = [s.rms for s in sizes]
     return rounds(release, shifts, [sigmas[0] / max(s, 1e-30) for s in sigmas])
-
-
-def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
-    """How far the net has moved by each round: one gradient step a round on a fresh batch of public pictures; not at all where embeddings are sent."""
-    net, public = client.net, client.samples.public
-    lr = getattr(scenario.protocol, "lr", 0.0)
-    if not lr:
-        return [{}] * scenario.rounds
-    params, found = dict(net.params), [{}]
-    order = np.random.default_rng(derive(scenario.seed, "rounds"))
-    for _ in range(scenario.rounds - 1):
-        image, label = public.take(order.choice(len(public), min(ROUND_BATCH, len(public)), replace=False).tolist())
-        batch = client.batch.like(image, label)
-        params = map_tree(lambda p, g: p - lr * g, params, torch.func.grad(net.loss)(params, batch))
-        found.append({name: (params[name] - p).detach() for name, p in net.params.items()})
-    return found
 
 
 __all__ = ["assess", "choose", "layers", "moves"]

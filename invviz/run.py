@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import aware
+from . import rounds as several
 from .attacks import MaliciousAttack
 from .core.errors import UploadError
 from .core.lazy import torch
@@ -22,11 +23,12 @@ from .datasets import digest
 from .metrics import PSNR, match
 from .party import Party
 from .results import Event, Report, Result, score
+from .risk import moved
 from .scenario import Scenario, check
 from .weights import build_net
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -138,21 +140,36 @@ def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
 
 
 def observe(scenario: Scenario, client: Client) -> Observation:
-    """What the server hands to the attacker: copies, and nothing from which the batch could be reached."""
+    """What the server hands to the attacker: copies, and nothing from which the batch could be reached.
+
+    Of several rounds the messages lie side by side, each from the net of its round and with its own draw of the defenses.
+    """
     knowledge = _knowledge(scenario)
-    message = map_tree(lambda leaf: leaf.detach().clone(), client.release(client.net, client.batch, stream(scenario.seed, "defense")))
+    rng = stream(scenario.seed, "defense")
     world = client.world if knowledge.weights else dataclasses.replace(client.world, net=aware.stranger(scenario, client.net))
     obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
-    told: dict[str, Any] = {"message": message}
-    if scenario.attacker == "aware" and scenario.defense:
-        told |= aware.told(scenario, client.bare, world, message, obs.template)
+
+    def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
+        message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
+        if scenario.attacker == "aware" and scenario.defense:
+            return aware.told(scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template)
+        return {"message": message, "release": obs.release}
+
+    shifts = moves(scenario, client)
+    rounds = [told(moved(client.net, shift), shift) for shift in shifts]
+    found = rounds[0] if len(rounds) == 1 else several.joined(rounds, shifts)
     if knowledge.crowd:
-        told["crowd"] = party_of(scenario, client).crowd()
-    return dataclasses.replace(obs, **told)
+        found["crowd"] = party_of(scenario, client).crowd()
+    return dataclasses.replace(obs, **found)
+
+
+def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
+    """How far the net has moved by each round, for attacks and risk alike."""
+    return several.moves(scenario, client.net, client.batch, client.samples)
 
 
 def _knowledge(scenario: Scenario) -> Knowledge:
-    knowledge = scenario.attack.wants()
+    knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds)
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
@@ -283,4 +300,4 @@ def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "observe", "run", "world_of", "wrapped"]
+__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "moves", "observe", "run", "world_of", "wrapped"]

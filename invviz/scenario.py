@@ -68,7 +68,7 @@ SETTINGS = {
             "rounds",
             1,
             "rounds in which the client sends the same batch while the net moves on (by the protocol's lr, on public pictures; a net that makes embeddings "
-            "stays); used by the risk score only",
+            "stays); the risk and attacks take the messages of all of them together",
             low=1,
             high=20,
             unit="rounds",
@@ -77,7 +77,7 @@ SETTINGS = {
         Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
     )
 }
-RISK_ONLY = ("floor", "prior", "method", "rounds", "layer")
+RISK_ONLY = ("floor", "prior", "method", "layer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Scenario:
 
     def for_train(self) -> Scenario:
         """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
-        unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "attacker", "upload")}
+        unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "rounds", "attacker", "upload")}
         if self.protocol.sends_embedding:
             unused["protocol"] = self.protocol.of_all()
         return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
@@ -310,6 +310,10 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
         )
+    if s.rounds > 1 and s.attack.one_round:
+        found.append(
+            f"{s.attack.name} reads the message of one round; rounds is {s.rounds}. Set rounds=1, or use dlg, which takes all rounds together."
+        )
     local_steps = getattr(s.protocol, "local_steps", 1)
     if s.attack.needs_gradient and local_steps > 1:
         found.append(
@@ -320,6 +324,12 @@ def problems(scenario: Scenario) -> list[str]:
             found.append(f"{defense.name} asks for the gradient of every sample, before any other defense. Name it first.")
         if defense.per_sample and local_steps > 1:
             found.append(f"{defense.name} clips the gradient of one step; the client takes {local_steps} local steps. Set local_steps=1.")
+        if s.rounds > 1 and defense.rounds and s.protocol.sends_embedding:
+            found.append(
+                f"{defense.name} rounds the same embedding in the same way every time: asking again tells nothing new. Set rounds=1."
+            )
+        if s.rounds > 1 and defense.remembers and not defense.off:
+            found.append(f"{defense.name} saves up what it does not send, which is not followed over several messages. Set rounds=1.")
         if defense.coloured and place < len(s.defense) - 1:
             found.append(f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last.")
         if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
@@ -371,7 +381,7 @@ def train_problems(scenario: Scenario) -> list[str]:
     """Why a scenario's net is not trained, one sentence each."""
     s = scenario
     model = s.model.replace(init="trained") if any(d.trains for d in s.defense) else s.model  # here a fresh net is trained, too
-    found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"](), rounds=1)) + s.train.problems()
     for defense in s.defense:
         if defense.alters_net:
             found.append(
@@ -388,9 +398,6 @@ def risk_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is a table. Use prior=white, or prior=dataset, which knows its columns."
         )
-    rounds = [d.name for d in s.defense if d.rounds]
-    if s.rounds > 1 and s.protocol.sends_embedding and rounds:
-        found.append(f"{rounds[0]} rounds the same embedding in the same way every time: asking again tells nothing new. Set rounds=1.")
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

@@ -32,6 +32,7 @@ class Attack(Component):
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table
+    one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
     malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
 
     def wants(self) -> Knowledge:
@@ -54,6 +55,7 @@ class MaliciousAttack(Attack):
     """An attack by a server that answers the training rounds of a party as it likes."""
 
     malicious: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
 
     party_batch: int = knob(64, "private pictures in a training batch of the party", low=1, high=1024, unit="pictures")
     party_lr: float = knob(

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.tree import map_tree
+from ..core.tree import map_tree, without_round
 from ..core.types import Batch
 from ._priors import textures
 
@@ -23,9 +23,18 @@ def infer_label(message: Tree) -> Tensor:
     """The label of a single sample, shape (1,).
 
     With cross-entropy the last bias gradient is softmax minus one-hot: its only negative entry is the label (zhao2020idlg). Without a
-    bias the row sums of the last weight gradient carry the same sign while features are positive.
+    bias the row sums of the last weight gradient carry the same sign while features are positive. Of several rounds, which all have the
+    same label, the mean is taken.
     """
-    return class_scores(message).argmin().reshape(1)
+    return class_scores(mean_round(message)).argmin().reshape(1)
+
+
+def mean_round(message: Tree) -> Tree:
+    """The mean of the rounds that lie side by side in a message; of one round that itself. What is linear in a message, as the labels are, stays; noise averages out."""
+    leaves: dict[str, list[Tensor]] = {}
+    for name, leaf in message.items():
+        leaves.setdefault(without_round(name), []).append(leaf)
+    return {name: own[0] if len(own) == 1 else torch.stack(own).mean(0) for name, own in leaves.items()}
 
 
 def class_scores(message: Tree) -> Tensor:
@@ -60,7 +69,7 @@ class Count:
             obs: what the attacker sees; its release tells how labels change the message, at any scale (several local steps, clipping that the attacker knows).
             rng: draws the textures.
         """
-        message, size, classes = obs.sent or obs.message, len(obs.template.label), obs.num_classes
+        message, size, classes = mean_round(obs.sent or obs.message), len(obs.template.label), obs.num_classes
         if not set(message) & set(obs.net.params) or len(list(message.values())[-1]) != classes:
             return cls(obs.template.label, False, "")
         message = map_tree(lambda leaf: leaf.double().nan_to_num(0.0, 0.0, 0.0), last_layer(message))
@@ -130,7 +139,7 @@ def _probe(obs: Observation, last: list[str], rng: Generator) -> tuple[Tensor, T
     labels = [torch.full((1, classes), 1 / classes).to(like), torch.eye(1, classes).to(like)]
     offsets, impacts, positive = [], [], True
     for picture in textures(PROBES, like, rng).clamp(*obs.bounds).split(1):
-        answers = [obs.simulate(Batch.of(picture, label)) for label in labels]
+        answers = [mean_round(obs.simulate(Batch.of(picture, label))) for label in labels]
         if not set(last) <= set(answers[0]):  # the attacker does not trust its own simulation of the last layer
             return torch.full_like(labels[0][0], 1 / classes).double(), torch.ones(()).to(like), False
         even, single = (class_scores({last[-1]: answer[last[-1]].double()}) for answer in answers)

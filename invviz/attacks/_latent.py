@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InvvizError
 from ..core.lazy import torch
+from ..core.tree import without_round
 from ..core.types import Batch
 from ._lbfgs import _descend
 from ._matching import UNMATCHED, cosine_distance
@@ -51,7 +52,7 @@ def aim(obs: Observation, distance: str, weight: float) -> Aim:
     loss, known, truth = misfit(obs)
     if known:
         return Aim(loss, known, truth - known * obs.template.image.numel(), max(UNMATCHED, 2 * truth))
-    if distance == "cosine" and not obs.knowledge.defense and set(obs.message) <= set(obs.net.params):
+    if distance == "cosine" and not obs.knowledge.defense and {without_round(name) for name in obs.message} <= set(obs.net.params):
         return Aim(lambda message: cosine_distance(message, obs.message), weight, 0.0, UNMATCHED)
     return Aim(loss, weight, 0.0, UNMATCHED)
 

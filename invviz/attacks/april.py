@@ -42,6 +42,7 @@ class APRIL(Attack):
     max_batch: ClassVar[int | None] = 1
     needs_gradient: ClassVar[bool] = True
     needs_positions: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
     exact: ClassVar[str] = (
         "one sample, a vision transformer without residual connection around and LayerNorm before its first attention (or equations='embedding'), "
         "gradients of all tokens that are linearly independent, an undisturbed gradient"

@@ -36,6 +36,7 @@ class FeatureInversion(Attack):
     paper: ClassVar[str] = "geiping2020inverting"
     max_batch: ClassVar[int | None] = 1
     needs_gradient: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
 
     steps: int = knob(500, "most evaluations of the misfit per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(

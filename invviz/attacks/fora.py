@@ -39,6 +39,7 @@ class FORA(Attack):
     title: ClassVar[str] = "Feature-oriented reconstruction (FORA)"
     paper: ClassVar[str] = "xu2024fora"
     needs_embedding: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
 
     steps: int = knob(500, "training steps of the substitute", low=1, high=100_000, unit="steps")
     share: float = knob(0.8, "weight of MK-MMD; the discriminator has the rest", low=0.0, high=1.0)

@@ -30,6 +30,7 @@ class LinearLayer(Attack):
     exact: ClassVar[str] = "one sample, a first layer that is linear with a bias, an undisturbed gradient, and at least one active neuron"
     needs_first_linear: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
 
     def wants(self) -> Knowledge:
         """That the batch holds one sample."""

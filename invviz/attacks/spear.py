@@ -42,6 +42,7 @@ class Spear(Attack):
     needs_first_linear: ClassVar[bool] = True
     needs_first_relu: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
 
     samples: int = knob(
         1_000_000, "most drawings of b - 1 rows; it ends earlier when lambda is 1", low=1, high=100_000_000, unit="drawings"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .lazy import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Generator, Tensor
 
@@ -35,6 +35,26 @@ def joined(tree: Tree) -> Tensor:
     """One leaf as it is; several side by side, flattened behind the sample, shape (n, numbers)."""
     leaves = list(tree.values())
     return leaves[0] if len(leaves) == 1 else torch.cat([leaf.flatten(1) for leaf in leaves], 1)
+
+
+def side_by_side(messages: Sequence[Tree]) -> Tree:
+    """The messages of several rounds as one tree, with the round in front of every name.
+
+    Example:
+        >>> list(side_by_side([{"fc.bias": 1}, {"fc.bias": 2}]))
+        ['round 1: fc.bias', 'round 2: fc.bias']
+    """
+    return {f"round {t}: {name}": leaf for t, message in enumerate(messages, 1) for name, leaf in message.items()}
+
+
+def without_round(name: str) -> str:
+    """The name of a part of a message as one round alone has it.
+
+    Example:
+        >>> without_round("round 2: fc.bias"), without_round("fc.bias")
+        ('fc.bias', 'fc.bias')
+    """
+    return name.rpartition(": ")[2]
 
 
 def numel(tree: Tree) -> int:

@@ -90,6 +90,7 @@ class Knowledge:
     weights: bool = True  # of the net that makes the message; without them its architecture alone
     crowd: bool = False  # embeddings that the same party has sent of other private pictures
     malicious: bool = False  # the server answers the party's training rounds as it likes
+    rounds: int = 1  # whose messages of the same batch it has, each with the net of its round
 
     def of_defense(self, public: bool) -> Knowledge:
         """The same and the defense, with the public pictures if it needs some."""
@@ -108,7 +109,8 @@ class Knowledge:
             "malicious": "what the party answers to a malicious server",
         }
         given = [word for field, word in names.items() if getattr(self, field)]
-        return ", ".join(["message", "net" if self.weights else "architecture", *given])
+        message, net = ("message", "net") if self.rounds == 1 else (f"messages of {self.rounds} rounds", "their nets")
+        return ", ".join([message, net if self.weights else "architecture", *given])
 
     def threat_model(self) -> str:
         """Letter of the passive threat model in the SoK's table (A eavesdropper ... E statistics; key carletti2025sok), or "malicious server"."""
@@ -122,10 +124,14 @@ class Knowledge:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Observation:
-    """All that an attacker may see. Nothing of the victim can be reached from here (a contract test walks it)."""
+    """All that an attacker may see. Nothing of the victim can be reached from here (a contract test walks it).
+
+    Of several rounds of the same batch, every tree holds all rounds side by side, with the round in front of each name (`core.tree.side_by_side`); so does what
+    `simulate` gives. Several servers that each saw one round, and put together what they saw, see the same.
+    """
 
     message: Tree
-    net: Net  # with weights of the attacker's own where it does not know the true ones
+    net: Net  # of the first round; with weights of the attacker's own where it does not know the true ones
     release: Release  # the map that the attacker believes in; it simulates the noise-free part
     template: Batch  # shapes and dtypes; zeros, but for labels where they are known
     knowledge: Knowledge

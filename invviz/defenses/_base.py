@@ -34,6 +34,7 @@ class Defense(Component):
     )
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
     rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
+    remembers: ClassVar[bool] = False  # what it sends depends on what it sent before
     scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
     exact: ClassVar[bool] = False  # `simulated` reads values off the message, not only which entries are zero
     draws_inside: ClassVar[bool] = False  # changes the net by chance: those that look into the net stand after it

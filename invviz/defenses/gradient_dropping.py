@@ -38,6 +38,7 @@ class GradientDropping(Defense):
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     exact: ClassVar[bool] = True
+    remembers: ClassVar[bool] = True
 
     fraction: float = knob(
         0.99,

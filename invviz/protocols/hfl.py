@@ -31,7 +31,7 @@ class HFL(Protocol):
     local_steps: int = knob(1, "gradient steps a client takes before it sends; 1 sends the gradient itself", low=1, high=50, unit="steps")
     lr: float = knob(
         0.01,
-        "learning rate of the local steps; also moves the net between rounds (risk over several rounds); else unused when there is one step",
+        "learning rate of the local steps; also moves the net between rounds; else unused when there is one step",
         low=1e-6,
         high=10.0,
         log=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ..core.tree import map_tree
+from ..core.tree import map_tree, side_by_side
 from ..core.types import Batch, Net
 
 if TYPE_CHECKING:
@@ -56,11 +56,8 @@ def rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Seq
     """
 
     def joint(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        messages: dict[str, Tensor] = {}
-        for t, (shift, scale) in enumerate(zip(shifts, scales, strict=True)):
-            message = release(moved(net, shift), batch, rng)
-            messages |= {f"round {t + 1}: {name}": leaf * scale for name, leaf in message.items()}
-        return messages
+        messages = [release(moved(net, shift), batch, rng) for shift in shifts]
+        return side_by_side([map_tree(lambda leaf, scale=scale: leaf * scale, m) for m, scale in zip(messages, scales, strict=True)])
 
     return joint
 

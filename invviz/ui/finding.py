@@ -67,9 +67,11 @@ def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
 def _explanations(now: Scenario) -> None:
     """Short, beside the numbers, each with its equation."""
     with st.expander("What is released, and what is J?"):
+        often = f", in each of {now.rounds} rounds" if now.rounds > 1 else ""
+        stacked = " That of all rounds has their rows one below the other, and attackers see all messages." if now.rounds > 1 else ""
         st.markdown(
-            f"The client sends {now.protocol.message()}, one number per weight, never the picture. But the picture decides those numbers: "
-            "moving one pixel a little moves the whole message a little. The table of all these movements is the Jacobian J."
+            f"The client sends {now.protocol.message()}{often}, one number per weight, never the picture. But the picture decides those numbers: "
+            f"moving one pixel a little moves the whole message a little. The table of all these movements is the Jacobian J.{stacked}"
         )
         map_ = r"\nabla_\theta\,\ell(f_\theta(x),y)" if getattr(now.protocol, "local_steps", 1) == 1 else r"\theta_0-\theta_K(x)"
         st.latex(rf"r = G(x) + \eta,\qquad G(x)={map_},\qquad J=\partial G/\partial x = U S V^\top")

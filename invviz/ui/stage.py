@@ -99,6 +99,7 @@ def picture_truth(now: Scenario) -> None:
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
     _image(now, to_png(victim.truth, TRUTH), f"The private picture ({what}), which the client never sends.")
     where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
+    where += f" · trained on in {now.rounds} rounds, all of them seen" if now.rounds > 1 else ""
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 
 

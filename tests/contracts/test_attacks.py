@@ -80,7 +80,19 @@ DEFENSES = [
     ],
 )
 def test_the_attacker_is_blind(attack, defense, attacker):
-    scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker)
+    blind(small(attack, defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker))
+
+
+@pytest.mark.parametrize("attacker", ["unaware", "aware"])
+@pytest.mark.parametrize("defense", [d for d in DEFENSES if d != ("gradient_dropping",)], ids="+".join)
+@pytest.mark.parametrize("attack", ["dlg", "rmle"])
+def test_the_attacker_is_blind_over_several_rounds(attack, defense, attacker):
+    scenario = small(ATTACKS[attack](), defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker, rounds=3)
+    blind(scenario)
+
+
+def blind(scenario):
+    """Nothing of the victim can be reached from what the attacker is handed."""
     client = meet_client(scenario, SITE)
     obs = observe(scenario, client)
     tensors = [o for o in reachable(obs) if isinstance(o, torch.Tensor)]
@@ -124,6 +136,15 @@ def test_finite_inside_bounds_and_decided_by_the_seed(attack):
     assert exact or not np.array_equal(first.guess, other.guess)
     assert first.given.startswith("message, net" if attack.wants().weights else "message, architecture")
     assert first.threat_model in (("malicious server",) if attack.malicious else "ABCDE")
+
+
+@pytest.mark.parametrize("attack", [kind for kind in ALL if not kind.values[0].one_round])
+def test_takes_the_messages_of_several_rounds(attack):
+    scenario = small(attack, rounds=2)
+    assert not problems(scenario)
+    found = run(scenario, SITE)
+    assert np.isfinite(found.guess).all() and found.guess.shape == found.truth.shape
+    assert found.given.startswith("messages of 2 rounds, ")
 
 
 @pytest.mark.parametrize("attack", ALL)

@@ -142,6 +142,17 @@ def test_what_does_not_fit_is_said_and_cannot_be_run(lab):
     assert other.disabled or "linear_layer" in address(at, "attack")
 
 
+def test_over_several_rounds_the_lab_says_who_sees_them(lab):
+    at = lab("data=digits&model=mlp&attack=dlg&rounds=3")
+    assert not at.exception
+    assert "trained on in 3 rounds, all of them seen" in words(at) and "in each of 3 rounds" in words(at)
+    assert not next(b for b in at.button if b.label == "Run the attack").disabled
+    at = lab(QUICK + "&rounds=3")
+    assert "linear_layer reads the message of one round" in words(at)
+    assert next(b for b in at.button if b.label == "Run the attack").disabled
+    assert "rounds" not in words(lab(QUICK))
+
+
 def test_one_round_trip_through_a_real_worker(lab, store_dir):
     at = lab(QUICK)
     assert not at.exception
