@@ -304,6 +304,7 @@ def problems(scenario: Scenario) -> list[str]:
         )
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
+    found += _training_mode_problems(s)
     if s.coloured and s.attack.wants().malicious:
         found.append(
             f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
@@ -348,6 +349,38 @@ def problems(scenario: Scenario) -> list[str]:
     return found
 
 
+def _training_mode_problems(s: Scenario) -> list[str]:
+    """Why parts that compute in inference mode, or need batch statistics, do not go together with the protocol, one sentence each."""
+    if not s.protocol.training_mode:
+        needs = s.attack.needs_training_mode
+        return (
+            [
+                f"{s.attack.name} matches batch norm's batch statistics; {s.protocol.name} computes in inference mode. Use protocol=hfl_training."
+            ]
+            if needs
+            else []
+        )
+    found = []
+    if s.attack.wants().bn_statistics and not s.protocol.sends_statistics:
+        found.append(
+            f"{s.attack.name} reads batch norm's running statistics, and the client keeps them. Set statistics='sent' or use gia_estimate, which takes public pictures."
+        )
+    if s.attack.needs_gradient and s.attack.exact:
+        found.append(
+            f"{s.attack.name} solves for a net whose layers treat every picture alone; in training mode batch norm mixes the batch. Use protocol=hfl or inverting_gradients."
+        )
+    for defense in s.defense:
+        if defense.per_sample:
+            found.append(
+                f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."
+            )
+        elif defense.looks_inside:
+            found.append(
+                f"{defense.name} looks into the net in inference mode; the client computes in training mode. Use protocol=hfl or another defense."
+            )
+    return found
+
+
 def _table_problems(s: Scenario) -> list[str]:
     """Why a table does not go together with parts that are made for pictures, one sentence each."""
     if not s.data.columns:
@@ -370,6 +403,10 @@ def train_problems(scenario: Scenario) -> list[str]:
     s = scenario
     model = s.model.replace(init="trained") if any(d.trains for d in s.defense) else s.model  # here a fresh net is trained, too
     found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"]())) + s.train.problems()
+    if s.protocol.training_mode:
+        found.append(
+            f"Training through {s.protocol.name} is not built yet: clients' running statistics would have to be averaged. Use protocol=hfl."
+        )
     for defense in s.defense:
         if defense.alters_net:
             found.append(
@@ -389,6 +426,8 @@ def risk_problems(scenario: Scenario) -> list[str]:
     rounds = [d.name for d in s.defense if d.rounds]
     if s.rounds > 1 and s.protocol.sends_embedding and rounds:
         found.append(f"{rounds[0]} rounds the same embedding in the same way every time: asking again tells nothing new. Set rounds=1.")
+    if s.rounds > 1 and s.protocol.training_mode:
+        found.append(f"Several rounds move the net in inference mode; {s.protocol.name} computes in training mode. Set rounds=1.")
     channels, height, width = s.shape
     inputs = s.batch * channels * height * width
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:

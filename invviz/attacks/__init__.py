@@ -7,6 +7,8 @@ from .dlg import DLG
 from .fora import FORA
 from .gauss_newton import GaussNewton
 from .generative_prior import GenerativePrior
+from .gia_estimate import GIAEstimate
+from .gia_running import GIARunning
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
@@ -24,6 +26,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
     "inverting_gradients_fd": InvertingGradientsFD,
+    "gia_running": GIARunning,
+    "gia_estimate": GIAEstimate,
     "gauss_newton": GaussNewton,
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
@@ -49,6 +53,8 @@ __all__ = [
     "Answer",
     "Attack",
     "DeepImagePrior",
+    "GIAEstimate",
+    "GIARunning",
     "GaussNewton",
     "GenerativePrior",
     "Hijacking",
