@@ -56,8 +56,8 @@ class StatisticsMatching(Attack):
         high=10.0,
         log=True,
     )
-    tv: float = knob(1e-4, "weight of the total variation", low=0.0, high=10.0, log=True)
-    bn: float = knob(1e-2, "weight of the distance of the batch statistics, summed over layers", low=0.0, high=100.0, log=True)
+    tv: float = knob(0.05, "weight of the total variation", low=0.0, high=10.0, log=True)
+    bn: float = knob(1e-3, "weight of the distance of the batch statistics, summed over layers", low=0.0, high=100.0, log=True)
 
     def targets(self, obs: Observation, rng: Generator) -> tuple[Statistics, str]:
         """The statistics that are wanted, and what there is to say about them."""

@@ -23,7 +23,8 @@ class PreAct(Model):
 
     A first convolution, then blocks; every block after the first halves the sides and doubles the channels, as the stages of a ResNet do. Order 'pre' is norm, activation,
     convolution, with one more norm at the end; order 'post' is convolution, norm, activation, as in resnet18. Where a block changes the shape, the skip connection is a
-    1x1 convolution (with a norm in order 'post'). Pictures are first centred and scaled.
+    1x1 convolution (with a norm in order 'post'). The head reads a coarse grid of means: from a single mean (grid=1) hardly a picture comes back, in either mode (measured).
+    Pictures are first centred and scaled.
     """
 
     name: ClassVar[str] = "preact"
@@ -37,6 +38,7 @@ class PreAct(Model):
     blocks: int = knob(2, "residual blocks of two convolutions", low=1, high=MOST_BLOCKS, unit="blocks")
     skip: str = knob("on", "residual connections around every block", choices=("on", "off"))
     order: str = knob("pre", "batch norm and activation before every convolution, or after it", choices=("pre", "post"))
+    grid: int = knob(4, "the head reads means over a grid of that many by that many places; 1: one mean, as in a ResNet", low=1, high=8)
     act: str = knob("relu", "activation in every block", choices=ACTIVATIONS)
 
     @property
@@ -54,9 +56,12 @@ class PreAct(Model):
             given = self.width * 2 ** max(0, k - 1)
             parts.append((f"block{k + 1}", self._block(given, self.width * 2**k, 1 if k == 0 else 2)))
         parts += [("norm", ends(last))] if self.order == "pre" else []
-        return nn.Sequential(
-            OrderedDict([*parts, ("pool", nn.AdaptiveAvgPool2d(1)), ("flat", nn.Flatten()), ("head", nn.Linear(last, num_classes))])
-        )
+        parts += [("pool", nn.AdaptiveAvgPool2d(self.grid)), ("flat", nn.Flatten()), ("head", nn.Linear(last * self.grid**2, num_classes))]
+        net = nn.Sequential(OrderedDict(parts))
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        return net
 
     @property
     def depth(self) -> int:
