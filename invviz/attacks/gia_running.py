@@ -55,7 +55,7 @@ def recovered(obs: Observation) -> tuple[Statistics, str]:
         pair = []
         for kind in ("running_mean", "running_var"):
             change = obs.message[f"{name}.{kind}"]
-            value = getattr(layer, kind) - change / layer.momentum
+            value = getattr(layer, kind) - change / layer.momentum  # type: ignore[operator]
             if obs.seen is not None and f"{name}.{kind}" in obs.seen:
                 value = torch.where(obs.seen[f"{name}.{kind}"] > 0, value, torch.nan)
             pair.append(value)

@@ -73,6 +73,6 @@ def _changes(net: Net, batch: Batch) -> dict[str, Tensor]:
     for name, layer in norms(net.module).items():
         mean, variance = found[name]
         unbiased = variance * (counts[name] / (counts[name] - 1))
-        changes[f"{name}.running_mean"] = layer.momentum * (layer.running_mean - mean)
-        changes[f"{name}.running_var"] = layer.momentum * (layer.running_var - unbiased)
+        changes[f"{name}.running_mean"] = layer.momentum * (layer.running_mean - mean)  # type: ignore[operator]
+        changes[f"{name}.running_var"] = layer.momentum * (layer.running_var - unbiased)  # type: ignore[operator]
     return changes
