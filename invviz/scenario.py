@@ -306,6 +306,7 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(f"{s.attack.name} counts on the zeros that ReLU leaves in a gradient; {s.model.name} has act={act!r}. Set act='relu'.")
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         found.append(f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg.")
+    found += _training_mode_problems(s)
     if s.coloured and s.attack.wants().malicious:
         found.append(
             f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
@@ -314,6 +315,8 @@ def problems(scenario: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} reads the message of one round; rounds is {s.rounds}. Set rounds=1, or use dlg, which takes all rounds together."
         )
+    if s.rounds > 1 and s.protocol.training_mode:
+        found.append(f"Several rounds move the net in inference mode; {s.protocol.name} computes in training mode. Set rounds=1.")
     local_steps = getattr(s.protocol, "local_steps", 1)
     if s.attack.needs_gradient and local_steps > 1:
         found.append(
@@ -360,6 +363,38 @@ def problems(scenario: Scenario) -> list[str]:
     return found
 
 
+def _training_mode_problems(s: Scenario) -> list[str]:
+    """Why parts that compute in inference mode, or need batch statistics, do not go together with the protocol, one sentence each."""
+    if not s.protocol.training_mode:
+        needs = s.attack.needs_training_mode
+        return (
+            [
+                f"{s.attack.name} matches batch norm's batch statistics; {s.protocol.name} computes in inference mode. Use protocol=hfl_training."
+            ]
+            if needs
+            else []
+        )
+    found = []
+    if s.attack.wants().bn_statistics and not s.protocol.sends_statistics:
+        found.append(
+            f"{s.attack.name} reads batch norm's running statistics, and the client keeps them. Set statistics='sent' or use gia_estimate, which takes public pictures."
+        )
+    if s.attack.needs_gradient and s.attack.exact:
+        found.append(
+            f"{s.attack.name} solves for a net whose layers treat every picture alone; in training mode batch norm mixes the batch. Use protocol=hfl or inverting_gradients."
+        )
+    for defense in s.defense:
+        if defense.per_sample:
+            found.append(
+                f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."
+            )
+        elif defense.looks_inside:
+            found.append(
+                f"{defense.name} looks into the net in inference mode; the client computes in training mode. Use protocol=hfl or another defense."
+            )
+    return found
+
+
 def _table_problems(s: Scenario) -> list[str]:
     """Why a table does not go together with parts that are made for pictures, one sentence each."""
     if not s.data.columns:
@@ -382,6 +417,10 @@ def train_problems(scenario: Scenario) -> list[str]:
     s = scenario
     model = s.model.replace(init="trained") if any(d.trains for d in s.defense) else s.model  # here a fresh net is trained, too
     found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"](), rounds=1)) + s.train.problems()
+    if s.protocol.training_mode:
+        found.append(
+            f"Training through {s.protocol.name} is not built yet: clients' running statistics would have to be averaged. Use protocol=hfl."
+        )
     for defense in s.defense:
         if defense.alters_net:
             found.append(

@@ -8,6 +8,8 @@ from .features import FeatureInversion
 from .fora import FORA
 from .gauss_newton import GaussNewton
 from .generative_prior import GenerativePrior
+from .gia_estimate import GIAEstimate
+from .gia_running import GIARunning
 from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
@@ -27,6 +29,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "idlg": IDLG,
     "inverting_gradients": InvertingGradients,
     "inverting_gradients_fd": InvertingGradientsFD,
+    "gia_running": GIARunning,
+    "gia_estimate": GIAEstimate,
     "gauss_newton": GaussNewton,
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
@@ -56,6 +60,8 @@ __all__ = [
     "Attack",
     "DeepImagePrior",
     "FeatureInversion",
+    "GIAEstimate",
+    "GIARunning",
     "GaussNewton",
     "GenerativePrior",
     "Hijacking",

@@ -31,6 +31,7 @@ class Attack(Component):
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
+    needs_training_mode: ClassVar[bool] = False  # matches the batch statistics of batch norm, which only training mode has
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table
     one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
     malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)

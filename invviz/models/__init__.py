@@ -5,6 +5,7 @@ from .alexnet import AlexNet
 from .convnet import ConvNet
 from .lenet import LeNet
 from .mlp import MLP
+from .preact import PreAct
 from .resnet18 import ResNet18
 from .vgg6 import VGG6
 from .vit import ViT
@@ -17,6 +18,7 @@ MODELS: dict[str, type[Model]] = {
     "alexnet": AlexNet,
     "resnet18": ResNet18,
     "vit": ViT,
+    "preact": PreAct,
 }
 
-__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "ResNet18", "Shape", "ViT"]
+__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "PreAct", "ResNet18", "Shape", "ViT"]

@@ -50,6 +50,11 @@ class Model(Component):
             return self.layers(shape, num_classes)
 
     @property
+    def batch_norm(self) -> bool:
+        """Whether it has batch norm, which acts in another way in training mode."""
+        return False
+
+    @property
     def depth(self) -> int:
         """How many stages there are before the last layer."""
         return len(self.cuts)

@@ -22,7 +22,7 @@ NORMS = ("batch", "group", "none")
 class ResNet18(Model):
     """ResNet-18 from torchvision. Pictures up to 64 pixels get the usual small stem (3x3, stride 1, no pooling).
 
-    Batch norm is in evaluation mode: the attacker knows its running statistics, which are part of the net.
+    Batch norm is in evaluation mode (but with protocol=hfl_training): the attacker knows its running statistics, which are part of the net.
     """
 
     name: ClassVar[str] = "resnet18"
@@ -55,6 +55,11 @@ class ResNet18(Model):
             net.maxpool = nn.Identity() if small else net.maxpool
         _swap_activations(net, self.act)
         return net
+
+    @property
+    def batch_norm(self) -> bool:
+        """With norm='batch'."""
+        return self.norm == "batch"
 
     @property
     def open_cuts(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 class Protocol(Component):
     """A protocol says which message a client computes from its batch."""
 
+    training_mode: ClassVar[bool] = False  # the client's net is in training mode; all else computes in inference mode
+
     @property
     def sends_gradient(self) -> bool:
-        """Whether the message is the gradient of the mean loss itself."""
+        """Whether the message is the gradient of the mean loss itself, in inference mode."""
+        return False
+
+    @property
+    def sends_statistics(self) -> bool:
+        """Whether what a step changes of batch norm's running statistics is a part of the message."""
         return False
 
     @property

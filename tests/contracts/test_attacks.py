@@ -28,7 +28,9 @@ def small(attack, **parts):
     quick = attack.replace(**{k.name: few[k.name] for k in attack.knobs() if k.name in few})
     model = MODELS["mlp"](width=16) if attack.needs_first_linear else MODELS["lenet"](width=4)
     model = MODELS["vit"](width=16, skip="off", norm="none") if attack.needs_positions else model
+    model = MODELS["preact"](width=4) if attack.needs_training_mode else model
     start = "data=digits&protocol=vfl(parties=1)" if attack.needs_embedding else "data=digits"
+    start = "data=digits&protocol=hfl_training" if attack.needs_training_mode else start
     return Scenario.parse(start).replace(attack=quick, model=model, **parts)
 
 
@@ -182,7 +184,7 @@ def test_every_valid_small_pair_runs():
     """Of model, defense and attack on the smallest data every two that fit, each run checked for finite scores."""
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
-    models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet", "vit")]
+    models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet", "vit", "preact")]
     wanted, tried = set(), Counter()
     for defense, base in product([(), *[(kind(),) for kind in PARTS["defense"].values()]], bases):
         fits = [s for model in models if not problems(s := base.replace(model=model, defense=defense))]

@@ -27,6 +27,7 @@ SHAPES = {
     "resnet18": (3, 16, 16),
     "vgg6": (3, 16, 16),
     "vit": (3, 16, 16),
+    "preact": (3, 16, 16),
 }
 SMALL = {
     "mlp": {"width": 8},
@@ -36,6 +37,7 @@ SMALL = {
     "resnet18": {"width": 8},
     "vgg6": {"width": 2, "hidden": 8},
     "vit": {"width": 8},
+    "preact": {"width": 4},
 }
 
 
