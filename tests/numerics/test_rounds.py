@@ -156,7 +156,7 @@ def test_the_linear_error_falls_with_the_rounds():
     error = {}
     for count in (1, 8):
         tries = []
-        for seed in range(30):
+        for seed in range(20):
             torch.manual_seed(seed)
             net, x, obs = linear([0.02] * count, [{}] * count, seed)
             assert obs.whiten is None and obs.noise == 0.02
@@ -167,7 +167,7 @@ def test_the_linear_error_falls_with_the_rounds():
             wanted = 0.02**2 / count * np.trace(np.linalg.inv(a.T @ a))
             tries.append(float((found.batch.image - x).square().sum()) / wanted)
         error[count] = np.mean(tries)
-    assert error[1] == pytest.approx(1, abs=0.2) and error[8] == pytest.approx(1, abs=0.2)
+    assert error[1] == pytest.approx(1, abs=0.25) and error[8] == pytest.approx(1, abs=0.25)
 
 
 NOISY = "data=digits&model=convnet(width=4,act='tanh')&defense=gaussian_noise(sigma=0.3)&attacker=aware&floor=0&prior=natural"
@@ -192,12 +192,12 @@ def test_the_error_of_an_attack_falls_with_the_rounds_as_that_of_the_ideal_attac
     )
     for count, got in ((1, one), (8, eight)):
         ideal = []
-        for seed in range(3):
+        for seed in range(2):
             scenario = Scenario.parse(f"{NOISY}&rounds={count}&seed={seed}&method=quick")
             found = assess(scenario, SITE)
             assert found.decomposition.method == "exact"
             ideal.append(10 ** (-risk_summary(scenario, found.decomposition, found.size, found.stages)["psnr_ceiling"] / 10))
-        assert 0.6 < got.mean() / np.mean(ideal) < 1.7
+        assert 0.6 < got[:2].mean() / np.mean(ideal) < 1.7
 
     def again(obs):
         """The message of the first round eight times: nothing new."""
@@ -224,7 +224,7 @@ def test_labels_of_a_batch_are_counted_over_all_rounds():
     right = {}
     for count in (1, 20):
         found = []
-        for seed in range(12):
+        for seed in range(8):
             noise = "gaussian_noise(sigma=0.5,relative=False)"
             _, client, obs = seen_by(f"data=digits&model=mlp(width=8)&batch=4&attack=idlg&rounds={count}&seed={seed}&defense={noise}")
             found.append(Count.of(obs, stream(seed, "attack")).labels.tolist() == client.batch.label.sort().values.tolist())
