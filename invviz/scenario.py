@@ -365,15 +365,11 @@ def problems(scenario: Scenario) -> list[str]:
 
 def _training_mode_problems(s: Scenario) -> list[str]:
     """Why parts that compute in inference mode, or need batch statistics, do not go together with the protocol, one sentence each."""
+    if not s.protocol.training_mode and s.attack.needs_training_mode:
+        mode = f"{s.protocol.name} computes in inference mode. Use protocol=hfl_training."
+        return [f"{s.attack.name} matches batch norm's batch statistics; {mode}"]
     if not s.protocol.training_mode:
-        needs = s.attack.needs_training_mode
-        return (
-            [
-                f"{s.attack.name} matches batch norm's batch statistics; {s.protocol.name} computes in inference mode. Use protocol=hfl_training."
-            ]
-            if needs
-            else []
-        )
+        return []
     found = []
     if s.attack.wants().bn_statistics and not s.protocol.sends_statistics:
         found.append(

@@ -125,7 +125,7 @@ def test_risk_is_that_of_this_release():
     """Not of the one in inference mode, whose fully connected layers have a closed form."""
     from invviz.assess import assess
 
-    text = "data=digits&model=preact(width=1,blocks=1,grid=8,act='softplus')&protocol={}&dtype=float64&batch=2&method=exact"
+    text = "data=digits&model=preact(width=1,blocks=1,grid=8,act='softplus')&protocol={}&dtype=float64&method=exact"
     grams = {}
     for how in ("hfl_training", "hfl_training(statistics='kept')"):
         s = Scenario.parse(text.format(how))
