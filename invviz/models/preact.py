@@ -22,9 +22,9 @@ class PreAct(Model):
     """Residual blocks of two 3x3 convolutions with batch norm, before (he2016identity) or after them.
 
     A first convolution, then blocks; every block after the first halves the sides and doubles the channels, as the stages of a ResNet do. Order 'pre' is norm, activation,
-    convolution, with one more norm at the end; order 'post' is convolution, norm, activation, as in resnet18; without skip connections both are the same sequence of layers. Where a block changes the shape, the skip connection is a
-    1x1 convolution (with a norm in order 'post'). The head reads a coarse grid of means: from a single mean (grid=1) hardly a picture comes back, in either mode (measured).
-    Pictures are first centred and scaled.
+    convolution, with one more norm at the end; order 'post' is convolution, norm, activation, as in resnet18; without skip connections both are the same sequence of layers.
+    Where a block changes the shape, the skip connection is a 1x1 convolution (with a norm in order 'post'). The head reads a coarse grid of means: from a single mean (grid=1)
+    hardly a picture comes back, in either mode (measured). Pictures are first centred and scaled.
     """
 
     name: ClassVar[str] = "preact"
