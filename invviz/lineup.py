@@ -29,6 +29,8 @@ SCENES = (
     Scene("A batch of four", "Four pictures in one gradient: closed forms for one picture do not fit.", "data=photos(size=16)&model=convnet&attack=inverting_gradients&batch=4"),
     Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
     Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
+    Scene("A net in training mode", "Batch norm mixes the batch: searches get 2 to 5 dB less than in inference mode (the next card); statistics that are sent along give a little back.", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
+    Scene("The same in inference mode", "What most papers attack: the net with its norm layers fixed.", "data=photos(size=16)&model=preact&attack=inverting_gradients&batch=4"),
     Scene("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
 )  # fmt: skip
 

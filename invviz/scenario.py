@@ -375,7 +375,7 @@ def _training_mode_problems(s: Scenario) -> list[str]:
         found.append(
             f"{s.attack.name} reads batch norm's running statistics, and the client keeps them. Set statistics='sent' or use gia_estimate, which takes public pictures."
         )
-    if s.attack.needs_gradient and s.attack.exact:
+    if s.attack.needs_gradient and s.attack.one_round:
         found.append(
             f"{s.attack.name} solves for a net whose layers treat every picture alone; in training mode batch norm mixes the batch. Use protocol=hfl or inverting_gradients."
         )

@@ -284,3 +284,9 @@ def test_preact_by_hand(order, skip):
     )
     out = out + entering if skip == "on" else out
     assert torch.allclose(block(entering), relu(out) if order == "post" else out, atol=1e-12)
+
+
+@pytest.mark.parametrize("attack", ["features", "peeling"])
+def test_attacks_that_go_through_the_net_in_inference_mode_are_refused(attack):
+    found = problems(Scenario.parse(f"data=digits&model=preact&protocol=hfl_training&attack={attack}"))
+    assert any("in training mode batch norm mixes the batch" in why for why in found)
