@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from .lazy import torch
 from .tree import map_tree
-from .types import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .types import Net, Tree
+    from torch import Tensor
+
+    from .types import Batch, Net, Tree
 
 _STEP: contextvars.ContextVar[float] = contextvars.ContextVar("finite-difference step", default=0.0)
 
@@ -55,7 +56,11 @@ def gradient(net: Net, params: Tree, batch: Batch) -> Tree:
 
         return differenced(net, params, batch, _STEP.get())
     with torch.enable_grad():
-        at = map_tree(lambda p: p if graph and p.requires_grad else p.detach().requires_grad_(), params)
-        given = batch if graph else Batch.of(batch.image.detach(), batch.label.detach())
-        found = torch.autograd.grad(net.loss(at, given), list(at.values()), create_graph=graph, materialize_grads=True)
+        at = map_tree(lambda p: p if graph and p.requires_grad else _leaf(p), params)
+        found = torch.autograd.grad(net.loss(at, batch), list(at.values()), create_graph=graph, materialize_grads=True)
     return dict(zip(params, found, strict=True))
+
+
+def _leaf(param: Tensor) -> Tensor:
+    """The same numbers as a start of differentiation; a view, because `detach` would drop the tangents of forward mode."""
+    return (param.detach() if param.requires_grad else param.view_as(param)).requires_grad_()

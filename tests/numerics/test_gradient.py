@@ -73,6 +73,26 @@ def test_inside_of_transforms():
     assert torch.allclose(value, each[0]) and torch.allclose(along, (ahead - behind) / 2e-5, atol=1e-8)
 
 
+def test_forward_mode():
+    """`torch.autograd.functional` has a vmap of its own, of which torch.func knows nothing."""
+
+    def message(image):
+        return flatten(gradient(SMOOTH, SMOOTH.params, Batch.of(image[None], given.label[:1])))
+
+    given = batch(1)
+    image = given.image[0]
+    forward = torch.autograd.functional.jacobian(message, image, strategy="forward-mode", vectorize=True)
+    backward = torch.autograd.functional.jacobian(message, image)
+    assert torch.allclose(backward, torch.func.jacrev(message)(image), atol=1e-12)
+    assert torch.allclose(forward, backward, atol=1e-12)
+    with torch.autograd.forward_ad.dual_level():
+        moved = {k: torch.autograd.forward_ad.make_dual(p, torch.ones_like(p)) for k, p in SMOOTH.params.items()}
+        along = torch.autograd.forward_ad.unpack_dual(flatten(gradient(SMOOTH, moved, given))).tangent
+    steps = [{k: p + side * 1e-5 for k, p in SMOOTH.params.items()} for side in (1, -1)]
+    ahead, behind = (flatten(gradient(SMOOTH, at, given)) for at in steps)
+    assert torch.allclose(along, (ahead - behind) / 2e-5, atol=1e-7), "by the parameters, too"
+
+
 def test_a_parameter_that_plays_no_part_has_no_gradient():
     class Idle(nn.Module):
         def __init__(self):
