@@ -79,7 +79,7 @@ class Features:
 
 
 def linear_layers(net: Net, template: Batch) -> list[str]:
-    """Names of the linear layers with a bias, in the order in which a picture meets them."""
+    """Names of the linear layers with a bias that take one row for one picture, in the order in which a picture meets them."""
     order: list[str] = []
     nn = torch.nn
     with contextlib.ExitStack() as hooks:
@@ -91,8 +91,9 @@ def linear_layers(net: Net, template: Batch) -> list[str]:
     return order
 
 
-def _note(order: list[str], name: str, *_: object) -> None:
-    order.append(name)
+def _note(order: list[str], name: str, layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+    if inputs[0].numel() == layer.in_features:  # one row: of several tokens the gradient shows a mixture
+        order.append(name)
 
 
 def features_of(net: Net, name: str, batch: Batch) -> Tensor:

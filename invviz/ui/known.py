@@ -20,7 +20,10 @@ from .session import session, station
 from .views import Figures, RiskView, view_of
 
 BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
-PAGES = ("attacks", "defended", "vertical")  # whose results are prepared
+PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
+    "risk": ("defended", "vertical", "attacks"),
+    "run": ("attacks", "defended", "vertical"),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -181,7 +184,7 @@ def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dic
     if scenario.upload:
         return None
     key = scenario.key(kind)
-    for page in PAGES:
+    for page in PAGES[kind]:
         if key in gallery.results(page):
             return gallery.results(page)[key]
     scene = _scenes(kind).get(key) if kind == "run" else None
@@ -231,7 +234,7 @@ def _stored_view(key: str, made: float | None, _truth: np.ndarray) -> RiskView |
 
 def _prepared_view(scenario: Scenario) -> RiskView | None:
     key = scenario.key("risk")
-    for page in PAGES:
+    for page in PAGES["risk"]:
         if key in gallery.results(page):
             return _from_gallery(page, key)
     scene = _scenes("risk").get(key)

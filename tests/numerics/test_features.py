@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -151,3 +152,13 @@ def test_nets_without_a_linear_layer_end_in_words():
 def test_what_does_not_fit_is_said():
     assert "at most 1 sample" in " ".join(problems(Scenario.parse("data=digits&model=convnet&attack=features&batch=2")))
     assert not problems(Scenario.parse("data=digits&model=resnet18&attack=features"))
+
+
+def test_a_layer_of_several_tokens_shows_no_features():
+    """A vision transformer's first linear layers take a row for every patch; the first that takes one row for the picture is its head."""
+    scenario = Scenario.parse("data=digits&model=vit(width=16)&attack=features(steps=3,restarts=1)&dtype=float64")
+    client = meet_client(scenario, SITE)
+    found = Features.of(observe(scenario, client))
+    assert found.value.shape == (16,) and found.unexplained < 1e-20
+    assert torch.allclose(found.value, features_of(client.net, found.name, client.batch).double(), atol=1e-10)
+    assert np.isfinite(run(scenario, SITE).guess).all()
