@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -70,8 +71,17 @@ def curve(seconds: np.ndarray, psnr: np.ndarray, total: float, final: float | No
     return at, got
 
 
+def strongest(found: Mapping[str, tuple[float, float]]) -> str | None:
+    """The name of the best attack: the one with the highest PSNR, and of several that are exact the quickest; None of none.
+
+    Args:
+        found: PSNR in dB and seconds, by name.
+    """
+    return max(found, key=lambda name: (min(found[name][0], EXACT), -found[name][1] if found[name][0] >= EXACT else 0.0), default=None)
+
+
 def _every(now: Scenario) -> dict[str, Scenario]:
     return {name: now.replace(upload="", attack=now.attack if name == now.attack.name else kind()) for name, kind in ATTACKS.items()}
 
 
-__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "seeds", "unfit"]
+__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "seeds", "strongest", "unfit"]

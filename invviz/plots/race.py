@@ -16,6 +16,7 @@ FIRST = 0.002  # seconds before which nothing is drawn
 GROUNDS: tuple[str, str] = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
 WORDS: dict[str, str] = dict(zip(GROUNDS, ("#B34E00", "#FF9A4D"), strict=True))  # the real attack's colour as it is legible in words
 APART = 3.4  # dB between two names
+INNER, LETTER = 820.0, 6.4  # about the width of the plot and of a letter, screen pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +36,12 @@ class Run:
     done: bool
 
 
-def race(runs: Sequence[Run], ceiling: float | None, mean: float | None, dark: bool = False) -> dict[str, Any]:
+def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | None, dark: bool = False) -> dict[str, Any]:
     """PSNR against seconds (log scale), one line an attack, the ideal attacker as a line across.
 
     Args:
-        runs: with at least one point each; the best is drawn strongest.
+        runs: with at least one point each.
+        best: name of the one that is drawn strongest.
         ceiling: the ideal attacker's PSNR in dB; None draws none.
         mean: the mean picture's; None draws none.
         dark: choose colours for a dark ground.
@@ -63,10 +65,10 @@ def race(runs: Sequence[Run], ceiling: float | None, mean: float | None, dark: b
     ):
         if value is not None:
             layered += _across(value, words, colour, dash, x, y, span[0], ground)
-    best = max(runs, key=lambda r: r.psnr[-1], default=None)
-    heights = _names([_clip(float(r.psnr[-1])) for r in runs])
-    for run, height in zip(runs, heights, strict=True):
-        layered += _line(run, run is best, height, x, y, ground)
+    order = sorted(runs, key=lambda r: (r.name != best, r.seconds[-1]))
+    heights = _names([(float(r.seconds[-1]), _clip(float(r.psnr[-1])), _words(r)) for r in order], span)
+    for run, height in zip(order, heights, strict=True):
+        layered += _line(run, run.name == best, height, x, y, ground)
     return {"layer": layered, "height": 380}
 
 
@@ -92,9 +94,7 @@ def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, A
         {"x": max(float(run.seconds[i]), FIRST), "y": _clip(float(run.psnr[i])), "psnr": round(float(run.psnr[i]), 1), "name": run.name}
         for i in keep
     ]
-    final = float(run.psnr[-1])
-    said = f"{run.name} {final:.0f} dB{' ↑' if final > TOP else ''}{'' if run.done else ' ...'}"
-    end = [{**rows[-1], "text": said, "label": height}]
+    end = [{**rows[-1], "text": _words(run), "label": height}]
     tooltip = [
         {"field": "name", "title": " "},
         {"field": "x", "title": "seconds", "format": ".2f"},
@@ -112,21 +112,34 @@ def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, A
     ]
 
 
+def _words(run: Run) -> str:
+    final = float(run.psnr[-1])
+    return f"{run.name} {final:.0f} dB{' ↑' if final > TOP else ''}{'' if run.done else ' ...'}"
+
+
 def _clip(value: float) -> float:
     return round(float(np.clip(value, LOW, TOP)), 2)
 
 
-def _names(heights: Sequence[float]) -> list[float]:
-    """Heights for names near the ends of their lines, none over another: pushed up from below, then down from the top."""
-    order = np.argsort(heights, kind="stable")
-    placed = np.array(heights, float)
-    for low, high in zip(order, order[1:], strict=False):
-        placed[high] = max(placed[high], placed[low] + APART)
-    if len(order):
-        placed[order[-1]] = min(placed[order[-1]], TOP)
-    for high, low in zip(order[::-1], order[::-1][1:], strict=False):
-        placed[low] = min(placed[low], placed[high] - APART)
-    return [round(float(p), 2) for p in placed]
+def _names(ends: Sequence[tuple[float, float, str]], span: Sequence[float]) -> list[float]:
+    """Heights of names that begin at the ends of their lines: as near as there is room, none over another.
+
+    Args:
+        ends: seconds and dB of every line's end, and its words; who comes first keeps its place.
+        span: first and last second of the axis.
+    """
+    scale = INNER / np.log10(span[1] / span[0])  # screen pixels a decade
+    taken: list[tuple[float, float, float]] = []  # from, to, height
+    placed = []
+    for x, height, words in ends:
+        start = scale * np.log10(max(x, span[0]) / span[0])
+        stop = start + LETTER * len(words) + 12
+        beside = [at for low, high, at in taken if low < stop and start < high]
+        tries = [min(max(height + side * k * APART / 2, LOW + 1), TOP) for k in range(60) for side in (1, -1)]
+        free = next((h for h in tries if all(abs(h - at) >= APART for at in beside)), height)
+        taken.append((start, stop, free))
+        placed.append(round(float(free), 2))
+    return placed
 
 
 def spread(found: Mapping[str, Sequence[tuple[int, float, bool]]], dark: bool = False) -> dict[str, Any]:

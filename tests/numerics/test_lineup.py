@@ -47,6 +47,12 @@ def test_a_curve_ends_with_the_answer():
     assert at.tolist() == [0.1, 0.3, 0.9] and got.tolist() == [5.0, 7.0, 8.0]
 
 
+def test_of_several_exact_attacks_the_quickest_is_the_strongest():
+    found = {"slow": (117.0, 14.0), "quick": (109.0, 4.0), "poor": (30.0, 0.1)}
+    assert lineup.strongest(found) == "quick"
+    assert lineup.strongest({"a": (20.0, 1.0), "b": (31.0, 90.0)}) == "b" and lineup.strongest({}) is None
+
+
 def drawn(spec, kind):
     return [layer for layer in spec["layer"] if layer["mark"]["type"] == kind]
 
@@ -57,7 +63,7 @@ def test_the_race_shows_every_run_and_both_lines():
         race.Run("second", np.array([4.0]), np.array([243.0]), True),
         race.Run("third", np.array([1.0, 3.0]), np.array([8.0, 30.9]), False),
     ]
-    spec = race.race(runs, 34.0, 10.3)
+    spec = race.race(runs, "second", 34.0, 10.3)
     json.dumps(spec)
     lines = {layer["data"]["values"][0]["name"]: layer for layer in drawn(spec, "line")}
     assert [row["psnr"] for row in lines["first"]["data"]["values"]] == [10.0, 31.4]
@@ -68,19 +74,22 @@ def test_the_race_shows_every_run_and_both_lines():
     assert [layer["data"]["values"][0]["y"] for layer in drawn(spec, "rule")] == [34.0, 10.3]
     words = {layer["data"]["values"][0]["text"] for layer in drawn(spec, "text")}
     assert {"first 31 dB", "second 243 dB ↑", "third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
-    heights = [layer["data"]["values"][0]["label"] for layer in drawn(spec, "text") if "label" in layer["data"]["values"][0]]
-    assert min(abs(a - b) for a in set(heights) for b in set(heights) if a != b) >= race.APART - 1e-9
+    heights = {rows["text"]: rows["label"] for layer in drawn(spec, "text") for rows in layer["data"]["values"] if "label" in rows}
+    assert abs(heights["first 31 dB"] - heights["third 31 dB ..."]) >= race.APART - 0.011, "they end side by side"
     left = spec["layer"][0]["encoding"]
     assert "x" not in left, "a rule goes all the way across"
-    assert not race.race([], None, None)["layer"]
+    assert not race.race([], "", None, None)["layer"]
 
 
-def test_names_keep_apart_and_inside():
-    heights = [12.0, 12.1, 12.2, 64.9, 65.0, 30.0]
-    placed = race._names(heights)
+def test_names_keep_apart_where_they_would_meet():
+    same = [(1.0, height, "ten letters") for height in (12.0, 12.1, 12.2, 64.9, 65.0, 30.0)]
+    placed = race._names(same, (0.01, 1000.0))
     ordered = np.sort(placed)
-    assert (np.diff(ordered) >= race.APART - 0.011).all() and ordered[-1] <= race.TOP
-    assert placed[5] == 30.0, "who has room stays"
+    assert (np.diff(ordered) >= race.APART - 0.011).all() and ordered[0] > race.LOW and ordered[-1] <= race.TOP
+    assert placed[0] == 12.0 and placed[5] == 30.0, "who comes first, or has room, stays"
+    assert max(abs(p - h) for p, (_, h, _) in zip(placed, same, strict=True)) <= 2 * race.APART
+    far = [(0.02, 12.0, "ten letters"), (100.0, 12.1, "ten letters")]
+    assert race._names(far, (0.01, 1000.0)) == [12.0, 12.1], "side by side nothing moves"
 
 
 def test_spread_names_the_worst_seed_and_hollows_failures():

@@ -22,8 +22,7 @@ from . import words
 
 def draw(here: Known, victim: Victim) -> None:
     """One below the other."""
-    ended = {name: a for name, a in here.attacks.items() if a.psnr is not None}
-    best = max(ended, key=lambda name: ended[name].psnr or 0.0, default=None)
+    best = words.strongest(here)
     cells = [_figure("own", "The client's picture", victim.truth, ", ".join(victim.names[:3]))]
     if here.ideal is not None and here.ideal_psnr is not None:
         cells.append(_figure("ideal", "An ideal attacker", here.ideal, f"{band(here.ideal_psnr)} · {here.ideal_psnr:.1f} dB"))
@@ -32,8 +31,8 @@ def draw(here: Known, victim: Victim) -> None:
     if best is None:
         cells.append(_figure("real", "The best attack", None, "none has been run yet"))
     else:
-        psnr = ended[best].psnr or 0.0
-        cells.append(_figure("real", words.title(best), ended[best].guess, f"{band(psnr)} · {psnr:.1f} dB"))
+        psnr = here.attacks[best].psnr or 0.0
+        cells.append(_figure("real", words.title(best), here.attacks[best].guess, f"{band(psnr)} · {psnr:.1f} dB"))
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(f'<div class="attacks tiles{dark}">{"".join(cells)}</div>')
 

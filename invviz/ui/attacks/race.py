@@ -17,9 +17,10 @@ def draw(here: Known, mean: float | None) -> None:
     """One line an attack, as far as it has come."""
     dark = st.context.theme.type == "dark"
     runs = [run for name, attack in here.attacks.items() if (run := _run(name, attack)) is not None]
+    best = words.strongest(here)
     said = "How good each attack's picture is, second by second"
     st.markdown(f"**{said}**")
-    st.vega_lite_chart(race.race(runs, here.ideal_psnr, mean, dark), key="race chart", alt=said)
+    st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, mean, dark), key="race chart", alt=said)
     st.caption(
         "Orange: real attacks, timed on one thread. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
         f"{race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."

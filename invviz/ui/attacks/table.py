@@ -29,9 +29,9 @@ HEAD = (
 def draw(here: Known) -> None:
     """One row an attack, the best first, then what has not been run."""
     order = sorted(here.attacks.items(), key=lambda item: -(item[1].psnr if item[1].psnr is not None else -1.0))
-    best = max((a.psnr for a in here.attacks.values() if a.psnr is not None), default=None)
+    best = words.strongest(here)
     head = "".join(f'<th scope="col" title="{escape(said)}">{escape(label)}</th>' for label, said in HEAD)
-    body = "".join(_row(name, attack, best) for name, attack in order)
+    body = "".join(_row(name, attack, name == best) for name, attack in order)
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "Every attack that fits this victim. Pause on a heading for what it means."
     st.html(
@@ -39,7 +39,7 @@ def draw(here: Known) -> None:
     )
 
 
-def _row(name: str, attack: Attack, best: float | None) -> str:
+def _row(name: str, attack: Attack, best: bool) -> str:
     kind, result = attack.scenario.attack, attack.result
     told = kind.wants().words().replace("message, net", "").replace("message, architecture", "no weights").strip(", ")
     first = f'<th scope="row"><b>{escape(words.title(name))}</b><small>told: {escape(told or "nothing more")}</small></th>'
@@ -54,7 +54,7 @@ def _row(name: str, attack: Attack, best: float | None) -> str:
     return f'<tr>{first}<td>{_got(attack, best)}</td><td class="time">{time}</td><td class="exact">{exact}</td><td class="note">{note}</td></tr>'
 
 
-def _got(attack: Attack, best: float | None) -> str:
+def _got(attack: Attack, best: bool) -> str:
     job = attack.job
     if job is not None and job.active:
         frame = sources.live_picture(attack.scenario) if job.state == "running" else None
@@ -63,9 +63,7 @@ def _got(attack: Attack, best: float | None) -> str:
         return _cell(None, f'<span class="wait">{escape(waits(job)) or "not run yet"}</span>', "")
     stopped = " (stopped)" if attack.result["stopped"] else ""
     said = f"{band(attack.psnr)}<br>{attack.psnr:.1f} dB{stopped}"
-    return _cell(
-        attack.guess, f'<span class="{"best" if attack.psnr == best else ""}">{said}</span>', f"{band(attack.psnr)}, {attack.psnr:.1f} dB"
-    )
+    return _cell(attack.guess, f'<span class="{"best" if best else ""}">{said}</span>', f"{band(attack.psnr)}, {attack.psnr:.1f} dB")
 
 
 def _cell(picture: np.ndarray | None, said: str, alt: str) -> str:

@@ -20,11 +20,10 @@ def short(name: str) -> str:
 
 def finding(here: Known) -> str:
     """What the page says, in one line, from the results that are there."""
-    ended = {name: a for name, a in here.attacks.items() if a.psnr is not None}
+    ended, best = {name: a for name, a in here.attacks.items() if a.psnr is not None}, strongest(here)
     ceiling = "" if here.ideal_psnr is None else f" The ideal attacker reaches {here.ideal_psnr:.1f} dB."
-    if not ended:
+    if best is None:
         return f"No attack has been run on this victim yet: run all {len(here.attacks)}.{ceiling}"
-    best = max(ended, key=lambda name: ended[name].psnr or 0.0)
     psnr, seconds = ended[best].psnr or 0.0, _seconds(ended[best])
     left = len(here.attacks) - len(ended)
     more = f" ({left} not run yet)" if left else ""
@@ -38,6 +37,11 @@ def finding(here: Known) -> str:
         weak = sum((a.psnr or 0.0) < 20 for a in ended.values())
         said += f" {weak} of them stay under 20 dB: their failure says nothing about safety." if weak else ""
     return said + ceiling
+
+
+def strongest(here: Known) -> str | None:
+    """The best attack that has ended."""
+    return lineup.strongest({name: (a.psnr, _seconds(a)) for name, a in here.attacks.items() if a.psnr is not None})
 
 
 def _seconds(attack: Attack) -> float:
