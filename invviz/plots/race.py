@@ -104,10 +104,12 @@ def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, A
     mark = {"type": "line", "color": REAL, "strokeWidth": 3 if best else 1.5, "opacity": opacity, "clip": True}
     text = {"type": "text", "align": "left", "dx": 8, "color": WORDS[ground], "fontWeight": "bold" if best else "normal", "fontSize": 12}
     encoding = {"x": x, "y": y, "tooltip": tooltip}
+    lead = {"type": "rule", "color": REAL, "strokeWidth": 0.8, "opacity": 0.6, "strokeDash": [2, 2]}  # from the end to its name
     point = {"type": "point", "color": REAL, "filled": run.done, "size": 70 if best else 40, "opacity": opacity}
     return [
         {"data": {"values": rows}, "mark": mark, "encoding": encoding},
         {"data": {"values": end}, "mark": point, "encoding": encoding},
+        {"data": {"values": end}, "mark": lead, "encoding": {"x": x, "y": y, "y2": {"field": "label"}}},
         *_written(end, text, {"x": x, "y": {**y, "field": "label"}}, ground),
     ]
 
