@@ -12,6 +12,11 @@ from . import state
 ACTED, GO = "acted", "go to"
 
 
+def acted() -> None:
+    """A person did something after which the whole page is drawn again; for callbacks."""
+    st.session_state[ACTED] = True
+
+
 def button(label: str, name: str, act: Callable[[], object], page: str = "", **more: Any) -> None:
     """A button; the whole page is drawn again once it was pressed.
 
@@ -27,7 +32,8 @@ def button(label: str, name: str, act: Callable[[], object], page: str = "", **m
     """
 
     def given() -> None:
-        st.session_state.update({ACTED: True, GO: page, "touched": True})
+        acted()
+        st.session_state.update({GO: page, "touched": True})
         act()
 
     st.button(label, key=state.key(name), on_click=given, **more)

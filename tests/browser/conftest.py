@@ -84,7 +84,7 @@ def browser():
 def page(browser):
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)  # two cores are shared with other tests
     errors = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     yield page

@@ -107,10 +107,10 @@ def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folde
         page.goto(server + "?" + text.replace("steps=", "steps%3D"))
         run = page.get_by_role("button", name="Run the attack")
         stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop")
-        run.or_(stop).first.wait_for(timeout=60_000)
+        run.or_(stop).first.wait_for(timeout=120_000)
         if tab is tabs[0]:
             run.click()
-        stop.wait_for(timeout=60_000)
+        stop.wait_for(timeout=120_000)
     time.sleep(1)
     tabs[0].close()
     time.sleep(2)
