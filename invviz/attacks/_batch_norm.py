@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.training_mode import batch_statistics
-from ..core.types import Batch
 from ._base import Attack
-from ._descent import SignDescent
-from ._matching import Watch, cosine_slope, search
-from ._priors import total_variation_slope
-from ._space import Space
+from ._descent import match_direction
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..core.training_mode import Statistics
-    from ..core.types import Observation, Progress, Reconstruction, Tree
+    from ..core.types import Batch, Observation, Progress, Reconstruction, Tree
 
 
 def statistics_distance(found: Statistics, targets: Statistics) -> Tensor:
@@ -65,25 +61,12 @@ class StatisticsMatching(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the least cosine distance of all starts; no certificate: other pictures may have the same gradient and statistics."""
-        like = obs.template.image
-        (targets, words), space = self.targets(obs, rng), Space.of("pixels", like, obs.bounds)
-        watch, distance_of = Watch(progress, self.steps), cosine_slope(gradient_part(obs.message))
+        targets, words = self.targets(obs, rng)
 
-        def attempt() -> None:
-            image = space.picture(space.start(rng, like)).requires_grad_()
-            descent = SignDescent(image, self.lr, self.steps, obs.bounds)
-            while True:
-                batch = Batch.of(image, obs.template.label)
-                message = gradient_part(obs.simulate(batch))
-                distance, slopes = distance_of(message)
-                felt = [k for k, leaf in message.items() if leaf.requires_grad]
-                (slope,) = torch.autograd.grad([message[k] for k in felt], image, [slopes[k] for k in felt])
-                slope = slope.add_(total_variation_slope(image.detach()), alpha=self.tv)
-                if targets and self.bn:
-                    apart = statistics_distance(batch_statistics(obs.net, batch)[0], targets)
-                    slope = slope.add_(torch.autograd.grad(apart, image)[0], alpha=self.bn)
-                watch.see(float(distance), batch, shown=batch)  # the best by a noisy loss would seem to stand still
-                descent.step(slope)
+        def pull(batch: Batch) -> Tensor:
+            apart = statistics_distance(batch_statistics(obs.net, batch)[0], targets)
+            return self.bn * torch.autograd.grad(apart, batch.image)[0]
 
-        found = search(obs, watch, self.restarts, attempt)
+        wanted = pull if targets and self.bn else None
+        found = match_direction(obs, rng, progress, self.steps, self.restarts, self.lr, self.tv, gradient_part, wanted)
         return dataclasses.replace(found, note=f"{words} {found.note}".strip())

@@ -6,18 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
-from ..core.types import Batch, Knowledge, Reconstruction
+from ..core.types import Knowledge
 from ._base import Attack
-from ._descent import SignDescent
-from ._matching import Watch, cosine_slope, search
-from ._priors import total_variation_slope
-from ._space import Space
+from ._descent import match_direction
 
 if TYPE_CHECKING:
     from torch import Generator
 
-    from ..core.types import Observation, Progress
+    from ..core.types import Observation, Progress, Reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,21 +45,4 @@ class InvertingGradients(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the least cosine distance of all starts."""
-        like = obs.template.image
-        space = Space.of("pixels", like, obs.bounds)
-        watch, distance_of = Watch(progress, self.steps), cosine_slope(obs.message)
-
-        def attempt() -> None:
-            image = space.picture(space.start(rng, like)).requires_grad_()
-            descent = SignDescent(image, self.lr, self.steps, obs.bounds)
-            while True:
-                batch = Batch.of(image, obs.template.label)
-                message = obs.simulate(batch)
-                distance, slopes = distance_of(message)
-                felt = [k for k, leaf in message.items() if leaf.requires_grad]
-                (slope,) = torch.autograd.grad([message[k] for k in felt], image, [slopes[k] for k in felt])
-                slope = slope.add_(total_variation_slope(image.detach()), alpha=self.tv)
-                watch.see(float(distance), batch, shown=batch)  # the best by a noisy loss would seem to stand still
-                descent.step(slope)
-
-        return search(obs, watch, self.restarts, attempt)
+        return match_direction(obs, rng, progress, self.steps, self.restarts, self.lr, self.tv)
