@@ -149,8 +149,7 @@ class Watch:
         note = note[:1].upper() + note[1:] + "." if note else ""
         best = self.best
         if best is None or not torch.isfinite(best.image).all():
-            grey = torch.full_like(obs.template.image, sum(obs.bounds) / 2)
-            best = Batch.of(grey, obs.template.label)
+            best = Batch.of(obs.grey, obs.template.label)
         image = best.image.clamp(*obs.bounds)
         return Reconstruction(
             Batch.of(image, best.label), self.best_loss, tuple(self.trace), note, failed and not self.stopped, self.stopped

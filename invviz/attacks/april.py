@@ -61,7 +61,7 @@ class APRIL(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """Two steps, reading and solving; `rng` is not used. Where nothing can be read the answer is grey, `failed`, and the note says why."""
         message, like, label = obs.sent or obs.message, obs.template.image, obs.template.label
-        grey = torch.full_like(like, sum(obs.bounds) / 2)
+        grey = obs.grey
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in message.values())
         seen = obs.seen if obs.seen and set(obs.seen) == set(message) else None
         double = in_double(obs)

@@ -60,8 +60,7 @@ class FeatureInversion(Attack):
         try:
             found = Features.of(obs)
         except Unreadable as why:
-            grey = torch.full_like(given, sum(obs.bounds) / 2)
-            return Reconstruction(Batch.of(grey, obs.template.label), float("inf"), note=str(why), failed=True)
+            return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=str(why), failed=True)
         smooth = is_smooth(obs.net)
         label = infer_label(obs.sent or obs.message)
         own = in_double(obs) if smooth else obs

@@ -66,7 +66,7 @@ class FORA(Attack):
         size = message_size(obs)
         public, message = obs.public[torch.randperm(len(obs.public), generator=rng)[: self.pictures]], joined(obs.message)
         public = public[: max(1, len(public) // size) * size]  # a simulated defense is fed whole messages
-        crowd, grey = joined(obs.crowd), torch.full_like(obs.template.image, sum(obs.bounds) / 2)
+        crowd, grey = joined(obs.crowd), obs.grey
         total = self.steps + self.epochs * -(-len(public) // CHUNK)
         substitute, trace, stopped = self._substitute(
             obs, public, crowd, rng, lambda number, apart: progress(Step(number, total, apart, grey))

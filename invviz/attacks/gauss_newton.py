@@ -72,7 +72,7 @@ class GaussNewton(Attack):
             fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
             _check(fit)
         except Unusable as why:
-            grey = Batch.of(torch.full_like(like, sum(obs.bounds) / 2), obs.template.label)
+            grey = Batch.of(obs.grey, obs.template.label)
             return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
         rounding = ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         watch = Watch(progress, self.steps, 0.0 if fit.prior else max(self.tolerance, rounding**2), max(UNMATCHED, 2 * fit.truth))

@@ -88,7 +88,7 @@ class GenerativePrior(Attack):
         painter.train(public, self.epochs, self.train_lr, rng, report)
         error = f"Generator of {latent} latent variables, trained on {len(public):,} public pictures to a mean squared error of {painter.trace[-1][1]:.4f}."
         if painter.stopped:
-            grey = torch.full_like(like, sum(obs.bounds) / 2)
+            grey = obs.grey
             return Reconstruction(
                 Batch.of(grey, label), float("inf"), note="Stopped on request, in the generator's training.", stopped=True
             )

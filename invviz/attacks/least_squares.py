@@ -56,7 +56,7 @@ class LeastSquares(Attack):
         Raises:
             RiskError: the Jacobian does not fit; says the way out.
         """
-        image, target = torch.full_like(obs.template.image, sum(obs.bounds) / 2), flatten(obs.message)
+        image, target = obs.grey, flatten(obs.message)
         if (entries := target.numel() * image.numel()) > LARGEST:
             raise RiskError(
                 f"least_squares needs the whole Jacobian, {entries:,} numbers here; at most {LARGEST:,} are taken. Use rmle or dlg."

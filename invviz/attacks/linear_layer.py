@@ -44,8 +44,7 @@ class LinearLayer(Attack):
         energy = (bias**2).sum()
         if not (energy > 0 and torch.isfinite(weight).all()):
             note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
-            grey = torch.full_like(obs.template.image, sum(obs.bounds) / 2)
-            return Reconstruction(Batch.of(grey, obs.template.label), float("inf"), note=note, failed=True)
+            return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=note, failed=True)
         row = bias @ weight / energy
         unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
         image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)

@@ -51,7 +51,7 @@ class Peeling(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """One layer a step; `rng` is not used. Where a layer cannot be peeled the answer is grey, `failed`, and the note says which and why."""
         message, like, label = obs.sent or obs.message, obs.template.image, obs.template.label
-        grey = torch.full_like(like, sum(obs.bounds) / 2)
+        grey = obs.grey
         error = max(torch.finfo(leaf.dtype).eps for leaf in message.values())
         seen = obs.seen if obs.seen and set(obs.seen) == set(message) else None
         double = in_double(dataclasses.replace(obs, message=message))

@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._first_layer import Search, Unreadable
@@ -55,7 +54,7 @@ class Spear(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the largest lambda. Where the rank is below the batch size, as many as the rank; the rest is grey."""
         like = obs.template.image
-        grey = torch.full_like(like, sum(obs.bounds) / 2)
+        grey = obs.grey
         try:
             search = Search(obs)
         except Unreadable as why:

@@ -151,6 +151,11 @@ class Observation:
         None  # makes coloured noise white, of standard deviation `noise`, as far as the attacker knows its shape
     )
 
+    @property
+    def grey(self) -> Tensor:
+        """Pictures in the middle of the bounds: what is handed over where nothing can be read, shape as the template's."""
+        return torch.full_like(self.template.image, sum(self.bounds) / 2)
+
     def simulate(self, batch: Batch) -> Tree:
         """The message that this batch would give, without noise; differentiable."""
         return self.release(self.net, batch, None)
