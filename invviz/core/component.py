@@ -18,7 +18,11 @@ C = TypeVar("C", bound="Component")
 
 @dataclasses.dataclass(frozen=True)
 class Knob:
-    """One hyper-parameter: its default, help, range and unit."""
+    """One hyper-parameter: its default, help, range and unit.
+
+    `late` marks one that came to a component when results of it were stored already: at its default it stays out of the full text, too, so
+    that those results keep their keys. Its default must be what was computed before it came.
+    """
 
     name: str
     default: Value
@@ -28,6 +32,7 @@ class Knob:
     unit: str = ""
     choices: tuple[Value, ...] = ()
     log: bool = False
+    late: bool = False
 
     @property
     def range(self) -> str:
@@ -88,9 +93,10 @@ def knob(
     unit: str = "",
     choices: tuple[Value, ...] = (),
     log: bool = False,
+    late: bool = False,
 ) -> Any:
     """Declare one hyper-parameter of a component, with all that a form, a docs table and a check need."""
-    facts = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "log": log}
+    facts = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "log": log, "late": late}
     return dataclasses.field(default=default, metadata=facts)
 
 
@@ -112,14 +118,14 @@ class Component:
         return {k.name: getattr(self, k.name) for k in self.knobs()}
 
     def text(self, full: bool = False) -> str:
-        """`name(knob=value)`, with defaults left out unless `full`.
+        """`name(knob=value)`, with defaults left out unless `full`; those of late knobs always.
 
         Example:
             >>> from invviz.defenses import DEFENSES
             >>> DEFENSES["gaussian_noise"](sigma=0.5).text()
             'gaussian_noise(sigma=0.5)'
         """
-        shown = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if full or getattr(self, k.name) != k.default]
+        shown = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if (full and not k.late) or getattr(self, k.name) != k.default]
         return f"{self.name}({','.join(shown)})" if shown else self.name
 
     def replace(self, **changes: object) -> Any:

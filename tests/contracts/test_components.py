@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from invviz.core.component import parse_component
+from invviz.core.component import Component, parse_component
+from invviz.core.component import knob as declare
 from invviz.core.errors import KnobError, TextError
 from invviz.metrics import METRICS
 from invviz.scenario import PARTS
@@ -69,6 +70,21 @@ def test_text_round_trip(part, name, kind):
         for full in (False, True):
             assert parse_component(one.text(full), TABLES[part], part) == one
     assert kind().text() == name
+
+
+def test_a_late_knob_leaves_older_texts_and_keys_as_they_are():
+    @dataclasses.dataclass(frozen=True)
+    class Old(Component):
+        name = "old"
+        size: int = declare(3, "how large it is", low=1, high=9)
+
+    @dataclasses.dataclass(frozen=True)
+    class New(Old):
+        turns: int = declare(0, "how often it turns", low=0, high=9, late=True)
+
+    assert New().text(full=True) == Old().text(full=True) == "old(size=3)"
+    assert New(turns=2).text(full=True) == "old(size=3,turns=2)"
+    assert parse_component("old(turns=2)", {"old": New}, "part") == New(turns=2)
 
 
 @pytest.mark.parametrize(("part", "name", "kind"), ALL)
