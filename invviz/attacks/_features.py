@@ -87,7 +87,7 @@ def linear_layers(net: Net, template: Batch) -> list[str]:
             if isinstance(module, nn.Linear) and module.bias is not None:
                 hooks.callback(module.register_forward_pre_hook(partial(_note, order, name)).remove)
         with torch.no_grad():
-            net.logits(net.params, template)
+            net.logits(net.params, template.single(0))
     return order
 
 

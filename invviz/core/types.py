@@ -37,6 +37,11 @@ class Batch:
         """A batch of other pictures, as data sets give them, in the precision and the place of this one."""
         return Batch.of(torch.as_tensor(image).to(self.image), torch.as_tensor(label, device=self.image.device))
 
+    def single(self, number: int) -> Batch:
+        """One sample of it, as a batch."""
+        of = lambda tree: {name: leaf[number : number + 1] for name, leaf in tree.items()}  # noqa: E731
+        return Batch(of(self.inputs), of(self.targets))
+
     @property
     def image(self) -> Tensor:
         """Pictures, shape (b, c, h, w)."""
