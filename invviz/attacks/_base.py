@@ -28,6 +28,7 @@ class Attack(Component):
     needs_first_linear: ClassVar[bool] = False
     needs_positions: ClassVar[bool] = False  # reads the gradient of position embeddings before a first attention (vision transformers)
     needs_first_relu: ClassVar[bool] = False  # counts on the zeros that ReLU makes behind the first layer
+    fewer_than_classes: ClassVar[bool] = False  # tells apart fewer samples than there are classes
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InvvizError
 from ..core.lazy import torch
+from ._matching import CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,32 @@ class Features:
     def disturbance(self) -> float:
         """About what the misfit of the true picture is."""
         return self.noise**2 * self.count / max(float((self.value.square() * self.known).sum()), 1e-300)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reading:
+    """What a gradient shows of every sample of a batch."""
+
+    features: tuple[Features, ...]
+    labels: Tensor  # (b,)
+    certain: bool = True  # nothing contradicts it
+    about: str = ""  # how it was read, in words
+
+    def note(self, pixels: int, whole: float) -> str:
+        """Whether the features can determine pictures of `pixels` values, and whether the answer explains the `whole` gradient."""
+        first = self.features[0]
+        parts = [
+            f"{first.name} shows {first.count:,} features{' of each sample' if len(self.features) > 1 else ''} of {pixels:,} pixel values"
+        ]
+        if first.count < pixels:
+            parts[0] += ", too few to determine the picture"
+        if self.about:
+            parts.append(self.about)
+        elif first.unexplained > CLOSE**2:
+            parts.append(f"{first.unexplained:.1e} of that layer's gradient fits no features, so the message was altered")
+        parts.append(f"the whole gradient of the answer differs by {whole:.1e} of its square")
+        note = "; ".join(parts)
+        return note[:1].upper() + note[1:] + "."
 
 
 def linear_layers(net: Net, template: Batch) -> list[str]:

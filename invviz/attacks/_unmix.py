@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import randn_like
 from ..core.types import Batch
-from ._features import Features, Unreadable, features_of, linear_layers
+from ._features import Features, Reading, Unreadable, features_of, linear_layers
+from ._labels import Count, last_layer, least
 from ._priors import textures
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Tree
 
 STARTS = 12  # of the small search; one is enough where all labels differ
+FEW = 2  # starts for labels that are only tried
+TRIED = 40  # labels to try beside the counted ones
+MANY = 20_000  # labels that are looked at for it
 TRIALS = 300  # damped Newton steps of one start, most
 SPREAD = 0.3  # of a start around what samples of the same label share, relative to it
 ROUNDS = 20  # of the fixed point that gives the first start
@@ -90,41 +95,79 @@ class Mixture:
         return coordinates
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Unmixed:
-    """The features of every sample of a batch."""
+def unmix(obs: Observation, rng: Generator, labels: Tensor | None) -> Reading:
+    """The features of every sample of a batch, off the last layer's gradient.
 
-    features: tuple[Features, ...]
-    labels: Tensor  # (b,)
-    left: float  # share of the last layer's gradient that is left unexplained
-    certain: bool  # no more is left than noise and rounding explain
+    Args:
+        obs: what the attacker sees.
+        rng: of starts and textures.
+        labels: (b,); None to count them. Counted ones that leave the equations unsolved are exchanged for others.
 
-    @classmethod
-    def of(cls, obs: Observation, labels: Tensor, rng: Generator) -> Unmixed:
-        """Take the mixture apart; equations that no features of these labels solve are the certificate's other side.
-
-        Where the message's length does not fit (clipping), the scale is searched, too.
-
-        Raises:
-            Unreadable: see `Mixture.of`.
-        """
+    Raises:
+        Unreadable: see `Mixture.of`.
+    """
+    if labels is not None:
         mixture = Mixture.of(obs, labels, rng)
-        size, start = len(labels), mixture.start()
-        repeats, best = len(labels.unique()) < size, None
-        for scaled in (False, True):
-            for number in range(STARTS):
-                spread = SPREAD * float(start.norm()) / size if number or repeats else 0.0
-                first = (start + spread * randn_like(start, rng)).flatten()
-                found = Answer.of(mixture, *_descend(mixture, torch.cat([first, first.new_zeros(1)]) if scaled else first))
-                best = found if best is None or found.order < best.order else best
-                if best.certain or (number and not repeats):
-                    break
-            if best.explained:  # the length fits
-                break
-        known = torch.ones_like(best.values[0])
-        share = best.left / float(mixture.target.square().sum())
-        features = tuple(Features(mixture.name, v, known, float(n), share) for v, n in zip(best.values, best.noises, strict=True))
-        return cls(features, labels, share, best.certain)
+        return _reading(mixture, solve(mixture, rng), labels, "")
+    count, best = Count.of(obs, rng), None
+    for tried in _candidates(obs, count.labels):
+        mixture = Mixture.of(obs, tried, rng)
+        answer = solve(mixture, rng, most=STARTS if best is None else FEW)
+        if best is None or answer.order < best[1].order:
+            best = mixture, answer, tried
+        if answer.certain:
+            break
+    mixture, answer, tried = best
+    how = count.note if torch.equal(tried, count.labels) else f"labels by these equations: {', '.join(map(str, tried.tolist()))}"
+    return _reading(mixture, answer, tried, how)
+
+
+def solve(mixture: Mixture, rng: Generator, most: int = STARTS) -> Answer:
+    """The best answer of at most so many starts; where the message's length does not fit (clipping), its scale is searched, too."""
+    size, start = len(mixture.labels), mixture.start()
+    repeats, best = bool((mixture.labels.sum(0) > 1).any()), None
+    for scaled in (False, True):
+        for _ in range(most if repeats else 1):
+            spread = SPREAD * float(start.norm()) / size if repeats else 0.0
+            first = (start + spread * randn_like(start, rng)).flatten()
+            found = Answer.of(mixture, *_descend(mixture, torch.cat([first, first.new_zeros(1)]) if scaled else first))
+            best = found if best is None or found.order < best.order else best
+            if best.certain:
+                return best
+        if best.explained:  # the length fits
+            break
+    return best
+
+
+def _reading(mixture: Mixture, answer: Answer, labels: Tensor, how: str) -> Reading:
+    """An answer in words and as features."""
+    share = answer.left / float(mixture.target.square().sum())
+    known = torch.ones_like(answer.values[0])
+    features = tuple(Features(mixture.name, v, known, float(n), share) for v, n in zip(answer.values, answer.noises, strict=True))
+    worst = max(f.disturbance for f in features) ** 0.5
+    verdict = (
+        "which solves its equations down to noise and rounding"
+        if answer.certain
+        else f"but {share:.1e} of it is left unexplained, so the message was altered or the labels are wrong"
+        if not answer.explained
+        else "but features come out negative that no picture makes negative, so they are not the right ones"
+    )
+    about = f"that layer's gradient was taken apart into {len(labels)} samples, {verdict}; the features told worst are known to about {worst:.0e} of their size"
+    return Reading(features, labels, answer.certain, "; ".join(filter(None, (about, how))))
+
+
+def _candidates(obs: Observation, counted: Tensor) -> list[Tensor]:
+    """Labels to try, the counted ones first, then others of the classes that are certainly there, those that differ least from the counted ones first."""
+    size, classes = len(counted), obs.num_classes
+    gradient = last_layer(obs.sent or obs.message)
+    there = [c for c, least_of in enumerate(least({k: v.double() for k, v in gradient.items()}, size, True).tolist()) if least_of]
+    others = []
+    if 0 < len(there) <= size:
+        share = torch.nn.functional.one_hot(counted, classes).sum(0)
+        for more in itertools.islice(itertools.combinations_with_replacement(there, size - len(there)), MANY):
+            tried = torch.tensor(sorted([*there, *more]), device=counted.device)
+            others.append((int((torch.nn.functional.one_hot(tried, classes).sum(0) - share).abs().sum()), tried))
+    return [counted, *(tried for off, tried in sorted(others, key=lambda pair: pair[0])[:TRIED] if off)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

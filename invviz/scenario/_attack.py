@@ -15,6 +15,11 @@ def message(s: Scenario) -> Iterator[str]:
     if attack.max_batch is not None and s.batch > attack.max_batch:
         most = f"{attack.max_batch} sample" + ("s" if attack.max_batch > 1 else "")
         yield f"{attack.name} recovers at most {most}; batch is {s.batch}. Lower the batch or use inverting_gradients."
+    if attack.fewer_than_classes and 1 < s.batch >= s.data.num_classes:
+        yield (
+            f"{attack.name} tells fewer samples apart than there are classes; batch is {s.batch}, and {s.data.name} has {s.data.num_classes} classes. "
+            "Lower the batch or use inverting_gradients."
+        )
     if getattr(attack, "labels", "") == "inferred" and (s.batch > 1 or s.protocol.sends_embedding):
         sent = "an embedding" if s.protocol.sends_embedding else f"a batch of {s.batch}"
         yield f"{attack.name} reads the label of one sample off its gradient; the client sends {sent}. Set labels=known."
