@@ -47,8 +47,7 @@ class Search:
         self.bias_name, self.drawn, self.rounds = bias, 0, 0
         self.tried: Tensor | None = None  # the greedy choice that was tried last
         self.found, self.chosen, self.agreement, self.loss = Directions.none(self.factors), list[int](), 0.0, float("inf")
-        like = self.obs.template.image
-        self.batch = Batch.of(torch.full_like(like, sum(obs.bounds) / 2), self.obs.template.label)
+        self.batch = Batch.of(self.obs.grey, self.obs.template.label)
         if not len(self.live):
             raise Unreadable("The first layer's gradient is all noise: nothing can be read off it.")
 
@@ -89,8 +88,7 @@ class Search:
         image = pictures.view(-1, *like.shape[1:]).clamp(*obs.bounds)
         labels = self._labels(image, slopes)
         rest = len(like) - len(image)
-        grey = torch.full_like(like[:rest], sum(obs.bounds) / 2)
-        self.batch = Batch.of(torch.cat([image, grey]), torch.cat([labels, obs.template.label[:rest]]))
+        self.batch = Batch.of(torch.cat([image, obs.grey[:rest]]), torch.cat([labels, obs.template.label[:rest]]))
         sent = obs.message
         made = obs.simulate(self.batch)
         self.scale = float(dot(made, sent) / dot(made, made))

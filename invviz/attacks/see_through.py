@@ -14,7 +14,7 @@ from ._labels import Count, with_count
 from ._matching import Watch, cosine_distance, search, squared_error
 from ._priors import total_variation
 from ._space import Space
-from ._starts import Registration, disagreement, side_by_side
+from ._starts import Registration, disagreement, loss_of_each
 from ._statistics import remembering, statistics_distance
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SeeThrough(Attack):
             optimiser = torch.optim.Adam([images], lr=self.lr)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
             for step in range(self.steps):
-                losses = side_by_side(pull.match, images)
+                losses = loss_of_each(pull.match, images)
                 own = losses.detach().nan_to_num(torch.inf).cpu()
                 torch.minimum(least, own, out=least)
                 (slope,) = torch.autograd.grad(losses.sum() + pull.prior(images, step, int(own.argmin())), images)
