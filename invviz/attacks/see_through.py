@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 REACH = 2  # most pixels by which starts are shifted onto each other
 REGISTER = 25  # steps between two registrations
 TOGETHER = 0.5  # share of the steps from which on the starts pull each other
+LOW = "A low matching loss is no proof of right pictures: other batches have nearly the same gradient, the more so the more samples there are."
 DISTANCES = {"l2": squared_error, "cosine": cosine_distance}
 
 
@@ -102,7 +103,7 @@ class SeeThrough(Attack):
         starts = (
             f"{self.restarts} starts: matching losses {float(least.min()):.1e} to {float(least.max()):.1e}." if self.restarts > 1 else ""
         )
-        note = " ".join(part for part in (found.note, starts) if part)
+        note = " ".join(part for part in (found.note, starts, LOW if len(like) > 1 and not found.failed else "") if part)
         return dataclasses.replace(found, note=with_count(note, count))
 
 
