@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core.lazy import torch
+from .core.gradient import gradient
 from .core.rng import derive
 from .core.tree import map_tree, side_by_side, without_round
 from .risk import moved
@@ -42,7 +42,7 @@ def moves(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> list[
     order = np.random.default_rng(derive(scenario.seed, "rounds"))
     for _ in range(scenario.rounds - 1):
         image, label = public.take(order.choice(len(public), min(ROUND_BATCH, len(public)), replace=False).tolist())
-        params = map_tree(lambda p, g: p - lr * g, params, torch.func.grad(net.loss)(params, batch.like(image, label)))
+        params = map_tree(lambda p, g: p - lr * g, params, gradient(net, params, batch.like(image, label)))
         found.append({name: (params[name] - p).detach() for name, p in net.params.items()})
     return found
 

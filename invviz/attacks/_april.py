@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ._chain import Obstacle
+from ._closed_form import Obstacle
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvvizError
 from ..core.lazy import torch
+from ._closed_form import Obstacle
 from ._labels import infer_label
 from ._peel import Equations, Peeled, conv_back
 from ._undo import affine, undone
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..core.types import Net, Tree
-
-
-class Obstacle(InvvizError):
-    """A net or a message that cannot be peeled; says why."""
 
 
 @dataclasses.dataclass(frozen=True)

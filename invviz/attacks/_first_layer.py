@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InvvizError
 from ..core.lazy import torch
-from ..core.tree import dot
 from ..core.types import Batch
 from ._agreement import Layer, exchanged, greedy
-from ._matching import UNMATCHED, in_double
+from ._closed_form import WHAT, changed_before
+from ._matching import UNMATCHED, in_double, up_to_length
 from ._sparse import Directions, Factors, sampled
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Search:
         self.bias_name, self.drawn, self.rounds = bias, 0, 0
         self.tried: Tensor | None = None  # the greedy choice that was tried last
         self.found, self.chosen, self.agreement, self.loss = Directions.none(self.factors), list[int](), 0.0, float("inf")
-        like = self.obs.template.image
-        self.batch = Batch.of(torch.full_like(like, sum(obs.bounds) / 2), self.obs.template.label)
+        self.changed = ""  # why the pictures are not the client's own, if that shows
+        self.batch = Batch.of(self.obs.grey, self.obs.template.label)
         if not len(self.live):
             raise Unreadable("The first layer's gradient is all noise: nothing can be read off it.")
 
@@ -85,17 +85,13 @@ class Search:
     def _read(self) -> None:
         """Pictures and labels of the chosen directions, and how well they explain the message."""
         obs, (pictures, slopes) = self.obs, self.layer.read(self.found.q[self.chosen])
-        self.raw, like = pictures, obs.template.image
+        like = obs.template.image
+        self.changed = changed_before(pictures, obs.bounds)
         image = pictures.view(-1, *like.shape[1:]).clamp(*obs.bounds)
         labels = self._labels(image, slopes)
         rest = len(like) - len(image)
-        grey = torch.full_like(like[:rest], sum(obs.bounds) / 2)
-        self.batch = Batch.of(torch.cat([image, grey]), torch.cat([labels, obs.template.label[:rest]]))
-        sent = obs.message
-        made = obs.simulate(self.batch)
-        self.scale = float(dot(made, sent) / dot(made, made))
-        off = {k: self.scale * made[k] - sent[k] for k in sent}
-        self.loss = float(dot(off, off) / dot(sent, sent))
+        self.batch = Batch.of(torch.cat([image, obs.grey[:rest]]), torch.cat([labels, obs.template.label[:rest]]))
+        self.loss, self.scale = up_to_length(obs.simulate(self.batch), obs.message)
 
     @property
     def certain(self) -> bool:
@@ -134,10 +130,14 @@ class Search:
                 f"the whole gradient of the answer differs by {self.loss:.0e} of its square" + ("" if self.certain else ", not certified")
             )
             if self.certain and abs(self.scale - 1) > SCALED:
-                parts.append(f"the message is {self.scale:.3g} times a gradient, which was undone")
+                parts.append(f"the message is {self.scale:.4g} times a gradient, which was undone")
         else:
             parts.append(f"not found: {len(greedy(self.found))} of {r} directions, among {len(self.live)} active neurons, {drawings}")
         if len(self.rows) < len(self.obs.net.params[self.bias_name]):
             parts.append(f"read from the {len(self.rows):,} neurons whose gradients were sent whole")
-        note = ("exact: " if self.certain else "") + "; ".join(parts)
+        if self.agreement == 1 and self.changed:
+            parts = [f"not exact: {parts[0]}", *parts[1:], self.changed]
+        elif self.certain:
+            parts = [f"exact: {parts[0]}", *parts[1:], WHAT.replace("picture", "batch")]
+        note = "; ".join(parts)
         return note[:1].upper() + note[1:] + "."

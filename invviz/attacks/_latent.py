@@ -10,7 +10,7 @@ from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import without_round
 from ..core.types import Batch
-from ._lbfgs import _descend
+from ._lbfgs import lbfgs
 from ._matching import UNMATCHED, cosine_distance
 from ._misfit import misfit
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..core.types import Observation, Tree
+    from ._lbfgs import Evaluate
     from ._matching import Watch
-
-    Evaluate = Callable[[Tensor], tuple[Tensor, Batch]]
 
 STARTS = ("mean", "public")
 DISTANCES = ("cosine", "squared")
@@ -86,7 +85,7 @@ def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: flo
         return value, batch
 
     try:
-        _descend(best, seen, watch, "strong_wolfe") if smooth else _adam(watch, seen, best, steps, lr, enough)
+        lbfgs(best, seen, watch, smooth) if smooth else _adam(watch, seen, best, steps, lr, enough)
     except _Over:
         pass
     return best

@@ -15,9 +15,13 @@ from ._priors import smoothness
 from ._space import Space
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator, Tensor
 
     from ..core.types import Observation, Progress, Reconstruction
+
+    Evaluate = Callable[[Tensor], tuple[Tensor, Batch]]
 
 HISTORY = 100
 PATIENCE = 60  # evaluations without an improvement of 1 % after which the memory is emptied
@@ -66,14 +70,24 @@ class LBFGSMatching(Attack):
                 # with known noise the most likely picture is searched for, not the one that fits the noise
                 return (loss + weight * smoothness(image, space.middle) if weight else loss), batch
 
-            _descend(torch.cat([pixels, logits]), evaluate, watch, "strong_wolfe" if smooth else None)
+            lbfgs(torch.cat([pixels, logits]), evaluate, watch, smooth)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
 
 
-def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> None:
-    """L-BFGS from `start`; whenever it gives up or gets no better, it begins again from its best with an empty memory and half the step."""
+def lbfgs(start: Tensor, evaluate: Evaluate, watch: Watch, smooth: bool) -> None:
+    """L-BFGS from `start`; whenever it gives up or gets no better, it begins again from its best with an empty memory and half the step.
+
+    Args:
+        start: the first point, any length.
+        evaluate: gives what is minimised and the batch that it belongs to.
+        watch: sees every evaluation.
+        smooth: the net has no kinks, at which a line search (strong Wolfe) would give up; without one, steps have the optimiser's own length.
+
+    Raises:
+        Enough: the watch has seen enough.
+    """
     best, lowest, since, step = start, float("inf"), 0, 1.0
     while step >= SMALLEST_STEP:
         v = best.clone().requires_grad_()
@@ -100,7 +114,7 @@ def _descend(start: Tensor, evaluate, watch: Watch, line_search: str | None) -> 
             tolerance_grad=0,
             tolerance_change=0,
             history_size=HISTORY,
-            line_search_fn=line_search,
+            line_search_fn="strong_wolfe" if smooth else None,
         )
         try:
             optimiser.step(closure)

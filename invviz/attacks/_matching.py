@@ -32,6 +32,13 @@ def squared_error(message: Tree, target: Tree) -> Tensor:
     return dot(difference, difference) / dot(target, target)
 
 
+def up_to_length(message: Tree, target: Tree) -> tuple[float, float]:
+    """`squared_error` of a message that is scaled so as to come closest to the target; and that scale. Not a number where the message is zero."""
+    message = {name: message[name] for name in target}
+    scale = float(dot(message, target) / dot(message, message))
+    return float(squared_error(map_tree(lambda leaf: scale * leaf, message), target)), scale
+
+
 def cosine_distance(message: Tree, target: Tree) -> Tensor:
     """1 - cos(m, t), blind to length (geiping2020inverting)."""
     return 1 - dot(message, target) / (dot(message, message) * dot(target, target)).sqrt()

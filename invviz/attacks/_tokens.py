@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.types import Batch
-from ._chain import Obstacle
+from ._closed_form import Obstacle
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

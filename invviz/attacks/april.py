@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.tree import dot, map_tree
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Batch, Knowledge
 from ._april import Solved, by_attention, by_embedding
 from ._base import Attack
-from ._chain import Obstacle
+from ._closed_form import WHAT, Answer, Obstacle, changed_before, solved
 from ._labels import infer_label
-from ._matching import UNMATCHED, in_double, squared_error
+from ._matching import UNMATCHED, up_to_length
 from ._tokens import Front, front
 
 if TYPE_CHECKING:
     from torch import Generator
 
-    from ..core.types import Observation, Progress, Tree
+    from ..core.types import Observation, Progress, Reconstruction, Tree
+    from ._closed_form import Task
 
 ROUNDINGS, LEAST = 300, 1e-9  # times the message's rounding, and no less than: share of the equations above which no patches explain them
 BLURRED = 1e-2  # error of the patches by the message's rounding, over half of grey, above which they are not called exact
@@ -60,36 +60,26 @@ class APRIL(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """Two steps, reading and solving; `rng` is not used. Where nothing can be read the answer is grey, `failed`, and the note says why."""
-        message, like, label = obs.sent or obs.message, obs.template.image, obs.template.label
-        grey = obs.grey
-        rounding = max(torch.finfo(leaf.dtype).eps for leaf in message.values())
-        seen = obs.seen if obs.seen and set(obs.seen) == set(message) else None
-        double = in_double(obs)
-        try:
-            net = front(double.net, double.template.image)
-            sent, shown = _read(net, message, seen, double.net.params)
-            label = infer_label(message).to(label.device)
-            if not progress(Step(1, 2, float("inf"), grey)):
-                return Reconstruction(Batch.of(grey, label), float("inf"), note="Stopped on request.", stopped=True)
-            system = (by_attention if self.equations == "attention" else by_embedding)(net, sent, shown, double.net.params)
-            found = system.solve(net.scale * sum(obs.bounds) / 2, rounding)
-        except Obstacle as why:
-            return Reconstruction(Batch.of(grey, label), float("inf"), note=str(why), failed=True)
-        image = torch.zeros(like.numel()).to(found.patches)
-        image[net.place.flatten()] = (found.patches / net.scale).flatten()
-        image = image.view(like.shape).clamp(*obs.bounds)
-        loss, scale = _match(double, Batch.of(image, label))
-        image = image.to(like.dtype)
-        why = self._against(net, found, rounding)
-        stopped = not progress(Step(2, 2, loss, image))
-        return Reconstruction(
-            Batch.of(image, label),
-            loss,
-            ((1, loss),),
-            _note(found, why, rounding, loss, scale),
-            bool(why) and not loss <= UNMATCHED,
-            stopped,
-        )
+        return solved(obs, progress, self._solve)
+
+    def _solve(self, task: Task) -> Answer:
+        obs, params = task.obs, task.obs.net.params
+        like = obs.template.image
+        net = front(obs.net, like)
+        sent, shown = _read(net, task.message, task.seen, params)
+        task.label = infer_label(task.message).to(task.label.device)
+        task.report(1, 2)
+        system = (by_attention if self.equations == "attention" else by_embedding)(net, sent, shown, params)
+        found = system.solve(net.scale * sum(obs.bounds) / 2, task.rounding)
+        flat = torch.zeros(like.numel()).to(found.patches)
+        flat[net.place.flatten()] = (found.patches / net.scale).flatten()
+        image = flat.view(like.shape).clamp(*obs.bounds)
+        loss, scale = up_to_length(obs.simulate(Batch.of(image, task.label)), obs.message)
+        why = self._against(net, found, task.rounding)
+        failed = bool(why) and not loss <= UNMATCHED
+        if not why and (changed := changed_before(flat, obs.bounds)):
+            why = [changed]
+        return Answer(image, loss, _note(found, why, task.rounding, loss, scale), failed, 2)
 
     def _against(self, net: Front, found: Solved, rounding: float) -> list[str]:
         """Everything that speaks against an exact answer."""
@@ -120,32 +110,24 @@ def _read(net: Front, message: Tree, seen: Tree | None, params: Tree) -> tuple[T
     names = [net.positions, *(f"{layer}.{p}" for layer in layers for p in ("weight", "bias") if f"{layer}.{p}" in params)]
     if any(name not in message or message[name].shape != params[name].shape for name in names):
         raise Obstacle("The message has other parts than the net: its layers cannot be told apart.")
-    sent = {name: message[name].double() for name in names}
+    sent = {name: message[name] for name in names}
     if not all(bool(torch.isfinite(leaf).all()) for leaf in sent.values()):
         raise Obstacle("The message is not finite: nothing can be read off it.")
     if not bool(sent[net.positions][net.extra :].any()):
         raise Obstacle("The gradient of the positions is zero: nothing can be read off it.")
-    return sent, {name: torch.ones_like(sent[name]) if seen is None else seen[name].double() for name in names}
-
-
-def _match(obs: Observation, batch: Batch) -> tuple[float, float]:
-    """Matching loss of the whole message, and by what the simulated one is scaled to come closest."""
-    gradient = obs.simulate(batch)
-    gradient = {name: gradient[name].double() for name in obs.message}
-    scale = float(dot(gradient, obs.message) / dot(gradient, gradient))
-    return float(squared_error(map_tree(lambda leaf: scale * leaf, gradient), obs.message)), scale
+    return sent, {name: torch.ones_like(sent[name]) if seen is None else seen[name] for name in names}
 
 
 def _note(found: Solved, why: list[str], rounding: float, loss: float, scale: float) -> str:
     """Certificate, and what else there is to say."""
     agree = max(found.residual, rounding)
-    exact = f"exact: the gradients of {found.unknowns} patches are independent (rank {found.rank}), and all equations agree to {agree:.0e} of their size"
+    exact = f"exact: the gradients of {found.unknowns} patches are independent (rank {found.rank}), and all equations agree to {agree:.0e} of their size; {WHAT}"
     said = ["not exact: " + "; ".join(why) if why else exact]
     if found.lost:
         said.append(f"{found.lost:.0%} of the equations lack an entry that was not sent, and were left out")
     if not why and not loss <= UNMATCHED:
         said.append("parts of the message that were not needed are not those of this picture")
     elif not why and abs(scale - 1) > SCALED:
-        said.append(f"the message is {scale:.3g} times a gradient, which does not matter here")
+        said.append(f"the message is {scale:.4g} times a gradient, which does not matter here")
     note = "; ".join(said)
     return note[:1].upper() + note[1:] + "."

@@ -11,7 +11,7 @@ from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._features import Features, Reading, Unreadable, features_of
 from ._labels import infer_label
-from ._lbfgs import _descend
+from ._lbfgs import lbfgs
 from ._matching import UNMATCHED, Watch, in_double, is_smooth, search, squared_error
 from ._priors import total_variation
 from ._space import Space
@@ -111,7 +111,7 @@ class FeatureInversion(Attack):
                 error = misfit(features_of(obs.net, found.name, batch))
                 return (error + weight * total_variation(image) if weight else error), batch
 
-            _descend(space.start(rng, like).flatten(), evaluate, watch, "strong_wolfe" if smooth else None)
+            lbfgs(space.start(rng, like).flatten(), evaluate, watch, smooth)
 
         return search(obs, watch, self.restarts, attempt, every=False)
 

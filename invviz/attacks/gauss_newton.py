@@ -11,6 +11,7 @@ from ..core.lazy import torch
 from ..core.tree import randn_like
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack
+from ._closed_form import changed_before
 from ._fit import Fit, Slope, Unusable
 from ._labels import infer_label
 from ._matching import CLOSE, UNMATCHED, Watch, in_double, search
@@ -103,10 +104,18 @@ class GaussNewton(Attack):
             return (
                 f"The message is explained to its rounding ({residual:.0e}), but not exact: {left:,} of {fit.size:,} directions are open."
             )
-        return (
-            f"Exact: the message is explained to its rounding ({residual:.0e}) and the Jacobian has full rank {fit.size:,} (smallest singular value {share:.0e} of the "
-            "largest), so no other picture nearby gives it; one far away might."
+        found = (
+            f"the message is explained to its rounding ({residual:.0e}) and the Jacobian has full rank {fit.size:,} (smallest singular value {share:.0e} of the "
+            "largest), so no other picture nearby gives it; one far away might"
         )
+        if changed := changed_before(fit.picture(newton.z), fit.obs.bounds):
+            return f"Not exact: {found}; {changed}."
+        return f"Exact: {found}; {_of_what(fit.obs.knowledge.defense)}."
+
+
+def _of_what(defense: bool) -> str:
+    """Of what picture the certificate speaks: one that goes into the defense only where that is known."""
+    return "it is the picture before the defense that is known" if defense else "what a defense changed in the picture before does not show"
 
 
 def _check(fit: Fit) -> None:

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
+from ._closed_form import WHAT, changed_before
+from ._labels import infer_label
+from ._matching import UNMATCHED, up_to_length
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from torch import Generator, Tensor
 
     from ..core.types import Observation, Progress
+
+ROUNDINGS = 100  # of the message: above them the rows are not those of one picture
+SCALED = 1e-3  # distance from one at which the message's scale is told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,17 +45,39 @@ class LinearLayer(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """One least-squares step; `rng` is not used."""
         weight, bias = list(obs.message.values())[:2]
+        if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
+            return _nothing(obs)
         if obs.seen is not None:
             return _from_seen(obs, progress)
-        energy = (bias**2).sum()
-        if not (energy > 0 and torch.isfinite(weight).all()):
-            note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
-            return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=note, failed=True)
-        row = bias @ weight / energy
+        row = bias @ weight / (bias**2).sum()
+        if not torch.isfinite(row).all():  # 0 / 0, or squares beyond what their precision holds
+            return _nothing(obs)
         unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
         image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
         progress(Step(1, 1, unexplained, image))
-        return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),))
+        note = _certificate(obs, row, image, unexplained)
+        return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),), note=note)
+
+
+def _nothing(obs: Observation) -> Reconstruction:
+    note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
+    return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=note, failed=True)
+
+
+def _certificate(obs: Observation, row: Tensor, image: Tensor, unexplained: float) -> str:
+    """Whether all rows and the rest of the message are those of one picture."""
+    left, rounding = unexplained**0.5, torch.finfo(row.dtype).eps
+    if left > ROUNDINGS * rounding:
+        return f"Not exact: the rows of the first layer's gradient contradict each other (by {left:.1e} of their size), so the message was altered."
+    label = infer_label(obs.sent or obs.message).to(obs.template.label)
+    whole, scale = up_to_length(obs.simulate(Batch.of(image, label)), obs.message)
+    sure = f"all rows of the first layer's gradient show the same picture (to {max(left, rounding):.0e} of their size)"
+    if changed := changed_before(row, obs.bounds):
+        return f"Not exact: {sure}, but {changed}."
+    if not whole <= UNMATCHED:
+        return f"Not exact: {sure}, but the rest of the message is not that of this picture."
+    scaled = f"; the message is {scale:.4g} times a gradient, which does not matter here" if abs(scale - 1) > SCALED else ""
+    return f"Exact: {sure}{scaled}; {WHAT}."
 
 
 def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
@@ -58,6 +86,8 @@ def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
     use = sent * known[:, None]
     energy = (bias[:, None] ** 2 * use).sum(0)
     row = (bias[:, None] * weight * use).sum(0) / energy.clamp(min=1e-30)
+    if not torch.isfinite(row).all():
+        return _nothing(obs)
     unexplained = float((((weight - torch.outer(bias, row)) * use) ** 2).sum() / (weight**2 * use).sum().clamp(min=1e-30))
     image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
     progress(Step(1, 1, unexplained, image))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from ..core.lazy import torch
+from ..core.gradient import gradient
 from ..core.tree import map_tree
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Batch, Knowledge
 from ._base import Attack
-from ._chain import Obstacle, Walk
-from ._matching import UNMATCHED, in_double, squared_error
+from ._chain import Walk
+from ._closed_form import WHAT, Answer, changed_before, solved
+from ._matching import UNMATCHED, squared_error
 
 if TYPE_CHECKING:
     from torch import Generator
 
-    from ..core.types import Observation, Progress
+    from ..core.types import Observation, Progress, Reconstruction
+    from ._closed_form import Task
 
 ROUNDINGS, LEAST = (
     300,
@@ -50,42 +52,39 @@ class Peeling(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """One layer a step; `rng` is not used. Where a layer cannot be peeled the answer is grey, `failed`, and the note says which and why."""
-        message, like, label = obs.sent or obs.message, obs.template.image, obs.template.label
-        grey = obs.grey
-        error = max(torch.finfo(leaf.dtype).eps for leaf in message.values())
-        seen = obs.seen if obs.seen and set(obs.seen) == set(message) else None
-        double = in_double(dataclasses.replace(obs, message=message))
-        try:
-            walk = Walk(double.net, double.message, seen and map_tree(lambda leaf: leaf.double(), seen), double.template.image, error)
-            label, total = walk.label, len(walk.layers) + 1
-            while walk.layers:
-                walk.peel()
-                if walk.layers and not progress(Step(total - len(walk.layers), total, float("inf"), grey)):
-                    return Reconstruction(Batch.of(grey, label), float("inf"), note="Stopped on request.", stopped=True)
-        except Obstacle as why:
-            return Reconstruction(Batch.of(grey, label), float("inf"), note=str(why), failed=True)
-        image = walk.value.view(like.shape).clamp(*obs.bounds)
-        gradient = torch.func.grad(double.net.loss)(dict(double.net.params), Batch.of(image, label))
-        loss = float(squared_error(*(map_tree(lambda a, use: a * use, tree, walk.seen) for tree in (gradient, walk.unscaled()))))
-        image = image.to(like.dtype)
-        stopped = not progress(Step(total, total, loss, image))
-        return Reconstruction(Batch.of(image, label), loss, ((1, loss),), verdict(walk), not loss <= UNMATCHED, stopped)
+        return solved(obs, progress, _peel)
 
 
-def verdict(walk: Walk) -> str:
-    """What the ranks and residuals of all layers say of the answer."""
+def _peel(task: Task) -> Answer:
+    obs = task.obs
+    walk = Walk(obs.net, task.message, task.seen, obs.template.image, task.rounding)
+    task.label, steps = walk.label, len(walk.layers) + 1
+    while walk.layers:
+        walk.peel()
+        if walk.layers:
+            task.report(steps - len(walk.layers), steps)
+    found = walk.value.view(obs.template.image.shape)
+    image = found.clamp(*obs.bounds)
+    made = gradient(obs.net, obs.net.params, Batch.of(image, walk.label))
+    loss = float(squared_error(*(map_tree(lambda leaf, use: leaf * use, tree, walk.seen) for tree in (made, walk.unscaled()))))
+    return Answer(image, loss, verdict(walk, changed_before(found, obs.bounds)), not loss <= UNMATCHED, steps)
+
+
+def verdict(walk: Walk, changed: str) -> str:
+    """What the ranks and residuals of all layers say of the answer, and `changed`: why it is not the client's own picture, if that shows."""
     parts, open_layers = [], [(words, p) for words, p in walk.found if p.rank < p.unknowns]
     for words, p in reversed(open_layers):
         parts.append(f"{words} leaves its input open: rank {'at most ' if p.counted else ''}{p.rank:,} of {p.unknowns:,}")
     if walk.dead:
         parts.append(f"{walk.dead:,} outputs of ReLU are 0 and give no equation")
     if abs(walk.scale - 1) > SCALED:
-        parts.append(f"the message is {walk.scale:.3g} times a gradient, which was undone")
+        parts.append(f"the message is {walk.scale:.4g} times a gradient, which was undone")
     worst, left = max(((words, p.residual) for words, p in walk.found), key=lambda pair: pair[1])
     if left > max(ROUNDINGS * walk.rounding, LEAST):
         why = "which what stays open leads to" if open_layers else "so the message was altered"
         parts.append(f"not exact: the equations of {worst} contradict each other (by {left:.1e} of their size), {why}")
     elif not open_layers:
-        parts.append(f"exact: the equations of every layer determine its input, and agree to {left:.0e} of their size")
+        sure = f"the equations of every layer determine its input, and agree to {left:.0e} of their size"
+        parts.append(f"not exact: {sure}, but {changed}" if changed else f"exact: {sure}; {WHAT}")
     note = "; ".join(parts)
     return note[:1].upper() + note[1:] + "."

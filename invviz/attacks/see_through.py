@@ -14,7 +14,7 @@ from ._labels import Count, with_count
 from ._matching import Watch, cosine_distance, search, squared_error
 from ._priors import total_variation
 from ._space import Space
-from ._starts import Registration, disagreement, side_by_side
+from ._starts import Registration, disagreement, loss_of_each
 from ._statistics import remembering, statistics_distance
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 REACH = 2  # most pixels by which starts are shifted onto each other
 REGISTER = 25  # steps between two registrations
 TOGETHER = 0.5  # share of the steps from which on the starts pull each other
+LOW = "A low matching loss is no proof of right pictures: other batches have nearly the same gradient, the more so the more samples there are."
 DISTANCES = {"l2": squared_error, "cosine": cosine_distance}
 
 
@@ -84,7 +85,7 @@ class SeeThrough(Attack):
             optimiser = torch.optim.Adam([images], lr=self.lr)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
             for step in range(self.steps):
-                losses = side_by_side(pull.match, images)
+                losses = loss_of_each(pull.match, images)
                 own = losses.detach().nan_to_num(torch.inf).cpu()
                 torch.minimum(least, own, out=least)
                 (slope,) = torch.autograd.grad(losses.sum() + pull.prior(images, step, int(own.argmin())), images)
@@ -102,7 +103,7 @@ class SeeThrough(Attack):
         starts = (
             f"{self.restarts} starts: matching losses {float(least.min()):.1e} to {float(least.max()):.1e}." if self.restarts > 1 else ""
         )
-        note = " ".join(part for part in (found.note, starts) if part)
+        note = " ".join(part for part in (found.note, starts, LOW if len(like) > 1 and not found.failed else "") if part)
         return dataclasses.replace(found, note=with_count(note, count))
 
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..attacks._lbfgs import _descend
+from ..attacks._lbfgs import lbfgs
 from ..attacks._matching import UNMATCHED, Watch, in_double, is_smooth, search, squared_error
 from ..attacks._space import Space
 from ..core.lazy import torch
@@ -72,7 +72,7 @@ def oracle(client: Client, obs: Observation, seed: int) -> Found:
         return SCALE * squared_error(obs.simulate(batch), obs.message), batch
 
     start = _coordinates(space, near).flatten()
-    found = search(obs, watch, 1, lambda: _descend(start, evaluate, watch, "strong_wolfe" if smooth else None), every=False)
+    found = search(obs, watch, 1, lambda: lbfgs(start, evaluate, watch, smooth), every=False)
     loss = found.loss / SCALE
     return Found(found.batch.image, loss, not loss <= UNMATCHED)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.gradient import gradient
 from ..core.lazy import torch
 from ..core.rng import derive
 from ..core.tree import flatten
@@ -63,12 +64,12 @@ def _gradients(world: World, order: list[str], at_once: int) -> Iterator[Tensor]
     pictures = world.public[torch.as_tensor(where, device=world.public.device)].to(next(iter(net.params.values())))
     labels = _drawn_labels(net, pictures)
 
-    def gradient(image: Tensor, label: Tensor) -> Tensor:
-        found = torch.func.grad(net.loss)(dict(net.params), Batch.of(image[None], label[None]))
+    def flat(image: Tensor, label: Tensor) -> Tensor:
+        found = gradient(net, net.params, Batch.of(image[None], label[None]))
         return flatten({name: found[name] for name in order})
 
     for some, names in zip(pictures.split(at_once), labels.split(at_once), strict=True):
-        yield torch.func.vmap(gradient)(some, names).detach()
+        yield torch.func.vmap(flat)(some, names).detach()
 
 
 def _drawn_labels(net: Net, pictures: Tensor) -> Tensor:

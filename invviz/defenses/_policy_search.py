@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..core.gradient import gradient
 from ..core.lazy import torch
 from ..core.rng import stream
 from ..core.types import Batch
@@ -33,10 +34,10 @@ def privacy_score(net: Net, image: Tensor, label: Tensor, rng: Generator) -> flo
     The paper's code takes the cosine of every tensor and their mean; so do we. Mean over the pictures.
     """
 
-    def gradient(x: Tensor, y: Tensor) -> list[Tensor]:
-        return list(torch.func.grad(net.loss)(dict(net.params), Batch.of(x[None], y[None])).values())
+    def leaves(x: Tensor, y: Tensor) -> list[Tensor]:
+        return list(gradient(net, net.params, Batch.of(x[None], y[None])).values())
 
-    several = torch.func.vmap(gradient)
+    several = torch.func.vmap(leaves)
     noise = torch.rand(image.shape, generator=rng, dtype=image.dtype).to(image.device)
     true = several(image, label)
     line = []

@@ -77,3 +77,22 @@ class Model(Component):
         """What `opened` leaves out."""
         layers = list(stage.children())
         return torch.nn.Sequential(*layers[after_activation(layers) - 1 :])
+
+
+class Blocks(Model):
+    """An architecture that is cut between its blocks; `cuts` names as many of them as there can be.
+
+    No dataclass: `blocks` is a knob of each architecture, with its own range and place among the others.
+    """
+
+    blocks: int
+
+    @property
+    def depth(self) -> int:
+        """One stage a block."""
+        return self.blocks
+
+    @property
+    def open_cuts(self) -> tuple[int, ...]:
+        """None: the activations of a block lie inside of it."""
+        return ()

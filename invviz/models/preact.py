@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Model, Shape
+from ._base import Blocks, Shape
 from ._layers import ACTIVATIONS, activation, standardise
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MOST_BLOCKS = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class PreAct(Model):
+class PreAct(Blocks):
     """Residual blocks of two 3x3 convolutions with batch norm, before (he2016identity) or after them.
 
     A first convolution, then blocks; every block after the first halves the sides and doubles the channels, as the stages of a ResNet do. Order 'pre' is norm, activation,
@@ -62,16 +62,6 @@ class PreAct(Model):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         return net
-
-    @property
-    def depth(self) -> int:
-        """One stage a block."""
-        return self.blocks
-
-    @property
-    def open_cuts(self) -> tuple[int, ...]:
-        """None: a block's activations lie inside of it."""
-        return ()
 
     def stages(self, module: nn.Module) -> list[nn.Module]:
         """What comes before the first block belongs to it; the head is the rest."""

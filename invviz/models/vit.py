@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Model, Shape
+from ._base import Blocks, Shape
 from ._layers import standardise
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ WIDER = 2  # times the width: neurons of the two-layer net in every block
 
 
 @dataclasses.dataclass(frozen=True)
-class ViT(Model):
+class ViT(Blocks):
     """A vision transformer: square patches, learnable positions, blocks of attention and a two-layer net with GELU.
 
     Pictures are first centred and scaled. The positions are parameters like all others, named `tokens.positions`, so their gradient is shared. Without residual connections
@@ -64,16 +64,6 @@ class ViT(Model):
         parts += [(f"block{k}", self._block()) for k in range(1, self.blocks + 1)]
         parts += [("norm", self._norm()), ("pool", _pool(self.pool)), ("head", nn.Linear(self.width, num_classes))]
         return nn.Sequential(OrderedDict(parts))
-
-    @property
-    def depth(self) -> int:
-        """One stage a block."""
-        return self.blocks
-
-    @property
-    def open_cuts(self) -> tuple[int, ...]:
-        """None: a block's activation lies inside of it."""
-        return ()
 
     def stages(self, module: nn.Module) -> list[nn.Module]:
         """The tokens belong to the first block. An embedding is flat, because a row of tokens is neither a picture nor a vector to those who read it."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from invviz.attacks._april import by_attention, by_embedding, most_likely
-from invviz.attacks._chain import Obstacle
+from invviz.attacks._closed_form import Obstacle
 from invviz.attacks._tokens import front
 from invviz.core.rng import stream
 from invviz.core.types import Net

@@ -11,8 +11,9 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._features import Features, features_of, linear_layers
+from invviz.attacks.features import Filling
 from invviz.core.rng import stream
-from invviz.core.types import Net
+from invviz.core.types import Net, Step
 from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
 
@@ -150,7 +151,6 @@ def test_nets_without_a_linear_layer_end_in_words():
 
 
 def test_what_does_not_fit_is_said():
-    assert "at most 1 sample" in " ".join(problems(Scenario.parse("data=digits&model=convnet&attack=features&batch=2")))
     assert not problems(Scenario.parse("data=digits&model=resnet18&attack=features"))
 
 
@@ -162,3 +162,39 @@ def test_a_layer_of_several_tokens_shows_no_features():
     assert found.value.shape == (16,) and found.unexplained < 1e-20
     assert torch.allclose(found.value, features_of(client.net, found.name, client.batch).double(), atol=1e-10)
     assert np.isfinite(run(scenario, SITE).guess).all()
+
+
+def test_reports_of_one_picture_after_the_other_count_on():
+    steps = []
+    filling = Filling(lambda step: steps.append(step) or len(steps) < 5, torch.full((2, 1, 2, 2), 0.5), 3)
+    for place in range(2):
+        report = filling.of(place)
+        told = [report(Step(k, 3, 0.3, torch.full((1, 1, 2, 2), float(place)), 0)) for k in (1, 2, 3)]
+    assert [step.number for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert {step.total for step in steps} == {6}
+    assert [round(step.loss, 3) for step in steps] == [0.65, 0.65, 0.65, 0.3, 0.3, 0.3]  # a picture that is still to come counts as 1
+    assert steps[2].guess.flatten(1).mean(1).tolist() == [0.0, 0.5] and steps[5].guess.flatten(1).mean(1).tolist() == [0.0, 1.0]
+    assert filling.trace == [(step.number, step.loss) for step in steps]
+    assert told == [True, False, False]
+
+
+def test_a_batch_comes_back_one_picture_after_the_other():
+    found = run(Scenario.parse("data=digits(index=60)&model=convnet&attack=features(steps=300)&batch=3"), SITE)
+    assert min(found.scores["psnr"]) > 40
+    assert not found.failed and found.loss < 1e-2
+    assert sorted(found.guessed_labels.tolist()) == sorted(found.labels.tolist())
+    assert "taken apart into 3 samples, which solves its equations" in found.note
+
+
+def test_stopped_in_the_middle_it_hands_over_what_it_has():
+    _, obs = met("data=digits(index=60)&model=convnet(width=4)&batch=3")
+    found = ATTACKS["features"](steps=10, restarts=1).reconstruct(obs, stream(1, "attack"), lambda step: step.number < 15)
+    assert found.stopped and len(found.trace) == 15
+    assert (found.batch.image[2] == 0.5).all() and not (found.batch.image[0] == 0.5).all()
+
+
+def test_batches_as_large_as_the_classes_do_not_fit_and_it_says_so():
+    at_most = Scenario.parse("data=digits&model=convnet&attack=features&batch=9")
+    assert problems(at_most) == []
+    (sentence,) = problems(at_most.replace(batch=10))
+    assert "fewer samples apart than there are classes" in sentence and "10 classes" in sentence

@@ -158,7 +158,7 @@ def test_slopes_that_are_written_out_equal_those_of_autograd():
     assert torch.allclose(distance, expected)
     for ours, theirs in zip(slopes.values(), torch.autograd.grad(expected, list(message.values())), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-14)
-    for shape in ((2, 3, 4, 5), (1, 1, 1, 6)):
+    for shape in ((2, 3, 4, 5), (1, 1, 1, 6), (1, 2, 2, 1)):
         image = torch.rand(shape, dtype=torch.float64, requires_grad=True)
         (expected,) = torch.autograd.grad(total_variation(image), image)
         assert torch.allclose(total_variation_slope(image.detach()), expected, atol=1e-15)

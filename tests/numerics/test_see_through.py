@@ -11,7 +11,7 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._labels import Count, last_layer, least, rounded
-from invviz.attacks._starts import Registration, disagreement, shifts, side_by_side
+from invviz.attacks._starts import Registration, disagreement, loss_of_each, shifts
 from invviz.attacks._statistics import remembering, statistics_distance
 from invviz.attacks.see_through import DISTANCES
 from invviz.core.rng import stream
@@ -220,7 +220,7 @@ def test_starts_side_by_side_equal_starts_one_by_one(model, distance):
     _, obs = overheard(f"data=digits&model={model}&batch=2&dtype=float64")
     images = pictures(3, *obs.template.image.shape).requires_grad_()
     loss = lambda image: DISTANCES[distance](obs.simulate(Batch.of(image, torch.tensor([1, 5]))), obs.message)  # noqa: E731
-    together, alone = side_by_side(loss, images), torch.stack([loss(image) for image in images])
+    together, alone = loss_of_each(loss, images), torch.stack([loss(image) for image in images])
     assert torch.allclose(together, alone, rtol=1e-10)
     slopes = [torch.autograd.grad(losses.sum(), images)[0] for losses in (together, alone)]
     assert torch.allclose(*slopes, rtol=1e-8, atol=1e-12)
@@ -228,7 +228,7 @@ def test_starts_side_by_side_equal_starts_one_by_one(model, distance):
 
 def test_a_release_that_branches_is_simulated_one_by_one():
     loss = lambda image: image.sum() if float(image.sum()) > 0 else -image.sum()  # noqa: E731
-    assert side_by_side(loss, torch.tensor([[1.0], [-2.0]])).tolist() == [1, 2]
+    assert loss_of_each(loss, torch.tensor([[1.0], [-2.0]])).tolist() == [1, 2]
 
 
 def test_two_starts_without_a_pull_are_two_searches():
