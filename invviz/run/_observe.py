@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import aware
 from .. import rounds as several
+from ..attacks._statistics import remembering
 from ..core.lazy import torch
 from ..core.rng import stream
 from ..core.tree import map_tree
@@ -31,7 +32,7 @@ def observe(scenario: Scenario, client: Client) -> Observation:
 
     Of several rounds the messages lie side by side, each from the net of its round and with its own draw of the defenses.
     """
-    knowledge = _knowledge(scenario)
+    knowledge = _knowledge(scenario, client.net)
     rng = stream(scenario.seed, "defense")
     world = client.world if knowledge.weights else dataclasses.replace(client.world, net=aware.stranger(scenario, client.net))
     obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
@@ -55,12 +56,15 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
     return several.moves(scenario, client.net, client.batch, client.samples)
 
 
-def _knowledge(scenario: Scenario) -> Knowledge:
+def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
+    """What the attack asks for, as far as there is such a thing here, and what goes with the protocol."""
     knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds)
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
         knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
+    if not (scenario.protocol.sends_statistics or remembering(net)):
+        knowledge = dataclasses.replace(knowledge, bn_statistics=False)  # no batch norm, or none that has seen a picture
     if scenario.attacker == "aware" and scenario.defense:
         knowledge = knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
     return knowledge
@@ -88,7 +92,7 @@ def party_of(scenario: Scenario, client: Client) -> Party:
 
 def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
     """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
-    knowledge, stranger = _knowledge(scenario), aware.stranger(scenario, client.net)
+    knowledge, stranger = _knowledge(scenario, client.net), aware.stranger(scenario, client.net)
     believed = [d for d in scenario.defense if d.alters_net or knowledge.defense]
     before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=stranger), believed)
     talk = attack.converse(before, stream(scenario.seed, "attack"))
