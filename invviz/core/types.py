@@ -84,7 +84,10 @@ class Net:
 
 @dataclasses.dataclass(frozen=True)
 class Knowledge:
-    """What the attacker is told beside the message and the net (every result states it)."""
+    """What an attacker is told beside the message and the net (every result states it).
+
+    Of an attack (`Attack.wants`) it is what that asks for; of an observation, what there is of it: a net without batch norm has no statistics to tell.
+    """
 
     labels: bool = False
     batch_size: bool = True

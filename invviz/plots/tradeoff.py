@@ -2,88 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from ._colours import DEFENSE, TRUTH
+from ._colours import TRUTH
+from ._marks import Look, Mark, Spot, glyph, style
+from ._words import Aside, Fit, labels, lighter, ring, text
 
-COLOURS = (DEFENSE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito without the colours that mean an attacker
-SHAPES = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "star", "cross", "hexagram", "bowtie")
-GLYPHS = ("●", "■", "▲", "▼", "⬟", "★", "✚", "✶", "⧓")
 TALL = 440  # screen pixels
-Spot = tuple[float, float]
-Fit = Callable[[Mapping[str, Sequence[Spot]], Sequence[str], Sequence[tuple[float, float, float, float]], Spot], Mapping[str, Spot]]
-"""Finds places for names: marks of every line by name, names, boxes that are taken, size of the plane; all in pixels from the top left."""
-Aside = Callable[[Sequence[Spot], float, tuple[float, float, float, float]], tuple[bool, float, float]]
-"""Finds a place for words: marks in pixels from the one that is named, width, and how far the plane reaches from there."""
-INNER = (820.0, 375.0)  # about the size of the plane inside its axes, by which labels are placed
-
-
-@dataclasses.dataclass(frozen=True)
-class Mark:
-    """One strength of one defense, in the units of the axes.
-
-    Attributes:
-        key: what a click on it hands over.
-        line: name of the defense; "" is undefended.
-        x: accuracy in percent.
-        y: the measure.
-        x_ends: interval.
-        y_ends: interval.
-        dots: (x, y) of every seed.
-        front: whether no other mark is better in one and as good in the other.
-        hover: lines of the tooltip.
-    """
-
-    key: str
-    line: str
-    x: float
-    y: float
-    x_ends: tuple[float, float] | None
-    y_ends: tuple[float, float] | None
-    dots: tuple[tuple[float, float], ...]
-    front: bool
-    hover: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How the plane is drawn.
-
-    Attributes:
-        y_title: of the axis, with its unit.
-        limit: accuracy in percent that must be kept.
-        allowed: words for what lies right of it.
-        best: key of the operating point, "" where there is none.
-        label: its words.
-        open: key of the mark that is shown beside the plane.
-        near: show only what lies near the undefended accuracy.
-        dark: choose colours for a dark ground.
-        file: name of the file that the camera button writes.
-    """
-
-    y_title: str
-    limit: float
-    allowed: str
-    best: str = ""
-    label: str = ""
-    open: str = ""
-    near: bool = False
-    dark: bool = False
-    file: str = "plane"
-
-
-def style(place: int) -> tuple[str, str, str]:
-    """Colour, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
-    return COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
-
-
-def glyph(place: int) -> str:
-    """The mark of the n-th defense as a letter."""
-    return GLYPHS[place % len(GLYPHS)]
 
 
 def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, aside: Aside) -> go.Figure:
@@ -101,7 +29,7 @@ def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, asi
     fig = go.Figure()
     _ground(fig, marks, look, x_range)
     inside = [m for m in marks if x_range[0] <= m.x <= x_range[1]]
-    placed = _labels(inside, lines, look, (x_range, y_range), fit)
+    placed = labels(inside, lines, look, (x_range, y_range), fit)
     for number, line in enumerate(lines):
         mine = [m for m in marks if m.line == line]
         if mine:
@@ -110,9 +38,9 @@ def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, asi
     bare = [m for m in marks if not m.line]
     _undefended(fig, bare, ink, look.open, (x_range, y_range))
     for line, (x, y) in placed.items():
-        colour = _lighter(style(lines.index(line))[0]) if look.dark else style(lines.index(line))[0]
-        _text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
-    _ring(fig, marks, look, ink, (x_range, y_range), aside)
+        colour = lighter(style(lines.index(line))[0]) if look.dark else style(lines.index(line))[0]
+        text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
+    ring(fig, marks, look, ink, (x_range, y_range), aside)
     _layout(fig, look, x_range, y_range)
     return fig
 
@@ -220,58 +148,6 @@ def _whiskers(mine: Sequence[Mark], axis: str, colour: str, plane: Spot) -> dict
     }
 
 
-def _labels(inside: Sequence[Mark], lines: Sequence[str], look: Look, ends: tuple[Spot, Spot], fit: Fit) -> dict[str, tuple[float, float]]:
-    """Where the names of lines stand, for those whose name fits somewhere."""
-    x_range, y_range = ends
-    wide, tall = INNER[0] / (x_range[1] - x_range[0]), INNER[1] / (y_range[1] - y_range[0])
-    at = lambda m: ((m.x - x_range[0]) * wide, (y_range[1] - m.y) * tall)  # noqa: E731
-    tracks = {line: [at(m) for m in inside if m.line == line] for line in ["", *lines]}
-    taken = [(x - 40, y - 26, x + 40, y - 8) for x, y in tracks[""]]
-    corner = ((look.limit - x_range[0]) * wide, INNER[1])
-    taken.append((corner[0] - 7 * len(look.allowed), corner[1] - 18, corner[0], corner[1]))
-    for m in inside:
-        if m.key == look.best:
-            x, y = at(m)
-            taken.append((x - 16, y - 16, x + 16, y + 16))
-    found = fit({line: track for line, track in tracks.items() if track}, [line for line in lines if tracks[line]], taken, INNER)
-    return {line: (x / wide + x_range[0], y_range[1] - y / tall) for line, (x, y) in found.items()}
-
-
-def _text(fig: go.Figure, x: float, y: float, words: str, colour: str, dark: bool) -> None:
-    ground = "rgba(20,23,28,0.7)" if dark else "rgba(255,255,255,0.75)"
-    fig.add_annotation(x=x, y=y, text=words, showarrow=False, font={"size": 12, "color": colour}, bgcolor=ground, borderpad=0)
-
-
-def _lighter(colour: str) -> str:
-    """A third of the way to white, for letters on a dark ground."""
-    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.65 + 255 * 0.35):02X}" for i in (1, 3, 5))
-
-
-def _ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside) -> None:
-    """A ring around the operating point, and its words, towards the middle of the plane."""
-    best = next((m for m in marks if m.key == look.best), None)
-    if best is None or not look.best:
-        return
-    fig.add_scatter(
-        x=[best.x], y=[best.y], mode="markers", hoverinfo="skip", showlegend=False,
-        marker={"symbol": "circle-open", "size": 25, "color": ink, "line": {"width": 2.5}}, unselected={"marker": {"opacity": 1.0}},
-    )  # fmt: skip
-    x_range, y_range = ends
-    wide, tall = INNER[0] / (x_range[1] - x_range[0]), INNER[1] / (y_range[1] - y_range[0])
-    right, ax, ay = aside(
-        [((m.x - best.x) * wide, (best.y - m.y) * tall) for m in marks], 7.5 * len(look.label), _room(best, wide, tall, x_range, y_range)
-    )
-    fig.add_annotation(
-        x=best.x, y=best.y, text=f"<b>{look.label}</b>", ax=ax, ay=ay, standoff=14, xanchor="right" if right else "left",
-        arrowcolor=ink, arrowwidth=1.5, arrowhead=0, font={"size": 12.5, "color": ink}, bgcolor="rgba(20,23,28,0.85)" if look.dark else "rgba(255,255,255,0.9)",
-    )  # fmt: skip
-
-
-def _room(best: Mark, wide: float, tall: float, x_range: Spot, y_range: Spot) -> tuple[float, float, float, float]:
-    """Pixels from the operating point to the left, top, right and bottom of the plane."""
-    return (x_range[0] - best.x) * wide, (best.y - y_range[1]) * tall, (x_range[1] - best.x) * wide, (best.y - y_range[0]) * tall
-
-
 def _layout(fig: go.Figure, look: Look, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
     fig.update_layout(
         height=TALL,
@@ -283,3 +159,6 @@ def _layout(fig: go.Figure, look: Look, x_range: tuple[float, float], y_range: t
     )
     fig.update_xaxes(title="accuracy on held-out pictures (%), higher is better", range=list(x_range), zeroline=False, showgrid=False)
     fig.update_yaxes(title=look.y_title, range=list(y_range), zeroline=False)
+
+
+__all__ = ["Look", "Mark", "config", "glyph", "plane", "ranges", "style"]

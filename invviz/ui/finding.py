@@ -115,4 +115,5 @@ def footer(now: Scenario, run: RunView | None) -> None:
         unaware = "; not told of the defense" if run.scenario.defense and run.scenario.attacker == "unaware" else ""
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
         trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
-        st.caption(f"Real attack: given {given}{unaware}. Threat model {letter} (carletti2025sok), honest but curious. {notes}{trained}")
+        curious = "" if run.scenario.attack.malicious else ", honest but curious"
+        st.caption(f"Real attack: given {given}{unaware}. Threat model {letter} (carletti2025sok){curious}. {notes}{trained}")

@@ -9,18 +9,14 @@ import streamlit as st
 
 from ..attacks import ATTACKS, Attack
 from ..core.component import Component, Knob
-from ..core.errors import UploadError
 from ..datasets import DATASETS
-from ..datasets._upload import MAX_BYTES, digest, read_upload
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, Scenario, problems
-from . import budget, choice, press, stack, state, strength, trouble
-from .session import session
+from . import budget, choice, press, stack, state, strength, trouble, upload
 from .victim import Victim, victim_of
 
-LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 IN_SIGHT = {"index"}  # knobs that have a place of their own
 
 
@@ -163,7 +159,7 @@ def _more() -> None:
             if knob.name not in ("upload", "attacker"):
                 _widget(knob, getattr(now, knob.name), f"setting/{knob.name}", lambda value, n=knob.name: state.change(**{n: value}))
     with own, trouble.shown():
-        _upload()
+        upload.draw()
 
 
 def _attacks() -> None:
@@ -224,35 +220,6 @@ def _widget(knob: Knob, value: object, name: str, taken) -> None:
         st.text_input(label, str(value), **common)
     else:
         st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]
-
-
-def _upload() -> None:
-    st.caption(
-        f"PNG or JPEG, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
-        "and a copied link does not contain it."
-    )
-    given = st.file_uploader(
-        "Your own picture as the victim",
-        ["png", "jpg", "jpeg"],
-        key=state.key("upload"),
-        max_upload_size=LARGEST,
-        on_change=press.acted,  # the run that it asks for may be folded into one of the clock's, which does not come past here
-    )
-    now = state.scenario()
-    if given is not None:
-        try:
-            picture = read_upload(given.getvalue(), now.data.shape)
-        except UploadError as err:
-            st.error(str(err), icon=":material/broken_image:")
-            return
-        session().pictures[digest(picture)] = picture
-        if now.upload != digest(picture):
-            state.change(upload=digest(picture))
-            st.rerun()
-    elif now.upload:
-        if now.upload not in session().pictures:
-            st.warning("The link names an uploaded picture, which is not kept. Upload it again, or go back to the data set.")
-        press.button("Back to the data set's picture", "no upload", lambda: state.open_scenario(now.replace(upload="")))
 
 
 def _first_line(component: Component) -> str:

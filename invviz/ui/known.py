@@ -8,22 +8,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-import streamlit as st
 
-from .. import gallery
 from ..metrics import PSNR
-from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
-from ..store import Job, Kind
-from . import sources
+from ..store import Job
+from . import kept, sources
 from .session import session, station
-from .views import Figures, RiskView, view_of
+from .views import Figures, RiskView
 
 BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
-PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
-    "risk": ("defended", "vertical", "attacks"),
-    "run": ("attacks", "defended", "vertical"),
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,7 +66,7 @@ class Known:
     @functools.cached_property
     def ideal(self) -> np.ndarray | None:
         """The ideal attacker's picture."""
-        return None if self.view is None else _ideal(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.view)
+        return None if self.view is None else kept.ideal(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.view)
 
     @functools.cached_property
     def ideal_psnr(self) -> float | None:
@@ -152,10 +145,10 @@ def spectra(
     """
     store, visitor = station().store, session()
     keys = {s: s.key("risk") for s in fitting}
-    views = {s: view for s in fitting if (view := _prepared_view(s)) is not None and (s in unseen or view.can_draw(view.sigma(s)))}
+    views = {s: view for s in fitting if (view := kept.prepared_view(s)) is not None and (s in unseen or view.can_draw(view.sigma(s)))}
     jobs = store.jobs([keys[s] for s in fitting if s not in views])
     done = {s: jobs[keys[s]] for s in fitting if s not in views and keys[s] in jobs and jobs[keys[s]].state == "done"}
-    views |= {s: view for s, job in done.items() if (view := _stored_view(job.key, job.finished, truth)) is not None}
+    views |= {s: view for s, job in done.items() if (view := kept.stored_view(job.key, job.finished, truth)) is not None}
     missing = {s: key for s, key in keys.items() if s not in views and (asked is None or s in asked or _active(jobs.get(key)))}
     if not visitor.gone:
         sources.leave_comparison(list(missing.values()))
@@ -175,86 +168,13 @@ def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Arrays and facts of a result that came with the package, or None.
-
-    Of an attack `guess` and its result as a worker hands it in; of a spectrum what a worker keeps of one, without what draws pictures, and instead `sigmas`
-    and `ideals`, the ideal attacker's pictures at a few noise levels.
-    """
-    if scenario.upload:
-        return None
-    key = scenario.key(kind)
-    for page in PAGES[kind]:
-        if key in gallery.results(page):
-            return gallery.results(page)[key]
-    scene = _scenes(kind).get(key) if kind == "run" else None
-    return None if scene is None else ({"guess": scene.arrays["guess"]}, scene.result)
-
-
 def _attack(scenario: Scenario, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
     key = scenario.key("run")
     job = jobs.get(key)
     sources.join(scenario, job)
     if job is not None and job.state in ("done", "stopped"):
-        kept = _result(key, job.finished, truth)
-        if kept is not None:
-            return Attack(scenario, *kept, job)
-    ready = prepared(scenario, "run")
-    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], _floats(ready[0]["guess"]), job)
-
-
-@functools.lru_cache(maxsize=2)
-def _scenes(kind: Kind) -> dict[str, gallery.Scene]:
-    """The Lab's prepared scenes by key; of several with the same key the first."""
-    return {scene.scenario.key(kind): scene for scene in reversed(gallery.scenes())}
-
-
-def _floats(picture: np.ndarray) -> np.ndarray:
-    return picture.astype(np.float32) / 255 if picture.dtype == np.uint8 else picture
-
-
-@st.cache_resource(max_entries=300, show_spinner=False)
-def _result(key: str, made: float | None, _truth: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
-    """An attack's result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
-    store = station().store
-    result = store.result(key)
-    if result is None or not sources.is_of(_truth, store, key):
-        return None
-    return result, np.array(store.arrays(key)["guess"])
-
-
-@st.cache_resource(max_entries=40, show_spinner=False)
-def _stored_view(key: str, made: float | None, _truth: np.ndarray) -> RiskView | None:
-    store = station().store
-    result = store.result(key)
-    if result is None or not sources.is_of(_truth, store, key):
-        return None
-    return view_of(Decomposition.load(store.folder(key)), result, _truth)
-
-
-def _prepared_view(scenario: Scenario) -> RiskView | None:
-    key = scenario.key("risk")
-    for page in PAGES["risk"]:
-        if key in gallery.results(page):
-            return _from_gallery(page, key)
-    scene = _scenes("risk").get(key)
-    if scene is None:
-        return None
-    return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, trust=scene.trust)
-
-
-@st.cache_resource(max_entries=100, show_spinner=False)
-def _from_gallery(page: str, key: str) -> RiskView:
-    arrays, facts = gallery.results(page)[key]
-    sigmas, pictures = arrays["sigmas"], arrays["ideals"]
-    whole = view_of(gallery.kept_spectrum(arrays, facts["decomposition"]), facts, np.zeros(0))
-
-    def draw(sigma: float) -> np.ndarray:
-        return _floats(pictures[int(np.abs(sigmas - sigma).argmin())])
-
-    return dataclasses.replace(whole, draw=draw, levels=tuple(float(s) for s in sigmas))
-
-
-@st.cache_resource(max_entries=400, show_spinner=False)
-def _ideal(key: str, method: str, sigma: float, _view: RiskView) -> np.ndarray:
-    return _view.draw(sigma).clip(0, 1)
+        stored = kept.attacked(key, job.finished, truth)
+        if stored is not None:
+            return Attack(scenario, *stored, job)
+    ready = kept.prepared(scenario, "run")
+    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job)

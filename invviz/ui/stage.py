@@ -8,15 +8,14 @@ import streamlit as st
 from ..metrics import PSNR, SSIM, Cells
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
-from ..plots.progress import live_spec
 from ..plots.rows import table_html
-from ..plots.spectrum import spectrum_spec
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import finding, form, press, pulse, sources, state, trouble
+from . import charts, finding, form, press, pulse, sources, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
+from .waits import waiting
 
 
 def draw() -> None:
@@ -49,9 +48,9 @@ def _draw() -> None:
             finding.draw(now, risk, shown if shown and shown.scenario == now else None, ideal_psnr)
     left, right = st.columns(2, gap="medium")
     with left:
-        spectrum(now, risk, risk_job)
+        charts.spectrum(now, risk, risk_job)
     with right:
-        attack_chart(now, shown, run_job)
+        charts.attack(now, shown, run_job)
     finding.footer(now, shown)
 
 
@@ -183,79 +182,6 @@ def _differs(old: Scenario, new: Scenario) -> str:
     before, after = old.pairs(), new.pairs()
     gone = [f"{k}={v}" for k, v in before if (k, v) not in after]
     return ", ".join(gone) or "other settings"
-
-
-def waiting(job: Job | None, what: str) -> str:
-    """Where a job is, in words."""
-    if job is None:
-        return f"The {what} has not been asked for."
-    if job.state == "queued":
-        return f"Waiting: number {job.position} in line." + (" A worker died; trying again." if job.attempts > 1 else "")
-    if job.state == "failed":
-        return f"The {what} could not be computed: {job.error}"
-    if not job.total:
-        return "Starting ..."
-    phase = {
-        "weights": "training the net, epoch",
-        "train": "federated training, round",
-        "spectrum": "measuring the Jacobian,",
-        "trust": "measuring curvature,",
-        "ladder": "trying other strengths,",
-        "attack": "step",
-    }.get(job.phase, job.phase)
-    left = f" · {job.eta:.0f} s left" if job.eta is not None else ""
-    return f"{phase} {job.done:,} of {job.total:,}{left}" + (f" · start {job.restart + 1}" if job.restart else "")
-
-
-def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
-    """Singular values with the floor across them."""
-    if risk is None:
-        st.info(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}", icon=":material/query_stats:")
-        if job is not None and job.state == "failed":
-            press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
-        return
-    values, floor = finding.levels(risk.decomposition, risk.sigma(now))
-    count = int((values > floor).sum())
-    least = "At least " if risk.decomposition.method == "sketch" else ""
-    title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
-    dark = st.context.theme.type == "dark"
-    st.markdown(f"**{title}**")
-    st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
-    st.caption(finding.about_spectrum(now))
-    st.caption(finding.details(risk, now))
-
-
-def attack_chart(now: Scenario, run: RunView | None, job: Job | None) -> None:
-    """Live curve while the attack runs, scrubber afterwards."""
-    if job is not None and job.state == "running" and job.phase != "attack":
-        st.info(waiting(job, "attack"), icon=":material/timeline:")
-        return
-    if job is not None and job.state == "running":
-        steps, loss = sources.live_curve(now)
-        psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
-        st.markdown(f"**Step {job.done:,}: matching loss {job.loss or 0:.1e}{psnr}**")
-        st.vega_lite_chart(live_spec(steps, loss), key="live", alt="Matching loss over the steps so far.")
-        return
-    if run is None:
-        st.info(
-            "Matching loss and pictures appear here while the attack runs; afterwards a scrubber plays them again.",
-            icon=":material/timeline:",
-        )
-        return
-    if len(run.frames) < 2:
-        loss = run.result["matching_loss"]
-        took = "closed form, one step" if run.result["steps"] <= 1 else f"over in {run.result['steps']:,} steps"
-        st.info(f"{run.scenario.attack.title}: {took}, nothing to play back." + ("" if loss is None else f" Matching loss {loss:.1e}."))
-        return
-    verb = "stopped after" if run.result["stopped"] else "ended after"
-    title = f"{run.scenario.attack.title} {verb} {run.result['steps']:,} steps at {np.mean(run.result['scores']['psnr']):.1f} dB"
-    st.markdown(f"**{title}**")
-    st.plotly_chart(
-        run.scrubber,
-        key=f"scrub-{run.scenario.key('run')}",
-        config={"displayModeBar": False},
-        alt=f"{title}; drag the slider to see each step.",
-    )
 
 
 def _remembered(now: Scenario, run: RunView | None) -> RunView | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..core.errors import InvvizError, ScenarioError
+from ..core.errors import ScenarioError
 from ..core.lazy import torch
 from ..core.types import Batch, Net
 from ..results import Event
@@ -22,13 +21,13 @@ from ..training import Federated
 from ..weights import copy_of, one_thread
 from ._deal import Deal, split_counts
 from ._messages import Round, pieces
+from ._state import State
 from ._vertical import VerticalRound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
-    from torch.optim import Optimizer
 
     from ..results import Report
     from ..run import Site
@@ -85,45 +84,6 @@ class Trained:
         }
 
 
-@dataclasses.dataclass
-class _State:
-    """Where a training stands."""
-
-    params: dict[str, Tensor]
-    optimiser: Optimizer
-    done: int = 0
-    history: list[tuple[int, float, float]] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    broken: bool = False
-
-    def keep(self, path: Path, messages: Round | VerticalRound) -> None:
-        """Whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        facts = {"done": self.done, "history": self.history, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, part)
-        os.replace(part, path)
-
-    def go_on(self, path: Path, messages: Round | VerticalRound) -> None:
-        """Where a training of the very same kind was when it was killed, if one was."""
-        try:
-            kept = torch.load(path, weights_only=True, map_location="cpu")
-        except FileNotFoundError:
-            return
-        except Exception as err:  # noqa: BLE001  torch has no one error for a file that it cannot read
-            raise InvvizError(f"The checkpoint {path} cannot be read ({err}). Remove it, and training starts anew.") from None
-        if set(kept) != {"done", "history", "seconds", "cpu_seconds", "params", "optimiser", "kept"}:
-            return  # of another version of invviz: training starts anew
-        self.done, self.history = kept["done"], [tuple(h) for h in kept["history"]]
-        self.seconds, self.cpu_seconds = kept["seconds"], kept["cpu_seconds"]
-        with torch.no_grad():
-            for name, leaf in self.params.items():
-                leaf.copy_(kept["params"][name])
-        self.optimiser.load_state_dict(kept["optimiser"])
-        messages.restore(kept["kept"])
-
-
 def train(scenario: Scenario, site: Site, report: Report | None = None) -> Trained:
     """Train the scenario's net through its defended release, as simulated clients would.
 
@@ -149,7 +109,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     adam = how.optimiser == "adam"
     optimiser = torch.optim.Adam(params.values(), how.lr) if adam else torch.optim.SGD(params.values(), how.lr, how.momentum)
     path = site.cache_dir / "training" / f"{scenario.key('train')}-{copy_of(client.samples)}.pt"
-    state, going, messages = _State(params, optimiser), True, _maker(scenario, client)
+    state, going, messages = State(params, optimiser), True, _maker(scenario, client)
     state.go_on(path, messages)
     with one_thread():
         going = _rounds(state, scenario, client, messages, deal, test, path, report)
@@ -161,7 +121,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
 
 
 def _rounds(
-    state: _State,
+    state: State,
     scenario: Scenario,
     client: Client,
     messages: Round | VerticalRound,
@@ -234,7 +194,7 @@ def _tested(net: Net, test: Batch, messages: Round | VerticalRound) -> tuple[flo
     return float((logits.argmax(1) == label).double().mean()), float(loss)
 
 
-def _trained(scenario: Scenario, state: _State, deal: Deal, client: Client, stopped: bool) -> Trained:
+def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopped: bool) -> Trained:
     how: Federated = scenario.train  # type: ignore[assignment]
     scores = [accuracy for _, accuracy, _ in state.history] or [math.nan]
     note = ""

@@ -294,6 +294,22 @@ def test_what_it_asks_to_be_told():
     assert not kind(bn=0.0).wants().bn_statistics
 
 
+@pytest.mark.parametrize(
+    ("model", "seen", "letter"), [("lenet(width=4)", 0, "B"), ("preact(width=4)", 0, "B"), ("preact(width=4)", 3, "E")]
+)
+def test_it_is_told_statistics_only_where_there_are_some(model, seen, letter):
+    """It asks for them every time; a net without batch norm has none, and those of a fresh one say nothing."""
+    s = Scenario.parse(f"data=digits&model={model}&batch=2&attack=see_through(bn=0.1)")
+    client = meet_client(s, SITE)
+    for layer in client.net.module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.num_batches_tracked.fill_(seen)
+    told = observe(s, client).knowledge
+    assert s.attack.wants().threat_model() == "E"
+    assert (told.bn_statistics, told.threat_model()) == (letter == "E", letter)
+    assert ("batch-norm statistics" in told.words()) == (letter == "E")
+
+
 def test_batch_norm_statistics_pull_a_start_towards_them():
     """The term alone (no group, no message of weight): its loss falls where it is on, and the rest of the search is untouched where the net has none."""
     net = small_norms(True)

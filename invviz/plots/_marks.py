@@ -1,0 +1,76 @@
+"""What stands in the plane of defenses, and the colour and mark of each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ._colours import DEFENSE
+
+COLOURS = (DEFENSE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito without the colours that mean an attacker
+SHAPES = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "star", "cross", "hexagram", "bowtie")
+GLYPHS = ("●", "■", "▲", "▼", "⬟", "★", "✚", "✶", "⧓")
+Spot = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """One strength of one defense, in the units of the axes.
+
+    Attributes:
+        key: what a click on it hands over.
+        line: name of the defense; "" is undefended.
+        x: accuracy in percent.
+        y: the measure.
+        x_ends: interval.
+        y_ends: interval.
+        dots: (x, y) of every seed.
+        front: whether no other mark is better in one and as good in the other.
+        hover: lines of the tooltip.
+    """
+
+    key: str
+    line: str
+    x: float
+    y: float
+    x_ends: tuple[float, float] | None
+    y_ends: tuple[float, float] | None
+    dots: tuple[tuple[float, float], ...]
+    front: bool
+    hover: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How the plane is drawn.
+
+    Attributes:
+        y_title: of the axis, with its unit.
+        limit: accuracy in percent that must be kept.
+        allowed: words for what lies right of it.
+        best: key of the operating point, "" where there is none.
+        label: its words.
+        open: key of the mark that is shown beside the plane.
+        near: show only what lies near the undefended accuracy.
+        dark: choose colours for a dark ground.
+        file: name of the file that the camera button writes.
+    """
+
+    y_title: str
+    limit: float
+    allowed: str
+    best: str = ""
+    label: str = ""
+    open: str = ""
+    near: bool = False
+    dark: bool = False
+    file: str = "plane"
+
+
+def style(place: int) -> tuple[str, str, str]:
+    """Colour, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
+    return COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
+
+
+def glyph(place: int) -> str:
+    """The mark of the n-th defense as a letter."""
+    return GLYPHS[place % len(GLYPHS)]

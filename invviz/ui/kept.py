@@ -1,0 +1,100 @@
+"""Results that are there already: those that came with the package, and those in the store, each read once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from .. import gallery
+from ..risk import Decomposition
+from ..scenario import Scenario
+from ..store import Kind
+from . import sources
+from .session import station
+from .views import RiskView, view_of
+
+PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
+    "risk": ("defended", "vertical", "attacks"),
+    "run": ("attacks", "defended", "vertical"),
+}
+
+
+def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Arrays and facts of a result that came with the package, or None.
+
+    Of an attack `guess` and its result as a worker hands it in; of a spectrum what a worker keeps of one, without what draws pictures, and instead `sigmas`
+    and `ideals`, the ideal attacker's pictures at a few noise levels.
+    """
+    if scenario.upload:
+        return None
+    key = scenario.key(kind)
+    for page in PAGES[kind]:
+        if key in gallery.results(page):
+            return gallery.results(page)[key]
+    scene = _scenes(kind).get(key) if kind == "run" else None
+    return None if scene is None else ({"guess": scene.arrays["guess"]}, scene.result)
+
+
+@functools.lru_cache(maxsize=2)
+def _scenes(kind: Kind) -> dict[str, gallery.Scene]:
+    """The Lab's prepared scenes by key; of several with the same key the first."""
+    return {scene.scenario.key(kind): scene for scene in reversed(gallery.scenes())}
+
+
+def floats(picture: np.ndarray) -> np.ndarray:
+    """Prepared pictures may be bytes."""
+    return picture.astype(np.float32) / 255 if picture.dtype == np.uint8 else picture
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def attacked(key: str, made: float | None, _truth: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
+    """An attack's result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
+    store = station().store
+    result = store.result(key)
+    if result is None or not sources.is_of(_truth, store, key):
+        return None
+    return result, np.array(store.arrays(key)["guess"])
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def stored_view(key: str, made: float | None, _truth: np.ndarray) -> RiskView | None:
+    """The same of a spectrum."""
+    store = station().store
+    result = store.result(key)
+    if result is None or not sources.is_of(_truth, store, key):
+        return None
+    return view_of(Decomposition.load(store.folder(key)), result, _truth)
+
+
+def prepared_view(scenario: Scenario) -> RiskView | None:
+    """A spectrum that came with the package, or None."""
+    key = scenario.key("risk")
+    for page in PAGES["risk"]:
+        if key in gallery.results(page):
+            return _from_gallery(page, key)
+    scene = _scenes("risk").get(key)
+    if scene is None:
+        return None
+    return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, trust=scene.trust)
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _from_gallery(page: str, key: str) -> RiskView:
+    arrays, facts = gallery.results(page)[key]
+    sigmas, pictures = arrays["sigmas"], arrays["ideals"]
+    whole = view_of(gallery.kept_spectrum(arrays, facts["decomposition"]), facts, np.zeros(0))
+
+    def draw(sigma: float) -> np.ndarray:
+        return floats(pictures[int(np.abs(sigmas - sigma).argmin())])
+
+    return dataclasses.replace(whole, draw=draw, levels=tuple(float(s) for s in sigmas))
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def ideal(key: str, method: str, sigma: float, _view: RiskView) -> np.ndarray:
+    """The ideal attacker's picture, by all that it depends on."""
+    return _view.draw(sigma).clip(0, 1)
