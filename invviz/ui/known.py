@@ -21,8 +21,8 @@ from .views import Figures, RiskView, view_of
 
 BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
 PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
-    "risk": ("defended", "vertical", "attacks"),
-    "run": ("attacks", "defended", "vertical"),
+    "risk": ("defended", "vertical", "attacks", "conditions"),
+    "run": ("attacks", "defended", "vertical", "conditions"),
 }
 
 
@@ -120,20 +120,27 @@ def found(
         asked: those whose spectra are computed where they are missing; None: all.
     """
     views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen, asked)
-    attacked = [attackers(s) for s in scenarios]
-    jobs = station().store.jobs([a.key("run") for one in attacked for a in one.values()])
     return [
-        make(
-            s,
-            " ".join(problems(s)),
-            " ".join(risk_problems(s)),
-            {who: _attack(a, jobs, truth) for who, a in one.items()},
-            views.get(s),
-            waited.get(s),
-            truth,
-        )
-        for s, one in zip(scenarios, attacked, strict=True)
+        make(s, " ".join(problems(s)), " ".join(risk_problems(s)), attacks, views.get(s), waited.get(s), truth)
+        for s, attacks in zip(scenarios, attacked(scenarios, attackers, truth), strict=True)
     ]
+
+
+def attacked(
+    scenarios: Sequence[Scenario], attackers: Callable[[Scenario], dict[str, Scenario]], truth: np.ndarray
+) -> list[dict[str, Attack]]:
+    """What is known of the attacks on every scenario, by name; nothing is queued. Arguments as of `found`."""
+    listed = [attackers(s) for s in scenarios]
+    jobs = station().store.jobs([a.key("run") for one in listed for a in one.values()])
+    return [{who: _attack(a, jobs, truth) for who, a in one.items()} for one in listed]
+
+
+def ready_ideal(scenario: Scenario) -> np.ndarray | None:
+    """The ideal attacker's picture where it came with the package; nothing is queued."""
+    view = _prepared_view(scenario)
+    if view is None or not view.can_draw(sigma := view.sigma(scenario)):
+        return None
+    return _ideal(scenario.key("risk"), view.decomposition.method, sigma, view)
 
 
 def spectra(
