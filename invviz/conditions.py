@@ -15,7 +15,7 @@ SEEDS = (7, 8, 9)  # nets, starts and draws that are compared
 STEPS = 100  # of every attack, so that none has more than another
 SMOOTH = 0.05  # weight of the total variation, of every attack: the default of those that match statistics
 VICTIM = "data=photos(size=16)&batch=2&prior=natural&floor=0.0001"
-WIDTHS, BLOCKS, DROPPED = (32, 8), (2, 4), 0.3
+WIDTHS, BLOCKS, DROPPED = (32, 8), (1, 3), 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +88,8 @@ CONDITIONS = {
         Condition(
             "deep",
             "Depth",
-            f"shallow ({BLOCKS[0]})",
-            f"deep ({BLOCKS[1]})",
+            f"shallow ({BLOCKS[0]} block)",
+            f"deep ({BLOCKS[1]} blocks)",
             f"deep ({BLOCKS[1]} blocks)",
             "Residual blocks of two convolutions.",
         ),
