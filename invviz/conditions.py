@@ -208,8 +208,8 @@ def middle(values: Iterable[float]) -> float | None:
 
 
 def scored() -> list[Scenario]:
-    """Those whose spectrum comes with the package: every row at the first seed; with dropout it would be that of the net without."""
-    return [client for changed in alone() if not (client := scenario(changed, SEEDS[0])).defense]
+    """Those whose spectrum comes with the package: nothing changed, at the first seed (half a minute of computing)."""
+    return [scenario(frozenset(), SEEDS[0])]
 
 
 def prepared() -> list[tuple[Scenario, list[Scenario]]]:

@@ -20,6 +20,7 @@ from . import modes, pictures, words
 from .modes import INFERENCE, NOTHING, VIEW, Found, Section
 
 TITLE = "Does training mode protect?"
+LINK = f":small[[{TITLE}](#does-training-mode-protect)]"
 PAPER = (
     "**The paper says** (Valadi et al., *From Research to Reality*, arXiv 2508.19819): most attacks were shown on nets in inference mode, which is much easier. In training mode they work "
     "only where the net is shallow and wide, has skip connections and normalises before the activation."
@@ -34,9 +35,8 @@ def draw(section: Section | str) -> None:
         return
     mean = pictures.mean_psnr(section.here.seeds[conditions.SEEDS[0]][section.here.strongest].scenario, section.victim.truth)
     st.markdown(f"**{words.training(section, mean)}**")
-    with st.container(horizontal=True, gap="large", key="modes-claims"):
-        st.markdown(PAPER, width="stretch")
-        st.markdown(f"**Measured here:** {words.measured(section.rows)}", width="stretch")
+    for place, text in zip(st.columns(2, gap="large"), (PAPER, f"**Measured here:** {words.measured(section.rows)}"), strict=True):
+        place.markdown(text)
     with st.container(horizontal=True, gap="small", key="modes-switches"):
         modes.switches(section.chosen)
     for why in conditions.idle(section.chosen).values():
@@ -101,7 +101,7 @@ def _buttons(section: Section) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         if missing:
-            took = [float(a.result["seconds"]) for row in section.rows for a in row.attacks if a.result]
+            took = [float(a.result["seconds"]) for row in section.rows for a in row.attacks if a.result and a.job]  # on this machine
             guess = f", about {max(1, sum(took) / len(took) * len(missing) / station().hands):.0f} s" if took else ""
             label = f"Run this combination ({len(missing)} attacks{guess})"
             start = functools.partial(asking.start, missing)
@@ -151,18 +151,14 @@ def _lines(found: Found, section: Section) -> list[chart.Row]:
 
 
 def _small_print(section: Section) -> str:
-    ideal = (
-        ""
-        if all(row.ideal is None for row in section.rows)
-        else (
-            f"Purple: the ideal attacker at seed {conditions.SEEDS[0]}, with a noise floor of 0.01 % of the message's size: what the message holds, found without a search; "
-            "none with dropout, where the score would be that of the net without it, and none for combinations, which take minutes. "
-        )
+    ideal = section.base.ideal is not None and (
+        f"The ideal attacker (purple; nothing changed, seed {conditions.SEEDS[0]}, a noise floor of 0.01 % of the message, to first order) needs no search: what it reads is what the message holds. "
+        "It is not computed for the other rows: each takes half a minute or more, and with dropout it would be that of the net without. "
     )
     return (
-        "● an attacker who uses batch statistics where there are some (read off what is sent; with kept ones those of public pictures); ◆ one who matches the gradient alone; "
-        "hollow: not told of the dropout (who is told sees the features that all pictures of the batch dropped; the rest of the masks stays unknown). Stroke: median. At the right: dB more or less than "
-        "the base line, seed by seed: median (least to most), of the attacker with the best median. Dashed: the base line; grey: the mean of the public pictures, which needs no message. "
-        f"{ideal}{len(section.victim.truth)} pictures of 16x16 in one gradient, fresh weights, labels known, {conditions.STEPS} steps of every attack, seeds {', '.join(map(str, conditions.SEEDS))}: "
+        "● uses batch statistics where there are some (those that are sent; of kept ones a guess from public pictures); ◆ matches the gradient alone; hollow: not told of the dropout (who is told "
+        "sees which features all pictures of the batch dropped; the rest of the masks stays unknown). Stroke: median. At the right: dB against the base line (dashed), seed by seed, "
+        f"median (least to most), of the attacker with the best median. {ideal or ''}"
+        f"{len(section.victim.truth)} pictures of 16x16 in one gradient, fresh weights, labels known, {conditions.STEPS} steps of every attack, seeds {', '.join(map(str, conditions.SEEDS))}: "
         "much smaller than the paper's experiments, so this neither confirms nor refutes its figures. Made by `python -m invviz.gallery conditions`."
     )

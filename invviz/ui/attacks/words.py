@@ -85,11 +85,11 @@ def training(section: Section, mean: float | None) -> str:
     if here.changed not in (NOTHING, INFERENCE):
         got, ends = conditions.middle(here.reached.values()), conditions.differences(here.reached, base.reached)
         name = conditions.called(here.changed)
+        where = name[:1].upper() + name[1:] if "inference" in here.changed else f"Training mode, {name}"
         if got is None or ends is None:
-            return f"Training mode with {name}: not computed yet. Run it to see what the attack gets."
-        where = name if "inference" in here.changed else f"Training mode, {name}"
+            return f"{where}: not computed yet. Run it to see what the attack gets."
         seeds = f"median of {len(here.reached)} seeds; per seed {_db(ends[1])} to {_db(ends[2])} dB against the base line"
-        return f"{where[:1].upper() + where[1:]}: {band(got)}, {got:.1f} dB ({seeds})."
+        return f"{where}: {band(got)}, {got:.1f} dB ({seeds})."
     calm, own = section.of(INFERENCE), base
     easy, hard = conditions.middle(calm.reached.values()), conditions.middle(own.reached.values())
     ends = conditions.differences(own.reached, calm.reached)
