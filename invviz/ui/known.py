@@ -130,9 +130,9 @@ def attacked(
     scenarios: Sequence[Scenario], attackers: Callable[[Scenario], dict[str, Scenario]], truth: np.ndarray
 ) -> list[dict[str, Attack]]:
     """What is known of the attacks on every scenario, by name; nothing is queued. Arguments as of `found`."""
-    listed = [attackers(s) for s in scenarios]
-    jobs = station().store.jobs([a.key("run") for one in listed for a in one.values()])
-    return [{who: _attack(a, jobs, truth) for who, a in one.items()} for one in listed]
+    listed = [{who: (a, a.key("run")) for who, a in attackers(s).items()} for s in scenarios]
+    jobs = station().store.jobs([key for one in listed for _, key in one.values()])
+    return [{who: _attack(a, key, jobs, truth) for who, (a, key) in one.items()} for one in listed]
 
 
 def ready_ideal(scenario: Scenario) -> np.ndarray | None:
@@ -182,7 +182,7 @@ def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+def prepared(scenario: Scenario, kind: Kind, key: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Arrays and facts of a result that came with the package, or None.
 
     Of an attack `guess` and its result as a worker hands it in; of a spectrum what a worker keeps of one, without what draws pictures, and instead `sigmas`
@@ -190,7 +190,7 @@ def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dic
     """
     if scenario.upload:
         return None
-    key = scenario.key(kind)
+    key = key or scenario.key(kind)
     for page in PAGES[kind]:
         if key in gallery.results(page):
             return gallery.results(page)[key]
@@ -198,15 +198,14 @@ def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dic
     return None if scene is None else ({"guess": scene.arrays["guess"]}, scene.result)
 
 
-def _attack(scenario: Scenario, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
-    key = scenario.key("run")
+def _attack(scenario: Scenario, key: str, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
     job = jobs.get(key)
     sources.join(scenario, job)
     if job is not None and job.state in ("done", "stopped"):
         kept = _result(key, job.finished, truth)
         if kept is not None:
             return Attack(scenario, *kept, job)
-    ready = prepared(scenario, "run")
+    ready = prepared(scenario, "run", key)
     return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], _floats(ready[0]["guess"]), job)
 
 

@@ -121,7 +121,7 @@ def test_it_opens_prepared(page, store_dir):
 
 def test_a_switch_shows_a_prepared_row_and_stays_in_the_address(page, store_dir):
     at = switch(page(), "Skip connections", "off")
-    assert not at.exception and at.query_params["conditions"] == ["plain"] and not queued(store_dir)
+    assert not at.exception and "plain" in at.query_params["conditions"] and not queued(store_dir)
     assert "No skip connections" in groups(at) and not any(b.label.startswith("Run this combination") for b in at.button)
     at = press(at, "Change nothing")
     assert "conditions" not in at.query_params and "No skip connections" not in groups(at)

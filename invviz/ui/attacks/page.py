@@ -35,7 +35,7 @@ def _draw() -> None:
         _scenes()
         return
     seeds = lineup.seeds(now)
-    others = {s: lineup.attackers(s) for s in seeds}
+    others = {s: {name: a.replace(seed=s.seed) for name, a in listed.items()} for s in seeds}  # a seed decides nothing of what fits
     every = known.found(known.Known, seeds, others.__getitem__, victim.truth, asked=seeds[:1])
     here, attacks = every[0], list(every[0].attacks.values())
     pulse.keep(busy or any(job.active for one in every for job in one.jobs))

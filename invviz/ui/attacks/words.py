@@ -96,6 +96,8 @@ def training(section: Section, mean: float | None) -> str:
     if easy is None or hard is None or ends is None:
         return "Not computed yet: run it to see what the attack gets."
     nothing = "" if mean is None else f" Who sees no message has {mean:.1f} dB."
+    if base.ideal_psnr is not None:
+        nothing += f" The message hides {'nothing' if base.ideal_psnr >= lineup.EXACT else 'little'}: an ideal attacker reads {base.ideal_psnr:.0f} dB out of it."
     verb = "costs" if ends[2] < 0 else "gives" if ends[1] > 0 else "changes little for"
     if verb == "changes little for":
         return f"Training mode changes little for the attack: {hard:.1f} dB instead of {easy:.1f} dB.{nothing}"
