@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from .attacks import ATTACKS
-from .scenario import Scenario, problems
+from .attacks import Attack, GIAEstimate, GIARunning, InvertingGradients
+from .scenario import Scenario
 
 SEEDS = (7, 8, 9)  # nets, starts and draws that are compared
 STEPS = 100  # of every attack, so that none has more than another
@@ -39,62 +39,19 @@ class Condition:
     help: str
 
 
-CONDITIONS = {
-    c.name: c
-    for c in (
-        Condition(
-            "inference",
-            "Client computes in",
-            "training mode",
-            "inference mode",
-            "inference mode",
-            "Training mode: batch norm takes mean and variance of the private batch itself. Inference mode: it takes fixed ones that the server knows.",
-        ),
-        Condition(
-            "kept",
-            "Batch statistics",
-            "sent along",
-            "kept",
-            "statistics kept",
-            "Batch norm keeps running means and variances. Sent along, they tell those of the private batch; kept, the attacker must guess or go without.",
-        ),
-        Condition(
-            "dropout",
-            "Dropout",
-            "off",
-            f"{100 * DROPPED:.0f} %",
-            f"dropout of {100 * DROPPED:.0f} %",
-            "Features before the last layer are dropped by chance, others for every picture. The masks are not sent; only what all pictures of the batch dropped shows.",
-        ),
-        Condition(
-            "after",
-            "Normalisation",
-            "before",
-            "after",
-            "normalised after",
-            "Batch norm and activation before every convolution (pre-activation), or after it.",
-        ),
-        Condition(
-            "plain", "Skip connections", "on", "off", "no skip connections", "Residual connections around every block of two convolutions."
-        ),
-        Condition(
-            "narrow",
-            "Width",
-            f"wide ({WIDTHS[0]})",
-            f"narrow ({WIDTHS[1]})",
-            f"narrow ({WIDTHS[1]} channels)",
-            "Channels of the first block; each later one has twice as many.",
-        ),
-        Condition(
-            "deep",
-            "Depth",
-            f"shallow ({BLOCKS[0]} block)",
-            f"deep ({BLOCKS[1]} blocks)",
-            f"deep ({BLOCKS[1]} blocks)",
-            "Residual blocks of two convolutions.",
-        ),
-    )
-}
+CONDITIONS = {c.name: c for c in (
+    Condition("inference", "Client computes in", "training mode", "inference mode", "inference mode",
+              "Training mode: batch norm takes mean and variance of the private batch itself. Inference mode: it takes fixed ones that the server knows."),
+    Condition("kept", "Batch statistics", "sent along", "kept", "statistics kept",
+              "Batch norm keeps running means and variances. Sent along, they tell those of the private batch; kept, the attacker must guess or go without."),
+    Condition("dropout", "Dropout", "off", f"{100 * DROPPED:.0f} %", f"dropout of {100 * DROPPED:.0f} %",
+              "Features before the last layer are dropped by chance, others for every picture. The masks are not sent; only what all pictures of the batch dropped shows."),
+    Condition("after", "Normalisation", "before", "after", "normalised after", "Batch norm and activation before every convolution (pre-activation), or after it."),
+    Condition("plain", "Skip connections", "on", "off", "no skip connections", "Residual connections around every block of two convolutions."),
+    Condition("narrow", "Width", f"wide ({WIDTHS[0]})", f"narrow ({WIDTHS[1]})", f"narrow ({WIDTHS[1]} channels)",
+              "Channels of the first block; each later one has twice as many."),
+    Condition("deep", "Depth", f"shallow ({BLOCKS[0]} block)", f"deep ({BLOCKS[1]} blocks)", f"deep ({BLOCKS[1]} blocks)", "Residual blocks of two convolutions."),
+)}  # fmt: skip
 OF_TRAINING = ("kept", "dropout")
 IDLE = {
     "kept": "In inference mode no batch statistics are taken, so there is nothing to send or keep. Switch to training mode.",
@@ -171,18 +128,13 @@ def attackers(client: Scenario) -> dict[str, Scenario]:
     return dict(_attackers(client))
 
 
-def _fitting(client: Scenario) -> list:
-    plain = ATTACKS["inverting_gradients"](steps=STEPS, tv=SMOOTH)
+def _fitting(client: Scenario) -> list[Attack]:
+    plain = InvertingGradients(steps=STEPS, tv=SMOOTH)
     if not client.protocol.training_mode:
         return [plain]
     if client.protocol.sends_statistics:
-        return [ATTACKS["gia_running"](steps=STEPS, tv=SMOOTH)]
-    return [ATTACKS["gia_estimate"](steps=STEPS, tv=SMOOTH), plain]
-
-
-def unfit(changed: Collection[str]) -> list[str]:
-    """Why a set of switches cannot be run at all, one sentence each."""
-    return problems(scenario(frozenset(changed), SEEDS[0]))
+        return [GIARunning(steps=STEPS, tv=SMOOTH)]
+    return [GIAEstimate(steps=STEPS, tv=SMOOTH), plain]
 
 
 def best(found: Mapping[str, float]) -> str | None:
@@ -233,6 +185,5 @@ __all__ = [
     "read",
     "scenario",
     "scored",
-    "unfit",
     "write",
 ]
