@@ -54,7 +54,7 @@ def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, mea
     x = {"field": "x", "type": "quantitative", "title": "PSNR of the attacker's pictures, dB", "scale": {"domain": span, "nice": False}}
     y = {"field": "name", "type": "nominal", "title": None, "sort": names, "scale": {"domain": names}}
     bold = {"condition": {"test": _is_open(rows), "value": "bold"}, "value": "normal"}
-    y["axis"] = {"grid": True, "labelLimit": 230, "labelFontWeight": bold, "ticks": False, "labelPadding": 8, "labelFontSize": 12}
+    y["axis"] = {"grid": True, "labelLimit": 230, "labelFontWeight": bold, "labelOverlap": False, "labelFlush": False, "ticks": False, "labelPadding": 8, "labelFontSize": 12}
     ground = GROUNDS[dark]
     layers = [_nothing(names, y)]
     for value, words, dash, colour in ((mean, "mean picture", [1, 0], TRUTH), (base, "", [3, 3], REAL)):
