@@ -52,9 +52,19 @@ def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, mea
     known = [psnr for row in rows for psnr in row.psnr.values()] + [v for v in (base, mean) if v is not None]
     span = [np.floor(min(known, default=10.0) - MARGIN), np.ceil(max(known, default=20.0) + MARGIN)]
     x = {"field": "x", "type": "quantitative", "title": "PSNR of the attacker's pictures, dB", "scale": {"domain": span, "nice": False}}
+    x["axis"] = {"tickMinStep": 1, "format": "~g"}
     y = {"field": "name", "type": "nominal", "title": None, "sort": names, "scale": {"domain": names}}
     bold = {"condition": {"test": _is_open(rows), "value": "bold"}, "value": "normal"}
-    y["axis"] = {"grid": True, "labelLimit": 230, "labelFontWeight": bold, "labelOverlap": False, "labelFlush": False, "ticks": False, "labelPadding": 8, "labelFontSize": 12}
+    y["axis"] = {
+        "grid": True,
+        "labelLimit": 230,
+        "labelFontWeight": bold,
+        "labelOverlap": False,
+        "labelFlush": False,
+        "ticks": False,
+        "labelPadding": 8,
+        "labelFontSize": 12,
+    }
     ground = GROUNDS[dark]
     layers = [_nothing(names, y)]
     for value, words, dash, colour in ((mean, "mean picture", [1, 0], TRUTH), (base, "", [3, 3], REAL)):

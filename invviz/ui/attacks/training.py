@@ -76,7 +76,7 @@ def _seed(seed: int, attack: Attack, title: str) -> str:
         return _figure("real", f"seed {seed}", frame if frame is not None else attack.guess, waits(job), title)
     if attack.psnr is None:
         return _figure("real", f"seed {seed}", None, waits(job) or "not run yet", title)
-    return _figure("real", f"seed {seed}", attack.guess, f"{band(attack.psnr)} · {attack.psnr:.1f} dB", title)
+    return _figure("real", f"seed {seed}", attack.guess, f"{attack.psnr:.1f} dB {band(attack.psnr)}", title)
 
 
 def _group(role: str, title: str, cells: list[str]) -> str:
