@@ -3,10 +3,10 @@
 import streamlit as st
 
 from invviz.ui import form, pulse, shell, state
-from invviz.ui.attacks import page
+from invviz.ui.attacks import page, training
 
 shell.ensure("attacks")
 state.read_address(page.VIEWS)
-st.markdown("#### Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]")
+st.markdown("#### Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]&ensp;" + training.LINK)
 form.controls()
 pulse.part(page.draw)

@@ -136,9 +136,9 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
         return {}
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
-    """Prepared results of a page ("defended", "vertical") by key, arrays and facts.
+    """Prepared results of a page ("defended", "vertical", "attacks", "conditions") by key, arrays and facts.
 
     Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER, _attacks, _defended, _sketches, _vertical
+from . import CARDS, FOLDER, _attacks, _conditions, _defended, _sketches, _vertical
 from ._make import make
 
 if __name__ == "__main__":
@@ -19,4 +19,6 @@ if __name__ == "__main__":
         _vertical.make(FOLDER / "vertical")
     if len(sys.argv) == 1 or "attacks" in sys.argv[1:]:
         _attacks.make(FOLDER / "attacks")
+    if len(sys.argv) == 1 or "conditions" in sys.argv[1:]:
+        _conditions.make(FOLDER / "conditions")
     sys.stderr.write(f"scenes are in {FOLDER}\n")

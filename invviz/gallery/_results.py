@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,13 @@ KEPT_POINTS = 120  # of a curve
 KEPT = ("singular_values", "gains", "weights")
 
 
-def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario]]], curves: bool = False) -> None:
+def make(
+    folder: Path,
+    name: str,
+    wanted: Iterable[tuple[Scenario, list[Scenario]]],
+    curves: bool = False,
+    scored: Collection[Scenario] | None = None,
+) -> None:
     """Write facts.json and arrays.npz.
 
     Args:
@@ -32,6 +38,7 @@ def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario
         name: of the command that makes them again.
         wanted: scenarios whose spectrum is shown, each with the attacks that stand beside it; what does not fit is left out, as the page says why.
         curves: keep each attack's PSNR over seconds, too.
+        scored: those whose spectrum is computed; None: all.
     """
     torch.set_num_threads(1)
     arrays: dict[str, np.ndarray] = {}
@@ -64,7 +71,8 @@ def make(folder: Path, name: str, wanted: Iterable[tuple[Scenario, list[Scenario
 
         for scenario, attacks in wanted:
             try:
-                spectrum(scenario)
+                if scored is None or scenario in scored:
+                    spectrum(scenario)
                 for one in attacks:
                     attack(one)
             except InvvizError as err:

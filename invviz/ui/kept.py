@@ -18,20 +18,20 @@ from .session import station
 from .views import RiskView, view_of
 
 PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
-    "risk": ("defended", "vertical", "attacks"),
-    "run": ("attacks", "defended", "vertical"),
+    "risk": ("defended", "vertical", "attacks", "conditions"),
+    "run": ("attacks", "defended", "vertical", "conditions"),
 }
 
 
-def prepared(scenario: Scenario, kind: Kind) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+def prepared(scenario: Scenario, kind: Kind, key: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Arrays and facts of a result that came with the package, or None.
 
     Of an attack `guess` and its result as a worker hands it in; of a spectrum what a worker keeps of one, without what draws pictures, and instead `sigmas`
-    and `ideals`, the ideal attacker's pictures at a few noise levels.
+    and `ideals`, the ideal attacker's pictures at a few noise levels. `key` is the result's, where it is known already.
     """
     if scenario.upload:
         return None
-    key = scenario.key(kind)
+    key = key or scenario.key(kind)
     for page in PAGES[kind]:
         if key in gallery.results(page):
             return gallery.results(page)[key]

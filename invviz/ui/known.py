@@ -113,20 +113,27 @@ def found(
         asked: those whose spectra are computed where they are missing; None: all.
     """
     views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen, asked)
-    attacked = [attackers(s) for s in scenarios]
-    jobs = station().store.jobs([a.key("run") for one in attacked for a in one.values()])
     return [
-        make(
-            s,
-            " ".join(problems(s)),
-            " ".join(risk_problems(s)),
-            {who: _attack(a, jobs, truth) for who, a in one.items()},
-            views.get(s),
-            waited.get(s),
-            truth,
-        )
-        for s, one in zip(scenarios, attacked, strict=True)
+        make(s, " ".join(problems(s)), " ".join(risk_problems(s)), attacks, views.get(s), waited.get(s), truth)
+        for s, attacks in zip(scenarios, attacked(scenarios, attackers, truth), strict=True)
     ]
+
+
+def attacked(
+    scenarios: Sequence[Scenario], attackers: Callable[[Scenario], dict[str, Scenario]], truth: np.ndarray
+) -> list[dict[str, Attack]]:
+    """What is known of the attacks on every scenario, by name; nothing is queued. Arguments as of `found`."""
+    listed = [{who: (a, a.key("run")) for who, a in attackers(s).items()} for s in scenarios]
+    jobs = station().store.jobs([key for one in listed for _, key in one.values()])
+    return [{who: _attack(a, key, jobs, truth) for who, (a, key) in one.items()} for one in listed]
+
+
+def ready_ideal(scenario: Scenario) -> np.ndarray | None:
+    """The ideal attacker's picture where it came with the package; nothing is queued."""
+    view = kept.prepared_view(scenario)
+    if view is None or not view.can_draw(sigma := view.sigma(scenario)):
+        return None
+    return kept.ideal(scenario.key("risk"), view.decomposition.method, sigma, view)
 
 
 def spectra(
@@ -168,13 +175,12 @@ def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def _attack(scenario: Scenario, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
-    key = scenario.key("run")
+def _attack(scenario: Scenario, key: str, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
     job = jobs.get(key)
     sources.join(scenario, job)
     if job is not None and job.state in ("done", "stopped"):
         stored = kept.attacked(key, job.finished, truth)
         if stored is not None:
             return Attack(scenario, *stored, job)
-    ready = kept.prepared(scenario, "run")
+    ready = kept.prepared(scenario, "run", key)
     return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job)

@@ -104,7 +104,7 @@ def test_other_seeds(attacks, store_dir):
     assert sorted({s.seed for s in queued(store_dir)}) == [7, 8, 9, 10, 11]
     computed(at, store_dir)
     assert not at.exception
-    assert len(at.get("vega_lite_chart")) == 2, "race and spread"
+    assert len(at.get("vega_lite_chart")) == 3, "race, spread, and the conditions of training mode"
 
 
 def test_a_card_shows_another_victim(attacks):

@@ -10,9 +10,9 @@ from ... import lineup
 from ...scenario import Scenario
 from .. import asking, form, known, press, pulse, state, trouble
 from ..victim import victim_of
-from . import pictures, race, spread, table, words
+from . import modes, pictures, race, spread, table, training, words
 
-VIEWS: dict[str, str] = {}
+VIEWS = {modes.VIEW: ""}
 
 
 def draw() -> None:
@@ -25,18 +25,20 @@ def _draw() -> None:
     state.write_address()
     now = state.scenario()
     form.slider(attacker=True)
-    victim, listed = victim_of(now.replace(upload="")), lineup.attackers(now)
+    victim, listed, section = victim_of(now.replace(upload="")), lineup.attackers(now), modes.look()
+    busy = isinstance(section, modes.Section) and section.active
     if isinstance(victim, str) or not listed:
-        pulse.keep(False)
+        pulse.keep(busy)
         st.warning(victim if isinstance(victim, str) else "No attack fits this scenario; why is listed below.", icon=":material/block:")
         _unfit(now)
+        training.draw(section)
         _scenes()
         return
     seeds = lineup.seeds(now)
-    others = {s: lineup.attackers(s) for s in seeds}
+    others = {s: {name: a.replace(seed=s.seed) for name, a in listed.items()} for s in seeds}  # a seed decides nothing of what fits
     every = known.found(known.Known, seeds, others.__getitem__, victim.truth, asked=seeds[:1])
     here, attacks = every[0], list(every[0].attacks.values())
-    pulse.keep(any(job.active for one in every for job in one.jobs))
+    pulse.keep(busy or any(job.active for one in every for job in one.jobs))
     mean = pictures.mean_psnr(now, victim.truth)
     st.markdown(f"##### {trouble.plain(words.finding(here))}")
     with st.container(horizontal=True, gap="medium", key="attacks-top"):
@@ -52,6 +54,7 @@ def _draw() -> None:
     asking.failed(every, lambda one: f"seed {one.scenario.seed}")
     spread.draw(every)
     _unfit(now)
+    training.draw(section)
     _scenes()
     st.code(now.text(), language=None, wrap_lines=True)
 

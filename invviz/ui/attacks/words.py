@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from ... import lineup
+from collections.abc import Sequence
+
+from ... import conditions, lineup
 from ...attacks import ATTACKS
 from ...risk import band
 from ..known import Attack, Known
+from .modes import INFERENCE, NOTHING, Found, Section
+
+GIVEN = {
+    "gia_running": "batch statistics that are sent (GIA-running)",
+    "gia_estimate": "batch statistics of public pictures (GIA-estimate)",
+    "inverting_gradients": "the gradient alone",
+}
+TOLD = {"aware": ", told of the dropout", "unaware": ", not told of the dropout"}
 
 
 def title(name: str) -> str:
@@ -53,3 +63,66 @@ def time(seconds: float) -> str:
     if seconds < 0.1:
         return f"{1e3 * seconds:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def attacker(name: str) -> str:
+    """An attacker of `conditions.attackers`, by what it matches."""
+    attack, _, who = name.partition(" ")
+    return GIVEN[attack] + TOLD.get(who, "")
+
+
+def apart(found: Found, base: Found) -> str:
+    """How far a row lies from the base line, seed by seed."""
+    if found is base:
+        return "base line"
+    ends = conditions.differences(found.reached, base.reached)
+    return f"{_db(ends[0])} dB ({_db(ends[1])} to {_db(ends[2])})" if ends else "not run yet"
+
+
+def training(section: Section, mean: float | None) -> str:
+    """What the section says of what its switches show."""
+    here, base = section.here, section.base
+    if here.changed not in (NOTHING, INFERENCE):
+        got, ends = conditions.middle(here.reached.values()), conditions.differences(here.reached, base.reached)
+        name = conditions.called(here.changed)
+        where = name[:1].upper() + name[1:] if "inference" in here.changed else f"Training mode, {name}"
+        if got is None or ends is None:
+            return f"{where}: not computed yet. Run it to see what the attack gets."
+        seeds = f"median of {len(here.reached)} seeds; per seed {_db(ends[1])} to {_db(ends[2])} dB against the base line"
+        return f"{where}: {band(got)}, {got:.1f} dB ({seeds})."
+    calm, own = section.of(INFERENCE), base
+    easy, hard = conditions.middle(calm.reached.values()), conditions.middle(own.reached.values())
+    ends = conditions.differences(own.reached, calm.reached)
+    if easy is None or hard is None or ends is None:
+        return "Not computed yet: run it to see what the attack gets."
+    nothing = "" if mean is None else f" Who sees no message has {mean:.1f} dB."
+    if base.ideal_psnr is not None:
+        nothing += f" The message hides {'nothing' if base.ideal_psnr >= lineup.EXACT else 'little'}: an ideal attacker reads {base.ideal_psnr:.0f} dB out of it."
+    verb = "costs" if ends[2] < 0 else "gives" if ends[1] > 0 else "changes little for"
+    if verb == "changes little for":
+        return f"Training mode changes little for the attack: {hard:.1f} dB instead of {easy:.1f} dB.{nothing}"
+    least, most = sorted(abs(v) for v in ends[1:])
+    return f"Training mode {verb} the attack {least:.1f} to {most:.1f} dB: {hard:.1f} dB instead of {easy:.1f} dB (medians of {len(own.reached)} seeds).{nothing}"
+
+
+def measured(rows: Sequence[Found]) -> str:
+    """Which single changes took something at every seed, gave something at every seed, or neither."""
+    base, kinds = next(row for row in rows if row.changed == NOTHING), {"took": [], "gave": [], "mixed": []}
+    for row in rows:
+        ends = conditions.differences(row.reached, base.reached)
+        if len(row.changed) == 1 and ends is not None:
+            kind = "took" if ends[2] < 0 else "gave" if ends[1] > 0 else "mixed"
+            kinds[kind].append((ends[0], f"{conditions.called(row.changed)} ({_db(ends[0])} dB)"))
+    said = []
+    for kind, begin in (
+        ("gave", "Easier for the attack at every seed"),
+        ("took", "Harder at every seed"),
+        ("mixed", "Not the same at every seed"),
+    ):
+        if kinds[kind]:
+            said.append(f"{begin}: {', '.join(text for _, text in sorted(kinds[kind], key=lambda pair: -abs(pair[0])))}.")
+    return " ".join(said) or "nothing is prepared on this machine; change a switch and run it."
+
+
+def _db(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
