@@ -8,7 +8,7 @@ from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree, numel
 from .core.types import Batch, Net, Size
-from .risk import masked, only
+from .risk import masked, only, scaled
 from .summary import noise_variance
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def told(scenario: Scenario, bare: Release, world: World, message: Tree, templat
                 d.scales and not defense.exact for d in later
             )  # what a later defense has changed no longer shows this one's draw
             release = defense.simulated(release, world, message if readable else {})
-        elif place == hiding:
+            continue
+        release = scaled(release, defense.gain)
+        if place == hiding:
             release = masked(release, seen)
     last, noisy = defenses[-1], [d for d in defenses if d.noisy]
     interval = last.interval(message) if noisy in ([], [last]) else None

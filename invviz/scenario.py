@@ -349,10 +349,10 @@ def problems(scenario: Scenario) -> list[str]:
                 f"{s.attack.name} compares many embeddings, and {defense.name} holds other entries back in each of them. Set attacker=unaware."
             )
         if defense.for_embeddings and not s.protocol.sends_embedding:
-            found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp.")
+            found.append(f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp or dropout.")
         if defense.for_gradients and s.protocol.sends_embedding:
             found.append(
-                f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning or quantisation."
+                f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning, quantisation or embedding_dropout."
             )
         if defense.trains and s.protocol.sends_embedding and s.model.init == "random":
             found.append(
@@ -439,6 +439,12 @@ def risk_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
+    if s.rounds > 1:
+        found += [
+            f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."
+            for d in s.defense
+            if d.redraws and not d.off
+        ]
     if s.coloured:
         name = s.coloured.name
         if s.floor == 0 and not any(d.noisy for d in s.defense[:-1]):

@@ -23,7 +23,7 @@ from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval, psn
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
-from .releases import aggregate, masked, moved, only, rounds
+from .releases import aggregate, masked, moved, only, rounds, scaled
 from .sketch import budget, sketch
 from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
@@ -68,6 +68,7 @@ __all__ = [
     "psnr_of",
     "room",
     "rounds",
+    "scaled",
     "sample_loss",
     "singular_values",
     "sketch",
