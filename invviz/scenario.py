@@ -244,9 +244,7 @@ class Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
         rest: dict[str, Any] = {}
         trains = tuple(d for d in self.defense if d.trains and not d.off)
-        if self.protocol.sends_embedding and (
-            trains or getattr(self.protocol, "parties", 1) > 1
-        ):  # one party's net is the model, wherever it is cut
+        if self.protocol.sends_embedding and (trains or not self.protocol.is_model):
             rest = {"protocol": self.protocol.of_all(), "defense": trains}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 

@@ -39,6 +39,11 @@ class Protocol(Component):
         """Whether the message is what a bottom net makes of the input (vertical FL)."""
         return False
 
+    @property
+    def is_model(self) -> bool:
+        """Whether the net that is trained is the model itself, whatever the other knobs."""
+        return True
+
     def of_all(self) -> Self:
         """The same without the choice of who is attacked, which training does not depend on."""
         return self
