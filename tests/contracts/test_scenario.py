@@ -84,6 +84,27 @@ def test_reasons_name_the_numbers_and_a_way_out():
         check(bad)
 
 
+def test_reasons_are_told_in_one_order_and_a_net_that_cannot_be_built_ends_the_list():
+    """Attack, training mode, rounds, local steps, then one defense after the other: the page shows them as they come."""
+    bad = Scenario.parse(
+        "data=photos&model=resnet18&protocol=hfl_training&defense=clipping&defense=dp_sgd&defense=nopeek&attack=linear_layer&batch=4&rounds=2"
+    )
+    begins = [
+        "linear_layer recovers at most 1 sample;",
+        "linear_layer reads the picture off a fully connected first layer;",
+        "linear_layer solves for a net whose layers treat every picture alone;",
+        "dp_sgd takes the gradient of every sample alone,",
+        "linear_layer reads the message of one round;",
+        "Several rounds move the net in inference mode;",
+        "dp_sgd asks for the gradient of every sample,",
+        "nopeek protects embeddings;",
+    ]
+    found = problems(bad)
+    assert [sentence[: len(begin)] for sentence, begin in zip(found, begins, strict=True)] == begins
+    (words,) = problems(bad.replace(model=PARTS["model"]["lenet"]()))
+    assert words.startswith("hfl_training differs from hfl in batch norm only"), "nothing else is asked of it"
+
+
 def test_risk_reasons():
     big = Scenario.parse("data=photos(size=64)&method=exact")
     (words,) = risk_problems(big)

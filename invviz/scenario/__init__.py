@@ -1,0 +1,23 @@
+"""Scenarios: everything that determines a result, written as one line of text, and the rules of what fits together."""
+
+from __future__ import annotations
+
+from ._problems import check, problems
+from ._risk import MAX_EXACT_INPUTS, risk_problems
+from ._scenario import RESULTS_VERSION, Scenario
+from ._settings import KINDS, PARTS, SETTINGS, components
+from ._train import train_problems
+
+__all__ = [
+    "KINDS",
+    "MAX_EXACT_INPUTS",
+    "PARTS",
+    "RESULTS_VERSION",
+    "SETTINGS",
+    "Scenario",
+    "check",
+    "components",
+    "problems",
+    "risk_problems",
+    "train_problems",
+]

@@ -1,0 +1,53 @@
+"""What an attack asks of the message, of the net and of the way in which the client computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ._scenario import Scenario
+
+
+def message(s: Scenario) -> Iterator[str]:
+    """What is sent, and of how many samples."""
+    attack = s.attack
+    if attack.needs_gradient and s.protocol.sends_embedding:
+        yield f"{attack.name} reads a gradient; {s.protocol.name} sends an embedding. Use dlg, which looks for a picture with the same message."
+    if attack.max_batch is not None and s.batch > attack.max_batch:
+        most = f"{attack.max_batch} sample" + ("s" if attack.max_batch > 1 else "")
+        yield f"{attack.name} recovers at most {most}; batch is {s.batch}. Lower the batch or use inverting_gradients."
+    if getattr(attack, "labels", "") == "inferred" and (s.batch > 1 or s.protocol.sends_embedding):
+        sent = "an embedding" if s.protocol.sends_embedding else f"a batch of {s.batch}"
+        yield f"{attack.name} reads the label of one sample off its gradient; the client sends {sent}. Set labels=known."
+
+
+def net(s: Scenario) -> Iterator[str]:
+    """How the net begins: attacks that read the first layer rest on its kind."""
+    attack, model = s.attack, s.model
+    if attack.needs_first_linear and model.first_layer != "linear":
+        yield f"{attack.name} reads the picture off a fully connected first layer; {model.name} begins with a {model.first_layer}. Use model=mlp."
+    if attack.needs_positions and model.first_layer != "patch embedding":
+        yield (
+            f"{attack.name} reads the gradient of position embeddings before a first attention; {model.name} begins with a {model.first_layer}. "
+            "Use model=vit(skip='off',norm='none')."
+        )
+    if attack.needs_first_relu and (act := getattr(model, "act", "relu")) != "relu":
+        yield f"{attack.name} counts on the zeros that ReLU leaves in a gradient; {model.name} has act={act!r}. Set act='relu'."
+
+
+def embedding(s: Scenario) -> Iterator[str]:
+    """Attacks that invert a bottom net (vertical FL)."""
+    if s.attack.needs_embedding and not s.protocol.sends_embedding:
+        yield f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg."
+
+
+def conversation(s: Scenario) -> Iterator[str]:
+    """A malicious server answers the messages of many training rounds."""
+    if s.coloured and s.attack.wants().malicious:
+        yield f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
+
+
+def local_steps(s: Scenario) -> Iterator[str]:
+    """The sum of several steps is not the gradient at one point."""
+    steps = getattr(s.protocol, "local_steps", 1)
+    if s.attack.needs_gradient and steps > 1:
+        yield f"{s.attack.name} reads one gradient; the client sends the sum of {steps} local steps. Set local_steps=1 or use inverting_gradients."

@@ -1,0 +1,61 @@
+"""What a defense asks of the message, of the net, and of the defenses beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..defenses import Defense
+from ._rounds import defended
+from ._scenario import Scenario
+
+
+def defenses(s: Scenario) -> Iterator[str]:
+    """All rules for one defense after the other, first innermost."""
+    for place, defense in enumerate(s.defense):
+        yield from _per_sample(s, defense, place)
+        yield from defended(s, defense)
+        yield from _place(s, defense, place)
+        yield from _several(s, defense)
+        yield from _message(s, defense)
+        yield from defense.problems()
+
+
+def _per_sample(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
+    if not defense.per_sample:
+        return
+    if place > 0:
+        yield f"{defense.name} asks for the gradient of every sample, before any other defense. Name it first."
+    if (steps := getattr(s.protocol, "local_steps", 1)) > 1:
+        yield f"{defense.name} clips the gradient of one step; the client takes {steps} local steps. Set local_steps=1."
+
+
+def _place(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
+    if defense.coloured and place < len(s.defense) - 1:
+        yield f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last."
+    if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
+        yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
+
+
+def _several(s: Scenario, defense: Defense) -> Iterator[str]:
+    """Several embeddings that are read together: of the parties side by side, or of many pictures of one party."""
+    if getattr(s.protocol, "together", 1) > 1 and not (
+        defense.trains or (defense.adds_noise and getattr(defense, "relative", None) is False)
+    ):
+        yield (
+            f"{defense.name} measures the message, and each of the parties defends its own; {s.protocol.name} reads several at once here. "
+            "Set together=1, or use noise of a stated size (gaussian_noise or laplace_noise with relative=False)."
+        )
+    if s.attacker == "aware" and defense.hides and s.attack.wants().crowd:
+        yield f"{s.attack.name} compares many embeddings, and {defense.name} holds other entries back in each of them. Set attacker=unaware."
+
+
+def _message(s: Scenario, defense: Defense) -> Iterator[str]:
+    if defense.for_embeddings and not s.protocol.sends_embedding:
+        yield f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp or dropout."
+    if defense.for_gradients and s.protocol.sends_embedding:
+        yield f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning, quantisation or embedding_dropout."
+    if defense.trains and s.protocol.sends_embedding and s.model.init == "random":
+        yield (
+            f"{defense.name} acts while a net is trained and leaves messages as they are; {s.model.name} has fresh weights. "
+            f"Choose a trained net, model={s.model.name}(init='trained')."
+        )

@@ -1,0 +1,43 @@
+"""Whether the parts of a scenario fit together: the rules of every subject, in the order in which their sentences are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..core.errors import ScenarioError
+from . import _attack, _defense, _model, _rounds, _table, _training_mode
+from ._scenario import Scenario
+
+Rule = Callable[[Scenario], Iterator[str]]
+"""Looks at one subject, and says a sentence for everything that does not fit: what was given, what is allowed, what to do."""
+
+RULES: tuple[Rule, ...] = (
+    _model.size,
+    _attack.message,
+    _attack.net,
+    _attack.embedding,
+    _training_mode.training_mode,
+    _attack.conversation,
+    _rounds.rounds,
+    _attack.local_steps,
+    _defense.defenses,
+)
+
+
+def problems(scenario: Scenario) -> list[str]:
+    """Why the parts of a scenario do not fit together, one sentence each; empty when they do."""
+    first = list(_table.table(scenario)) or scenario.protocol.problems(scenario.model, scenario.data.shape)
+    return first or [
+        sentence for rule in RULES for sentence in rule(scenario)
+    ]  # without a net of the data's shape the rest cannot be asked
+
+
+def check(scenario: Scenario) -> Scenario:
+    """The scenario itself.
+
+    Raises:
+        ScenarioError: its parts do not fit together; lists every reason.
+    """
+    if found := problems(scenario):
+        raise ScenarioError(found)
+    return scenario

@@ -1,0 +1,50 @@
+"""Whether the risk of a scenario can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..attacks import ATTACKS
+from ..defenses import Defense
+from ._problems import problems
+from ._scenario import Scenario
+
+MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours
+
+
+def risk_problems(scenario: Scenario) -> list[str]:
+    """Why the risk of a scenario is not computed, one sentence each."""
+    s = scenario
+    found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
+    if s.prior == "natural" and s.data.columns:
+        found.append(
+            f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is a table. Use prior=white, or prior=dataset, which knows its columns."
+        )
+    channels, height, width = s.shape
+    inputs = s.batch * channels * height * width
+    if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
+        found.append(
+            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
+        )
+    if s.rounds > 1:
+        found += [
+            f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."
+            for d in s.defense
+            if d.redraws and not d.off
+        ]
+    return found + list(_coloured(s, s.coloured, inputs)) if s.coloured else found
+
+
+def _coloured(s: Scenario, defense: Defense, inputs: int) -> Iterator[str]:
+    """Noise that is stronger in some directions: its risk takes all directions of one whole message."""
+    if s.floor == 0 and not any(d.noisy for d in s.defense[:-1]):
+        yield f"{defense.name} leaves some directions without noise, and floor=0 adds none: they would tell everything. Set floor to 0.01 or another share above 0."
+    if s.rounds > 1:
+        yield f"The risk of {defense.name} is computed for one round; rounds is {s.rounds}. Set rounds=1."
+    if s.layer:
+        yield f"The risk of {defense.name} is computed for the whole message; layer is {s.layer!r}. Read all of it."
+    if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
+        yield (
+            f"The risk of {defense.name} takes all directions of up to {MAX_EXACT_INPUTS:,} input values (method=exact or auto); this batch has {inputs:,} and "
+            f"method is {s.method}. Use smaller pictures, a smaller batch or isotropic noise."
+        )

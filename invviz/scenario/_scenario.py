@@ -1,0 +1,214 @@
+"""A scenario: everything that determines a result, written as one line of text."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from ..attacks import ATTACKS, Attack
+from ..core.component import MAX_TEXT, Knob, parse_component
+from ..core.errors import TextError
+from ..core.table import Column, between
+from ..datasets import DATASETS, Dataset
+from ..defenses import DEFENSES, Defense
+from ..models import MODELS, Model
+from ..protocols import PROTOCOLS, Protocol
+from ..training import TRAININGS, Training
+from ._settings import KINDS, PARTS, RISK_ONLY, SETTINGS
+
+RESULTS_VERSION = 2  # moves when numbers move on purpose
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """Data, model, protocol, defenses (first innermost), attack, training, batch, seed, precision, settings of the risk score, uploaded picture."""
+
+    data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
+    model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
+    protocol: Protocol = dataclasses.field(default_factory=lambda: PROTOCOLS["hfl"]())
+    defense: tuple[Defense, ...] = ()
+    attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
+    train: Training = dataclasses.field(default_factory=lambda: TRAININGS["federated"]())
+    attacker: str = "unaware"
+    batch: int = 1
+    seed: int = 7
+    dtype: str = "float32"
+    floor: float = 0.01
+    prior: str = "white"
+    method: str = "auto"
+    rounds: int = 1
+    layer: str = ""
+    upload: str = ""
+
+    def __post_init__(self) -> None:
+        # Where a row may be cut is a fact about the data, which only the scenario knows beside the protocol: no knob, in no text and no key.
+        object.__setattr__(self, "protocol", self.protocol.bound(self.data.edges))
+
+    @classmethod
+    def parse(cls, text: str) -> Scenario:
+        """Read the text form; parts that are left out take their defaults.
+
+        Args:
+            text: `data=photos(index=12)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7`, at most 4,000 characters,
+                percent-encoded or plain. Several `defense=` parts apply in their order; `defense=none` is allowed.
+
+        Raises:
+            TextError: an unknown part, name, knob or value; the message lists what is known.
+        """
+        if len(text) > MAX_TEXT:
+            raise TextError(f"a scenario of {len(text):,} characters is too long; at most {MAX_TEXT:,} are read.")
+        pairs = parse_qsl(text.strip().lstrip("?"), keep_blank_values=True)
+        if not pairs and text.strip():
+            raise TextError(f"cannot read {text!r}; write parts as in data=photos&model=lenet&attack=dlg.")
+        return cls.from_pairs(pairs)
+
+    @classmethod
+    def from_pairs(cls, pairs: list[tuple[str, str]]) -> Scenario:
+        """The same from parts that are already split, as a URL's query is."""
+        found: dict[str, Any] = {}
+        defenses: list[Defense] = []
+        for key, value in pairs:
+            if key in found:
+                raise TextError(f"{key}= is written twice; only defense= may be repeated.")
+            if key == "defense":
+                if value not in ("none", ""):
+                    defenses.append(parse_component(value, DEFENSES, "defense"))
+            elif key in PARTS:
+                found[key] = parse_component(value, PARTS[key], KINDS[key])
+            elif key in SETTINGS:
+                found[key] = SETTINGS[key].read(_literal(value, SETTINGS[key]))
+            else:
+                raise TextError(f"unknown part {key!r}; known: {', '.join([*PARTS, *SETTINGS])}.")
+        return cls(defense=tuple(defenses), **found)
+
+    def pairs(self, full: bool = False) -> list[tuple[str, str]]:
+        """Parts of the text form in order; defaults are left out unless `full`, data and model are always named.
+
+        How a net is trained is left out wherever it is the default: most results do not depend on it.
+        """
+        default = Scenario()
+        parts = [("data", self.data), ("model", self.model), ("protocol", self.protocol)]
+        parts += [("defense", d) for d in self.defense] + [("attack", self.attack)]
+        shown = [(k, c.text(full)) for k, c in parts if full or k != "protocol" or c != default.protocol]
+        shown += [("train", self.train.text(full))] if self.train != default.train else []
+        for key in SETTINGS:
+            if full or getattr(self, key) != getattr(default, key):
+                shown.append((key, str(getattr(self, key))))
+        return [(k, v) for k, v in shown if v]
+
+    def text(self, full: bool = False) -> str:
+        """The one line from which everything can be computed again.
+
+        Example:
+            >>> Scenario.parse("data=digits&model=mlp&attack=linear_layer").text()
+            'data=digits&model=mlp&attack=linear_layer'
+        """
+        return "&".join(f"{k}={v}" for k, v in self.pairs(full))
+
+    def key(self, kind: str) -> str:
+        """Name of a stored result: a hash of what it depends on.
+
+        Args:
+            kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
+                needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
+        """
+        form = self.form(kind)
+        return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
+
+    def replace(self, **changes: Any) -> Scenario:
+        """The same scenario with some parts exchanged."""
+        return dataclasses.replace(self, **changes)
+
+    def form(self, kind: str) -> str:
+        """The full text of what a result of a kind depends on, training included only where it counts."""
+        only = self.only(kind)
+        text = only.text(full=True)
+        trained = kind in ("train", "clients") and only.train == TRAININGS["federated"]()
+        return f"{text}&train={only.train.text(full=True)}" if trained else text
+
+    def only(self, kind: str) -> Scenario:
+        """What a result of a kind depends on; the rest takes its defaults."""
+        kinds = {
+            "run": self.for_run,
+            "risk": self.for_risk,
+            "train": self.for_train,
+            "clients": self.for_clients,
+            "labels": self.for_labels,
+            "weights": self.for_weights,
+        }
+        return kinds[kind]()
+
+    def for_run(self) -> Scenario:
+        """What an attack's result depends on: all but the settings of the risk score; without a defense there is nothing to be aware of."""
+        known = {} if self.defense else {"attacker": Scenario.attacker}
+        return self.replace(train=TRAININGS["federated"](), **known, **{name: getattr(Scenario, name) for name in RISK_ONLY})
+
+    def for_risk(self) -> Scenario:
+        """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor.
+
+        Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
+        """
+        noise = [d for d in self.defense if d.noisy]
+        rest = self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, train=TRAININGS["federated"]())
+        if self.coloured:  # the directions that it hides depend on all other noise, too
+            return rest
+        if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
+            return rest
+        return rest.replace(defense=tuple(part for d in self.defense if (part := d.for_risk()) is not None), floor=Scenario.floor)
+
+    def for_train(self) -> Scenario:
+        """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
+        unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "rounds", "attacker", "upload")}
+        if self.protocol.sends_embedding:
+            unused["protocol"] = self.protocol.of_all()
+        return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
+
+    def for_clients(self) -> Scenario:
+        """What the risk of every simulated client depends on: the noise, and of the training only how pictures are dealt."""
+        deal = {name: getattr(self.train, name) for name in ("clients", "split", "alpha", "samples") if hasattr(self.train, name)}
+        parts = {"attack": ATTACKS["dlg"](), "attacker": Scenario.attacker, "upload": "", "method": Scenario.method, "layer": ""}
+        return self.replace(data=self.data.replace(index=0), train=type(self.train)(**deal), **parts)
+
+    def for_labels(self) -> Scenario:
+        """What labels that a party tells from returned gradients depend on: as training, and who the party is."""
+        return self.for_train().replace(protocol=self.protocol, train=TRAININGS["federated"]())
+
+    @property
+    def coloured(self) -> Defense | None:
+        """The defense, the last one, whose noise is stronger in some directions than in others; None where there is none, or it is off."""
+        last = self.defense[-1] if self.defense else None
+        return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
+
+    def for_weights(self) -> Scenario:
+        """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
+        rest: dict[str, Any] = {}
+        trains = tuple(d for d in self.defense if d.trains and not d.off)
+        if self.protocol.sends_embedding and (trains or not self.protocol.is_model):
+            rest = {"protocol": self.protocol.of_all(), "defense": trains}
+        return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the client holds of a picture."""
+        return self.protocol.shape(self.data.shape)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Columns of what the client holds of a row of a table, counted from its first entry on; none for pictures."""
+        if not self.data.columns:
+            return ()
+        held = self.protocol.part(np.arange(self.data.edges[-1])[None, None, None]).ravel()
+        return between(self.data.columns, int(held[0]), int(held[-1]) + 1)
+
+
+def _literal(value: str, knob: Knob) -> object:
+    if isinstance(knob.default, str):
+        return value
+    try:
+        return float(value) if isinstance(knob.default, float) else int(value)
+    except ValueError:
+        return value  # the knob's own check says what was expected

@@ -1,0 +1,77 @@
+"""What a scenario is made of: the tables of its parts, and the settings that stand beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..attacks import ATTACKS
+from ..core.component import Component, Knob
+from ..datasets import DATASETS
+from ..defenses import DEFENSES
+from ..models import MODELS
+from ..protocols import PROTOCOLS
+from ..risk import PRIORS
+from ..training import TRAININGS
+
+PARTS: dict[str, dict[str, type[Any]]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "protocol": PROTOCOLS,
+    "defense": DEFENSES,
+    "attack": ATTACKS,
+    "train": TRAININGS,
+}
+KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense": "defense", "attack": "attack", "train": "training"}
+SETTINGS = {
+    knob.name: knob
+    for knob in (
+        Knob(
+            "attacker",
+            "unaware",
+            "what the attacker knows of the defense: nothing (unaware), or the defense and its parameters, not its random draw (aware)",
+            choices=("unaware", "aware"),
+        ),
+        Knob("batch", 1, "samples in the client's batch", low=1, high=64, unit="samples"),
+        Knob("seed", 7, "seed of weights, noise and attack, each with its own stream", low=0, high=2**31 - 1),
+        Knob("dtype", "float32", "precision of the whole computation", choices=("float32", "float64")),
+        Knob(
+            "floor",
+            0.01,
+            "noise that any real system adds, relative to the message's root mean square; used by the risk score only",
+            low=0.0,
+            high=100.0,
+        ),
+        Knob(
+            "prior",
+            "white",
+            "what the attacker expects of pictures: nothing (white), smoothness (natural), or what public pictures of the data set "
+            "look like (dataset); used by the risk score only",
+            choices=PRIORS,
+        ),
+        Knob(
+            "method",
+            "auto",
+            "how the spectrum is computed: exact; sketch (some hundred Jacobian products, with an error bar); auto, which takes exact up to about a "
+            "minute of work; quick, which takes exact only where that is no more work than a sketch; used by the risk score only",
+            choices=("auto", "exact", "sketch", "quick"),
+        ),
+        Knob(
+            "rounds",
+            1,
+            "rounds in which the client sends the same batch while the net moves on (by the protocol's lr, on public pictures; a net that makes embeddings "
+            "stays); the risk and attacks take the messages of all of them together",
+            low=1,
+            high=20,
+            unit="rounds",
+        ),
+        Knob("layer", "", "the part of the message that is read, by the name of a layer (empty: all of it); used by the risk score only"),
+        Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
+    )
+}
+RISK_ONLY = ("floor", "prior", "method", "layer")
+"""Settings that the risk score alone reads."""
+
+
+def components() -> list[type[Component]]:
+    """Every component that a scenario can name."""
+    return [c for table in PARTS.values() for c in table.values()]
