@@ -14,12 +14,12 @@ import numpy as np
 from . import aware
 from . import rounds as several
 from .attacks import MaliciousAttack
-from .core.errors import UploadError
+from .core.errors import DataMissing, UploadError
 from .core.lazy import torch
 from .core.rng import stream
 from .core.tree import map_tree
 from .core.types import Batch, Knowledge, Net, Observation, World
-from .datasets import digest
+from .datasets import DATASETS, digest, pictures_like
 from .metrics import PSNR, match
 from .party import Party
 from .results import Event, Report, Result, score
@@ -73,6 +73,7 @@ class Client:
     samples: Samples
     accuracy: float | None
     world: World
+    similar: Tensor | None = None  # public pictures of another data set of the same kind, where the attacker has those
 
     @property
     def note(self) -> str:
@@ -104,7 +105,8 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     images = scenario.protocol.part(images)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
-    return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world)
+    others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
+    return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world, others)
 
 
 def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
@@ -127,6 +129,22 @@ def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
     image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
     return torch.as_tensor(scenario.protocol.part(image)).to(batch.image), torch.as_tensor(label, device=batch.image.device)
+
+
+def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) -> Tensor:
+    """Public pictures of another data set of the same kind, or the party's part of them, as those of the batch are.
+
+    Raises:
+        DataMissing: that set is not on this machine; says what else to do.
+    """
+    data, other = scenario.data, DATASETS[scenario.data.similar]()
+    try:
+        found = pictures_like(other, data.shape, data_dir, min(PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel()))
+    except DataMissing as err:
+        raise DataMissing(
+            f"For {data.name}, similar pictures are those of {other.name}. {err} Or train on the same data set or on drawn pictures."
+        ) from None
+    return torch.as_tensor(scenario.protocol.part(found)).to(batch.image)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
@@ -189,8 +207,15 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         template=Batch.of(torch.zeros_like(client.batch.image), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
-        public=public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None,
+        public=_public(scenario, client, knowledge),
     )
+
+
+def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> Tensor | None:
+    """The public pictures that an attacker has."""
+    if knowledge.similar:
+        return client.similar
+    return public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None
 
 
 def party_of(scenario: Scenario, client: Client) -> Party:
