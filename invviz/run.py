@@ -23,7 +23,7 @@ from .datasets import DATASETS, digest, pictures_like
 from .metrics import PSNR, match
 from .party import Party
 from .results import Event, Report, Result, score
-from .risk import moved
+from .risk import moved, together
 from .scenario import Scenario, check
 from .weights import build_net
 
@@ -106,7 +106,7 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
-    return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world, others)
+    return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
 
 
 def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
@@ -114,6 +114,11 @@ def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Rele
     for defense in defenses:
         release = defense.wrap(release, world)
     return release
+
+
+def defended(scenario: Scenario, bare: Release, defenses: Sequence[Defense], world: World) -> Release:
+    """The bare release in its defenses; of several parties, each of which defends its own message, theirs side by side."""
+    return together([wrapped(one, defenses, world) for one in scenario.apart]) if scenario.apart else wrapped(bare, defenses, world)
 
 
 def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:
@@ -203,7 +208,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
     return Observation(
         message={},
         net=world.net,
-        release=wrapped(client.bare, believed, world),
+        release=defended(scenario, client.bare, believed, world),
         template=Batch.of(torch.zeros_like(client.batch.image), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
@@ -220,7 +225,7 @@ def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> Tensor 
 
 def party_of(scenario: Scenario, client: Client) -> Party:
     """The client as a party of vertical FL that has other private pictures, too."""
-    wrap = lambda net: wrapped(client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
+    wrap = lambda net: defended(scenario, client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
     return Party(scenario, client.samples, client.net, client.batch, client.bare, wrap)
 
 
@@ -232,7 +237,8 @@ def _mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progre
     talk = attack.converse(before, stream(scenario.seed, "attack"))
     net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
     world = dataclasses.replace(client.world, net=net)
-    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=wrapped(client.bare, scenario.defense, world)))
+    release = defended(scenario, client.bare, scenario.defense, world)
+    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=release))
     return obs, dataclasses.replace(read(obs), stopped=stopped)
 
 

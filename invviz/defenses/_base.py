@@ -82,6 +82,11 @@ class Defense(Component):
         return 1.0
 
     @property
+    def stated(self) -> bool:
+        """It does nothing but add noise whose size does not depend on the message."""
+        return self.adds_noise and getattr(self, "relative", None) is False
+
+    @property
     def noisy(self) -> bool:
         """It adds noise, whatever else it does."""
         return self.adds_noise

@@ -16,7 +16,7 @@ from ._joint import joint, sized
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from ..core.types import Batch, Net, Tree
+    from ..core.types import Batch, Net, Release, Tree
     from ..models import Model, Shape
 
     Pixels = TypeVar("Pixels", np.ndarray, Tensor)
@@ -184,13 +184,22 @@ class VFL(Protocol):
         """The embedding of the party's part; of several parties one each, by number."""
         if self.together == 1:
             return {"embedding": self._embedding(net, batch.image, self.party)}
-        regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
-        origin, found = regions[self.party][0], {}
-        for party in range(self.party, self.party + self.together):
-            (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
-            first, last = (end[0] - origin[0] for end in regions[party])
-            found[f"embedding.{party}"] = self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)
-        return found
+        return {name: leaf for one in self.apart() for name, leaf in one(net, batch, rng).items()}
+
+    def apart(self) -> tuple[Release, ...]:
+        """Of every attacked party its own embedding, by number; none for a single party."""
+
+        def of(party: int) -> Release:
+            def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+                regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
+                origin = regions[self.party][0]
+                (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
+                first, last = (end[0] - origin[0] for end in regions[party])
+                return {f"embedding.{party}": self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)}
+
+            return release
+
+        return tuple(of(party) for party in range(self.party, self.party + self.together)) if self.together > 1 else ()
 
     def _embedding(self, net: Net, part: Tensor, party: int) -> Tensor:
         prefix = f"bottoms.{party}."
