@@ -56,7 +56,12 @@ def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
     names = {depths.cut_of(s).cut: depths.layer_of(s) for s in listed}
     name, value = state.key("cut"), cut.cut if cut.cut in cuts else cuts[-1]
     if len(cuts) == 1:
-        st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. Other models have more.")
+        more = (
+            "It has more with more hidden layers (More, Model and data), and so have other models."
+            if now.model.name == "mlp"
+            else "Other models have more."
+        )
+        st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. {more}")
     else:
         st.select_slider(
             "The party computes the net up to",
