@@ -8,10 +8,12 @@ from .core.lazy import torch
 from .core.rng import derive
 from .core.tree import map_tree, numel
 from .core.types import Batch, Net, Size
-from .risk import masked, only
+from .risk import masked, only, scaled, together
 from .summary import noise_variance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .core.types import Release, Tree, World
     from .defenses import Defense
     from .scenario import Scenario
@@ -20,6 +22,16 @@ HALVINGS = 60
 
 
 def told(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
+    """What an attacker who knows the defenses makes of a message; of several parties, each of which defends its own, of one after the other.
+
+    Arguments and fields as of `_told`.
+    """
+    if not scenario.apart:
+        return _told(scenario, bare, world, message, template)
+    return _joined([_told(scenario, part, world, {k: message[k]}, template) for part, k in zip(scenario.apart, message, strict=True)])
+
+
+def _told(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
     """What an attacker who knows the defenses makes of a message.
 
     It simulates them too, skips what was held back and what chance has ruined, and knows how far noise and rounding reach.
@@ -47,7 +59,9 @@ def told(scenario: Scenario, bare: Release, world: World, message: Tree, templat
                 d.scales and not defense.exact for d in later
             )  # what a later defense has changed no longer shows this one's draw
             release = defense.simulated(release, world, message if readable else {})
-        elif place == hiding:
+            continue
+        release = scaled(release, defense.gain)
+        if place == hiding:
             release = masked(release, seen)
     last, noisy = defenses[-1], [d for d in defenses if d.noisy]
     interval = last.interval(message) if noisy in ([], [last]) else None
@@ -67,6 +81,16 @@ def told(scenario: Scenario, bare: Release, world: World, message: Tree, templat
     if scenario.coloured:
         found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise)
     return found
+
+
+def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What was told of every party's message in one; their noise, if any, is of one stated size."""
+    merged = lambda trees: {name: leaf for tree in trees for name, leaf in tree.items()}  # noqa: E731
+    first = found[0]
+    joint: dict[str, Any] = {"release": together([one["release"] for one in found]), "noise": first["noise"]}
+    joint |= {name: first[name] and merged(one[name] for one in found) for name in ("message", "sent", "seen")}
+    ends = first["interval"] and tuple(merged(one["interval"][end] for one in found) for end in (0, 1))
+    return joint | {"interval": ends}
 
 
 def stranger(scenario: Scenario, net: Net) -> Net:

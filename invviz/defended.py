@@ -18,6 +18,7 @@ USUAL = (
     "pruning",
     "selective_encryption",
     "quantisation(bits=4)",
+    "embedding_dropout",
     "water_filling",
     "invl_gnp",
     "soteria",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation, Progress
 
-PUBLIC = ("same", "textures", "noise")
+PUBLIC = ("same", "textures", "noise", "similar")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,8 @@ class InverseNetwork(Attack):
 
     The paper's black-box attack: it needs answers of the bottom net, no look inside. The decoder is ours: convolutions that grow to the picture's size, fully connected
     layers for a table's row. It gives the mean of what fits, so it blurs where the embedding does not tell, and it works where a search gets lost. The paper also trains
-    on other sets of pictures; for those of another kind we draw ours: textures with the spectrum of natural pictures, or noise, which take no data at all.
+    on other sets of pictures. For those of the same kind ('similar') we take another data set, brought to the same size; for those of another kind we draw ours: textures with the
+    spectrum of natural pictures, or noise, which take no data at all.
     """
 
     name: ClassVar[str] = "inverse_network"
@@ -43,12 +44,14 @@ class InverseNetwork(Attack):
     lr: float = knob(2e-3, "Adam's learning rate at the start; falls to 0 along a cosine", low=1e-6, high=1.0, log=True)
     pictures: int = knob(2000, "pictures that it is trained on, at most", low=10, high=2_000, unit="pictures")
     public: str = knob(
-        "same", "what it is trained on: public pictures of the same data set, drawn textures (1/f spectrum), or drawn noise", choices=PUBLIC
+        "same",
+        "what it is trained on: public pictures of the same data set, drawn textures (1/f spectrum), drawn noise, or pictures of another data set of the same kind (similar)",
+        choices=PUBLIC,
     )
 
     def wants(self) -> Knowledge:
         """Public pictures, unless it draws its own."""
-        return Knowledge(batch_size=True, public_data=self.public == "same")
+        return Knowledge(batch_size=True, public_data=self.public in ("same", "similar"), similar=self.public == "similar")
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """What the decoder makes of the message.
@@ -68,7 +71,9 @@ class InverseNetwork(Attack):
         image = fit(message).nan_to_num(sum(obs.bounds) / 2).clamp(*obs.bounds)
         with torch.no_grad():
             loss = float(squared_error(obs.simulate(Batch.of(image, obs.template.label)), obs.message))
-        kind = {"same": "public pictures", "textures": "drawn textures", "noise": "pictures of noise"}[self.public]
+        kind = {"textures": "drawn textures", "noise": "pictures of noise", "similar": "pictures of another data set"}.get(
+            self.public, "public pictures"
+        )
         note = f"Trained on {len(public):,} {kind}; their mean squared error at the end: {fit.trace[-1][1] if fit.trace else float('nan'):.4f}."
         if loss > UNMATCHED:
             note += f" Its picture has another embedding (matching loss {loss:.1e}): it is a blend of what fits."

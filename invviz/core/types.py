@@ -95,6 +95,7 @@ class Knowledge:
     defense: bool = False
     bn_statistics: bool = False
     public_data: bool = False
+    similar: bool = False  # the public data are of another data set of the same kind
     weights: bool = True  # of the net that makes the message; without them its architecture alone
     crowd: bool = False  # embeddings that the same party has sent of other private pictures
     malicious: bool = False  # the server answers the party's training rounds as it likes
@@ -112,7 +113,7 @@ class Knowledge:
             "training": "local training settings",
             "defense": "the defense and its parameters",
             "bn_statistics": "batch-norm statistics",
-            "public_data": "public data",
+            "public_data": "public data of another data set" if self.similar else "public data",
             "crowd": "embeddings of other private pictures",
             "malicious": "what the party answers to a malicious server",
         }

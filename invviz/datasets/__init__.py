@@ -2,6 +2,7 @@
 
 from ._base import ArrayPictures, Dataset, Pictures, Samples
 from ._files import check, download
+from ._similar import pictures_like
 from ._upload import digest, read_upload
 from .adult import Adult
 from .breast_cancer import BreastCancer
@@ -29,4 +30,4 @@ DATASETS: dict[str, type[Dataset]] = {
     "wine": Wine,
 }
 
-__all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "read_upload"]
+__all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "pictures_like", "read_upload"]

@@ -61,6 +61,9 @@ class Dataset(Component):
     citation: ClassVar[str] = ""  # licence and use, in one sentence
     columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
     things: ClassVar[str] = "pictures"  # what there are many of
+    similar: ClassVar[str] = (
+        ""  # another data set with pictures of the same kind, for attackers who have none of this one; none where it is empty
+    )
 
     index: int = knob(0, "which picture (or row) of the private part is the victim, counted from 0", low=0, high=10_000_000)
 

@@ -25,6 +25,7 @@ class Cifar10(TorchvisionSet):
     channels: ClassVar[int] = 3
     num_classes: ClassVar[int] = 10
     side: ClassVar[int] = 32
+    similar: ClassVar[str] = "photos"
     citation: ClassVar[str] = "Krizhevsky 2009; no licence is stated, commonly used for research."
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"{FOLDER}/{f}" for f in ("test_batch", *(f"data_batch_{k}" for k in range(1, 6)), "batches.meta")

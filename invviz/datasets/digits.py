@@ -27,6 +27,7 @@ class Digits(Dataset):
     channels: ClassVar[int] = 1
     num_classes: ClassVar[int] = 10
     side: ClassVar[int] = 8
+    similar: ClassVar[str] = "mnist"
     citation: ClassVar[str] = (
         "Optical Recognition of Handwritten Digits (Alpaydin and Kaynak, UCI, CC BY 4.0), as bundled with scikit-learn."
     )

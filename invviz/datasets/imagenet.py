@@ -34,6 +34,7 @@ class Imagenet(TorchvisionSet):
     channels: ClassVar[int] = 3
     num_classes: ClassVar[int] = 1000
     side: ClassVar[int] = 224
+    similar: ClassVar[str] = "photos"
     citation: ClassVar[str] = "Deng et al. 2009; for non-commercial research and education, each picture belongs to its owner."
     needed: ClassVar[tuple[str, ...]] = (FOLDER,)
     how_to_get: ClassVar[str] = (

@@ -20,6 +20,7 @@ class Mnist(TorchvisionSet):
     channels: ClassVar[int] = 1
     num_classes: ClassVar[int] = 10
     side: ClassVar[int] = 28
+    similar: ClassVar[str] = "digits"
     citation: ClassVar[str] = "LeCun and Cortes 1998; CC BY-SA 3.0."
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"MNIST/raw/{part}-{what}-ubyte" for part in ("t10k", "train") for what in ("images-idx3", "labels-idx1")

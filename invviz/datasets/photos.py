@@ -57,6 +57,7 @@ class Photos(Dataset):
     channels: ClassVar[int] = 3
     num_classes: ClassVar[int] = len(PHOTOS)
     side: ClassVar[int] = 32
+    similar: ClassVar[str] = "cifar10"
     citation: ClassVar[str] = (
         "Sample pictures of scikit-image: public domain, CC0 or without known copyright restrictions; the motorcycle is from "
         "the Middlebury 2014 stereo benchmark. Fine for any use."

@@ -25,6 +25,7 @@ class Stl10(TorchvisionSet):
     channels: ClassVar[int] = 3
     num_classes: ClassVar[int] = 10
     side: ClassVar[int] = 96
+    similar: ClassVar[str] = "photos"
     citation: ClassVar[str] = "Coates, Ng and Lee 2011; pictures from ImageNet, for research; they show recognisable people."
     needed: ClassVar[tuple[str, ...]] = (f"{FOLDER}/train_X.bin", f"{FOLDER}/train_y.bin")
     optional: ClassVar[tuple[str, ...]] = (f"{FOLDER}/test_X.bin", f"{FOLDER}/test_y.bin")

@@ -23,6 +23,7 @@ class Svhn(TorchvisionSet):
     channels: ClassVar[int] = 3
     num_classes: ClassVar[int] = 10
     side: ClassVar[int] = 32
+    similar: ClassVar[str] = "mnist"
     citation: ClassVar[str] = "Netzer et al. 2011; for non-commercial use only."
     needed: ClassVar[tuple[str, ...]] = ("test_32x32.mat", "train_32x32.mat")
     labels: ClassVar[tuple[str, ...]] = tuple("0123456789")

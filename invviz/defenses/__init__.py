@@ -9,6 +9,7 @@ from .censor import Censor
 from .clipping import Clipping
 from .dp_sgd import DPSGD
 from .dropout import Dropout
+from .embedding_dropout import EmbeddingDropout
 from .gaussian_noise import GaussianNoise
 from .gradient_dropping import GradientDropping
 from .invl_dnp import InvLDNP
@@ -58,6 +59,7 @@ DEFENSES: dict[str, type[Defense]] = {
     "water_filling": WaterFilling,
     "optimal_noise": OptimalNoise,
     "outpost": Outpost,
+    "embedding_dropout": EmbeddingDropout,
     "nopeek": NoPeek,
     "ressfl": ResSFL,
 }
@@ -71,6 +73,7 @@ __all__ = [
     "Coloured",
     "Defense",
     "Dropout",
+    "EmbeddingDropout",
     "GaussianNoise",
     "GradientDropping",
     "InvLDNP",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
@@ -13,10 +14,12 @@ from ._layers import ACTIVATIONS, activation
 if TYPE_CHECKING:
     from torch import nn
 
+MOST = 4  # hidden layers
+
 
 @dataclasses.dataclass(frozen=True)
 class MLP(Model):
-    """One hidden layer between picture and classes.
+    """One hidden layer between picture and classes, or several.
 
     For one sample the first layer's weight gradient is an outer product with the picture itself, so closed form recovery is exact.
     """
@@ -24,14 +27,22 @@ class MLP(Model):
     name: ClassVar[str] = "mlp"
     title: ClassVar[str] = "MLP"
     paper: ClassVar[str] = "phong2018additively"
-    cuts: ClassVar[tuple[str, ...]] = ("linear",)
+    cuts: ClassVar[tuple[str, ...]] = ("linear", *(f"linear {k}" for k in range(2, MOST + 1)))  # the first `hidden_layers` of them
     first_layer: ClassVar[str] = "linear"
 
-    width: int = knob(128, "neurons of the hidden layer", low=1, high=4096, unit="neurons")
-    act: str = knob("relu", "activation of the hidden layer", choices=ACTIVATIONS)
+    width: int = knob(128, "neurons of every hidden layer", low=1, high=4096, unit="neurons")
+    act: str = knob("relu", "activation of every hidden layer", choices=ACTIVATIONS)
+    hidden_layers: int = knob(
+        1, "hidden layers, all of the same width; vertical FL can cut behind each of them", low=1, high=MOST, late=True
+    )
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
-        """Flatten, linear, activation, linear."""
-        nn = torch.nn
-        pixels = shape[0] * shape[1] * shape[2]
-        return nn.Sequential(nn.Flatten(), nn.Linear(pixels, self.width), activation(self.act), nn.Linear(self.width, num_classes))
+        """Flatten, linear and activation as often as there are hidden layers, linear."""
+        nn, sizes = torch.nn, [shape[0] * shape[1] * shape[2], *[self.width] * self.hidden_layers]
+        inner = [layer for given, made in pairwise(sizes) for layer in (nn.Linear(given, made), activation(self.act))]
+        return nn.Sequential(nn.Flatten(), *inner, nn.Linear(self.width, num_classes))
+
+    @property
+    def depth(self) -> int:
+        """One stage a hidden layer."""
+        return self.hidden_layers

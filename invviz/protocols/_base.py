@@ -12,7 +12,7 @@ from ..core.component import Component
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from ..core.types import Batch, Net, Tree
+    from ..core.types import Batch, Net, Release, Tree
     from ..models import Model, Shape
 
     Pixels = TypeVar("Pixels", np.ndarray, Tensor)
@@ -39,6 +39,11 @@ class Protocol(Component):
         """Whether the message is what a bottom net makes of the input (vertical FL)."""
         return False
 
+    @property
+    def is_model(self) -> bool:
+        """Whether the net that is trained is the model itself, whatever the other knobs."""
+        return True
+
     def of_all(self) -> Self:
         """The same without the choice of who is attacked, which training does not depend on."""
         return self
@@ -46,6 +51,10 @@ class Protocol(Component):
     def bound(self, edges: tuple[int, ...]) -> Self:
         """The same for a table whose rows may be cut at these places only, or for pictures, which have none."""
         return self
+
+    def apart(self) -> tuple[Release, ...]:
+        """One release for each of several parties whose messages are read together, of its part of what they hold together; none where there is one."""
+        return ()
 
     def message(self) -> str:
         """What is sent, in words."""

@@ -11,18 +11,18 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.rng import derive
 from ._base import Protocol
+from ._joint import joint, sized
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from ..core.types import Batch, Net, Tree
+    from ..core.types import Batch, Net, Release, Tree
     from ..models import Model, Shape
 
     Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 
 SPLITS = ("columns", "rows", "channels", "quadrants")
 AXES = {"channels": 0, "rows": 1, "columns": 2}
-HIDDEN = 64  # width of the top net's one hidden layer, where several parties send
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,8 @@ class VFL(Protocol):
     """Each party holds a part of every picture and sends the embedding that its bottom net makes of it; the server's top net reads all of them.
 
     The bottom net is the model up to the cut. One party alone holds whole pictures: that is split learning, and the top net is then the rest of the
-    model; several parties' embeddings go through one hidden layer of 64 units. The attacker knows the nets (theory section 1) and sees
+    model; several parties' embeddings go through one hidden layer of 64 units. With `size` every bottom net ends in a linear layer to so many numbers, and
+    the top net is that hidden layer for one party, too. The attacker knows the nets (theory section 1) and sees
     the embedding of `party`, or of several parties that put theirs together; the label plays no part in it. With init='trained' the nets are
     trained together on the public pictures.
     """
@@ -47,6 +48,15 @@ class VFL(Protocol):
     together: int = knob(1, "parties, from that one on, whose embeddings the attacker puts together", low=1, high=8, unit="parties")
     cut: int = knob(1, "layers of the model that the party computes, counted by their activations", low=1, high=16, unit="layers")
     activated: bool = knob(True, "the embedding is what comes out of the last activation; False: what goes into it")
+
+    size: int = knob(
+        0,
+        "numbers in every party's embedding, made by one more linear layer behind the cut; 0: as many as the cut gives, without that layer",
+        low=0,
+        high=4096,
+        unit="numbers",
+        late=True,
+    )
 
     edges: tuple[int, ...] = dataclasses.field(
         default=(), compare=False
@@ -68,6 +78,11 @@ class VFL(Protocol):
     def sends_embedding(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def is_model(self) -> bool:
+        """Whether bottom and top together are the model itself, wherever it is cut."""
+        return self.parties == 1 and self.size == 0
 
     def message(self) -> str:
         """The embedding, or several."""
@@ -148,29 +163,43 @@ class VFL(Protocol):
         return found
 
     def assemble(self, model: Model, shape: Shape, num_classes: int, seed: int) -> nn.Module:
-        """The joint net of all parties on whole pictures, with fresh weights."""
+        """The joint net of all parties on whole pictures, with fresh weights.
+
+        Raises:
+            InvvizError: the layer that gives embeddings their size would be too large.
+        """
         bottoms, top = [], None
         for party in range(self.parties):
             held = self.of(party).shape(shape)
             stages = model.stages(model.build(held, num_classes, derive(seed, f"party {party}") % 2**31 if self.parties > 1 else seed))
             last = stages[self.cut - 1]
-            bottoms.append(torch.nn.Sequential(*stages[: self.cut - 1], last if self.activated else model.opened(last)))
-            if self.parties == 1:
+            bottom = torch.nn.Sequential(*stages[: self.cut - 1], last if self.activated else model.opened(last))
+            bottoms.append(sized(bottom, held, self.size, derive(seed, f"embedding {party}")) if self.size else bottom)
+            if self.is_model:
                 rest = [] if self.activated else [model.closing(last)]
                 top = torch.nn.Sequential(*rest, *stages[self.cut :])
-        return _joint(self, bottoms, top, shape, num_classes, seed)
+        return joint(self, bottoms, top, shape, num_classes, seed)
 
     def release(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
         """The embedding of the party's part; of several parties one each, by number."""
         if self.together == 1:
             return {"embedding": self._embedding(net, batch.image, self.party)}
-        regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
-        origin, found = regions[self.party][0], {}
-        for party in range(self.party, self.party + self.together):
-            (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
-            first, last = (end[0] - origin[0] for end in regions[party])
-            found[f"embedding.{party}"] = self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)
-        return found
+        return {name: leaf for one in self.apart() for name, leaf in one(net, batch, rng).items()}
+
+    def apart(self) -> tuple[Release, ...]:
+        """Of every attacked party its own embedding, by number; none for a single party."""
+
+        def of(party: int) -> Release:
+            def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+                regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
+                origin = regions[self.party][0]
+                (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
+                first, last = (end[0] - origin[0] for end in regions[party])
+                return {f"embedding.{party}": self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)}
+
+            return release
+
+        return tuple(of(party) for party in range(self.party, self.party + self.together)) if self.together > 1 else ()
 
     def _embedding(self, net: Net, part: Tensor, party: int) -> Tensor:
         prefix = f"bottoms.{party}."
@@ -185,27 +214,3 @@ class VFL(Protocol):
         """The smallest part's channels, height and width, each for itself."""
         parts = [self.of(party).shape(shape) for party in range(self.parties)]
         return min(p[0] for p in parts), min(p[1] for p in parts), min(p[2] for p in parts)
-
-
-def _joint(how: VFL, bottoms: list[nn.Module], top: nn.Module | None, shape: Shape, num_classes: int, seed: int) -> nn.Module:
-    nn = torch.nn
-
-    class Joint(nn.Module):  # made here, because a module-level class would import torch
-        def __init__(self) -> None:
-            super().__init__()
-            self.bottoms = nn.ModuleList(bottoms)
-            self.top = top
-            self.regions = [how.region(shape, party) for party in range(how.parties)]
-
-        def forward(self, picture: Tensor) -> Tensor:
-            sent = [bottom(how.part(picture, party)) for party, bottom in enumerate(self.bottoms)]
-            return self.top(sent[0] if len(sent) == 1 else torch.cat([one.flatten(1) for one in sent], 1))  # type: ignore[misc]
-
-    if top is None:
-        with torch.no_grad():
-            zeros = torch.zeros(1, *shape)
-            size = sum(bottom(how.part(zeros, party)).numel() for party, bottom in enumerate(bottoms))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(seed, "top"))
-            top = nn.Sequential(nn.Linear(size, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, num_classes))
-    return Joint()

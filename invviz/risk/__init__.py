@@ -23,7 +23,7 @@ from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval, psn
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
-from .releases import aggregate, masked, moved, only, rounds
+from .releases import aggregate, masked, moved, only, rounds, scaled, together
 from .sketch import budget, sketch
 from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
@@ -69,9 +69,11 @@ __all__ = [
     "room",
     "rounds",
     "sample_loss",
+    "scaled",
     "singular_values",
     "sketch",
     "subspace_error",
+    "together",
     "total_sigma",
     "trust",
     "trusted_radius",

@@ -41,9 +41,19 @@ def masked(release: Release, kept: Tree) -> Release:
     return lambda net, batch, rng: map_tree(lambda leaf, keep: leaf * keep, release(net, batch, rng), kept)
 
 
+def scaled(release: Release, factor: float) -> Release:
+    """The release with its whole message multiplied by a number."""
+    return release if factor == 1 else lambda net, batch, rng: map_tree(lambda leaf: leaf * factor, release(net, batch, rng))
+
+
 def moved(net: Net, shift: Mapping[str, Tensor]) -> Net:
     """The net with its parameters moved, {name: tensor}; those without a name in the shift stay."""
     return Net(net.module, {name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()})
+
+
+def together(releases: Sequence[Release]) -> Release:
+    """The messages of several releases of the same batch in one tree; no two of them have a name in common."""
+    return lambda net, batch, rng: {name: leaf for release in releases for name, leaf in release(net, batch, rng).items()}
 
 
 def rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Sequence[float]) -> Release:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import UploadError
+from ..core.errors import DataMissing, UploadError
 from ..core.lazy import torch
 from ..core.types import Batch, Net, World
-from ..datasets import digest
+from ..datasets import DATASETS, digest, pictures_like
 from ..results import Event
+from ..risk import together
 from ..weights import build_net
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Client:
     samples: Samples
     accuracy: float | None
     world: World
+    similar: Tensor | None = None  # public pictures of another data set of the same kind, where the attacker has those
 
     @property
     def note(self) -> str:
@@ -94,7 +96,8 @@ def meet_client(scenario: Scenario, site: Site, report: Report | None = None, pi
     images = scenario.protocol.part(images)
     batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
-    return Client(net, batch, bare, wrapped(bare, scenario.defense, world), samples, accuracy, world)
+    others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
+    return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
 
 
 def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
@@ -102,6 +105,11 @@ def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Rele
     for defense in defenses:
         release = defense.wrap(release, world)
     return release
+
+
+def defended(scenario: Scenario, bare: Release, defenses: Sequence[Defense], world: World) -> Release:
+    """The bare release in its defenses; of several parties, each of which defends its own message, theirs side by side."""
+    return together([wrapped(one, defenses, world) for one in scenario.apart]) if scenario.apart else wrapped(bare, defenses, world)
 
 
 def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:
@@ -117,6 +125,22 @@ def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
     image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
     return torch.as_tensor(scenario.protocol.part(image)).to(batch.image), torch.as_tensor(label, device=batch.image.device)
+
+
+def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) -> Tensor:
+    """Public pictures of another data set of the same kind, or the party's part of them, as those of the batch are.
+
+    Raises:
+        DataMissing: that set is not on this machine; says what else to do.
+    """
+    data, other = scenario.data, DATASETS[scenario.data.similar]()
+    try:
+        found = pictures_like(other, data.shape, data_dir, min(PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel()))
+    except DataMissing as err:
+        raise DataMissing(
+            f"For {data.name}, similar pictures are those of {other.name}. {err} Or train on the same data set or on drawn pictures."
+        ) from None
+    return torch.as_tensor(scenario.protocol.part(found)).to(batch.image)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:

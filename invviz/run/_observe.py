@@ -14,7 +14,7 @@ from ..core.tree import map_tree
 from ..core.types import Batch, Knowledge, Net, Observation
 from ..party import Party
 from ..risk import moved
-from ._client import Client, public_pictures, wrapped
+from ._client import Client, defended, public_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,17 +76,24 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
     return Observation(
         message={},
         net=world.net,
-        release=wrapped(client.bare, believed, world),
+        release=defended(scenario, client.bare, believed, world),
         template=Batch.of(torch.zeros_like(client.batch.image), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
-        public=public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None,
+        public=_public(scenario, client, knowledge),
     )
+
+
+def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> Tensor | None:
+    """The public pictures that an attacker has."""
+    if knowledge.similar:
+        return client.similar
+    return public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None
 
 
 def party_of(scenario: Scenario, client: Client) -> Party:
     """The client as a party of vertical FL that has other private pictures, too."""
-    wrap = lambda net: wrapped(client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
+    wrap = lambda net: defended(scenario, client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
     return Party(scenario, client.samples, client.net, client.batch, client.bare, wrap)
 
 
@@ -98,5 +105,6 @@ def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progres
     talk = attack.converse(before, stream(scenario.seed, "attack"))
     net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
     world = dataclasses.replace(client.world, net=net)
-    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=wrapped(client.bare, scenario.defense, world)))
+    release = defended(scenario, client.bare, scenario.defense, world)
+    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=release))
     return obs, dataclasses.replace(read(obs), stopped=stopped)

@@ -45,6 +45,12 @@ def embedding(s: Scenario) -> Iterator[str]:
         yield f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg."
 
 
+def similar(s: Scenario) -> Iterator[str]:
+    """Pictures of another data set of the same kind, which not every one has."""
+    if s.attack.wants().similar and not s.data.similar:
+        yield f"{s.attack.name} asks for another data set of the same kind; there is none for {s.data.name}. Use public='same'."
+
+
 def conversation(s: Scenario) -> Iterator[str]:
     """A malicious server answers the messages of many training rounds."""
     if s.coloured and s.attack.wants().malicious:

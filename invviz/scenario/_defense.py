@@ -15,7 +15,7 @@ def defenses(s: Scenario) -> Iterator[str]:
         yield from _per_sample(s, defense, place)
         yield from defended(s, defense)
         yield from _place(s, defense, place)
-        yield from _several(s, defense)
+        yield from _several(s, defense, place)
         yield from _message(s, defense)
         yield from defense.problems()
 
@@ -36,14 +36,18 @@ def _place(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
         yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
 
 
-def _several(s: Scenario, defense: Defense) -> Iterator[str]:
+def _several(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
     """Several embeddings that are read together: of the parties side by side, or of many pictures of one party."""
-    if getattr(s.protocol, "together", 1) > 1 and not (
-        defense.trains or (defense.adds_noise and getattr(defense, "relative", None) is False)
-    ):
+    several = getattr(s.protocol, "together", 1) > 1
+    if several and (defense.noisy or defense.coloured) and not defense.stated:
         yield (
-            f"{defense.name} measures the message, and each of the parties defends its own; {s.protocol.name} reads several at once here. "
+            f"{defense.name} adds noise by the size of the message, and each of the parties defends its own; {s.protocol.name} reads several at once here. "
             "Set together=1, or use noise of a stated size (gaussian_noise or laplace_noise with relative=False)."
+        )
+    elif several and not (defense.stated or defense.trains) and any(d.noisy for d in s.defense[:place]):
+        yield (
+            f"{defense.name} would change every party's noise by another share, and {s.protocol.name} reads several at once here. "
+            "Set together=1, or name the noise last."
         )
     if s.attacker == "aware" and defense.hides and s.attack.wants().crowd:
         yield f"{s.attack.name} compares many embeddings, and {defense.name} holds other entries back in each of them. Set attacker=unaware."
@@ -51,9 +55,9 @@ def _several(s: Scenario, defense: Defense) -> Iterator[str]:
 
 def _message(s: Scenario, defense: Defense) -> Iterator[str]:
     if defense.for_embeddings and not s.protocol.sends_embedding:
-        yield f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp."
+        yield f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp or dropout."
     if defense.for_gradients and s.protocol.sends_embedding:
-        yield f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning or quantisation."
+        yield f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning, quantisation or embedding_dropout."
     if defense.trains and s.protocol.sends_embedding and s.model.init == "random":
         yield (
             f"{defense.name} acts while a net is trained and leaves messages as they are; {s.model.name} has fresh weights. "

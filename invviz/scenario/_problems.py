@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     _attack.message,
     _attack.net,
     _attack.embedding,
+    _attack.similar,
     _training_mode.training_mode,
     _attack.conversation,
     _rounds.rounds,

@@ -26,6 +26,12 @@ def risk_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
+    if s.rounds > 1:
+        found += [
+            f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."
+            for d in s.defense
+            if d.redraws and not d.off
+        ]
     return found + list(_coloured(s, s.coloured, inputs)) if s.coloured else found
 
 

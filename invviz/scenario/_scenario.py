@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -19,6 +19,9 @@ from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..training import TRAININGS, Training
 from ._settings import KINDS, PARTS, RISK_ONLY, SETTINGS
+
+if TYPE_CHECKING:
+    from ..core.types import Release
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
 
@@ -183,13 +186,16 @@ class Scenario:
         last = self.defense[-1] if self.defense else None
         return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
 
+    @property
+    def apart(self) -> tuple[Release, ...]:
+        """Releases of parties that are read together, where a defense looks at a whole message: every party's looks at its own. None elsewhere."""
+        return () if all(d.trains or d.stated for d in self.defense) else self.protocol.apart()
+
     def for_weights(self) -> Scenario:
         """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
         rest: dict[str, Any] = {}
         trains = tuple(d for d in self.defense if d.trains and not d.off)
-        if self.protocol.sends_embedding and (
-            trains or getattr(self.protocol, "parties", 1) > 1
-        ):  # one party's net is the model, wherever it is cut
+        if self.protocol.sends_embedding and (trains or not self.protocol.is_model):
             rest = {"protocol": self.protocol.of_all(), "defense": trains}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 

@@ -23,7 +23,8 @@ ELSEWHERE = {name for name, kind in DEFENSES.items() if kind.coloured or kind.tr
 ON_MESSAGES = {name: kind for name, kind in DEFENSES.items() if name not in ON_PICTURES and name not in ELSEWHERE}
 NOISY = [k for k in ON_MESSAGES.values() if k().variance(Size.of(MESSAGE))]
 BY_CHANCE = [DEFENSES["dropout"]]  # drawn, and yet no noise of a stated variance
-STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE]]
+DRAWN = [k for k in ON_MESSAGES.values() if k.redraws]  # without a generator they make a typical draw
+STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE, *DRAWN]]
 HALFWAY = {"clipping": {"clip_norm": 2.0}, "sign": {"mixing": 0.5}, "censor": {"share": 0.6}}  # strengths at which most directions pass
 IN_LAYER = ("soteria", "dropout")  # act on the last fully connected layer: they get a net that has one, and its gradient
 ALL = [pytest.param(kind, id=name) for name, kind in ON_MESSAGES.items()]
@@ -99,6 +100,17 @@ def test_chance_without_a_generator_is_no_chance(kind):
     assert torch.equal(released(kind(), None), flatten(plain(kind)))
     assert not torch.equal(released(kind(), stream(1, "noise")), released(kind(), stream(2, "noise")))
     assert kind().variance(Size.of(MESSAGE)) == 0 and not kind().noisy and kind().caveat()
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_draw_without_a_generator_is_a_typical_one(kind):
+    """The same every time, of the law of those with one: as many zeros, the same values elsewhere."""
+    free, one, other = (released(kind(), rng) for rng in (None, stream(1, "noise"), stream(2, "noise")))
+    assert torch.equal(free, released(kind(), None)) and not torch.equal(one, other)
+    assert float((one == 0).double().mean()) == pytest.approx(float((free == 0).double().mean()), abs=0.01)
+    both = (free != 0) & (one != 0)
+    assert torch.equal(free[both], one[both])
+    assert kind().variance(Size.of(MESSAGE)) == 0 and not kind().noisy and kind().caveat() and kind.hides
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -205,7 +205,8 @@ def test_one_party_trains_its_model_once_wherever_it_is_cut(site, name, monkeypa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("model=mlp&protocol=vfl(together=2)&defense=clipping", "each of the parties defends its own"),
+        ("model=mlp&protocol=vfl(together=2)&defense=quantisation", "each of the parties defends its own"),
+        ("model=mlp&protocol=vfl(together=2)&defense=gaussian_noise(relative=False)&defense=clipping", "name the noise last"),
         ("model=mlp&protocol=vfl&attack=fora&defense=pruning&attacker=aware", "holds other entries back"),
         ("protocol=vfl(party=2)", "party=2 of 2"),
         ("data=digits&protocol=vfl(parties=3,split='channels')", "cannot cut 1 channels"),

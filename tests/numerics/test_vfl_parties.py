@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from invviz.assess import assess
+from invviz.core.tree import flatten
 from invviz.core.types import Batch
 from invviz.protocols import VFL
 from invviz.risk import Prior
-from invviz.run import Site, meet_client, run
+from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
 from invviz.summary import risk_summary
 
@@ -106,3 +107,58 @@ def test_attacks_read_several_embeddings(site, attack):
 )
 def test_what_does_not_fit_says_why(how, words):
     assert any(words in p for p in problems(Scenario.parse(f"model=mlp&protocol=vfl({how})")))
+
+
+ALONE = ("clipping(clip_norm=0.5)", "pruning(fraction=0.5)", "random_pruning(fraction=0.5)", "selective_encryption(fraction=0.3)", "sign")
+
+
+@pytest.mark.parametrize("defense", [*ALONE, "clipping(clip_norm=0.5)&defense=pruning(fraction=0.3)", "embedding_dropout"])
+def test_every_party_defends_its_own_message(site, defense):
+    s = Scenario.parse(f"data=digits&model=mlp(act='tanh')&protocol=vfl(together=2)&defense={defense}")
+    assert not problems(s)
+    client = meet_client(s, site)
+    message = client.release(client.net, client.batch, None)
+    assert list(message) == ["embedding.0", "embedding.1"]
+    for k in range(2):
+        alone = meet_client(s.replace(protocol=s.protocol.of(k)), site)
+        assert torch.equal(message[f"embedding.{k}"], alone.release(alone.net, alone.batch, None)["embedding"])
+    obs = observe(s.replace(attacker="aware"), client)
+    if defense != "sign":  # of which the attacker takes the interval
+        assert torch.allclose(flatten(obs.simulate(client.batch)), flatten(obs.message), atol=1e-6)
+    else:
+        low, high = obs.interval
+        bare = client.bare(client.net, client.batch, None)
+        assert list(low) == list(bare) and all(((low[k] <= bare[k]) & (bare[k] <= high[k])).all() for k in bare)
+
+
+def test_what_one_party_drops_another_does_not(site):
+    s = Scenario.parse("data=digits&model=mlp(act='tanh')&protocol=vfl(together=2)&defense=embedding_dropout(probability=0.5)")
+    client = meet_client(s, site)
+    sent = client.release(client.net, client.batch, torch.Generator().manual_seed(1))
+    one, other = (leaf != 0 for leaf in sent.values())
+    assert not torch.equal(one, other)
+
+
+def test_the_joint_risk_of_clipped_embeddings_stacks_the_parties_own_rows(site):
+    """Against a dense posterior: theory T6, party by party, then the rows of both, and stated noise after it."""
+    text = "data=digits&model=mlp(width=12,act='tanh')&protocol=vfl(together=2)&floor=0.05&dtype=float64"
+    s = Scenario.parse(f"{text}&defense=clipping(clip_norm=0.5)&defense=gaussian_noise(sigma=0.02,relative=False)")
+    found, bare = assess(s, site), meet_client(Scenario.parse(text), site)
+    risk = risk_summary(s, found.decomposition, found.size, found.stages)
+    send = lambda x: torch.cat([leaf.flatten() for leaf in bare.bare(bare.net, Batch.of(x, bare.batch.label), None).values()])  # noqa: E731
+    message = send(bare.batch.image).numpy().reshape(2, 12)
+    jacobian = torch.func.jacrev(send)(bare.batch.image).flatten(1).numpy().reshape(2, 12, 64)
+    rows = []
+    for one, j in zip(message, jacobian, strict=True):
+        norm = np.linalg.norm(one)
+        assert norm > 0.5
+        rows.append(0.5 / norm * (j - np.outer(one, one @ j) / norm**2))
+    j, variance = np.concatenate(rows), 0.02**2 + 0.05**2 * 2 * 0.5**2 / 24
+    posterior = np.linalg.inv(np.eye(64) / 0.25**2 + j.T @ j / variance)
+    assert risk["invre"] == pytest.approx(1 - np.trace(posterior) / (64 * 0.25**2), rel=1e-4)
+
+
+def test_who_knows_of_every_party_s_clipping_sees_through_it(site):
+    text = "data=digits&model=mlp&protocol=vfl(together=2)&defense=clipping(clip_norm=0.2)&attack=rmle(steps=200)&attacker="
+    unaware, aware = (run(Scenario.parse(text + who), site).scores["psnr"][0] for who in ("unaware", "aware"))
+    assert aware > unaware + 10

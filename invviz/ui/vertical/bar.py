@@ -13,11 +13,12 @@ from .. import asking, choice, form, press, state
 from ..known import Known
 
 MOST = 4  # parties that have a button; more under More, Setting
+SIZES = (0, 8, 32, 128)  # numbers in an embedding that have a button; others under More, Setting
 CUT = {"columns": "side by side", "rows": "one above the other", "channels": "colour channels", "quadrants": "four quadrants"}
 
 
 def parties(now: Scenario) -> None:
-    """How many parties, who holds what, and whose embedding the attacker sees."""
+    """How many parties, who holds what, whose embedding the attacker sees, and how many numbers it has."""
     cut = depths.cut_of(now)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
         counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties})]
@@ -36,6 +37,16 @@ def parties(now: Scenario) -> None:
                 _who(now_seen, cut.parties),
                 lambda who: _set(party=seen[who][0], together=seen[who][1]),
             )
+        sizes = [str(n) for n in sorted({*SIZES, cut.size})]
+        choice.one_of(
+            "Numbers sent" if cut.parties == 1 else "Numbers that each sends",
+            "size",
+            sizes,
+            str(cut.size),
+            lambda n: _set(size=int(n)),
+            lambda n: "as the cut gives" if n == "0" else n,
+            help="One more linear layer behind the cut brings every embedding to so many numbers; the joint net begins from there.",
+        )
 
 
 def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
@@ -45,7 +56,12 @@ def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
     names = {depths.cut_of(s).cut: depths.layer_of(s) for s in listed}
     name, value = state.key("cut"), cut.cut if cut.cut in cuts else cuts[-1]
     if len(cuts) == 1:
-        st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. Other models have more.")
+        more = (
+            "It has more with more hidden layers (More, Model and data), and so have other models."
+            if now.model.name == "mlp"
+            else "Other models have more."
+        )
+        st.caption(f"{now.model.title} can be cut in one place only: after {names[cuts[0]]}. {more}")
     else:
         st.select_slider(
             "The party computes the net up to",
