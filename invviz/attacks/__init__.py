@@ -2,6 +2,7 @@
 
 from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
+from .april_optimisation import APRILOptimisation
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .features import FeatureInversion
@@ -39,6 +40,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
+    "april_optimisation": APRILOptimisation,
     "spear": Spear,
     "features": FeatureInversion,
     "rmle": RMLE,
@@ -56,6 +58,7 @@ __all__ = [
     "FORA",
     "IDLG",
     "RMLE",
+    "APRILOptimisation",
     "Answer",
     "Attack",
     "DeepImagePrior",
