@@ -1,4 +1,4 @@
-"""What an extra term, a prior or a start is worth at equal steps: `INVVIZ_DATA=... python benchmarks/priors.py [vit|denoiser] [--seeds 4]`.
+"""What a denoiser or an extra term is worth at equal steps: `INVVIZ_DATA=... python benchmarks/priors.py [denoiser|vit] [--seeds 4]`.
 
 Every seed is another picture, other weights, another start and another draw of the defense. PSNR in dB: the mean of the seeds, and the worst.
 """
@@ -16,14 +16,20 @@ import torch
 from invviz.run import Site, run
 from invviz.scenario import Scenario
 
+NOISE, BITS = "defense=gaussian_noise(sigma=1.0)", "defense=quantisation(bits=4)"
 SUITES = {
-    "vit": (
-        ("data=digits&model=vit", "data=digits&model=vit&batch=4", "data=digits&model=vit&defense=gaussian_noise(sigma=0.01)", "data=photos&model=vit"),
+    "denoiser": (
         (
-            "inverting_gradients(steps=200)",
-            "dlg(steps=200,restarts=1)",
-            "april_optimisation(steps=200,restarts=1)",
+            f"data=cifar10&model=convnet&{NOISE}&attacker=aware",
+            f"data=cifar10&model=convnet&{BITS}&attacker=aware",
+            f"data=photos(size=32)&model=convnet&{NOISE}&attacker=aware",
+            f"data=cifar10&model=convnet&{NOISE}",
         ),
+        ("inverting_gradients(steps=150)", "pca_prior(steps=150)", "dlg(steps=150,restarts=1)", "plug_and_play(steps=150)"),
+    ),
+    "vit": (
+        ("data=digits&model=vit", "data=photos&model=vit", "data=digits&model=vit&batch=4", "data=digits&model=vit&defense=gaussian_noise(sigma=0.01)"),
+        ("inverting_gradients(steps=200)", "dlg(steps=200,restarts=1)", "april_optimisation(steps=200,restarts=1)"),
     ),
 }  # fmt: skip
 

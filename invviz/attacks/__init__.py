@@ -20,6 +20,7 @@ from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .pca_prior import PCAPrior
 from .peeling import Peeling
+from .plug_and_play import PlugAndPlay
 from .rmle import RMLE
 from .see_through import SeeThrough
 from .spear import Spear
@@ -36,6 +37,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
     "generative_prior": GenerativePrior,
+    "plug_and_play": PlugAndPlay,
     "see_through": SeeThrough,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
@@ -76,6 +78,7 @@ __all__ = [
     "MaliciousAttack",
     "PCAPrior",
     "Peeling",
+    "PlugAndPlay",
     "SeeThrough",
     "Spear",
     "UnSplit",

@@ -61,7 +61,16 @@ class _Over(Exception):
     """A phase has used up its steps."""
 
 
-def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: float, smooth: bool = False, enough: float = 0.0) -> Tensor:
+def descend(
+    watch: Watch,
+    evaluate: Evaluate,
+    start: Tensor,
+    steps: int,
+    lr: float,
+    smooth: bool = False,
+    enough: float = 0.0,
+    line_search: str | None = "strong_wolfe",
+) -> Tensor:
     """One phase of a search over a vector; its best point.
 
     Args:
@@ -70,8 +79,9 @@ def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: flo
         start: the first point, any length.
         steps: evaluations.
         lr: Adam's learning rate at the start; falls along a cosine.
-        smooth: use L-BFGS with a line search, which takes no learning rate.
+        smooth: use L-BFGS, which takes no learning rate.
         enough: value at which the phase is over (Adam only).
+        line_search: of L-BFGS; None on nets with kinks.
     """
     best, lowest, count = start.detach(), math.inf, 0
 
@@ -86,7 +96,7 @@ def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: flo
         return value, batch
 
     try:
-        _descend(best, seen, watch, "strong_wolfe") if smooth else _adam(watch, seen, best, steps, lr, enough)
+        _descend(best, seen, watch, line_search) if smooth else _adam(watch, seen, best, steps, lr, enough)
     except _Over:
         pass
     return best
