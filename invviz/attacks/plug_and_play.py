@@ -29,7 +29,7 @@ class PlugAndPlay(Attack):
     Half-quadratic splitting: a denoiser for noise of deviation s stands for the prior, and the data step minimises -2 log likelihood + |x - z|^2 / s^2, with s falling from
     round to round [P] (venkatakrishnan2013pnp, there by ADMM, for linear measurements). Ours: the first half is the search of `dlg`; where the noise is known, the prior on
     frequencies stays in all steps. The denoisers are scikit-image's; none is trained. It pays for an attacker who knows the defense,
-    where the message leaves an error of about 0.03 to 0.06 a pixel in pictures of 32 pixels: 1 to 1.6 dB (benchmarks/priors.py). At larger errors it adds nothing, and
+    where the message leaves an error of about 0.03 to 0.06 a pixel in pictures of 32 pixels: 0.8 to 1.6 dB (benchmarks/priors.py). At larger errors it adds nothing, and
     stronger denoising takes some away; pictures of 8 pixels have no patches that are alike.
     """
 
