@@ -2,6 +2,7 @@
 
 from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
+from .april_optimisation import APRILOptimisation
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .features import FeatureInversion
@@ -19,6 +20,7 @@ from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .pca_prior import PCAPrior
 from .peeling import Peeling
+from .plug_and_play import PlugAndPlay
 from .rmle import RMLE
 from .see_through import SeeThrough
 from .spear import Spear
@@ -35,10 +37,12 @@ ATTACKS: dict[str, type[Attack]] = {
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
     "generative_prior": GenerativePrior,
+    "plug_and_play": PlugAndPlay,
     "see_through": SeeThrough,
     "linear_layer": LinearLayer,
     "peeling": Peeling,
     "april": APRIL,
+    "april_optimisation": APRILOptimisation,
     "spear": Spear,
     "features": FeatureInversion,
     "rmle": RMLE,
@@ -56,6 +60,7 @@ __all__ = [
     "FORA",
     "IDLG",
     "RMLE",
+    "APRILOptimisation",
     "Answer",
     "Attack",
     "DeepImagePrior",
@@ -73,6 +78,7 @@ __all__ = [
     "MaliciousAttack",
     "PCAPrior",
     "Peeling",
+    "PlugAndPlay",
     "SeeThrough",
     "Spear",
     "UnSplit",

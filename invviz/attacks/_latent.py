@@ -60,7 +60,16 @@ class _Over(Exception):
     """A phase has used up its steps."""
 
 
-def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: float, smooth: bool = False, enough: float = 0.0) -> Tensor:
+def descend(
+    watch: Watch,
+    evaluate: Evaluate,
+    start: Tensor,
+    steps: int,
+    lr: float,
+    smooth: bool = False,
+    enough: float = 0.0,
+    kinks: bool = False,
+) -> Tensor:
     """One phase of a search over a vector; its best point.
 
     Args:
@@ -69,8 +78,9 @@ def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: flo
         start: the first point, any length.
         steps: evaluations.
         lr: Adam's learning rate at the start; falls along a cosine.
-        smooth: use L-BFGS with a line search, which takes no learning rate.
+        smooth: use L-BFGS, which takes no learning rate.
         enough: value at which the phase is over (Adam only).
+        kinks: the net has some, at which the line search of L-BFGS would give up.
     """
     best, lowest, count = start.detach(), math.inf, 0
 
@@ -85,7 +95,7 @@ def descend(watch: Watch, evaluate: Evaluate, start: Tensor, steps: int, lr: flo
         return value, batch
 
     try:
-        lbfgs(best, seen, watch, smooth) if smooth else _adam(watch, seen, best, steps, lr, enough)
+        lbfgs(best, seen, watch, not kinks) if smooth else _adam(watch, seen, best, steps, lr, enough)
     except _Over:
         pass
     return best
