@@ -109,34 +109,34 @@ def unmix(obs: Observation, rng: Generator, labels: Tensor | None) -> Reading:
     if labels is not None:
         mixture = Mixture.of(obs, labels, rng)
         return _reading(mixture, solve(mixture, rng), labels, "")
-    count, best = Count.of(obs, rng), None
-    for tried in _candidates(obs, count.labels):
-        mixture = Mixture.of(obs, tried, rng)
-        answer = solve(mixture, rng, most=STARTS if best is None else FEW)
-        if best is None or answer.order < best[1].order:
-            best = mixture, answer, tried
-        if answer.certain:
+    count = Count.of(obs, rng)
+    mixture, tried = Mixture.of(obs, count.labels, rng), count.labels
+    answer = solve(mixture, rng)
+    for others in _candidates(obs, count.labels) if not answer.certain else []:
+        other = Mixture.of(obs, others, rng)
+        found = solve(other, rng, FEW)
+        if found.order < answer.order:
+            mixture, answer, tried = other, found, others
+        if found.certain:
             break
-    mixture, answer, tried = best
     how = count.note if torch.equal(tried, count.labels) else f"labels by these equations: {', '.join(map(str, tried.tolist()))}"
     return _reading(mixture, answer, tried, how)
 
 
 def solve(mixture: Mixture, rng: Generator, most: int = STARTS) -> Answer:
     """The best answer of at most so many starts; where the message's length does not fit (clipping), its scale is searched, too."""
-    size, start = len(mixture.labels), mixture.start()
-    repeats, best = bool((mixture.labels.sum(0) > 1).any()), None
+    start, repeats = mixture.start(), bool((mixture.labels.sum(0) > 1).any())
+    spread = SPREAD * float(start.norm()) / len(start) if repeats else 0.0
+    found: list[Answer] = []
     for scaled in (False, True):
         for _ in range(most if repeats else 1):
-            spread = SPREAD * float(start.norm()) / size if repeats else 0.0
             first = (start + spread * randn_like(start, rng)).flatten()
-            found = Answer.of(mixture, *_descend(mixture, torch.cat([first, first.new_zeros(1)]) if scaled else first))
-            best = found if best is None or found.order < best.order else best
-            if best.certain:
-                return best
-        if best.explained:  # the length fits
+            found.append(Answer.of(mixture, *_descend(mixture, torch.cat([first, first.new_zeros(1)]) if scaled else first)))
+            if found[-1].certain:
+                return found[-1]
+        if any(answer.explained for answer in found):  # the length fits
             break
-    return best
+    return min(found, key=lambda answer: answer.order)
 
 
 def _reading(mixture: Mixture, answer: Answer, labels: Tensor, how: str) -> Reading:
@@ -157,7 +157,7 @@ def _reading(mixture: Mixture, answer: Answer, labels: Tensor, how: str) -> Read
 
 
 def _candidates(obs: Observation, counted: Tensor) -> list[Tensor]:
-    """Labels to try, the counted ones first, then others of the classes that are certainly there, those that differ least from the counted ones first."""
+    """Other labels to try: of the classes that are certainly there, those first that differ least from the counted ones."""
     size, classes = len(counted), obs.num_classes
     gradient = last_layer(obs.sent or obs.message)
     there = [c for c, least_of in enumerate(least({k: v.double() for k, v in gradient.items()}, size, True).tolist()) if least_of]
@@ -167,7 +167,7 @@ def _candidates(obs: Observation, counted: Tensor) -> list[Tensor]:
         for more in itertools.islice(itertools.combinations_with_replacement(there, size - len(there)), MANY):
             tried = torch.tensor(sorted([*there, *more]), device=counted.device)
             others.append((int((torch.nn.functional.one_hot(tried, classes).sum(0) - share).abs().sum()), tried))
-    return [counted, *(tried for off, tried in sorted(others, key=lambda pair: pair[0])[:TRIED] if off)]
+    return [tried for off, tried in sorted(others, key=lambda pair: pair[0])[:TRIED] if off]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
