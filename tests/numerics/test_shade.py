@@ -19,11 +19,6 @@ SITE = Site(None, None, "cpu")
 SMALL = "data=digits(index=3)&model=lenet(width=2)&dtype=float64"  # dense covariances: every entry of the message has a row
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def dense_jacobian(release, net, batch):
     shape = batch.image.shape
 
