@@ -261,7 +261,7 @@ def test_the_open_picture_goes_first_and_comparisons_wait_behind(risk, store_dir
 def test_a_comparison_is_not_waited_for_on_another_page(risk, store_dir):
     at = risk(QUICK)
     own = Scenario.parse(QUICK).key("risk")
-    at.switch_page("app.py").run()  # the frame, and in it the Lab
+    at.switch_page("pages/lab.py").run()
     assert not at.exception and "What does one update give away" in said(at)
     left = asked_for(store_dir)
     assert left.pop(own).state == "queued"
