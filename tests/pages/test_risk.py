@@ -258,10 +258,12 @@ def test_the_open_picture_goes_first_and_comparisons_wait_behind(risk, store_dir
     assert store.job(key).position == 2
 
 
-def test_a_comparison_is_not_waited_for_on_another_page(risk, store_dir):
-    at = risk(QUICK)
+def test_a_comparison_is_not_waited_for_on_another_page(visit, store_dir):
+    at = visit("lab", QUICK)
+    leave_address(at)
+    at.switch_page("pages/risk.py").run()
     own = Scenario.parse(QUICK).key("risk")
-    at.switch_page("pages/lab.py").run()
+    at.switch_page("app.py").run()  # the frame, and in it the Lab
     assert not at.exception and "What does one update give away" in said(at)
     left = asked_for(store_dir)
     assert left.pop(own).state == "queued"
