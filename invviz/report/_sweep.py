@@ -107,8 +107,8 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
         raise reason or InvvizError("No strength has both an accuracy and a score.")
     head = next(iter(found))
     where = f" ({name})" if name else ""
-    tables = [_points_table(found, where), _drops_table(rows, head, where)]
-    says = [sentence(operating_point(rows, head, budget), budget) for budget in BUDGETS]
+    tables = [_points_table(found, where), _drops_table(rows, head, found[head], where)]
+    says = [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
     figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
     return [t for t in tables if t], figures, says
 
@@ -136,10 +136,10 @@ def _points_table(found: dict[str, list[Point]], where: str) -> Table:
     )
 
 
-def _drops_table(rows: pd.DataFrame, measure: str, where: str) -> Table | None:
+def _drops_table(rows: pd.DataFrame, measure: str, known: list[Point], where: str) -> Table | None:
     """What each defense gives away at equal cost."""
     try:
-        found = at_drop(rows, measure, BUDGETS)
+        found = at_drop(rows, measure, BUDGETS, known=known)
     except InvvizError:
         return None
     if not found:

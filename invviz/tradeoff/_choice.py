@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ._measures import NONE, Table, measure_of, shares
 from ._points import Point, points
@@ -31,7 +31,7 @@ class Operating:
     budget: float
 
 
-def operating_point(rows: Table, measure: str, budget: float) -> Operating | None:
+def operating_point(rows: Table, measure: str, budget: float, known: Sequence[Point] | None = None) -> Operating | None:
     """What to use where at most so much accuracy may be lost: of the points that were tried the one that gives away least.
 
     Ties go to the larger accuracy. The smallest of many noisy means is a little too good: its interval does not know that it was chosen.
@@ -40,6 +40,7 @@ def operating_point(rows: Table, measure: str, budget: float) -> Operating | Non
         rows: of a sweep of one setting, with COLUMNS.
         measure: one of PRIVACY.
         budget: accuracy that may be lost on average over seeds, share in [0, 1].
+        known: the `points` of these rows, where they were made before.
 
     Returns:
         None where no defense within the budget gives away less than no defense does.
@@ -49,7 +50,7 @@ def operating_point(rows: Table, measure: str, budget: float) -> Operating | Non
     """
     shares([budget], "A budget")
     fit = sorted(
-        (p for p in points(rows, measure) if p.drop.value <= budget + ROUNDING),
+        (p for p in (points(rows, measure) if known is None else known) if p.drop.value <= budget + ROUNDING),
         key=lambda p: (p.value.value, -p.accuracy.value, p.defense != NONE),
     )
     bare = next((p for p in fit if p.defense == NONE), None)

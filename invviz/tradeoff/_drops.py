@@ -9,7 +9,7 @@ import numpy as np
 
 from ..equal._sums import crossing, read, rising, weights
 from ._measures import AT, NONE, Mean, Table, shares
-from ._points import points
+from ._points import Point, points
 from ._strongest import curves
 
 DROPS = (0.0, 0.01, 0.02, 0.05)
@@ -70,7 +70,14 @@ class _Curve:
         return np.where(whole, strength, np.nan), np.where(whole, value, np.nan), missed
 
 
-def at_drop(rows: Table, measure: str, drops: Sequence[float] = DROPS, resamples: int = 2_000, seed: int = 0) -> list[AtDrop]:
+def at_drop(
+    rows: Table,
+    measure: str,
+    drops: Sequence[float] = DROPS,
+    resamples: int = 2_000,
+    seed: int = 0,
+    known: Sequence[Point] | None = None,
+) -> list[AtDrop]:
     """What each defense gives away at the strongest strength that costs at most so much accuracy.
 
     Costs are made never to fall over the strength (`equal._sums.rising`); between two strengths cost and measure are straight over the
@@ -89,6 +96,7 @@ def at_drop(rows: Table, measure: str, drops: Sequence[float] = DROPS, resamples
         drops: shares of accuracy, in [0, 1].
         resamples: for intervals, at least 1.
         seed: of the resampling.
+        known: the `points` of these rows, where they were made before.
 
     Returns:
         Each drop of each defense, defenses in order of appearance.
@@ -97,7 +105,7 @@ def at_drop(rows: Table, measure: str, drops: Sequence[float] = DROPS, resamples
         InvvizError: as in `points`, or a drop that is no share.
     """
     shares(drops, "A drop")
-    table, found = curves(rows, measure), points(rows, measure)
+    table, found = curves(rows, measure), points(rows, measure) if known is None else known
     seeds, pictures = sorted(table["seed"].unique()), sorted(table["picture"].unique())
     drawn = weights(len(seeds), resamples, seed), weights(len(pictures), resamples, seed + 1)
     bare = _cube(table[table["defense"] == NONE], seeds, pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 
@@ -102,13 +103,11 @@ def points(rows: Table, measure: str) -> list[Point]:
         InvvizError: nothing is done, no undefended cell is, unknown measure or one that is not known here, several settings.
     """
     table = curves(rows, measure)
-    bare = table[table["defense"] == NONE].groupby("seed")["accuracy"].mean()
-    complete = _complete(rows, measure)
+    dots, complete = _dots(table), _complete(rows, measure)
     found = []
     for key, cells in table.groupby(list(AT), dropna=False, sort=False):
-        dots = _dots(cells, bare)
-        if dots:
-            found.append(_point(key, measure, cells, dots, complete))
+        if mine := dots.get(_hashable(key)):
+            found.append(_point(key, measure, cells, tuple(mine), complete))
     seen = [NONE, *dict.fromkeys(p.defense for p in found)]
     found.sort(key=lambda p: (seen.index(p.defense), p.strength_name, np.isnan(p.strength), np.nan_to_num(p.strength)))
     mask = pareto([p.accuracy.value for p in found], [p.value.value for p in found])
@@ -121,13 +120,14 @@ def front(found: Sequence[Point]) -> list[Point]:
     return sorted((p for p, on in zip(found, mask, strict=True) if on), key=lambda p: p.accuracy.value)
 
 
-def _dots(cells: Table, bare: Table) -> tuple[Dot, ...]:
-    """Seeds of one strength that have both an accuracy and a value."""
-    each = cells.groupby("seed")[["accuracy", "value"]].mean().dropna()
-    drops = bare.reindex(each.index) - each["accuracy"]
-    return tuple(
-        Dot(int(seed), float(a), float(v), float(d)) for seed, a, v, d in zip(each.index, each.accuracy, each.value, drops, strict=True)
-    )
+def _dots(table: Table) -> dict[tuple, list[Dot]]:
+    """Of every strength the seeds that have both an accuracy and a value, ascending."""
+    bare = table[table["defense"] == NONE].groupby("seed")["accuracy"].mean().to_dict()
+    each = table.groupby(["seed", *AT], dropna=False)[["accuracy", "value"]].mean().dropna()
+    found = collections.defaultdict(list)
+    for (seed, *key), accuracy, value in zip(each.index, each["accuracy"], each["value"], strict=True):
+        found[_hashable(key)].append(Dot(int(seed), float(accuracy), float(value), float(bare.get(seed, np.nan) - accuracy)))
+    return found
 
 
 def _point(key: tuple, measure: str, cells: Table, dots: tuple[Dot, ...], complete: set[tuple]) -> Point:
@@ -162,6 +162,6 @@ def _complete(rows: Table, measure: str) -> set[tuple]:
     return {_hashable(key) for key, cells in known.groupby(list(AT), dropna=False) if len(cells) == planned}
 
 
-def _hashable(key: tuple) -> tuple:
+def _hashable(key: Sequence) -> tuple:
     """The key with None for nan, which is equal to nothing."""
     return tuple(None if part != part else part for part in key)

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share looking
+
+from looking import WINDOW
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = [
@@ -82,7 +86,7 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(**WINDOW)
     page = context.new_page()
     page.set_default_timeout(120_000)  # two cores are shared with other tests
     errors = []

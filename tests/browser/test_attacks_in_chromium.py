@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from looking import fits, idle
 
 pytestmark = pytest.mark.browser
 
@@ -13,10 +14,9 @@ def test_a_person_looks_at_attacks(page, server):
     page.wait_for_function("document.querySelectorAll('.attacks.tiles img').length === 3")
     assert page.locator(".attacks img:not([alt])").count() == 0
     page.get_by_test_id("stVegaLiteChart").first.wait_for()
-    for width, height in ((900, 700), (1440, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+    fits(page)
 
+    idle(page)
     page.get_by_role("button", name="A fully connected net").click()
     page.wait_for_function("location.href.includes('linear_layer')")
     page.locator(".attacks.grid tbody", has_text="Linear layer").wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from looking import WINDOW, fits, idle, settled
 
 pytestmark = pytest.mark.browser
 BASE = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=20,lr=0.01)"
@@ -17,14 +18,10 @@ SPOTS = """() => {
 }"""
 
 
-def idle(page):
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
-
-
 @pytest.fixture(scope="session")
 def launched(browser, server):
     """A person pastes a sweep where nothing is computed yet, and waits until it is done."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_page(**WINDOW)
     page.set_default_timeout(60_000)
     page.goto(server + "curves?data=digits&model=mlp&attack=linear_layer")
     page.get_by_text("Nothing has been computed yet").or_(page.get_by_text("Open in the Lab")).first.wait_for()
@@ -50,15 +47,16 @@ def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
     page.get_by_text("Open in the Lab").first.wait_for()
     idle(page)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')?._fullLayout?.xaxis")
-    page.wait_for_timeout(1000)
-    spots = page.evaluate(SPOTS)
+    spots = settled(lambda: page.evaluate(SPOTS))
     assert {"none", "gaussian_noise@0.1", "gaussian_noise@1"} == set(spots)
     page.mouse.move(*spots["gaussian_noise@1"])
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._hoverdata?.length")  # a click counts for what is hovered over
     page.mouse.click(*spots["gaussian_noise@1"])
     page.wait_for_function("location.href.includes('point=gaussian_noise')")
     page.get_by_text("100 % of the message's typical entry").first.wait_for()
     page.wait_for_function("document.querySelectorAll('.curves.shots img').length === 3")
 
+    idle(page)
     page.get_by_role("button", name="Open in the Lab").click()
     page.get_by_text("What does one update give away").first.wait_for()
     page.wait_for_function("location.href.includes('sigma%3D1.0') || location.href.includes('sigma=1.0')")
@@ -69,10 +67,9 @@ def test_nothing_scrolls_sideways(page, launched):
     page.set_viewport_size({"width": 900, "height": 700})
     page.goto(launched)
     page.get_by_text("Take it with you").wait_for()
+    idle(page)
     page.get_by_text("Run your own sweep").click()
     page.get_by_role("textbox", name="Or paste a sweep line").wait_for()
     idle(page)
-    for width, height in ((900, 700), (1440, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+    fits(page)
     assert page.locator(".curves img:not([alt])").count() == 0

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from looking import fits, idle
 
 pytestmark = pytest.mark.browser
 QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
 
 
-def idle(page):
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
-
-
 def test_a_person_compares_defenses(page, server):
     page.goto(server + QUICK)
     page.get_by_text("Least noise that hides it").wait_for()
+    idle(page)
     page.get_by_role("button", name="Run all attacks").click()
     page.get_by_role("button", name="All attacks are in").wait_for(timeout=180_000)
     page.wait_for_function("document.body.innerText.split('not run yet').length <= 3")  # only A and B may wait
@@ -24,6 +22,7 @@ def test_a_person_compares_defenses(page, server):
     page.get_by_role("spinbutton", name="at most (dB)").fill("20")
     page.keyboard.press("Enter")
     page.wait_for_function("location.href.includes('target=20')")
+    idle(page)
     page.get_by_role("button", name="Open it").first.click()
     page.wait_for_function("location.href.includes('defense=gaussian_noise')")
     page.get_by_text("Before and after: Gaussian noise").first.wait_for()
@@ -40,6 +39,4 @@ def test_nothing_scrolls_sideways(page, server):
     page.goto(server + QUICK)
     page.get_by_text("Least noise that hides it").wait_for()
     idle(page)
-    for width in (900, 1440):
-        page.set_viewport_size({"width": width, "height": 700})
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+    fits(page)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from looking import WINDOW, eventually, idle
 
 from invviz.scenario import Scenario
 from invviz.store import Store
@@ -16,7 +15,7 @@ PICTURES = ".st-key-pictures img"
 def ready(page):
     page.get_by_text("of what was unknown").first.wait_for()
     page.locator(PICTURES).nth(2).wait_for()
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
+    idle(page)
 
 
 def source(page, place):
@@ -50,29 +49,28 @@ def test_the_main_job(page, server):
     page.get_by_text("made for").first.wait_for()
     page.wait_for_function("location.href.includes('sigma')")
 
-    # another picture: its spectrum is computed by a worker, of smaller pictures in a moment
-    page.goto(server + "?data=photos(size%3D16)")
+    # another picture: its spectrum is computed by a worker, of small pictures in a moment; an attack that is not over before it is stopped
+    page.goto(server + "?data=digits&attack=inverting_gradients(steps%3D50000)")
     ready(page)
     truth = absolute(page, 0)
     page.get_by_test_id("stNumberInputStepUp").first.click()
     page.wait_for_function("location.href.includes('index%3D1')")
     until_changed(page, 0, truth)
+    ready(page)
 
     # run, watch, stop
+    nothing = absolute(page, 2)
     page.get_by_role("button", name="Run the attack").click()
-    main = page.locator('[data-testid="stMain"]')
-    main.get_by_role("button", name="Stop").wait_for()
-    first = absolute(page, 2)
-    until_changed(page, 2, first)
-    stop = main.get_by_role("button", name="Stop")
-    if stop.count():
-        stop.click()
-    page.get_by_role("button", name="Run it again").or_(page.get_by_role("button", name="Finished")).first.wait_for()
+    stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop")
+    stop.wait_for()
+    until_changed(page, 2, nothing)
+    stop.click()
+    page.get_by_role("button", name="Run it again").wait_for()
 
     # the link gives the same pixels to somebody else
     ready(page)
     link, shown = page.url, [page.locator(PICTURES).nth(i).screenshot() for i in range(3)]
-    again = page.context.browser.new_page(viewport={"width": 1440, "height": 900})
+    again = page.context.browser.new_page(**WINDOW)
     again.goto(link)
     ready(again)
     again.wait_for_function("s => document.querySelectorAll(s).length === 3", arg=PICTURES)
@@ -86,7 +84,9 @@ def test_an_upload_stays_private(page, server, tmp_path):
 
     picture = tmp_path / "own.png"
     Image.radial_gradient("L").convert("RGB").save(picture)
-    page.goto(server + "?data=photos(size%3D16)&model=mlp&attack=linear_layer")
+    page.goto(server + "?data=digits&model=mlp&attack=linear_layer")
+    page.locator(PICTURES).first.wait_for()
+    idle(page)
     page.get_by_role("button", name="More").click()
     page.get_by_role("tab", name="Own picture").click()
     page.locator('input[type="file"]').set_input_files(picture)
@@ -98,10 +98,15 @@ def test_an_upload_stays_private(page, server, tmp_path):
     page.get_by_role("button", name="Finished").wait_for()
 
 
+def watching(store, key):
+    with store._db.read() as con:
+        return con.execute("SELECT count(*) FROM watchers WHERE key = ?", (key,)).fetchone()[0]
+
+
 def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folder):
     text = "data=digits&model=convnet&attack=inverting_gradients(steps=50000)&seed=3"
     store, key = Store(folder), Scenario.parse(text).key("run")
-    tabs = [browser.new_context(), browser.new_context()]
+    tabs = [browser.new_context(**WINDOW), browser.new_context(**WINDOW)]
     for tab in tabs:
         page = tab.new_page()
         page.goto(server + "?" + text.replace("steps=", "steps%3D"))
@@ -111,15 +116,12 @@ def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folde
         if tab is tabs[0]:
             run.click()
         stop.wait_for(timeout=120_000)
-    time.sleep(1)
+    eventually(lambda: watching(store, key) == 2)
     tabs[0].close()
-    time.sleep(2)
-    assert store.job(key).active, "the second tab, which did not start it, still watches"
+    eventually(lambda: watching(store, key) == 1)
+    assert store.job(key).active and not store.job(key).stopping, "the second tab, which did not start it, still watches"
     tabs[1].close()
-    for _ in range(100):
-        if not store.job(key).active:
-            break
-        time.sleep(0.1)
+    eventually(lambda: not store.job(key).active)
     assert store.job(key).state == "stopped"
 
 
@@ -137,7 +139,7 @@ def test_a_broken_upload_says_what_is_allowed(page, server, tmp_path):
 
 @pytest.mark.parametrize(("widths", "scheme"), [((900, 1440), "light"), ((1440,), "dark")])
 def test_nothing_scrolls_sideways(browser, server, widths, scheme):
-    page = browser.new_page(viewport={"width": widths[0], "height": 700}, color_scheme=scheme)
+    page = browser.new_page(**{**WINDOW, "viewport": {"width": widths[0], "height": 700}}, color_scheme=scheme)
     page.goto(server)
     ready(page)
     page.locator(PICTURES).nth(2).wait_for()

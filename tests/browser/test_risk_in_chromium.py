@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from looking import fits, idle
 
 pytestmark = pytest.mark.browser
 MAP, DIRECTION = "img[alt*='deep purple pixels']", "img[alt*='Right singular vector']"
@@ -10,7 +11,7 @@ MAP, DIRECTION = "img[alt*='deep purple pixels']", "img[alt*='Right singular vec
 
 def ready(page):
     page.locator(MAP).first.wait_for()
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'")
+    idle(page)
 
 
 def until_changed(page, selector, old):
@@ -48,15 +49,18 @@ def test_a_person_explores(page, server):
     page.keyboard.press("ArrowRight")
     until_changed(page, DIRECTION, before)
     page.wait_for_function("location.href.includes('direction=')")
+    idle(page)
 
     # the first row of the ranking opens its picture
     table = page.locator("[data-testid='stDataFrame'] .dvn-scroller").first
     table.click(position={"x": 18, "y": 38 + 22})
     page.wait_for_function("location.href.includes('index%3D')")
+    idle(page)
 
     # what is compared
     page.get_by_role("radio", name="Rounds").or_(page.get_by_role("button", name="Rounds")).first.click()
     page.wait_for_function("location.href.includes('compare=rounds')")
+    idle(page)
 
     # the scenario goes along to the Lab
     picture = page.url.split("index%3D")[1].split("%")[0]
@@ -71,6 +75,4 @@ def test_nothing_scrolls_sideways(page, server):
     page.goto(server + "risk")
     ready(page)
     page.locator("[data-testid='stVegaLiteChart']").last.wait_for()
-    for width in (900, 1440):
-        page.set_viewport_size({"width": width, "height": 700})
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+    fits(page)

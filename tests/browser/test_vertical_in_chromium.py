@@ -1,6 +1,7 @@
 """The Vertical page as a person uses it: attack at every depth, move the cut, change the parties."""
 
 import pytest
+from looking import fits, idle
 
 pytestmark = pytest.mark.browser
 QUICK = "data=digits&model=convnet(width=2)&protocol=vfl&attack=rmle(steps=30)"
@@ -9,6 +10,7 @@ QUICK = "data=digits&model=convnet(width=2)&protocol=vfl&attack=rmle(steps=30)"
 def test_a_person_explores_depths(page, server):
     page.goto(f"{server}vertical?{QUICK}")
     page.get_by_role("button", name="Attack at every depth").wait_for()
+    idle(page)
     page.get_by_role("button", name="Attack at every depth").click()
     page.get_by_role("button", name="All attacks are in").wait_for(timeout=240_000)
     page.wait_for_function(
@@ -16,17 +18,17 @@ def test_a_person_explores_depths(page, server):
     )  # three attackers at two depths
     assert page.locator(".vertical img:not([alt])").count() == 0
 
+    idle(page)
     page.get_by_role("slider", name="The party computes").press("ArrowRight")
     page.wait_for_function("location.href.includes('cut%3D2') || location.href.includes('cut=2')")
     page.locator(".vertical thead th.open", has_text="conv 2").wait_for()
+    idle(page)
 
     page.get_by_role("radio", name="4", exact=True).or_(page.get_by_role("button", name="4", exact=True)).first.click()
     page.wait_for_function("location.href.includes('parties%3D4') || location.href.includes('parties=4')")
     page.get_by_text("Cut among 4 parties").wait_for()
 
-    for width, height in ((900, 700), (1440, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth", timeout=20_000)
+    fits(page)
 
 
 def test_a_gradient_is_turned_into_an_embedding(page, server):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -20,7 +21,8 @@ from invviz.cli.sweeps import write
 from invviz.core.errors import InvvizError
 from invviz.scenario import Scenario
 from invviz.store import Store
-from invviz.sweep import Sweep, table
+from invviz.sweep import Sweep, _local, table
+from invviz.worker import work
 
 ROOT = Path(__file__).parents[2]
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"
@@ -172,7 +174,19 @@ def test_what_cannot_be_read_is_refused_in_words(args, words, store_dir, capsys)
     assert not (store_dir / "store.db").exists()
 
 
-def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path, capsys):
+@pytest.fixture
+def worker_here(monkeypatch):
+    """The worker of a sweep is this process, which has torch already; `whole` starts real ones."""
+
+    def start_worker(site, *arguments, **settings):
+        work(Store(site.cache_dir), site, once=True)
+        return SimpleNamespace(poll=lambda: 0, terminate=lambda: None, wait=lambda timeout: 0)
+
+    monkeypatch.setattr(_local, "start_worker", start_worker)
+    monkeypatch.setattr(_local, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda seconds: None))  # there is nothing to wait for
+
+
+def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(worker_here, tmp_path, capsys):
     args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "1", "--json", "--set", f"data_dir={tmp_path}"]
     store, sweep = Store(tmp_path / "store"), Sweep.of(TINY, args[2:3], ("train", "unaware"))
     args += ["--set", f"store={store.path}"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from seen import SITE, psnr
 
 from invviz.attacks._april import by_attention, by_embedding, most_likely
 from invviz.attacks._closed_form import Obstacle
@@ -15,28 +15,15 @@ from invviz.attacks._tokens import front
 from invviz.core.rng import stream
 from invviz.core.types import Net
 from invviz.models import MODELS
-from invviz.run import Site, meet_client, observe, run
+from invviz.run import meet_client, observe, run
 from invviz.scenario import Scenario, problems
 
-SITE = Site(None, Path("/nonexistent"), "cpu")
 BARE = "skip='off',norm='none'"
 IMAGE = torch.rand(1, 3, 8, 12, dtype=torch.float64, generator=stream(0, "image"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def april(rest):
     return run(Scenario.parse(f"attack=april&{rest}" if "attack=" not in rest else rest), SITE)
-
-
-def psnr(found):
-    return (found.scores["psnr"] or [0.0])[0]
 
 
 def vit(shape=(3, 8, 12), **knobs):

@@ -25,14 +25,6 @@ def psnr(text):
     return run(Scenario.parse(text), SITE).scores["psnr"][0]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("act", ["relu", "sigmoid", "tanh"])
 def test_linear_layer_is_exact_in_float64(act):
     assert psnr(f"data=photos(index=3)&model=mlp(act='{act}')&attack=linear_layer&dtype=float64") > 250

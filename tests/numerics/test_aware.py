@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
+from seen import SITE, seen_by
 
 from invviz.attacks import DLG
 from invviz.attacks._misfit import SOFT, rounding
@@ -16,21 +17,8 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.risk import Prior
-from invviz.run import Site, meet_client, observe, run
+from invviz.run import run
 from invviz.scenario import Scenario
-
-SITE = Site(None, None, "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
-def seen_by(text):
-    scenario = Scenario.parse(text)
-    client = meet_client(scenario, SITE)
-    return scenario, client, observe(scenario, client)
 
 
 def test_the_unaware_believe_in_the_bare_protocol():

@@ -27,14 +27,6 @@ SHAPE = (2, 4, 4)
 N = 32
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- correlation ---------------------------------------------------------------------------------------------------------------------
 
 

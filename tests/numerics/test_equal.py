@@ -23,14 +23,6 @@ from invviz.run import Site, meet_client
 from invviz.scenario import RESULTS_VERSION, problems
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def arm(strengths, accuracy, psnr, seeds=3, pictures=20, noise=0.0, gap=0.0, rng=0):
     """A defense of known curves; the aware attack and the ceiling lie `gap` above the unaware one."""
     drawn = np.random.default_rng(rng).normal(size=(len(strengths), seeds, pictures)) * noise

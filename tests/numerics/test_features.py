@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from seen import SITE, seen_by
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._features import Features, features_of, linear_layers
 from invviz.attacks.features import Filling
 from invviz.core.rng import stream
 from invviz.core.types import Net, Step
-from invviz.run import Site, meet_client, observe, run
+from invviz.run import meet_client, observe, run
 from invviz.scenario import Scenario, problems
-
-SITE = Site(None, Path("/nonexistent"), "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def met(text):
-    scenario = Scenario.parse(f"attack=features&{text}")
-    client = meet_client(scenario, SITE)
-    return client, observe(scenario, client)
+    return seen_by(f"attack=features&{text}")[1:]
 
 
 @pytest.mark.parametrize(

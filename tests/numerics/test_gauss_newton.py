@@ -25,14 +25,6 @@ NET = Net.of(torch.nn.Linear(1, 1).double())
 CLOSE = {"rtol": 1e-7, "atol": 1e-9}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def observation(send, truth, extra=None, **known):
     """What an attacker sees of `send`, a map of flat pictures in float64."""
     release = lambda net, batch, rng: {"m": send(batch.image.flatten())}  # noqa: E731

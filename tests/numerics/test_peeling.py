@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from seen import SITE, psnr
 
 from invviz.attacks import _peel
 from invviz.attacks._peel import Equations, _negatives
 from invviz.attacks._undo import affine, undone
 from invviz.models._layers import ACTIVATIONS, activation, standardise
-from invviz.run import Site, run
+from invviz.run import run
 from invviz.scenario import Scenario, problems
 
-SITE = Site(None, Path("/nonexistent"), "cpu")
 SLOW = pytest.mark.slow
 EXACT = "xact: the equations of every layer determine its input"
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def peel(rest):
     return run(Scenario.parse(f"attack=peeling&{rest}"), SITE)
-
-
-def psnr(found):
-    return (found.scores["psnr"] or [0.0])[0]
 
 
 def by_hand(weight, k, shape, stride, pad):

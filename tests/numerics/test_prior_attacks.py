@@ -26,14 +26,6 @@ NAMES = ("deep_image_prior", "pca_prior", "generative_prior")
 GO = lambda step: True  # noqa: E731
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def digits(count=1297):
     samples = DATASETS["digits"]().load(None)
     return torch.as_tensor(samples.public.take(range(count))[0])

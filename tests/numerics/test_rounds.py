@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from seen import SITE, seen_by
 
 from invviz import assess as risk
 from invviz import run as lab
@@ -21,23 +22,11 @@ from invviz.core.tree import flatten, side_by_side
 from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.protocols import HFL
 from invviz.rounds import joined
-from invviz.run import Site, meet_client, moves, observe, run
+from invviz.run import moves, observe, run
 from invviz.scenario import Scenario, problems, risk_problems, train_problems
 from invviz.summary import risk_summary
 
-SITE = Site(None, None, "cpu")
 DIGITS = "data=digits&model=convnet(width=4,act='tanh')&protocol=hfl(lr=0.5)"
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
-def seen_by(text):
-    scenario = Scenario.parse(text)
-    client = meet_client(scenario, SITE)
-    return scenario, client, observe(scenario, client)
 
 
 def nets(scenario, client):

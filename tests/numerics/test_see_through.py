@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from seen import SITE, seen_by
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._labels import Count, last_layer, least, rounded
@@ -16,24 +16,12 @@ from invviz.attacks._statistics import remembering, statistics_distance
 from invviz.attacks.see_through import DISTANCES
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Net
-from invviz.run import Site, meet_client, observe, run
+from invviz.run import meet_client, observe, run
 from invviz.scenario import Scenario, problems
-
-SITE = Site(None, Path("/nonexistent"), "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def overheard(text):
-    scenario = Scenario.parse(f"attack=see_through&{text}")
-    client = meet_client(scenario, SITE)
-    return client, observe(scenario, client)
+    return seen_by(f"attack=see_through&{text}")[1:]
 
 
 def pictures(*shape, seed=0):

@@ -16,12 +16,7 @@ from invviz.scenario import Scenario, risk_problems
 from invviz.summary import noise_variance, risk_summary
 
 SITE = Site(None, None, "cpu")
-SMALL = "data=digits(index=3)&model=lenet(width=4)&dtype=float64"
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+SMALL = "data=digits(index=3)&model=lenet(width=2)&dtype=float64"  # dense covariances: every entry of the message has a row
 
 
 def dense_jacobian(release, net, batch):

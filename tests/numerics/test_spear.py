@@ -21,14 +21,6 @@ SITE = Site(None, Path("/nonexistent"), "cpu")
 SPEAR = ATTACKS["spear"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def release(net, batch, rng):
     return torch.func.grad(net.loss)(dict(net.params), batch)
 

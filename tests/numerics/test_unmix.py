@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from seen import seen_by
 
 from invviz.attacks._features import Unreadable, features_of
 from invviz.attacks._unmix import Mixture, solve, unmix
 from invviz.core.rng import stream
-from invviz.run import Site, meet_client, observe
-from invviz.scenario import Scenario
 
-SITE = Site(None, Path("/nonexistent"), "cpu")
 RNG = lambda: stream(3, "attack")  # noqa: E731
 
 
 def met(text):
-    scenario = Scenario.parse(f"attack=features&dtype=float64&{text}")
-    client = meet_client(scenario, SITE)
-    return client.batch, observe(scenario, client)
+    _, client, obs = seen_by(f"attack=features&dtype=float64&{text}")
+    return client.batch, obs
 
 
 def fed(obs, batch, name):

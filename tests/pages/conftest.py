@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share visits
+
+from visits import opened
 
 from invviz import worker
 
@@ -21,3 +29,10 @@ def computed_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "execute", execute)
         yield
+
+
+@pytest.fixture
+def visit(store_dir):
+    """Opens a page at an address: visit("risk", SCENARIO, compare="layers")."""
+    yield lambda page, text="", **views: opened(page, text, views)
+    st.cache_resource.clear()

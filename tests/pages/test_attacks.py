@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from visits import asked_for, computed, html, press, said
 
 from invviz import gallery, lineup
 from invviz.attacks import ATTACKS
 from invviz.gallery import _attacks
 from invviz.run import Site, run
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.worker import work
 
-ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"
 FEW = {
     "linear_layer": ATTACKS["linear_layer"],
@@ -29,56 +24,23 @@ FEW = {
 
 
 @pytest.fixture
-def attacks(store_dir, monkeypatch):
+def attacks(visit, monkeypatch):
     """Opens the page at an address, with few quick attacks."""
     monkeypatch.setattr(lineup, "ATTACKS", FEW)
-
-    def opened(text=""):
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page("pages/attacks.py")
-        for name in list(at.query_params):
-            del at.query_params[name]
-        for name, value in Scenario.parse(text).pairs() if text else []:
-            at.query_params[name] = value
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
-
-
-def html(at, kind):
-    return next(e.proto.body for e in at.get("html") if f'class="attacks {kind}' in e.proto.body)
+    return functools.partial(visit, "attacks")
 
 
 def rows(at):
     """Cells of every attack's row, without markup, by the attack's title."""
     found = {}
-    for row in html(at, "grid").split("<tr>")[2:]:
+    for row in html(at, "attacks grid").split("<tr>")[2:]:
         cells = [re.sub(r"\\s+", " ", re.sub(r"<[^>]*>", " ", c)).strip() for c in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)]
         found[cells[0].split(" told:")[0].strip()] = cells[1:]
     return found
 
 
-def said(at):
-    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
-
-
-def press(at, start):
-    return next(b for b in at.button if b.label.startswith(start)).click().run()
-
-
-def computed(at, folder):
-    work(Store(folder), Site(None, folder, "cpu"), once=True)
-    return at.run()
-
-
 def queued(folder):
-    store = Store(folder)
-    with store._db.read() as con:
-        keys = [r["key"] for r in con.execute("SELECT key FROM jobs WHERE kind = 'run'")]
-    return [Scenario.parse(store.job(key).scenario) for key in keys]
+    return [Scenario.parse(job.scenario) for job in asked_for(folder).values() if job.kind == "run"]
 
 
 def test_attacks_are_run_when_a_person_asks(attacks, store_dir):

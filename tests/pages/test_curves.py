@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from visits import address, asked_for, button, html, press, said
 
 from invviz import studies
 from invviz.scenario import Scenario
@@ -72,50 +71,25 @@ def filled(folder: Path, text: str, most: int = 100_000, broken: str = "") -> Sw
 
 
 @pytest.fixture
-def curves(store_dir, tmp_path, monkeypatch):
+def curves(visit, tmp_path, monkeypatch):
     """Opens the page at an address; no study is shipped."""
     monkeypatch.setattr(studies, "FOLDER", tmp_path / "no studies")
     studies.load.cache_clear()
-
-    def opened(text=BASE, **views):
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page("pages/curves.py")
-        for name in list(at.query_params):  # a browser's address is empty after a click on another page; AppTest keeps it
-            del at.query_params[name]
-        for name, value in (Scenario.parse(text).pairs() if text else []) + list(views.items()):
-            at.query_params[name] = [*at.query_params.get(name, []), value]
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
+    yield lambda text=BASE, **views: visit("curves", text, **views)
     studies.load.cache_clear()
 
 
-def said(at):
-    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning, *at.code])
+def told(at):
+    """The words, and the commands beside them."""
+    return " ".join([said(at), *(e.value for e in at.code)])
 
 
 def plain(text):
     return text.replace("\\", "")
 
 
-def html(at, name):
-    return next(e.proto.body for e in at.get("html") if f'class="curves {name}' in e.proto.body)
-
-
 def finding(at):
     return plain(next(m.value for m in at.markdown if m.value.startswith("##### At most")))[6:]
-
-
-def button(at, start):
-    return next(b for b in at.button if b.label.startswith(start))
-
-
-def address(at, part):
-    value = at.query_params.get(part, "")
-    return value if isinstance(value, str) else "&".join(value)
 
 
 def expected(sweep, folder, measure="strongest", budget=0.01):
@@ -124,14 +98,13 @@ def expected(sweep, folder, measure="strongest", budget=0.01):
 
 
 def states(folder):
-    with Store(folder)._db.read() as con:
-        return [row["state"] for row in con.execute("SELECT state FROM jobs")]
+    return [job.state for job in asked_for(folder).values()]
 
 
 def test_with_nothing_computed_the_page_says_what_to_do(curves):
     at = curves()
     assert not at.exception
-    assert "Nothing has been computed yet" in said(at) and "python -m invviz.studies digits" in said(at)
+    assert "Nothing has been computed yet" in told(at) and "python -m invviz.studies digits" in told(at)
     assert button(at, "Launch")
 
 
@@ -141,14 +114,14 @@ def test_a_finished_sweep_is_drawn(curves, store_dir):
     assert not at.exception
     assert finding(at) == expected(sweep, store_dir)
     assert len(at.get("plotly_chart")) == 1
-    strips = html(at, "strips")
+    strips = html(at, "curves strips")
     assert strips.count("<section>") == 3 and strips.count("<figure") == 2 + 3 + 3 and strips.count("<img") == 8
     assert strips.count("alt=") == 8 and strips.count('best"') == 1
-    assert html(at, "shots").count("<img") == 3
-    assert html(at, "drops").count("<tr>") == 3
-    assert "What failed or is missing" not in said(at)
-    assert sweep.command() in said(at) and "seeds 0, 1; 2 pictures" in said(at)
-    assert "torch" not in said(at)
+    assert html(at, "curves shots").count("<img") == 3
+    assert html(at, "curves drops").count("<tr>") == 3
+    assert "What failed or is missing" not in told(at)
+    assert sweep.command() in told(at) and "seeds 0, 1; 2 pictures" in told(at)
+    assert "torch" not in told(at)
 
 
 @pytest.mark.parametrize("measure", ["aware", "unaware", "ssim"])
@@ -169,7 +142,7 @@ def test_clicking_an_axis_keeps_it_in_the_address(curves, store_dir):
 def test_an_axis_that_was_not_computed_says_so(curves, store_dir):
     filled(store_dir, SMALL)
     at = curves(privacy="invre")
-    assert not at.exception and "is not known for any cell" in plain(said(at))
+    assert not at.exception and "is not known for any cell" in plain(told(at))
     assert next(c for c in at.segmented_control if c.label.startswith("What leaks"))
 
 
@@ -192,16 +165,16 @@ def test_views_that_mean_nothing_fall_back(curves, store_dir):
 def test_a_point_of_the_address_is_open_and_goes_to_the_lab(curves, store_dir):
     filled(store_dir, SMALL)
     at = curves(point="pruning@0.9", seen="1")
-    assert not at.exception and "90 % of the entries dropped" in said(at)
+    assert not at.exception and "90 % of the entries dropped" in told(at)
     scenario = Scenario.parse(
         f"{BASE}&defense=pruning(fraction=0.9)&seed=0&attacker=aware&data=digits(index=1)".replace("data=digits&", "")
     )
     assert scenario.text() in [c.value for c in at.code]
     result = Store(store_dir).result(scenario.key("run"))
-    assert result is not None and f"{result['scores']['psnr'][0]:.1f} dB" in html(at, "shots")
-    button(at, "Open in the Lab").click().run()
+    assert result is not None and f"{result['scores']['psnr'][0]:.1f} dB" in html(at, "curves shots")
+    press(at, "Open in the Lab")
     assert not at.exception and address(at, "defense") == "pruning" and address(at, "data") == "digits(index=1)"
-    assert "What does one update give away" in said(at)
+    assert "What does one update give away" in told(at)
 
 
 def test_another_point_from_the_list(curves, store_dir):
@@ -210,22 +183,22 @@ def test_another_point_from_the_list(curves, store_dir):
     box = next(s for s in at.selectbox if s.label == "Open point")
     box.set_value("none").run()
     assert not at.exception and address(at, "point") == "none"
-    assert "the same: there is nothing to know" in html(at, "shots")
+    assert "the same: there is nothing to know" in html(at, "curves shots")
 
 
 def test_what_failed_is_said_and_tried_again(curves, store_dir):
     filled(store_dir, SMALL, broken="fraction=0.99")
     at = curves()
-    assert not at.exception and "no <memory> left" in plain(said(at)) and "\\<memory" in said(at)
-    button(at, "Try failed ones again (8)").click().run()
+    assert not at.exception and "no <memory> left" in plain(told(at)) and "\\<memory" in told(at)
+    press(at, "Try failed ones again (8)")
     assert not at.exception and states(store_dir).count("queued") == 8
 
 
 def test_a_sweep_that_runs_shows_how_far_it_is_and_stops(curves, store_dir):
     sweep = filled(store_dir, SMALL, most=14)  # trainings come first
     at = curves()
-    assert not at.exception and "Nothing of this sweep is done yet" in plain(said(at)) and at.get("progress")
-    button(at, "Stop").click().run()
+    assert not at.exception and "Nothing of this sweep is done yet" in plain(told(at)) and at.get("progress")
+    press(at, "Stop")
     assert not at.exception and "queued" not in states(store_dir) and button(at, "Go on")
     store = Store(store_dir)
     assert not [k for k in source.keys_of(sweep) if store.job(k) and store.job(k).active]
@@ -234,7 +207,7 @@ def test_a_sweep_that_runs_shows_how_far_it_is_and_stops(curves, store_dir):
 def test_launching_queues_the_sweep_and_shows_it(curves, store_dir):
     at = curves()
     assert not at.exception
-    button(at, "Launch").click().run()
+    press(at, "Launch")
     assert not at.exception
     store = Store(store_dir)
     (text,) = store.sweeps()
@@ -248,12 +221,12 @@ def test_launching_queues_the_sweep_and_shows_it(curves, store_dir):
 def test_a_pasted_line_counts_and_errors_are_words(curves, store_dir):
     at = curves()
     at.text_area[0].set_value("data=digits&model=mlp | sead=1").run()
-    assert not at.exception and "'sead' cannot be varied" in plain(said(at))
+    assert not at.exception and "'sead' cannot be varied" in plain(told(at))
     assert not any(b.label.startswith("Launch") for b in at.button)
     at.text_area[0].set_value(SMALL).run()
-    assert not at.exception and f"28 cells, {len(source.keys_of(Sweep.parse(SMALL)))} jobs to compute" in said(at)
-    assert Sweep.parse(SMALL).command() in said(at)
-    button(at, "Launch").click().run()
+    assert not at.exception and f"28 cells, {len(source.keys_of(Sweep.parse(SMALL)))} jobs to compute" in told(at)
+    assert Sweep.parse(SMALL).command() in told(at)
+    press(at, "Launch")
     assert Store(store_dir).sweeps() == [Sweep.parse(SMALL).text()]
 
 
@@ -263,7 +236,7 @@ def test_training_is_part_of_the_scenario(curves):
     assert not at.exception and "split='dirichlet'" in address(at, "train")
     assert any(n.label == "Dirichlet alpha" for n in at.number_input)
     next(t for t in at.toggle if t.label.startswith("Show the split")).set_value(True).run()
-    assert not at.exception and "Dirichlet split, alpha 0.5: the largest class is" in said(at)
+    assert not at.exception and "Dirichlet split, alpha 0.5: the largest class is" in told(at)
 
 
 def test_several_settings_are_shown_one_at_a_time(curves, store_dir):
@@ -295,7 +268,7 @@ def test_a_shipped_study_comes_first_and_needs_no_store(curves, store_dir, tmp_p
     at = curves()
     assert not at.exception and next(s for s in at.selectbox if s.label == "Study or sweep").value == "digits"
     assert finding(at) == expected(sweep, store_dir)
-    assert html(at, "shots").count(pixel) >= 2 and "2026-11-21" in plain(said(at)) and "a_machine" in plain(said(at))
+    assert html(at, "curves shots").count(pixel) >= 2 and "2026-11-21" in plain(told(at)) and "a_machine" in plain(told(at))
 
 
 def test_the_papers_headline_needs_its_defenses(curves, store_dir):
@@ -303,12 +276,12 @@ def test_the_papers_headline_needs_its_defenses(curves, store_dir):
     at = curves()
     assert (
         not at.exception
-        and "The paper's headline" in said(at)
-        and "InvL-GNP: no strength that was tried keeps 95 %" in plain(said(at)).replace("**", "")
+        and "The paper's headline" in told(at)
+        and "InvL-GNP: no strength that was tried keeps 95 %" in plain(told(at)).replace("**", "")
     )
-    assert re.search(r"Gaussian noise, sigma 0\.\d+: accuracy", plain(said(at)).replace("**", ""))
+    assert re.search(r"Gaussian noise, sigma 0\.\d+: accuracy", plain(told(at)).replace("**", ""))
     filled(store_dir, f"{BASE} | seed=0..1 | defense=none,pruning(fraction=0.5) | what=train,unaware,aware")
-    assert "The paper's headline" not in said(curves())
+    assert "The paper's headline" not in told(curves())
 
 
 def test_a_store_of_100_000_results_is_not_read_through(curves, store_dir):
@@ -337,7 +310,7 @@ def test_downloads_are_the_table(curves, store_dir):
     filled(store_dir, SMALL)
     at = curves()
     assert {b.proto.label for b in at.get("download_button")} == {"CSV", "Parquet", "HTML report"}
-    assert "28 rows, one a cell" in said(at)
+    assert "28 rows, one a cell" in told(at)
 
 
 # --- without a page ------------------------------------------------------------------------------------------------------------------

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from visits import address, asked_for, computed, press, said
 
 from invviz import defended, gallery
 from invviz.assess import assess
@@ -24,45 +24,16 @@ from invviz.store import Store
 from invviz.summary import noise_variance
 from invviz.ui.defend import ab, words
 from invviz.ui.defend.page import VIEWS
-from invviz.worker import work
 
-ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
 FEW = ("gaussian_noise", "pruning", "selective_encryption")
 
 
 @pytest.fixture
-def defend(store_dir, monkeypatch):
+def defend(visit, monkeypatch):
     """Opens the page at an address; few rows, so that a worker is done with them in a moment."""
     monkeypatch.setattr(defended, "USUAL", FEW)
-
-    def opened(text="", **views):
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page("pages/defend.py")
-        _empty(at)
-        for name, value in (Scenario.parse(text).pairs() if text else []) + list(views.items()):
-            at.query_params[name] = [*at.query_params.get(name, []), value]
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
-
-
-def _empty(at):
-    """A browser's address is empty after a click on another page; AppTest keeps it."""
-    for name in list(at.query_params):
-        del at.query_params[name]
-
-
-def address(at, part):
-    value = at.query_params.get(part, "")
-    return value if isinstance(value, str) else "&".join(value)
-
-
-def said(at):
-    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+    return functools.partial(visit, "defend")
 
 
 def table(at):
@@ -83,32 +54,15 @@ def row(at, name):
     return next(cells for cells in table(at) if cells[0].startswith(name))
 
 
-def press(at, start):
-    return next(b for b in at.button if b.label.startswith(start)).click().run()
-
-
-def computed(at, folder):
-    """Let a worker do what waits, in this process, and look again."""
-    work(Store(folder), Site(None, folder), once=True)
-    return at.run()
-
-
-def queue(folder):
-    store = Store(folder)
-    with store._db.read() as con:
-        keys = [r["key"] for r in con.execute("SELECT key FROM jobs")]
-    return {key: store.job(key) for key in keys}
-
-
 def test_spectra_are_asked_for_at_once_and_attacks_when_a_person_asks(defend, store_dir):
     at = defend(QUICK)
     assert not at.exception
-    assert {job.kind for job in queue(store_dir).values()} == {"risk"}
+    assert {job.kind for job in asked_for(store_dir).values()} == {"risk"}
     assert "not run yet" in grid(at) and "in line" in grid(at)
     assert table(at)[0][0].startswith("No defense") and len(table(at)) == 1 + len(FEW)
     press(at, "Run all attacks (7 left)")  # one without a defense, to whom nothing could be told, and two for each
     assert not at.exception
-    attacks = [job for job in queue(store_dir).values() if job.kind == "run"]
+    attacks = [job for job in asked_for(store_dir).values() if job.kind == "run"]
     assert len(attacks) == 7 and all(job.active for job in attacks)
     assert any(b.label == "Stop (7 to go)" for b in at.button)
 
@@ -161,17 +115,17 @@ def test_stop_leaves_the_attacks(defend, store_dir):
     at = press(defend(QUICK), "Run all attacks")
     press(at, "Stop")
     assert not at.exception
-    assert {job.state for job in queue(store_dir).values() if job.kind == "run"} == {"stopped"}
+    assert {job.state for job in asked_for(store_dir).values() if job.kind == "run"} == {"stopped"}
     assert any(b.label.startswith("Run all attacks (7 left") for b in at.button)
 
 
 def test_another_grid_is_not_kept_waiting_by_the_last_one(defend, store_dir):
     at = press(defend(QUICK), "Run all attacks")
-    before = {key for key, job in queue(store_dir).items() if job.kind == "run"}
+    before = {key for key, job in asked_for(store_dir).items() if job.kind == "run"}
     at.number_input[0].set_value(3).run()
     assert address(at, "data") == "digits(index=3)"
     press(at, "Run all attacks")
-    jobs = queue(store_dir)
+    jobs = asked_for(store_dir)
     assert {jobs[key].state for key in before} == {"stopped"}
     assert sum(job.kind == "run" and job.active for job in jobs.values()) == 7
 
@@ -198,7 +152,7 @@ def test_a_failed_row_says_why_and_the_others_go_on(defend, store_dir):
 def test_what_does_not_fit_is_explained_and_not_asked_for(defend, store_dir, monkeypatch, text, why):
     monkeypatch.delenv("INVVIZ_DATA", raising=False)
     at = defend(text)
-    assert not at.exception and not queue(store_dir)
+    assert not at.exception and not asked_for(store_dir)
     shown = said(at) + " ".join(e.proto.body for e in at.get("html"))
     assert why in shown
 
@@ -296,7 +250,7 @@ def test_an_upload_stays_out_of_the_store(defend, store_dir):
     at.session_state["touched"] = True
     at.run()
     assert not at.exception and "Your own picture is not compared here" in said(at)
-    assert not any("upload=0123" in job.scenario for job in queue(store_dir).values())
+    assert not any("upload=0123" in job.scenario for job in asked_for(store_dir).values())
 
 
 def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path, monkeypatch):
@@ -312,10 +266,10 @@ def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path,
         assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
         assert grid(at).count("<img") == 9
         wanted = {defended.compared(Scenario.parse(QUICK), s).key("risk") for s in defended.stacks(Scenario.parse(QUICK))}
-        assert not wanted & set(queue(store_dir)), "nothing of it had to be asked for"
+        assert not wanted & set(asked_for(store_dir)), "nothing of it had to be asked for"
         prepared = table(at)
         at.select_slider[0].set_value(1.0).run()  # at another noise the picture is not kept: it is computed
-        assert not at.exception and Scenario.parse(QUICK).key("risk") in queue(store_dir)
+        assert not at.exception and Scenario.parse(QUICK).key("risk") in asked_for(store_dir)
     finally:
         gallery.results.cache_clear()
     monkeypatch.setattr(gallery, "FOLDER", tmp_path / "nothing")
@@ -326,14 +280,10 @@ def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path,
 
 
 @pytest.mark.skipif(not gallery.results("defended"), reason="made by python -m invviz.gallery defended")
-def test_the_opening_is_prepared(store_dir):
-    st.cache_resource.clear()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    at.switch_page("pages/defend.py")
-    _empty(at)
-    at.run()
+def test_the_opening_is_prepared(visit, store_dir):
+    at = visit("defend")
     assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
-    assert 'class="blank"' not in grid(at) and not queue(store_dir)
+    assert 'class="blank"' not in grid(at) and not asked_for(store_dir)
 
 
 # --- words ---------------------------------------------------------------------------------------------------------------------------

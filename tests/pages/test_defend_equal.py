@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import functools
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from invviz import defended, equal
-from invviz.scenario import Scenario
 
-ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
 
 
 @pytest.fixture
-def defend(store_dir, monkeypatch):
+def defend(visit, monkeypatch):
     monkeypatch.setattr(defended, "USUAL", ("gaussian_noise",))
-
-    def opened(**views):
-        st.cache_resource.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page("pages/defend.py")
-        for name in list(at.query_params):
-            del at.query_params[name]
-        for name, value in [*Scenario.parse(QUICK).pairs(), *views.items()]:
-            at.query_params[name] = value
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
+    return functools.partial(visit, "defend", QUICK)
 
 
 def words(at):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import io
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
-from streamlit.testing.v1 import AppTest
+from visits import address, asked_for, computed, leave_address, said
 
 from invviz import compare, gallery
 from invviz.assess import assess
@@ -31,53 +31,18 @@ from invviz.ui.risk import certainty
 from invviz.ui.risk import ranking as ranking_page
 from invviz.ui.risk.page import VIEWS
 from invviz.ui.views import Figures, figures_of
-from invviz.worker import work
 
-ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp&attack=linear_layer"
 
 
 @pytest.fixture
-def risk(store_dir):
+def risk(visit):
     """Opens the page at an address."""
-
-    def opened(text="", **views):
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page("pages/risk.py")
-        _empty(at)
-        for name, value in (Scenario.parse(text).pairs() if text else []) + list(views.items()):
-            at.query_params[name] = [*at.query_params.get(name, []), value]
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
-
-
-def _empty(at):
-    """A browser's address is empty after a click on another page; AppTest keeps it."""
-    for name in list(at.query_params):
-        del at.query_params[name]
-
-
-def address(at, part):
-    value = at.query_params.get(part, "")
-    return value if isinstance(value, str) else "&".join(value)
-
-
-def words(at):
-    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+    return functools.partial(visit, "risk")
 
 
 def ranking(at):
     return at.dataframe[0].value
-
-
-def computed(at, folder):
-    """Let a worker do what waits, in this process, and look again."""
-    work(Store(folder), Site(None, folder), once=True)
-    return at.run()
 
 
 def test_the_opening_comparisons_are_prepared(risk, store_dir):
@@ -131,7 +96,7 @@ def test_more_noise_less_risk(risk):
 
 def test_another_scenario_is_computed_and_shown(risk, store_dir):
     at = risk(QUICK, compare="layers")
-    assert ranking(at)["InvRE"].isna().all() and "to come" in words(at)
+    assert ranking(at)["InvRE"].isna().all() and "to come" in said(at)
     computed(at, store_dir)
     computed(at, store_dir)  # the names of the layers are known by now
     at.run()
@@ -141,7 +106,7 @@ def test_another_scenario_is_computed_and_shown(risk, store_dir):
     found = assess(scenario, Site(None, store_dir, "cpu"))
     assert whole == pytest.approx(risk_summary(scenario, found.decomposition, found.size)["invre"], rel=1e-6)
     assert {f"mlp: layer {name}" for name, _ in found.layers} <= {k.split(" (")[0] for k in table.index}
-    assert "What leaks first, what leaks last" in words(at) and "The straight line" in words(at)
+    assert "What leaks first, what leaks last" in said(at) and "The straight line" in said(at)
 
 
 def test_what_is_no_longer_compared_is_not_computed(risk, store_dir):
@@ -158,7 +123,7 @@ def test_what_is_no_longer_compared_is_not_computed(risk, store_dir):
 def test_a_layer_that_does_not_exist_is_said(risk, store_dir):
     at = risk(QUICK + "&layer=nowhere")
     computed(at, store_dir)
-    text = words(at)
+    text = said(at)
     assert not at.exception and "no part named" in text and "Try again" in " ".join(b.label for b in at.button)
 
 
@@ -167,23 +132,14 @@ def test_views_that_mean_nothing_fall_back(risk):
     assert not at.exception and len(ranking(at)) == gallery.PICTURES
 
 
-def test_a_broken_scenario_is_said_and_the_page_goes_on(risk, store_dir):
-    st.cache_resource.clear()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    at.switch_page("pages/risk.py")
-    _empty(at)
-    at.query_params["model"] = "nonsense"
-    at.run()
-    assert not at.exception and "nonsense" in words(at) and len(at.dataframe)
+def test_a_broken_scenario_is_said_and_the_page_goes_on(risk):
+    at = risk(model="nonsense")
+    assert not at.exception and "nonsense" in said(at) and len(at.dataframe)
 
 
-def test_the_scenario_goes_along_to_the_other_page(store_dir):
-    st.cache_resource.clear()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for name, value in Scenario.parse(QUICK).pairs():
-        at.query_params[name] = value
-    at.run()
-    _empty(at)
+def test_the_scenario_goes_along_to_the_other_page(visit):
+    at = visit("lab", QUICK)
+    leave_address(at)
     at.switch_page("pages/risk.py").run()
     assert not at.exception
     assert address(at, "model") == "mlp" and address(at, "data") == "digits"
@@ -198,27 +154,19 @@ def test_views_are_kept_in_the_address_and_left_out_where_they_are_the_default(r
 def test_big_pictures_are_scored_by_a_sketch(risk, store_dir):
     text = "data=photos(size=64)&model=mlp&prior=natural"
     at = risk(text, compare="rounds")
-    assert not at.exception and "does not fit" not in words(at)
+    assert not at.exception and "does not fit" not in said(at)
     assert Store(store_dir).job(Scenario.parse(text).key("risk")) is not None
 
 
 def test_the_calibration_is_shown(risk):
     at = risk()
-    text = words(at)
+    text = said(at)
     assert "Spearman" in text and "Oracle" not in text.split("Calibration")[1].split("made by")[0].replace("Oracle start", "")
     at = risk(arm="oracle_map", study="cifar10", against="ideal")
-    assert not at.exception and "for calibration only" in words(at)
+    assert not at.exception and "for calibration only" in said(at)
 
 
 # --- what is compared ----------------------------------------------------------------------------------------------------------------
-
-
-def queue(folder):
-    """States by key of all that was ever asked for."""
-    store = Store(folder)
-    with store._db.read() as con:
-        keys = [row["key"] for row in con.execute("SELECT key FROM jobs")]
-    return {key: store.job(key) for key in keys}
 
 
 def fail(folder):
@@ -231,19 +179,19 @@ def fail(folder):
 def test_a_picture_beyond_the_data_set_is_left_out(risk, store_dir):
     at = risk("data=photos(index=99999)&model=lenet")
     assert not at.exception
-    assert len(ranking(at)) == 12 and "numbered 0 to" in words(at)
+    assert len(ranking(at)) == 12 and "numbered 0 to" in said(at)
 
 
 def test_what_failed_can_be_tried_again(risk, store_dir):
     at = risk(QUICK, compare="rounds")
-    assert "Scoring 4 rounds" in words(at)
+    assert "Scoring 4 rounds" in said(at)
     fail(store_dir)
     at.run()
-    assert "None of 4 rounds could be scored" in words(at) and "no memory" in words(at) and "Scoring 4" not in words(at)
+    assert "None of 4 rounds could be scored" in said(at) and "no memory" in said(at) and "Scoring 4" not in said(at)
     next(b for b in at.button if b.label == "Try failed ones again").click().run()
     assert not at.exception
     keys = {compare.sketched(s).key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))}
-    assert {job.state for key, job in queue(store_dir).items() if key in keys} == {"queued"}
+    assert {job.state for key, job in asked_for(store_dir).items() if key in keys} == {"queued"}
     computed(at, store_dir)
     assert ranking(at)["InvRE"].notna().all() and "Try failed ones again" not in [b.label for b in at.button]
 
@@ -255,12 +203,12 @@ def test_what_failed_can_be_tried_again(risk, store_dir):
 def test_what_does_not_fit_is_explained_and_not_asked_for(risk, store_dir, monkeypatch, axis, text, why):
     monkeypatch.delenv("INVVIZ_DATA", raising=False)
     at = risk(text, compare=axis)
-    assert not at.exception and why in words(at).replace("\\", "")
-    assert "Scoring 0" not in words(at)
+    assert not at.exception and why in said(at).replace("\\", "")
+    assert "Scoring 0" not in said(at)
     unfit = "alexnet" in text and axis in ("models", "layers")  # the other models fit
-    assert unfit or "Nothing to compare: " in words(at)
+    assert unfit or "Nothing to compare: " in said(at)
     own = Scenario.parse(text).key("risk")
-    assert own not in queue(store_dir) and (unfit or not queue(store_dir))
+    assert own not in asked_for(store_dir) and (unfit or not asked_for(store_dir))
 
 
 def flat(view):
@@ -288,7 +236,7 @@ def test_messages_that_say_nothing_are_left_out_of_the_curves(risk, store_dir, m
     monkeypatch.setattr(compared, "_opened", opened)
     at.run()
     assert not at.exception and ranking(at)["InvRE"].notna().all() and ranking(at)["InvRE"].min() == pytest.approx(0)
-    assert ("1 without a curve" if silent == 1 else "there is nothing to draw") in words(at)
+    assert ("1 without a curve" if silent == 1 else "there is nothing to draw") in said(at)
 
 
 def test_charts_leave_out_what_is_flat():
@@ -303,19 +251,21 @@ def test_charts_leave_out_what_is_flat():
 def test_the_open_picture_goes_first_and_comparisons_wait_behind(risk, store_dir):
     risk(QUICK)
     own = Scenario.parse(QUICK).key("risk")
-    order = sorted(queue(store_dir).values(), key=lambda job: job.position)
+    order = sorted(asked_for(store_dir).values(), key=lambda job: job.position)
     assert order[0].key == own and len(order) == 13
     store = Store(store_dir)
     key = store.submit("risk", Scenario.parse("data=digits(index=77)&model=mlp"), "another tab")
     assert store.job(key).position == 2
 
 
-def test_a_comparison_is_not_waited_for_on_another_page(risk, store_dir):
-    at = risk(QUICK)
+def test_a_comparison_is_not_waited_for_on_another_page(visit, store_dir):
+    at = visit("lab", QUICK)
+    leave_address(at)
+    at.switch_page("pages/risk.py").run()
     own = Scenario.parse(QUICK).key("risk")
     at.switch_page("app.py").run()  # the frame, and in it the Lab
-    assert not at.exception and "What does one update give away" in words(at)
-    left = queue(store_dir)
+    assert not at.exception and "What does one update give away" in said(at)
+    left = asked_for(store_dir)
     assert left.pop(own).state == "queued"
     assert len(left) == 12 and {job.state for job in left.values()} == {"stopped"}
 
@@ -376,10 +326,10 @@ def test_an_upload_is_not_among_the_compared_and_stays_open(risk, store_dir, mon
 
     monkeypatch.setattr(PrivateDesk, "submit", lambda *_: None)
     at = computed(risk(QUICK, compare=axis), store_dir)
-    assert "Dashed purple" in words(at)
+    assert "Dashed purple" in said(at)
     uploaded(at, QUICK)
     assert not at.exception
-    assert "Your own picture is not among them" in words(at) and "Dashed purple" not in words(at)
+    assert "Your own picture is not among them" in said(at) and "Dashed purple" not in said(at)
     session = {"table": SimpleNamespace(selection=SimpleNamespace(rows=[0])), "scenario": at.session_state["scenario"]}
     row = SimpleNamespace(item=SimpleNamespace(scenario=compare.over_rounds(Scenario.parse(QUICK))[1]))
     with monkeypatch.context() as patched:  # AppTest cannot click on a row
@@ -429,10 +379,10 @@ def test_a_ceiling_is_told_as_surely_as_it_is_known(worst, ceiling, best, expect
 
 def test_the_order_of_pictures_is_confirmed_by_whom_it_is(risk):
     for study in ("photos", "cifar10"):
-        text = words(risk(study=study))
+        text = said(risk(study=study))
         assert "does not confirm the order of pictures" in text and "pictures alone" in text
-        assert "confirms the order of pictures" in words(risk(study=study, arm="oracle_map"))
-    assert "below 0.8" in words(risk(study="photos")) and "knows neither the noise" in words(risk(study="photos"))
+        assert "confirms the order of pictures" in said(risk(study=study, arm="oracle_map"))
+    assert "below 0.8" in said(risk(study="photos")) and "knows neither the noise" in said(risk(study="photos"))
 
 
 def test_the_largest_usable_gap_is_found():
@@ -445,16 +395,16 @@ def test_the_largest_usable_gap_is_found():
 
 
 def test_a_line_holds_only_as_far_as_all_smaller_steps_do(monkeypatch):
-    said = []
-    monkeypatch.setattr(certainty.st, "markdown", said.append)
+    told = []
+    monkeypatch.setattr(certainty.st, "markdown", told.append)
     for name in ("caption", "vega_lite_chart"):
         monkeypatch.setattr(certainty.st, name, lambda *a, **k: None)
     trust = {"steps": [0.003, 0.01, 0.03], "random": [0.01, 0.5, 0.05], "top": [0.02, 0.02, 0.02], "bend": 1.0}
     d = SimpleNamespace(method="sketch", singular_values=np.ones(2), size=4)
     certainty._trust(SimpleNamespace(trust=trust, decomposition=d))
-    assert "up to changes of 0.003 per pixel" in said[0]
+    assert "up to changes of 0.003 per pixel" in told[0]
 
 
 def test_the_spectrum_names_its_prior():
-    said = [finding.about_spectrum(Scenario.parse(f"data=photos&model=lenet&prior={p}")) for p in ("white", "natural", "dataset")]
-    assert "prior" not in said[0] and "natural prior" in said[1] and "dataset prior" in said[2]
+    told = [finding.about_spectrum(Scenario.parse(f"data=photos&model=lenet&prior={p}")) for p in ("white", "natural", "dataset")]
+    assert "prior" not in told[0] and "natural prior" in told[1] and "dataset prior" in told[2]

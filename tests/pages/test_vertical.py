@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from visits import asked_for, computed, html, press, said
 
 from invviz import depths, gallery
 from invviz.assess import assess
@@ -18,72 +17,32 @@ from invviz.metrics import PSNR
 from invviz.plots.parts import parted
 from invviz.run import Site, run
 from invviz.scenario import Scenario, problems
-from invviz.store import Store
 from invviz.summary import risk_summary
-from invviz.worker import work
 
-ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
 
 
 @pytest.fixture
-def vertical(store_dir, monkeypatch):
+def vertical(visit, monkeypatch):
     """Opens the page at an address; the decoder learns little, so that a worker is done with it in a moment."""
     quick = {"rmle": depths.RMLE(steps=20), "inverse_network": depths.InverseNetwork(epochs=1, width=4, pictures=64)}
     monkeypatch.setattr(depths, "RMLE", lambda **knobs: dataclasses.replace(quick["rmle"], **knobs))
     monkeypatch.setattr(depths, "InverseNetwork", lambda: quick["inverse_network"])
-
-    def opened(text="", page="pages/vertical.py"):
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-        at.switch_page(page)
-        for name in list(at.query_params):
-            del at.query_params[name]
-        for name, value in Scenario.parse(text).pairs() if text else []:
-            at.query_params[name] = value
-        return at.run()
-
-    yield opened
-    st.cache_resource.clear()
-
-
-def html(at, kind):
-    return next(e.proto.body for e in at.get("html") if f'class="vertical {kind}' in e.proto.body)
+    return functools.partial(visit, "vertical")
 
 
 def cells(at, title):
     """A row of the table of all depths, without markup."""
-    row = next(r for r in html(at, "depths").split("<tr")[1:] if f">{title}</th>" in r)
+    row = next(r for r in html(at, "vertical depths").split("<tr")[1:] if f">{title}</th>" in r)
     return [re.sub(r"<[^>]*>", " ", c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row)]
-
-
-def said(at):
-    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
-
-
-def press(at, start):
-    return next(b for b in at.button if b.label.startswith(start)).click().run()
-
-
-def computed(at, folder):
-    work(Store(folder), Site(None, folder), once=True)
-    return at.run()
-
-
-def queue(folder):
-    store = Store(folder)
-    with store._db.read() as con:
-        keys = [r["key"] for r in con.execute("SELECT key FROM jobs")]
-    return {key: store.job(key) for key in keys}
 
 
 def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_dir):
     at = vertical(QUICK)
     assert not at.exception
-    assert [Scenario.parse(job.scenario).protocol.cut for job in queue(store_dir).values()] == [1], "only what is open"
+    assert [Scenario.parse(job.scenario).protocol.cut for job in asked_for(store_dir).values()] == [1], "only what is open"
     press(at, "Attack at every depth (4 left)")
-    assert [job.kind for job in queue(store_dir).values()].count("risk") == 2
+    assert [job.kind for job in asked_for(store_dir).values()].count("risk") == 2
     computed(at, store_dir)
     assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
     site = Site(None, store_dir, "cpu")
@@ -97,28 +56,28 @@ def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_d
     now = Scenario.parse(QUICK)
     mean = depths.mean_picture(now, now.data.load(None))
     truth = now.protocol.part(now.data.victims(now.data.load(None), 1)[0])
-    assert f"{PSNR().score(mean, truth)[0]:.1f} dB" in html(at, "tiles"), "the baseline"
-    assert "numbers for 32 pixel values" in html(at, "depths")
+    assert f"{PSNR().score(mean, truth)[0]:.1f} dB" in html(at, "vertical tiles"), "the baseline"
+    assert "numbers for 32 pixel values" in html(at, "vertical depths")
 
 
 def test_the_other_depths_are_scored_when_a_person_asks(vertical, store_dir):
     at = press(vertical(QUICK), "Score the other depth")
-    assert not at.exception and len(queue(store_dir)) == 2 and not any(b.label.startswith("Score") for b in at.button)
+    assert not at.exception and len(asked_for(store_dir)) == 2 and not any(b.label.startswith("Score") for b in at.button)
 
 
 @pytest.mark.parametrize("how", ["parties=2,party=3,cut=2", "parties=2,party=1,together=2,cut=2", "parties=2,split='quadrants',cut=2"])
-@pytest.mark.parametrize("page", ["pages/vertical.py", "pages/lab.py"])
-def test_a_cut_that_does_not_exist_says_so_and_can_be_undone(vertical, store_dir, how, page):
-    at = vertical(f"data=digits&model=convnet&protocol=vfl({how})&attack=rmle", page)
-    assert not at.exception and not queue(store_dir)
+@pytest.mark.parametrize("page", ["vertical", "lab"])
+def test_a_cut_that_does_not_exist_says_so_and_can_be_undone(visit, store_dir, how, page):
+    at = visit(page, f"data=digits&model=convnet&protocol=vfl({how})&attack=rmle")
+    assert not at.exception and not asked_for(store_dir)
     assert any(n.label.startswith("parties") for n in at.number_input), "the control is still there"
 
 
 def test_attack_here_runs_this_depth_only(vertical, store_dir):
     at = press(vertical(QUICK), "Attack here (2)")
-    assert [Scenario.parse(job.scenario).protocol.cut for job in queue(store_dir).values() if job.kind == "run"] == [1, 1]
+    assert [Scenario.parse(job.scenario).protocol.cut for job in asked_for(store_dir).values() if job.kind == "run"] == [1, 1]
     press(at, "Stop (2 to go)")
-    assert not at.exception and {job.state for job in queue(store_dir).values() if job.kind == "run"} == {"stopped"}
+    assert not at.exception and {job.state for job in asked_for(store_dir).values() if job.kind == "run"} == {"stopped"}
 
 
 def test_the_slider_and_the_parties_change_the_scenario(vertical, store_dir):
@@ -164,7 +123,7 @@ def test_turning_keeps_what_fits():
 
 def test_a_wrong_combination_says_why(vertical, store_dir):
     at = vertical("data=digits&model=alexnet&protocol=vfl(parties=1)")
-    assert not at.exception and "needs pictures of at least" in said(at) and not queue(store_dir)
+    assert not at.exception and "needs pictures of at least" in said(at) and not asked_for(store_dir)
 
 
 def test_the_parts_are_drawn_where_they_are():
@@ -191,18 +150,13 @@ def test_prepared_depths_are_shown_without_a_click(vertical, store_dir, tmp_path
     try:
         at = vertical()
         assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
-        assert not queue(store_dir), "nothing of it had to be asked for"
+        assert not asked_for(store_dir), "nothing of it had to be asked for"
         assert all("dB" in c for c in cells(at, "A decoder"))
     finally:
         gallery.results.cache_clear()
 
 
 @pytest.mark.skipif(not gallery.results("vertical"), reason="made by python -m invviz.gallery vertical")
-def test_the_opening_is_prepared(store_dir):
-    st.cache_resource.clear()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    at.switch_page("pages/vertical.py")
-    for name in list(at.query_params):
-        del at.query_params[name]
-    at.run()
-    assert not at.exception and any(b.label == "All attacks are in" for b in at.button) and not queue(store_dir)
+def test_the_opening_is_prepared(visit, store_dir):
+    at = visit("vertical")
+    assert not at.exception and any(b.label == "All attacks are in" for b in at.button) and not asked_for(store_dir)

@@ -48,12 +48,12 @@ def points_of(part: Part, measure: str) -> list[Point]:
 
 def operating(part: Part, measure: str, budget: float) -> Operating | None:
     """What to use."""
-    return _told(_operating(part.mark, measure, budget, part.rows))
+    return _told(_operating(part.mark, measure, budget, part))
 
 
 def drops(part: Part, measure: str) -> list[AtDrop]:
     """Each defense at equal cost."""
-    return _told(_drops(part.mark, measure, part.rows))
+    return _told(_drops(part.mark, measure, part))
 
 
 def areas(part: Part, measure: str) -> dict[str, Volume] | str:
@@ -83,13 +83,13 @@ def _points(mark: tuple[str, ...], measure: str, _rows: Table) -> list[Point] | 
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _operating(mark: tuple[str, ...], measure: str, budget: float, _rows: Table) -> Operating | InvvizError | None:
-    return _tried(lambda: operating_point(_rows, measure, budget))
+def _operating(mark: tuple[str, ...], measure: str, budget: float, _part: Part) -> Operating | InvvizError | None:
+    return _tried(lambda: operating_point(_part.rows, measure, budget, points_of(_part, measure)))
 
 
 @st.cache_resource(max_entries=60, show_spinner=False)
-def _drops(mark: tuple[str, ...], measure: str, _rows: Table) -> list[AtDrop] | InvvizError:
-    return _tried(lambda: at_drop(_rows, measure))
+def _drops(mark: tuple[str, ...], measure: str, _part: Part) -> list[AtDrop] | InvvizError:
+    return _tried(lambda: at_drop(_part.rows, measure, known=points_of(_part, measure)))
 
 
 @st.cache_resource(max_entries=30, show_spinner=False)

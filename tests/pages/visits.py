@@ -1,0 +1,74 @@
+"""What the tests of all pages share: to open one at an address, to press, to let a worker do what waits, and to read what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from invviz.run import Site
+from invviz.scenario import Scenario
+from invviz.store import Job, Store
+from invviz.worker import work
+
+APP = Path(__file__).parents[2] / "app.py"
+
+
+def opened(page: str, text: str = "", views: Mapping[str, str] | None = None) -> AppTest:
+    """The page as somebody sees it who follows a link and was never here before; the server knows nothing but the store."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    at = AppTest.from_file(str(APP), default_timeout=60)
+    if page != "lab":
+        at.switch_page(f"pages/{page}.py")
+    for name, value in [*(Scenario.parse(text).pairs() if text else []), *(views or {}).items()]:
+        at.query_params[name] = [*at.query_params.get(name, []), value]
+    return at.run()
+
+
+def leave_address(at: AppTest) -> None:
+    """A browser's address is empty after a click on another page; AppTest keeps it."""
+    for name in list(at.query_params):
+        del at.query_params[name]
+
+
+def address(at: AppTest, part: str) -> str:
+    """What the address says of a part of the scenario or of a view."""
+    value = at.query_params.get(part, "")
+    return value if isinstance(value, str) else "&".join(value)
+
+
+def said(at: AppTest) -> str:
+    """All words outside tables, pictures and controls."""
+    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning])
+
+
+def html(at: AppTest, start: str) -> str:
+    """The piece of HTML whose class begins so."""
+    return next(e.proto.body for e in at.get("html") if f'class="{start}' in e.proto.body)
+
+
+def button(at: AppTest, start: str):
+    """The first button whose label begins so."""
+    return next(b for b in at.button if b.label.startswith(start))
+
+
+def press(at: AppTest, start: str) -> AppTest:
+    """Click on it, and what comes then."""
+    return button(at, start).click().run()
+
+
+def computed(at: AppTest, folder: Path) -> AppTest:
+    """Let a worker do what waits, in this process, and look again."""
+    work(Store(folder), Site(None, folder, "cpu"), once=True)
+    return at.run()
+
+
+def asked_for(folder: Path) -> dict[str, Job]:
+    """All that was ever asked for, by key."""
+    store = Store(folder)
+    with store._db.read() as con:
+        keys = [row["key"] for row in con.execute("SELECT key FROM jobs")]
+    return {key: store.job(key) for key in keys}
