@@ -1,7 +1,8 @@
-"""inverting_gradients on ConvNet, CIFAR-10, batches of 1 to 8, beside its algorithm as a plain PyTorch loop: `INVVIZ_DATA=... python benchmarks/batches.py`.
+"""inverting_gradients and features on ConvNet, CIFAR-10, batches of 1 to 8, beside inverting gradients as a plain PyTorch loop: `INVVIZ_DATA=... python benchmarks/batches.py`.
 
 The plain loop is written as it usually is: cosine distance, total variation of 1e-4, Adam on signs, a tenth of the rate after 3/8, 5/8 and 7/8, pictures kept inside [0, 1],
-a start from normal noise. Both sides do 500 steps on the same gradient; then the plain loop gets what it reached in the CPU time that ours took. Pictures are matched before scoring.
+a start from normal noise. Both sides do 500 steps on the same gradient; then the plain loop gets what it reached in the CPU time that ours took. `features` is told less (no labels) and
+ends by itself. Pictures are matched before scoring.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from invviz.attacks import ATTACKS
 from invviz.core.rng import stream
 from invviz.metrics import PSNR, match
 from invviz.run import Site, meet_client, observe
@@ -25,6 +27,13 @@ STEPS = 500
 def score(guess: torch.Tensor, truth: torch.Tensor) -> float:
     pictures, true = guess.detach().clamp(0, 1).numpy(), truth.numpy()
     return float(PSNR().score(pictures[match(pictures, true)], true).mean())
+
+
+def ours(scenario: Scenario, obs, truth: torch.Tensor) -> tuple[float, float]:
+    """PSNR and CPU time of a scenario's attack."""
+    begin = time.process_time()
+    found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), lambda step: True)
+    return score(found.batch.image, truth), time.process_time() - begin
 
 
 def plain(obs, truth: torch.Tensor, seed: int, seconds: float) -> tuple[float, float, float]:
@@ -57,8 +66,8 @@ def plain(obs, truth: torch.Tensor, seed: int, seconds: float) -> tuple[float, f
 
 def main(site: Site, data: str, batches: list[int], seeds: int) -> None:
     print(f"{data}, {STEPS} steps, mean of {seeds} seeds (worst)\n")
-    print("| batch | inverting_gradients, dB | CPU s | plain loop, dB | CPU s | plain loop in our time, dB |")
-    print("|---|---|---|---|---|---|")
+    print("| batch | inverting_gradients, dB | CPU s | plain loop, dB | CPU s | plain loop in our time, dB | features, dB | CPU s |")
+    print("|---" * 8 + "|")
     for batch in batches:
         rows = []
         for seed in range(seeds):
@@ -67,17 +76,18 @@ def main(site: Site, data: str, batches: list[int], seeds: int) -> None:
             )
             client = meet_client(scenario, site)
             obs, truth = observe(scenario, client), client.batch.image
-            begin = time.process_time()
-            found = scenario.attack.reconstruct(obs, stream(seed, "attack"), lambda step: True)
-            took = time.process_time() - begin
-            rows.append((score(found.batch.image, truth), took, *plain(obs, truth, seed, took)))
-        ours, seconds, theirs, early, other = np.array(rows).T
+            got, took = ours(scenario, obs, truth)
+            told_less = scenario.replace(attack=ATTACKS["features"]())
+            rows.append((got, took, *plain(obs, truth, seed, took), *ours(told_less, observe(told_less, client), truth)))
+        mine, seconds, theirs, early, other, features, last = np.array(rows).T
         cells = [
-            f"{ours.mean():.1f} ({ours.min():.1f})",
+            f"{mine.mean():.1f} ({mine.min():.1f})",
             f"{seconds.mean():.1f}",
             f"{theirs.mean():.1f} ({theirs.min():.1f})",
             f"{other.mean():.1f}",
             f"{early.mean():.1f}",
+            f"{features.mean():.1f} ({features.min():.1f})",
+            f"{last.mean():.1f}",
         ]
         print(f"| {batch} | {' | '.join(cells)} |", flush=True)
 
