@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 from seen import seen_by
 
 from invviz.attacks._features import Unreadable, features_of
-from invviz.attacks._unmix import Mixture, solve, unmix
+from invviz.attacks._mixture import Mixture
+from invviz.attacks._unmix import Equations, solve, unmix
 from invviz.core.rng import stream
 
 RNG = lambda: stream(3, "attack")  # noqa: E731
@@ -57,16 +58,17 @@ def test_features_of_every_sample_are_what_the_net_computes(text, repeats):
 
 def test_the_true_features_solve_the_equations():
     batch, obs = met("data=digits(index=60)&model=convnet(width=4)&batch=4")
-    mixture = Mixture.of(obs, batch.label, RNG())
+    mixture = Mixture.of(obs, RNG())
+    equations = Equations.of(mixture, batch.label)
     true = fed(obs, batch, mixture.name)
     given = (obs.net.module(batch.image).softmax(1) - torch.nn.functional.one_hot(batch.label, 10)).double()
     assert torch.allclose(given.T @ true / 4, obs.message[f"{mixture.name}.weight"], atol=1e-12)  # the definition, without this module
     coordinates = true @ mixture.rows.T
     assert torch.allclose(coordinates @ mixture.rows, true, atol=1e-9)  # features lie in the span
-    assert torch.allclose(mixture.given(coordinates), given, atol=1e-12)
-    assert float(mixture.rest(coordinates.flatten()).norm() / mixture.target.norm()) < 1e-12
-    assert float(mixture.rest(torch.cat([coordinates.flatten(), torch.ones(1)])).norm() / mixture.target.norm()) > 0.1  # another scale
-    assert float(mixture.rest(1.01 * coordinates.flatten()).norm() / mixture.target.norm()) > 1e-3
+    assert torch.allclose(equations.given(coordinates), given, atol=1e-12)
+    assert float(equations.rest(coordinates.flatten()).norm() / mixture.target.norm()) < 1e-12
+    assert float(equations.rest(torch.cat([coordinates.flatten(), torch.ones(1)])).norm() / mixture.target.norm()) > 0.1  # another scale
+    assert float(equations.rest(1.01 * coordinates.flatten()).norm() / mixture.target.norm()) > 1e-3
 
 
 def test_wrong_labels_leave_the_equations_unsolved():
@@ -129,9 +131,10 @@ def test_an_altered_message_is_told():
 
 def test_features_below_zero_are_refused():
     batch, obs = met("data=digits(index=60)&model=convnet(width=4)&batch=3")
-    mixture = Mixture.of(obs, batch.label, RNG())
-    assert mixture.positive and not Mixture.of(met("data=digits&model=convnet(width=4,act='tanh')&batch=3")[1], batch.label, RNG()).positive
-    answer = solve(mixture, RNG())
+    mixture = Mixture.of(obs, RNG())
+    _, other = met("data=digits(index=60)&model=convnet(width=4,act='tanh')&batch=3")
+    assert mixture.positive and not Mixture.of(other, RNG()).positive
+    answer = solve(Equations.of(mixture, batch.label), RNG())
     assert answer.certain
     assert not dataclasses.replace(answer, below=10.0).certain
 
