@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation
 
-STARTS = 12  # of the small search; one is enough where all labels differ
+STARTS = 12  # of the small search, most; one is enough on a fresh net where all labels differ
 FEW = 2  # starts for labels that are only tried
-TRIED = 40  # labels to try beside the counted ones
+TRIED = 12  # labels to try beside the counted ones
 MANY = 20_000  # labels that are looked at for it
 TRIALS = 300  # damped Newton steps of one start, most
 SPREAD = 0.3  # of a start around what samples of the same label share, relative to it
@@ -121,15 +121,23 @@ class Equations:
             given = self.given(coordinates)
         return coordinates
 
+    def drawn(self, rng: Generator) -> Tensor:
+        """A (b, b) by least squares from probabilities drawn at random: a trained net is sure of some samples and not of others."""
+        size = self.labels.shape
+        sure, share = torch.rand(size[0], 1, generator=rng), -torch.rand(size, generator=rng).clamp(min=1e-9).log()
+        chance = sure.to(self.labels) * self.labels + (1 - sure).to(self.labels) * (share / share.sum(1, keepdim=True)).to(self.labels)
+        return torch.linalg.pinv((chance - self.labels).T, rtol=1e-6) @ self.mixture.target[:, :-1]
+
 
 def solve(equations: Equations, rng: Generator, most: int = STARTS) -> Answer:
     """The best answer of at most so many starts; where the message's length does not fit (clipping), its scale is searched, too."""
     start, repeats = equations.start(), bool((equations.labels.sum(0) > 1).any())
-    spread = SPREAD * float(start.norm()) / len(start) if repeats else 0.0
+    spread = SPREAD * float(start.norm()) / len(start)
     found: list[Answer] = []
     for scaled in (False, True):
-        for _ in range(most if repeats else 1):
-            first = (start + spread * randn_like(start, rng)).flatten()
+        for number in range(most):
+            own = spread if number or repeats else 0.0  # samples of one label must not start alike
+            first = (equations.drawn(rng) if number % 2 else start + own * randn_like(start, rng)).flatten()
             found.append(Answer.of(equations, *_descend(equations, torch.cat([first, first.new_zeros(1)]) if scaled else first)))
             if found[-1].certain:
                 return found[-1]
