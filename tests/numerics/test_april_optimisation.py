@@ -19,14 +19,6 @@ VIT = "data=digits(index=3)&model=vit(width=32,blocks=1)"
 POSITIONS = "tokens.positions"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def seen(text):
     scenario = Scenario.parse(text)
     return scenario.attack, observe(scenario, meet_client(scenario, SITE))

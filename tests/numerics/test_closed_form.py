@@ -27,14 +27,6 @@ SOLVERS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def met(text):
     scenario = Scenario.parse(f"data=digits&{text}")
     client = meet_client(scenario, SITE)

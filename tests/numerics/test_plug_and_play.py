@@ -21,14 +21,6 @@ SITE = Site(None, Path("/nonexistent"), "cpu")
 GO = lambda step: True  # noqa: E731
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def error(image, truth):
     return float(((image - truth) ** 2).mean())
 
