@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ._closed_form import Obstacle
+from ._base import Unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,12 +60,12 @@ class System:
             rounding: of the message's entries, relative.
 
         Raises:
-            Obstacle: no equation is complete, or their numbers are too large.
+            Unreadable: no equation is complete, or their numbers are too large.
         """
         if not bool(torch.isfinite(self.right).all() and math.isfinite(self.size)):
-            raise Obstacle("The numbers of the message are too large: nothing can be read off it.")
+            raise Unreadable("The numbers of the message are too large: nothing can be read off it.")
         if not bool(self.use.any()):
-            raise Obstacle("Every equation lacks an entry that was not sent: nothing can be read off the message.")
+            raise Unreadable("Every equation lacks an entry that was not sent: nothing can be read off the message.")
         wide, embed = (self.right if self.embed is None else self.embed).shape[1], self.embed
         start, spread = torch.full((len(self.slopes), wide), grey).to(self.right), abs(grey) / 2
         x, wider = (start.clone(), spread) if embed is None else (start @ embed.T, spread * float(embed.norm()) / len(embed) ** 0.5)

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import Component, knob
+from ..core.errors import InvvizError
 from ..core.types import Knowledge
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Progress, Reconstruction, Tree
 
     Conversation = Talk["Answer | None", "Tree | None", Callable[[Observation], Reconstruction]]
+
+
+class Unreadable(InvvizError):
+    """A net or a message that an attack cannot work on; says why."""
 
 
 @dataclasses.dataclass(frozen=True)

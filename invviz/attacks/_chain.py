@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
-from ._closed_form import Obstacle
+from ._base import Unreadable
 from ._labels import infer_label
 from ._peel import Equations, Peeled, conv_back
 from ._undo import affine, undone
@@ -31,7 +31,7 @@ def chain(net: Net, like: Tensor) -> list[Layer]:
     """The layers of a net in a row, from the picture on.
 
     Raises:
-        Obstacle: the net is no chain.
+        Unreadable: the net is no chain.
     """
     layers: list[Layer] = []
 
@@ -46,7 +46,7 @@ def chain(net: Net, like: Tensor) -> list[Layer]:
         return module(x)
 
     if not isinstance(net.module, torch.nn.Sequential):
-        raise Obstacle(f"Peeling takes a plain chain of layers; a {type(net.module).__name__} has branches (residual connections).")
+        raise Unreadable(f"Peeling takes a plain chain of layers; a {type(net.module).__name__} has branches (residual connections).")
     with torch.no_grad():
         walk(net.module, "", torch.zeros_like(like))
     return layers
@@ -65,9 +65,9 @@ class Walk:
 
     def __init__(self, net: Net, message: Tree, seen: Tree | None, like: Tensor, error: float) -> None:
         if {k: v.shape for k, v in message.items()} != {k: v.shape for k, v in net.params.items()}:
-            raise Obstacle("The message has other parts than the net: its layers cannot be told apart.")
+            raise Unreadable("The message has other parts than the net: its layers cannot be told apart.")
         if not all(bool(torch.isfinite(leaf).all()) for leaf in message.values()):
-            raise Obstacle("The message is not finite: nothing can be read off it.")
+            raise Unreadable("The message is not finite: nothing can be read off it.")
         self.message, self.rounding, self.error, self.found = message, error, error, list[tuple[str, Peeled]]()
         self.seen = seen or {k: torch.ones_like(v) for k, v in message.items()}
         self.layers = chain(net, like)
@@ -89,7 +89,7 @@ class Walk:
         """Label, features and the gradient by them, of the last layer; and by what the message was scaled, which the features show."""
         linear: Any = layer.module
         if not isinstance(linear, torch.nn.Linear) or linear.bias is None:
-            raise Obstacle("Peeling starts at a last layer that is linear with a bias; this net has none.")
+            raise Unreadable("Peeling starts at a last layer that is linear with a bias; this net has none.")
         bias = self.message[f"{layer.name}bias"]
         self.label = infer_label(self.message)
         self._outer(layer, bias)
@@ -106,7 +106,7 @@ class Walk:
         use = self.seen[f"{layer.name}weight"] * (delta != 0)[:, None]
         energy = (delta[:, None] ** 2 * use).sum(0)
         if not float(energy.max()) > 0:
-            raise Obstacle(f"The gradient of {layer.words} is zero: nothing can be read off it.")
+            raise Unreadable(f"The gradient of {layer.words} is zero: nothing can be read off it.")
         x = (delta[:, None] * weight * use).sum(0) / energy.clamp(min=1e-300)
         off = float((((weight - torch.outer(delta, x)) * use).square().sum() / (weight.square() * use).sum().clamp(min=1e-300)).sqrt())
         self.found.append((layer.words, Peeled(x, int((use > 0).sum()), len(x), int((energy > 0).sum()), False, off)))
@@ -117,7 +117,7 @@ class Walk:
         """Go one layer back.
 
         Raises:
-            Obstacle: it cannot be peeled.
+            Unreadable: it cannot be peeled.
         """
         layer = self.layers.pop()
         module: Any = layer.module
@@ -140,7 +140,7 @@ class Walk:
         a, module = self.value, layer.module
         u = undone(module, a)
         if u is None:
-            raise Obstacle(
+            raise Unreadable(
                 f"Peeling stops at {layer.words}, counted from the picture: different inputs give the same output. Use dlg or inverting_gradients."
             )
         known = torch.ones_like(a) if self.sure is None else self.sure
@@ -169,14 +169,14 @@ class Walk:
     def _convolution(self, layer: Layer) -> None:
         conv: Any = layer.module
         if conv.groups != 1 or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
-            raise Obstacle(f"Peeling knows no grouped convolutions and no padding but zeros; {layer.words} has one.")
+            raise Unreadable(f"Peeling knows no grouped convolutions and no padding but zeros; {layer.words} has one.")
         out = self.value
         gradient = self.message[f"{layer.name}weight"] / self.scale
         bias = 0.0 if conv.bias is None else conv.bias.view(1, -1, 1, 1)
         sent = self.seen[f"{layer.name}weight"] / _size(gradient)
         sure = torch.ones_like(out) / _size(out) if self.sure is None else self.sure
         if not all(bool(torch.isfinite(leaf).all()) for leaf in (out, self.slope, sure)):
-            raise Obstacle(
+            raise Unreadable(
                 f"Peeling stops at {layer.words}, counted from the picture: the numbers behind it are too large. Use dlg or inverting_gradients."
             )
         found = Equations(conv, layer.shape, out - bias, sure, self.slope, gradient, sent).solve(self._middle(), self.error)

@@ -6,10 +6,10 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Batch, Reconstruction, Step
+from ._base import Unreadable
 from ._matching import in_double
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ BEYOND = 1e-2  # distance from the bounds up to which a pixel is taken to lie at
 
 # of what a certificate speaks: no message tells all that happened to the picture before
 WHAT = "this is the picture that the message was computed from, and what a defense changed in it before does not show"
-
-
-class Obstacle(InvvizError):
-    """A net or a message that cannot be solved; says why."""
 
 
 class _Unwanted(Exception):
@@ -83,7 +79,7 @@ def solved(obs: Observation, progress: Progress, solve: Callable[[Task], Answer]
     task = Task(in_double(obs), double(message), seen, rounding, obs.template.label, progress)
     try:
         found = solve(task)
-    except Obstacle as why:
+    except Unreadable as why:
         return Reconstruction(Batch.of(obs.grey, task.label), math.inf, note=str(why), failed=True)
     except _Unwanted:
         return Reconstruction(Batch.of(obs.grey, task.label), math.inf, note="Stopped on request.", stopped=True)

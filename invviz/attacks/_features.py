@@ -7,8 +7,8 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..core.errors import InvvizError
 from ..core.lazy import torch
+from ._base import Unreadable
 from ._matching import CLOSE
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..core.types import Batch, Net, Observation, Tree
-
-
-class Unreadable(InvvizError):
-    """Why a message shows the input of no linear layer."""
 
 
 class _Reached(Exception):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.types import Batch
 from ._agreement import Layer, exchanged, greedy
+from ._base import Unreadable
 from ._closed_form import WHAT, changed_before
 from ._matching import UNMATCHED, in_double, up_to_length
 from ._sparse import Directions, Factors, sampled
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from ..core.types import Observation
 
 SCALED = 1e-3  # distance from one at which the message's scale is told
-
-
-class Unreadable(InvvizError):
-    """Why there is nothing to work on."""
 
 
 class Search:

@@ -11,6 +11,7 @@ from ..core.lazy import torch
 from ..core.tangents import bytes_written, tangents_that_fit
 from ..core.tree import flatten, numel
 from ..core.types import Batch
+from ._base import Unreadable
 from ._priors import roots
 from ._space import Space
 
@@ -51,7 +52,7 @@ class Fit:
         """The problem that an observation poses, in its own precision.
 
         Raises:
-            Unusable: the message gives no equations.
+            Unreadable: the message gives no equations.
         """
         like = obs.template.image
         rows, target, prior, truth = _rows(obs)
@@ -125,10 +126,6 @@ class Slope:
         return self.back(self.forth(torch.nn.functional.pad(v, (0, size - len(v)))))[: len(v)]
 
 
-class Unusable(Exception):
-    """A message that gives no equations; says why."""
-
-
 def _rows(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, float]:
     """How a message becomes rows of least squares; the message that came; the weight of the prior; about what the truth would come to."""
     count, inputs = numel(obs.message), obs.template.image.numel()
@@ -137,7 +134,7 @@ def _rows(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, fl
         low, high = (flatten(end).to(kept) for end in obs.interval)
         ends = torch.isfinite(high - low) & (kept > 0)
         if not (ends & (high > low)).any():
-            raise Unusable("No entry of the message lies between two known ends, so there is nothing to fit by least squares: use dlg")
+            raise Unreadable("No entry of the message lies between two known ends, so there is nothing to fit by least squares: use dlg")
         sigma = (high - low)[ends] / 12**0.5  # of a uniform law over the interval
         middle = torch.where(ends, (low + high) / 2, 0.0)
         scale = torch.zeros_like(kept)
@@ -147,6 +144,6 @@ def _rows(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, fl
     target = flatten(white(obs.message)) * kept
     size = float(target.norm())
     if not 0 < size < math.inf:
-        raise Unusable("The message is all zeros" if size == 0 else "The message holds numbers that are not finite")
+        raise Unreadable("The message is all zeros" if size == 0 else "The message holds numbers that are not finite")
     prior = (obs.noise / size) ** 2
     return lambda message: flatten(white(message)) * (kept / size), target / size, prior, prior * (count + inputs)

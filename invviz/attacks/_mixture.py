@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.types import Batch
-from ._features import Unreadable, features_of, linear_layers
+from ._base import Unreadable
+from ._features import features_of, linear_layers
 from ._priors import textures
 
 if TYPE_CHECKING:

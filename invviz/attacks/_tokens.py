@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.types import Batch
-from ._closed_form import Obstacle
+from ._base import Unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,20 +59,20 @@ def front(net: Net, like: Tensor) -> Front:
         like: a picture (1, c, h, w), for its shape.
 
     Raises:
-        Obstacle: the net has no such front.
+        Unreadable: the net has no such front.
     """
     positions = next((name for name in net.params if name.split(".")[-1] == POSITIONS), None)
     calls = _calls(net, net.params, torch.zeros_like(like))[0]
     readers = next((calls[k : k + 3] for k in range(1, len(calls) - 2) if calls[k][1] is calls[k + 1][1] is calls[k + 2][1]), None)
     if positions is None or readers is None or calls[0][1].ndim != 3:
-        raise Obstacle("This net has no position embeddings and first attention. Use model=vit(skip='off',norm='none').")
+        raise Unreadable("This net has no position embeddings and first attention. Use model=vit(skip='off',norm='none').")
     embed, low, out = calls[0]
     place, scale, shift = _places(net, like, low[0])
     e = net.params[positions]
     tokens = readers[0][1][0]
     extra = len(e) - len(place)
     if extra < 0 or tokens.shape != e.shape:
-        raise Obstacle(
+        raise Unreadable(
             "The positions of this net are not added to tokens that the first attention reads. Use model=vit(skip='off',norm='none')."
         )
     black = e.clone()
@@ -112,7 +112,7 @@ def _places(net: Net, like: Tensor, low: Tensor) -> tuple[Tensor, float, float]:
     ramp = (torch.arange(count).to(like) / count).view_as(like)
     place = ((enters(ramp) - low) * count / scale).round().long() if scale else low.long()
     if not torch.equal(place.flatten().sort().values, torch.arange(count).to(place)):
-        raise Obstacle("The first linear layer of this net does not read pieces of the picture, each pixel once. Use model=vit.")
+        raise Unreadable("The first linear layer of this net does not read pieces of the picture, each pixel once. Use model=vit.")
     return place, scale, float(low.mean())
 
 

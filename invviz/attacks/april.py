@@ -9,8 +9,8 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge
 from ._april import Solved, by_attention, by_embedding
-from ._base import Attack
-from ._closed_form import WHAT, Answer, Obstacle, changed_before, solved
+from ._base import Attack, Unreadable
+from ._closed_form import WHAT, Answer, changed_before, solved
 from ._labels import infer_label
 from ._matching import UNMATCHED, up_to_length
 from ._tokens import Front, front
@@ -104,17 +104,17 @@ def _read(net: Front, message: Tree, seen: Tree | None, params: Tree) -> tuple[T
     """The gradients that the equations are made of, in float64, and which of their entries were sent.
 
     Raises:
-        Obstacle: they are missing, not finite or zero.
+        Unreadable: they are missing, not finite or zero.
     """
     layers = (net.embed, *net.readers)
     names = [net.positions, *(f"{layer}.{p}" for layer in layers for p in ("weight", "bias") if f"{layer}.{p}" in params)]
     if any(name not in message or message[name].shape != params[name].shape for name in names):
-        raise Obstacle("The message has other parts than the net: its layers cannot be told apart.")
+        raise Unreadable("The message has other parts than the net: its layers cannot be told apart.")
     sent = {name: message[name] for name in names}
     if not all(bool(torch.isfinite(leaf).all()) for leaf in sent.values()):
-        raise Obstacle("The message is not finite: nothing can be read off it.")
+        raise Unreadable("The message is not finite: nothing can be read off it.")
     if not bool(sent[net.positions][net.extra :].any()):
-        raise Obstacle("The gradient of the positions is zero: nothing can be read off it.")
+        raise Unreadable("The gradient of the positions is zero: nothing can be read off it.")
     return sent, {name: torch.ones_like(sent[name]) if seen is None else seen[name] for name in names}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
-from ._base import Attack
-from ._features import Features, Reading, Unreadable, features_of
+from ._base import Attack, Unreadable
+from ._features import Features, Reading, features_of
 from ._labels import infer_label
 from ._lbfgs import lbfgs
 from ._matching import UNMATCHED, Watch, in_double, is_smooth, search, squared_error

@@ -10,9 +10,9 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import randn_like
 from ..core.types import Batch, Knowledge, Reconstruction
-from ._base import Attack
+from ._base import Attack, Unreadable
 from ._closed_form import changed_before
-from ._fit import Fit, Slope, Unusable
+from ._fit import Fit, Slope
 from ._labels import infer_label
 from ._matching import CLOSE, UNMATCHED, Watch, in_double, search
 from ._newton import Newton, openness
@@ -72,7 +72,7 @@ class GaussNewton(Attack):
         try:
             fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
             _check(fit)
-        except Unusable as why:
+        except Unreadable as why:
             grey = Batch.of(obs.grey, obs.template.label)
             return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
         rounding = ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
@@ -122,11 +122,11 @@ def _check(fit: Fit) -> None:
     """Whether the message has derivatives of the kind that are needed.
 
     Raises:
-        Unusable: it has none, as a simulated defense changes things behind PyTorch's back.
+        Unreadable: it has none, as a simulated defense changes things behind PyTorch's back.
     """
     try:
         Slope.of(fit, fit.target.new_zeros(fit.size))
     except RuntimeError as why:
-        raise Unusable(
+        raise Unreadable(
             "The message that the attacker simulates cannot be made linear, as a defense in it cannot be differentiated in this way: use dlg"
         ) from why

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.types import Batch, Knowledge, Reconstruction, Step
-from ._base import Attack
-from ._first_layer import Search, Unreadable
+from ._base import Attack, Unreadable
+from ._first_layer import Search
 
 if TYPE_CHECKING:
     from torch import Generator

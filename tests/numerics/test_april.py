@@ -10,7 +10,7 @@ import torch
 from seen import SITE, psnr
 
 from invviz.attacks._april import by_attention, by_embedding, most_likely
-from invviz.attacks._closed_form import Obstacle
+from invviz.attacks._base import Unreadable
 from invviz.attacks._tokens import front
 from invviz.core.rng import stream
 from invviz.core.types import Net
@@ -48,7 +48,7 @@ def test_the_front_is_read_off_the_net(skip, norm, pool):
 
 @pytest.mark.parametrize("name", ["mlp", "lenet", "convnet"])
 def test_other_nets_are_refused(name):
-    with pytest.raises(Obstacle, match="no position embeddings"):
+    with pytest.raises(Unreadable, match="no position embeddings"):
         front(Net.of(MODELS[name](width=8).build((3, 8, 12), 5, 7).double()), IMAGE)
 
 

@@ -9,7 +9,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from seen import seen_by
 
-from invviz.attacks._features import Unreadable, features_of
+from invviz.attacks._base import Unreadable
+from invviz.attacks._features import features_of
 from invviz.attacks._mixture import Mixture
 from invviz.attacks._unmix import Equations, solve, unmix
 from invviz.core.rng import stream
