@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..core.errors import InvvizError
-from ..tradeoff import PRIVACY, Point, at_drop, operating_point, points, sentence, settings
+from ..tradeoff import PRIVACY, Point, at_drop, blunt, operating_point, points, sentence, settings
 from ._collect import Swept
 from ._figures import Figure
 from ._numbers import mean, number
@@ -108,7 +108,8 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
     head = next(iter(found))
     where = f" ({name})" if name else ""
     tables = [_points_table(found, where), _drops_table(rows, head, found[head], where)]
-    says = [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
+    says = [blunt(found[head])] if blunt(found[head]) else []
+    says += [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
     figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
     return [t for t in tables if t], figures, says
 

@@ -7,7 +7,7 @@ Plain pandas and numpy.
 
 from __future__ import annotations
 
-from ._choice import Operating, operating_point, sentence
+from ._choice import Operating, blunt, operating_point, sentence
 from ._drops import DROPS, AtDrop, at_drop
 from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure
 from ._missing import Missing, missing
@@ -30,6 +30,7 @@ __all__ = [
     "Reference",
     "Volume",
     "at_drop",
+    "blunt",
     "front",
     "hypervolume",
     "missing",

@@ -19,6 +19,7 @@ from invviz.core.errors import InvvizError
 from invviz.tradeoff import (
     PRIVACY,
     at_drop,
+    blunt,
     front,
     hypervolume,
     missing,
@@ -419,3 +420,12 @@ def test_a_cell_that_lacks_only_its_spectrum_counts():
     assert [p.defense for p in points(rows, "strongest")] == ["none", DEFENDED["defense"]]
     rows = pd.DataFrame([cell(), {**DEFENDED, "state": "failed", "psnr_aware": NAN}])
     assert [p.defense for p in points(rows, "strongest")] == ["none"]
+
+
+def test_an_attack_that_fails_without_a_defense_is_told():
+    arms = {"a": ((1.0, 2.0), lambda s: -0.01 * s, lambda s: -0.1 * s)}
+    weak, strong = sweep(arms, bare=(0.9, 8.0)), sweep(arms, bare=(0.9, 12.0))
+    assert "fails by itself" in blunt(points(weak, "strongest")) and "8.0" in blunt(points(weak, "strongest"))
+    assert blunt(points(strong, "strongest")) == ""
+    assert blunt(points(weak, "ssim")) == ""  # no word for it
+    assert blunt([]) == ""

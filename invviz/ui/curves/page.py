@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...studies import PLANS
-from ...tradeoff import Missing, sentence
+from ...tradeoff import Missing, blunt, sentence
 from .. import asking, choice, pulse, state, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, titles
@@ -59,7 +59,7 @@ def _study(shown: source.Shown) -> None:
         _lacking(shown)
         return
     names = titles(p.defense for p in found)
-    st.markdown(f"##### {trouble.plain(sentence(best, int(budget) / 100, names))}")
+    st.markdown(f"##### {trouble.plain(blunt(found) or sentence(best, int(budget) / 100, names))}")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):
             plane.draw(shown, part, found, best, measure, budget)
