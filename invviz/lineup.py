@@ -27,7 +27,7 @@ SCENES = (
     Scene("A little noise", "One update with 1 % noise: closed forms break, searches survive.", "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"),
     Scene("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
     Scene("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
-    Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=inverting_gradients&batch=4"),
+    Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4"),
     Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
     Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
     Scene("A net in training mode", "Batch norm mixes the batch: searches get 2 to 5 dB less than in inference mode (the next card); statistics that are sent along give a little back.", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
@@ -37,7 +37,7 @@ SCENES = (
 
 
 def attackers(now: Scenario) -> dict[str, Scenario]:
-    """The scenario once for every attack that fits it, by the attack's name; its own attack keeps its settings."""
+    """The scenario once for every attack that fits it, by the attack's name; its own attack comes first, so that it is run first, and keeps its settings."""
     return {name: s for name, s in _every(now).items() if not problems(s)}
 
 
@@ -81,7 +81,9 @@ def strongest(found: Mapping[str, tuple[float, float]]) -> str | None:
 
 
 def _every(now: Scenario) -> dict[str, Scenario]:
-    return {name: now.replace(upload="", attack=now.attack if name == now.attack.name else kind()) for name, kind in ATTACKS.items()}
+    own = now.attack.name
+    attacks = {name: now.attack if name == own else ATTACKS[name]() for name in sorted(ATTACKS, key=lambda name: name != own)}
+    return {name: now.replace(upload="", attack=attack) for name, attack in attacks.items()}
 
 
 __all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "seeds", "strongest", "unfit"]
