@@ -27,7 +27,7 @@ SCENES = (
     Scene("A little noise", "One update with 1 % noise: closed forms break, searches survive.", "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"),
     Scene("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
     Scene("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
-    Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4"),
+    Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4&floor=0.0001"),
     Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
     Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
     Scene("A net in training mode", "Batch norm mixes the batch: searches get 2 to 5 dB less than in inference mode (the next card); statistics that are sent along give a little back.", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
