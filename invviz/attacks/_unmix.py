@@ -44,7 +44,7 @@ def unmix(obs: Observation, rng: Generator, labels: Tensor | None) -> Reading:
         return _reading(mixture, solve(Equations.of(mixture, labels), rng), labels, "")
     count = Count.of(obs, rng)
     answer, tried = solve(Equations.of(mixture, count.labels), rng), count.labels
-    for others in _candidates(obs, count.labels) if not answer.certain else []:
+    for others in _candidates(obs, count.labels, mixture.positive) if not answer.certain else []:
         found = solve(Equations.of(mixture, others), rng, FEW)
         if found.order < answer.order:
             answer, tried = found, others
@@ -54,11 +54,11 @@ def unmix(obs: Observation, rng: Generator, labels: Tensor | None) -> Reading:
     return _reading(mixture, answer, tried, how)
 
 
-def _candidates(obs: Observation, counted: Tensor) -> list[Tensor]:
+def _candidates(obs: Observation, counted: Tensor, positive: bool) -> list[Tensor]:
     """Other labels to try: of the classes that are certainly there, those first that differ least from the counted ones."""
     size, classes = len(counted), obs.num_classes
     gradient = last_layer(obs.sent or obs.message)
-    there = [c for c, least_of in enumerate(least({k: v.double() for k, v in gradient.items()}, size, True).tolist()) if least_of]
+    there = [c for c, least_of in enumerate(least({k: v.double() for k, v in gradient.items()}, size, positive).tolist()) if least_of]
     others = []
     if 0 < len(there) <= size:
         share = torch.nn.functional.one_hot(counted, classes).sum(0)
