@@ -78,6 +78,6 @@ class EmbeddingDropout(Defense):
         if self.probability == 0:
             return ""
         return (
-            "The score is of one typical draw, which drops exactly this share of the entries; the message's own draw may leave a little more or less, and every "
-            "further message of the same picture shows other entries."
+            "The score is of one typical draw, which drops exactly this share of the entries; the message's own draw leaves others, which may tell much more or "
+            "less where about as many are left as there are pixel values; and every further message of the same picture shows other entries."
         )
