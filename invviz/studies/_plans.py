@@ -15,6 +15,7 @@ EVERYONE = (
     "pruning(fraction=0.5),pruning(fraction=0.8),pruning(fraction=0.9),pruning(fraction=0.97),pruning(fraction=0.99),pruning(fraction=0.997)",
     "quantisation(bits=8),quantisation(bits=6),quantisation(bits=5),quantisation(bits=4),quantisation(bits=3),quantisation(bits=2)",
 )
+RANDOMLY = ",".join(f"random_pruning(fraction={share})" for share in (0.5, 0.8, 0.9, 0.97, 0.99, 0.997))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ PLANS: dict[str, Plan] = {
     ),
     "cifar10_resnet18": Plan(
         "CIFAR-10 (5,000 pictures), ResNet-18 of width 8",
-        (_sweep(_RESNET, "0", *EVERYONE, what="train,unaware,aware"),),
+        (_sweep(_RESNET, "0", *EVERYONE, RANDOMLY, what="train,unaware,aware"),),
         pictures=False,
     ),
 }
