@@ -108,8 +108,8 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
     head = next(iter(found))
     where = f" ({name})" if name else ""
     tables = [_points_table(found, where), _drops_table(rows, head, found[head], where)]
-    says = [blunt(found[head])] if blunt(found[head]) else []
-    says += [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
+    says = [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
+    says = [says_not, *says] if (says_not := blunt(found[head])) else says
     figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
     return [t for t in tables if t], figures, says
 

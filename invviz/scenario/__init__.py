@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._problems import check, problems
 from ._risk import MAX_EXACT_INPUTS, risk_problems
 from ._scenario import RESULTS_VERSION, Scenario
-from ._settings import KINDS, PARTS, SETTINGS, components
+from ._settings import KINDS, PARTS, SETTINGS
 from ._train import train_problems
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "SETTINGS",
     "Scenario",
     "check",
-    "components",
     "problems",
     "risk_problems",
     "train_problems",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..attacks import ATTACKS
-from ..core.component import Component, Knob
+from ..core.component import Knob
 from ..datasets import DATASETS
 from ..defenses import DEFENSES
 from ..models import MODELS
@@ -70,8 +70,3 @@ SETTINGS = {
 }
 RISK_ONLY = ("floor", "prior", "method", "layer")
 """Settings that the risk score alone reads."""
-
-
-def components() -> list[type[Component]]:
-    """Every component that a scenario can name."""
-    return [c for table in PARTS.values() for c in table.values()]

@@ -59,10 +59,11 @@ def _study(shown: source.Shown) -> None:
         _lacking(shown)
         return
     names = titles(p.defense for p in found)
-    st.markdown(f"##### {trouble.plain(blunt(found) or sentence(best, int(budget) / 100, names))}")
+    finding = blunt(found) or sentence(best, int(budget) / 100, names)
+    st.markdown(f"##### {trouble.plain(finding)}")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):
-            plane.draw(shown, part, found, best, measure, budget)
+            plane.draw(shown, part, found, best, measure, budget, finding)
         with st.container(width=370, key="beside"):
             beside.draw(shown, part, found, best, measure)
     strips.draw(shown, part, found, best)

@@ -11,7 +11,7 @@ import streamlit as st
 from ... import strengths
 from ...plots.tradeoff import Look, Mark, config, plane
 from ...scenario import Scenario
-from ...tradeoff import PRIVACY, Operating, Point, blunt, sentence
+from ...tradeoff import PRIVACY, Operating, Point
 from .. import choice, state
 from . import bar, labels
 from .numbers import Part
@@ -25,10 +25,9 @@ HOW = (
 )
 
 
-def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | None, measure: str, budget: str) -> None:
-    """Finding, chart and what makes it again."""
+def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | None, measure: str, budget: str, finding: str) -> None:
+    """Chart, with the finding as its alternative text, and what makes it again."""
     names = titles(p.defense for p in found)
-    finding = blunt(found) or sentence(best, int(budget) / 100, names)
     span = choice.pick("span", bar.SPANS)
     full = 100 * found[0].accuracy.value
     dark = st.context.theme.type == "dark"
