@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..core.errors import InvvizError
 from ._base import ArrayPictures
+from ._reader import Unreadable, read
+
+MAX_PIXELS = 90_000_000  # of a picture in a folder
 
 
 def in_memory(images: np.ndarray, labels: np.ndarray) -> ArrayPictures:
@@ -19,21 +21,6 @@ def in_memory(images: np.ndarray, labels: np.ndarray) -> ArrayPictures:
     images.setflags(write=False)
     labels.setflags(write=False)
     return ArrayPictures(images, labels)
-
-
-def centre_cut(picture: Image.Image, height: int, width: int) -> Image.Image:
-    """The largest centred cut of that shape, resized with a filter that averages away what the grid cannot hold."""
-    scale = min(picture.width / width, picture.height / height)
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (picture.width - w) // 2, (picture.height - h) // 2
-    # Cut, then resize: ImageOps.fit lets the filter look at pixels outside the cut.
-    return picture.crop((left, top, left + w, top + h)).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def floats(picture: Image.Image) -> np.ndarray:
-    """A grey or RGB picture as (c, h, w) float32 in [0, 1]."""
-    array = np.asarray(picture, dtype=np.float32) / 255
-    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +48,8 @@ class FilePictures:
 
     def _decode(self, path: Path) -> np.ndarray:
         try:
-            with Image.open(path) as picture:
-                return floats(centre_cut(picture.convert("RGB"), self.side, self.side))
-        except Exception as err:  # Pillow raises a dozen kinds on broken files
-            raise InvvizError(f"the picture {path} cannot be read ({err}); delete it or put a good copy in its place.") from err
+            with path.open("rb") as file:
+                return read(file, (3, self.side, self.side), MAX_PIXELS)
+        except (Unreadable, OSError) as err:
+            remedy = f" {err.remedy}, or" if isinstance(err, Unreadable) else ""
+            raise InvvizError(f"the picture {path} cannot be read: {err}.{remedy} delete it or put a good copy in its place.") from err

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,13 +14,14 @@ import numpy as np
 
 from ..core.component import knob
 from ..core.errors import InvvizError
-from ..core.torchvision import load_torchvision
 from ._base import Samples
 from ._pictures import FilePictures
 from ._torchvision import Stamp, TorchvisionSet, stamp
 
 FOLDER = "val"
 FULL = 50_000
+ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+LITTER = ("__MACOSX", "@eaDir", "lost+found", "System Volume Information", "$RECYCLE.BIN")  # folders that no person made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +65,51 @@ class Imagenet(TorchvisionSet):
 
 @functools.lru_cache(maxsize=4)
 def _load(folder: Path, size: int, version: Stamp) -> Samples:
-    try:
-        found = load_torchvision().datasets.ImageFolder(folder)
-    except (OSError, RuntimeError) as err:
-        raise InvvizError(f"{folder} is not laid out as expected ({err}). {Imagenet.how_to_get}") from None
-    if len(found.classes) > Imagenet.num_classes or len(found.samples) < 2:
+    classes, found = _listed(folder)
+    if len(classes) > Imagenet.num_classes or len(found) < 2:
         raise InvvizError(
-            f"{folder} holds {len(found.samples):,} pictures in {len(found.classes):,} classes; "
+            f"{folder} holds {len(found):,} pictures in {len(classes):,} classes; "
             f"at least 2 pictures and at most {Imagenet.num_classes:,} classes are needed."
         )
-    victims, public = found.samples[::2], found.samples[1::2]
-    names = tuple(re.sub(r"^n\d{8}_", "", name).replace("_", " ") for name in found.classes)
+    victims, public = found[::2], found[1::2]
+    names = tuple(re.sub(r"^n\d{8}_", "", name).replace("_", " ") for name in classes)
     return Samples(_part(victims, size), _part(public, size), names, _note(victims, public))
+
+
+def _listed(folder: Path) -> tuple[list[str], list[tuple[str, int]]]:
+    """Class folders in order, and every picture below them with the number of its class; hidden files and folders are no pictures and no classes.
+
+    Raises:
+        InvvizError: no class folders, or one without pictures, which would shift the numbers of all later ones.
+    """
+    try:
+        classes = [name for name in _visible(os.listdir(folder)) if (folder / name).is_dir()]
+        found = [(path, label) for label, name in enumerate(classes) for path in _below(folder / name)]
+    except OSError as err:
+        raise InvvizError(f"{folder} cannot be read ({err}). {Imagenet.how_to_get}") from None
+    lacking = sorted(set(range(len(classes))) - {label for _, label in found})
+    if lacking or not classes:
+        what = f"{folder / classes[lacking[0]]} holds no pictures" if lacking else f"{folder} holds no folders"
+        raise InvvizError(f"{what} ({', '.join(ENDINGS)}). Move it away, or put some there. {Imagenet.how_to_get}")
+    return classes, found
+
+
+def _below(folder: Path) -> list[str]:
+    """Pictures in a class folder and in folders of it, in torchvision's order."""
+
+    def refuse(err: OSError) -> None:
+        raise err
+
+    walked = []
+    for place, inner, names in os.walk(folder, onerror=refuse, followlinks=True):
+        inner[:] = _visible(inner)
+        walked.append((place, _visible(names)))
+    return [str(Path(place) / name) for place, names in sorted(walked) for name in names if name.lower().endswith(ENDINGS)]
+
+
+def _visible(names: Sequence[str]) -> list[str]:
+    """What a person sees of a folder, in order: without hidden files and folders, and what systems put beside."""
+    return sorted(name for name in names if not name.startswith(".") and name not in LITTER)
 
 
 def _part(samples: list[Any], size: int) -> FilePictures:

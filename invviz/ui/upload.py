@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ..core.errors import UploadError
+from ..datasets._reader import KINDS
 from ..datasets._upload import MAX_BYTES, digest, read_upload
 from . import press, state
 from .session import session
@@ -15,12 +16,12 @@ LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 def draw() -> None:
     """The box that takes a picture, and the way back to the data set's own."""
     st.caption(
-        f"PNG or JPEG, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
+        f"{KINDS}, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
         "and a copied link does not contain it."
     )
     given = st.file_uploader(
         "Your own picture as the victim",
-        ["png", "jpg", "jpeg"],
+        ["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ppm", "pgm"],
         key=state.key("upload"),
         max_upload_size=LARGEST,
         on_change=press.acted,  # the run that it asks for may be folded into one of the clock's, which does not come past here
