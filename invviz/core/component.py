@@ -6,12 +6,14 @@ import ast
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from .errors import KnobError, TextError
 
 MAX_TEXT = 4_000  # characters; ast is not fed more than that
+MAX_WORDS = 100  # characters of a knob that takes any text
+SHOWN = 80  # characters of a wrong value that a message repeats
 Value = bool | int | float | str
 C = TypeVar("C", bound="Component")
 
@@ -42,7 +44,7 @@ class Knob:
         if isinstance(self.default, bool):
             return "True or False"
         if isinstance(self.default, str):
-            return "a text"
+            return f"a text of at most {MAX_WORDS} printable characters"
         return f"{_number(self.low, '-infinity')} to {_number(self.high, 'infinity')}{' ' + self.unit if self.unit else ''}"
 
     def read(self, value: object) -> Value:
@@ -54,14 +56,16 @@ class Knob:
         good = _cast(value, type(self.default))
         if good is None:
             kind = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}[type(self.default)]
-            raise KnobError(f"{self.name}={value!r}: expected {kind}, allowed: {self.range}.")
+            raise KnobError(f"{self.name}={shown(value)}: expected {kind}, allowed: {self.range}.")
         if self.choices and good not in self.choices:
-            raise KnobError(f"{self.name}={value!r} is not known; allowed: {self.range}.")
+            raise KnobError(f"{self.name}={shown(value)} is not known; allowed: {self.range}.")
+        if isinstance(good, str) and not (self.choices or (len(good) <= MAX_WORDS and good.isprintable())):
+            raise KnobError(f"{self.name}={shown(value)} cannot be kept; allowed: {self.range}.")
         if isinstance(good, (int, float)) and not isinstance(good, bool):
             low = -math.inf if self.low is None else self.low
             high = math.inf if self.high is None else self.high
             if not low <= good <= high:
-                raise KnobError(f"{self.name}={value!r} is out of range; allowed: {self.range}.")
+                raise KnobError(f"{self.name}={shown(value)} is out of range; allowed: {self.range}.")
         return good
 
 
@@ -77,11 +81,28 @@ def _cast(value: object, kind: type) -> Value | None:
         return value if kind is bool and isinstance(value, bool) else None
     if kind is str:
         return value if isinstance(value, str) else None
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if kind is int:
-        return int(value) if float(value).is_integer() else None
-    return float(value)
+        return int(value) if int(value) == value else None
+    try:
+        return float(value) + 0.0  # -0.0 is 0.0, so that equal values are written alike
+    except OverflowError:  # a whole number beyond the largest float
+        return None
+
+
+def shown(value: object, most: int = SHOWN) -> str:
+    """A wrong value as a message repeats it: cut where it is long, and never itself the reason of an error.
+
+    Example:
+        >>> shown("a" * 100, 10), shown(16**4000)
+        ("'aaaaaa...", 'a number of thousands of digits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def knob(
@@ -125,15 +146,15 @@ class Component:
             >>> DEFENSES["gaussian_noise"](sigma=0.5).text()
             'gaussian_noise(sigma=0.5)'
         """
-        shown = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if (full and not k.late) or getattr(self, k.name) != k.default]
-        return f"{self.name}({','.join(shown)})" if shown else self.name
+        named = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if (full and not k.late) or getattr(self, k.name) != k.default]
+        return f"{self.name}({','.join(named)})" if named else self.name
 
-    def replace(self, **changes: object) -> Any:
+    def replace(self, /, **changes: object) -> Any:
         """The same component with some knobs changed, each checked against its range."""
         known = {k.name: k for k in self.knobs()}
         for key in changes:
             if key not in known:
-                raise TextError(_unknown("knob", key, known, f" of {self.name}"))
+                raise TextError(unknown("knob", key, known, f" of {self.name}"))
         try:
             return dataclasses.replace(self, **{k: known[k].read(v) for k, v in changes.items()})  # type: ignore[arg-type]
         except KnobError as err:
@@ -157,7 +178,7 @@ def parse_component(text: str, table: Mapping[str, type[C]], kind: str) -> C:
     """
     name, values = _parse_call(text)
     if name not in table:
-        raise TextError(_unknown(kind, name, table))
+        raise TextError(unknown(kind, name, table))
     return table[name]().replace(**values)
 
 
@@ -174,10 +195,12 @@ def _parse_call(text: str) -> tuple[str, dict[str, object]]:
                 return node.func.id, given
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
-    raise TextError(f"cannot read {text!r}; write a name with knobs, as in gaussian_noise(sigma=0.01).")
+    raise TextError(f"cannot read {shown(text)}; write a name with knobs, as in gaussian_noise(sigma=0.01).")
 
 
-def _unknown(kind: str, name: str, known: Mapping[str, object], tail: str = "") -> str:
+def unknown(kind: str, name: str, known: Iterable[str], tail: str = "") -> str:
+    """What to say of a name that is none of those that are known, with the one that was perhaps meant."""
+    known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    return f"unknown {kind} {name!r}{tail};{hint} known: {', '.join(known) or 'none'}."
+    return f"unknown {kind} {shown(name)}{tail};{hint} known: {', '.join(known) or 'none'}."

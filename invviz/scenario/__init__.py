@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._problems import check, problems
 from ._risk import MAX_EXACT_INPUTS, risk_problems
-from ._scenario import RESULTS_VERSION, Scenario
+from ._scenario import RESULTS_VERSION, Scenario, escaped
 from ._settings import KINDS, PARTS, SETTINGS
 from ._train import train_problems
 
@@ -16,6 +16,7 @@ __all__ = [
     "SETTINGS",
     "Scenario",
     "check",
+    "escaped",
     "problems",
     "risk_problems",
     "train_problems",

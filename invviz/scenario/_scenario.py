@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import numpy as np
 
 from ..attacks import ATTACKS, Attack
-from ..core.component import MAX_TEXT, Knob, parse_component
+from ..core.component import Knob, parse_component, shown, unknown
 from ..core.errors import TextError
 from ..core.table import Column, between
 from ..datasets import DATASETS, Dataset
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..core.types import Release
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
+MAX_TEXT = 8_000  # characters of a text form; the full form of whatever is read is shorter
+MAX_DEFENSES = 16
+BARE = "()=,'"  # stand for themselves in a written part, beside letters, digits and _.-~: neither blanks nor what a query or a shell takes for its own
+BARE_SETTING = ":/"  # in a setting, which may be any text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Scenario:
         """Read the text form; parts that are left out take their defaults.
 
         Args:
-            text: `data=photos(index=12)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7`, at most 4,000 characters,
+            text: `data=photos(index=12)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7`, at most 8,000 characters,
                 percent-encoded or plain. Several `defense=` parts apply in their order; `defense=none` is allowed.
 
         Raises:
@@ -66,12 +70,12 @@ class Scenario:
             raise TextError(f"a scenario of {len(text):,} characters is too long; at most {MAX_TEXT:,} are read.")
         pairs = parse_qsl(text.strip().lstrip("?"), keep_blank_values=True)
         if not pairs and text.strip():
-            raise TextError(f"cannot read {text!r}; write parts as in data=photos&model=lenet&attack=dlg.")
+            raise TextError(f"cannot read {shown(text)}; write parts as in data=photos&model=lenet&attack=dlg.")
         return cls.from_pairs(pairs)
 
     @classmethod
     def from_pairs(cls, pairs: list[tuple[str, str]]) -> Scenario:
-        """The same from parts that are already split, as a URL's query is."""
+        """The same from parts that are already split and decoded, as a URL's query is."""
         found: dict[str, Any] = {}
         defenses: list[Defense] = []
         for key, value in pairs:
@@ -80,16 +84,18 @@ class Scenario:
             if key == "defense":
                 if value not in ("none", ""):
                     defenses.append(parse_component(value, DEFENSES, "defense"))
+                if len(defenses) > MAX_DEFENSES:
+                    raise TextError(f"more than {MAX_DEFENSES} defenses are written; name at most {MAX_DEFENSES}.")
             elif key in PARTS:
                 found[key] = parse_component(value, PARTS[key], KINDS[key])
             elif key in SETTINGS:
                 found[key] = SETTINGS[key].read(_literal(value, SETTINGS[key]))
             else:
-                raise TextError(f"unknown part {key!r}; known: {', '.join([*PARTS, *SETTINGS])}.")
+                raise TextError(unknown("part", key, [*PARTS, *SETTINGS]))
         return cls(defense=tuple(defenses), **found)
 
     def pairs(self, full: bool = False) -> list[tuple[str, str]]:
-        """Parts of the text form in order; defaults are left out unless `full`, data and model are always named.
+        """Parts of the text form in order, not escaped; defaults are left out unless `full`, data and model are always named.
 
         How a net is trained is left out wherever it is the default: most results do not depend on it.
         """
@@ -104,13 +110,15 @@ class Scenario:
         return [(k, v) for k, v in shown if v]
 
     def text(self, full: bool = False) -> str:
-        """The one line from which everything can be computed again.
+        """The one line from which everything can be computed again; what would be misread is percent-encoded, once, here.
 
         Example:
             >>> Scenario.parse("data=digits&model=mlp&attack=linear_layer").text()
             'data=digits&model=mlp&attack=linear_layer'
+            >>> Scenario(layer="a & b").text()
+            'data=photos&model=lenet&attack=dlg&layer=a%20%26%20b'
         """
-        return "&".join(f"{k}={v}" for k, v in self.pairs(full))
+        return "&".join(f"{k}={escaped(k, v)}" for k, v in self.pairs(full))
 
     def key(self, kind: str) -> str:
         """Name of a stored result: a hash of what it depends on.
@@ -122,7 +130,7 @@ class Scenario:
         form = self.form(kind)
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
-    def replace(self, **changes: Any) -> Scenario:
+    def replace(self, /, **changes: Any) -> Scenario:
         """The same scenario with some parts exchanged."""
         return dataclasses.replace(self, **changes)
 
@@ -211,6 +219,11 @@ class Scenario:
             return ()
         held = self.protocol.part(np.arange(self.data.edges[-1])[None, None, None]).ravel()
         return between(self.data.columns, int(held[0]), int(held[-1]) + 1)
+
+
+def escaped(name: str, value: str) -> str:
+    """The value of a part or setting as it stands in the text form."""
+    return quote(value, BARE_SETTING if name in SETTINGS else BARE)
 
 
 def _literal(value: str, knob: Knob) -> object:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import numpy as np
 
-from ..core.component import C, Component, parse_component
+from ..core.component import C, Component, parse_component, shown
 from ..core.errors import TextError
 from ..defenses import DEFENSES
-from ..scenario import KINDS, PARTS, SETTINGS, Scenario
+from ..scenario import KINDS, PARTS, SETTINGS, Scenario, escaped
 
 MOST = 20_000  # cells of one sweep
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 LOG_GRID = re.compile(rf"({NUMBER})\.\.({NUMBER})/(\d+)")
 WHOLE = re.compile(r"(?<![\d.eE+-])(-?\d+)\.\.(-?\d+)(?![\d.eE]|/)")
+GRIDS = 10  # of one value
+LONGEST = 80  # characters of a grid: no number that anything takes has more digits
 UNFINISHED = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 FREE = [name for name in SETTINGS if name not in ("attacker", "upload")]  # both attackers are computed of every cell; uploads are private
 HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
@@ -44,17 +48,19 @@ class Axis:
         """
         name, equals, rest = text.strip().partition("=")
         if not equals or not rest.strip():
-            raise TextError(f"cannot read the axis {text!r}. {HOW}")
+            raise TextError(f"cannot read the axis {shown(text)}. {HOW}")
         part = name.partition(".")[0]
         if name not in PARTS and name not in FREE and not ("." in name and part in PARTS):
-            raise TextError(f"{name!r} cannot be varied; known: {', '.join([*PARTS, *FREE])}, and knobs as in train.alpha. {HOW}")
+            raise TextError(f"{shown(name)} cannot be varied; known: {', '.join([*PARTS, *FREE])}, and knobs as in train.alpha. {HOW}")
         values = [one for value in split(rest, ",") for one in expanded(value.strip())]
         if not all(values):
-            raise TextError(f"the axis {text!r} has an empty value. {HOW}")
+            raise TextError(f"the axis {shown(text)} has an empty value. {HOW}")
+        if name in SETTINGS:
+            values = [escaped(name, unquote(value)) for value in values]
         return cls(name, tuple(dict.fromkeys(values)))
 
     def text(self) -> str:
-        """`NAME=value,value`, grids written out."""
+        """`NAME=value,value`, grids written out, settings escaped as in a scenario's text."""
         return f"{self.name}={','.join(self.values)}"
 
     def put(self, scenario: Scenario, value: str) -> Scenario:
@@ -71,7 +77,7 @@ class Axis:
             return scenario.replace(defense=tuple(parse_component(n.strip(), DEFENSES, "defense") for n in names))
         if part in PARTS:
             return scenario.replace(**{part: parse_component(value, PARTS[part], KINDS[part])})
-        return scenario.replace(**{part: getattr(Scenario.from_pairs([(part, value)]), part)})
+        return scenario.replace(**{part: getattr(Scenario.from_pairs([(part, unquote(value))]), part)})
 
 
 def _with_knob(scenario: Scenario, part: str, knob: str, value: str) -> Scenario:
@@ -106,10 +112,11 @@ def split(text: str, mark: str) -> list[str]:
         >>> split("a(b=1,c='x,y'),d", ",")
         ["a(b=1,c='x,y')", 'd']
     """
-    parts, depth, quote = [""], 0, ""
+    parts, depth, quote, kept = [""], 0, "", False
     for letter in text:
         if quote:
-            quote = "" if letter == quote else quote
+            quote = "" if letter == quote and not kept else quote
+            kept = letter == "\\" and not kept
         elif letter in "'\"":
             quote = letter
         elif letter in "()":
@@ -122,22 +129,38 @@ def split(text: str, mark: str) -> list[str]:
 
 
 def expanded(value: str) -> list[str]:
-    """The value once for every number of its first grid, and so on for further ones."""
-    if found := LOG_GRID.search(value):
-        low, high, count = float(found[1]), float(found[2]), int(found[3])
-        if not (low > 0 and high > 0 and 2 <= count <= MOST):
-            raise TextError(f"{found[0]!r} is no grid: LOW..HIGH/COUNT takes two numbers above 0 and a count from 2 on.")
-        numbers = [f"{n:.4g}" for n in np.geomspace(low, high, count)]
-    elif found := WHOLE.search(value):
-        low, high = int(found[1]), int(found[2])
-        if not low <= high < low + MOST:
-            raise TextError(f"{found[0]!r} is no range: FIRST..LAST takes two whole numbers, the larger one last.")
-        numbers = [str(n) for n in range(low, high + 1)]
-    elif found := UNFINISHED.search(value):
-        raise TextError(f"{found[0]!r} is no grid: write LOW..HIGH/COUNT, as in {found[0]}/6.")
-    else:
+    """The value once for every number of its first grid, and so on for further ones.
+
+    Raises:
+        TextError: a grid that cannot be read, or so many numbers that no sweep has room for them.
+    """
+    found = next((hit for pattern in (LOG_GRID, WHOLE, UNFINISHED) if (hit := pattern.search(value))), None)
+    if found is None:
         return [value]
-    return [one for n in numbers for one in expanded(value[: found.start()] + n + value[found.end() :])]
+    if len(UNFINISHED.findall(value)) > GRIDS:
+        raise TextError(f"{shown(value)} holds more than {GRIDS} grids. Use fewer.")
+    made: list[str] = []
+    for n in _numbers(found):
+        made += expanded(value[: found.start()] + n + value[found.end() :])
+        if len(made) > MOST:
+            raise TextError(f"{shown(value)} stands for more than {MOST:,} values; at most {MOST:,} are taken. Use fewer.")
+    return made
+
+
+def _numbers(found: re.Match[str]) -> list[str]:
+    """Those that a grid stands for."""
+    if found.re is UNFINISHED:
+        raise TextError(f"{shown(found[0])} is no grid: write LOW..HIGH/COUNT, as in {shown(found[0] + '/6')[1:-1]}.")
+    if found.re is LOG_GRID:
+        low, high, count = float(found[1]), float(found[2]), found[3]
+        if len(found[0]) > LONGEST or not (0 < low < np.inf and 0 < high < np.inf and 2 <= int(count) <= MOST):
+            raise TextError(f"{shown(found[0])} is no grid: LOW..HIGH/COUNT takes two numbers above 0 and a count from 2 to {MOST:,}.")
+        return [f"{n:.4g}" for n in np.geomspace(low, high, int(count))]
+    if len(found[0]) > LONGEST or not int(found[1]) <= int(found[2]) < int(found[1]) + MOST:
+        raise TextError(
+            f"{shown(found[0])} is no range: FIRST..LAST takes two whole numbers, the larger one last, at most {MOST:,} in all."
+        )
+    return [str(n) for n in range(int(found[1]), int(found[2]) + 1)]
 
 
 def product(base: Scenario, axes: Sequence[Axis]) -> list[tuple[dict[str, str], Scenario]]:
@@ -148,7 +171,7 @@ def product(base: Scenario, axes: Sequence[Axis]) -> list[tuple[dict[str, str], 
     """
     if len({axis.name for axis in axes}) < len(axes):
         raise TextError(f"an axis is named twice in {', '.join(a.name for a in axes)}. Put all its values into one.")
-    count = int(np.prod([len(a.values) for a in axes], dtype=np.int64)) if axes else 1
+    count = math.prod(len(a.values) for a in axes)
     if count > MOST:
         raise TextError(f"a sweep of {count:,} cells; at most {MOST:,} are taken. Use fewer values.")
     cells: list[tuple[dict[str, str], Scenario]] = [({}, base)]
