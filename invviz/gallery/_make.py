@@ -19,6 +19,14 @@ from ..summary import noise_variance
 from . import DIRECTIONS, FRAMES, KEPT, LEVELS, Card
 
 
+def _evenly(events: list[Event]) -> list[Event]:
+    """At most FRAMES of them, as evenly over the steps as there are any, the first and the last among them."""
+    shown = list({e.done: e for e in events}.values())  # of two at the same step the second is the answer
+    steps = np.array([e.done for e in shown])
+    wanted = np.linspace(steps[0], steps[-1], FRAMES) if shown else []
+    return [shown[i] for i in sorted({int(np.abs(steps - at).argmin()) for at in wanted})]
+
+
 def make(card: Card, folder: Path) -> None:
     """Compute one scene and write scene.json and arrays.npz.
 
@@ -40,8 +48,7 @@ def make(card: Card, folder: Path) -> None:
         assessment = assess(scenario, site)
     d = assessment.decomposition
     sigma = total_sigma(d, scenario.floor, noise_variance(scenario, assessment.size, assessment.stages))
-    shown = [e for e in events if e.frame is not None]
-    shown = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, FRAMES).round().astype(int))] if shown else []
+    shown = _evenly([e for e in events if e.frame is not None])
     trace = np.array(result.trace, np.float64).reshape(-1, 2)
     indices = np.unique(np.geomspace(1, d.basis.shape[1], DIRECTIONS).round().astype(int)) - 1
     arrays = {
@@ -52,7 +59,9 @@ def make(card: Card, folder: Path) -> None:
         "truth": result.truth.astype(np.float32),
         "guess": result.guess.astype(np.float32),
         "strip": np.stack([as_bytes(ideal(d, level * assessment.size.rms)) for level in LEVELS]),
-        "frames": np.stack([as_bytes(e.frame) for e in shown]) if shown else np.zeros((0, *result.truth.shape), np.uint8),
+        "frames": np.stack([as_bytes(e.frame) for e in shown if e.frame is not None])
+        if shown
+        else np.zeros((0, *result.truth.shape), np.uint8),
         "frame_steps": np.array([e.done for e in shown]),
         "frame_psnr": np.array([e.psnr for e in shown], np.float32),
         "steps": trace[:, 0],

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._axes import powers
 from ._colours import DEFENSE, IDEAL, PALE, TRUTH
 
 POINTS = 90  # of each line
@@ -34,7 +35,7 @@ def before_after(before: np.ndarray, after: np.ndarray, floors: tuple[float, flo
     x["scale"] = {"type": "log", "nice": False}
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": "singular value, relative (log scale)"}
     y["scale"] = {"type": "log", "nice": False, "domain": [low, top * 2], "clamp": True}
-    y["axis"] = {"format": ".0e", "values": [10.0**e for e in range(-30, 31) if low <= 10.0**e <= top * 2]}
+    y["axis"] = powers(low, top * 2)
     parts = [part for part, _ in drawn]
     styles = {"color": [TRUTH, PALE if dark else IDEAL], "strokeDash": [[1, 0], [6, 3]], "strokeWidth": [2.5, 3]}
     stroke = {k: {"field": "part", "scale": {"domain": parts, "range": v}, "legend": None} for k, v in styles.items()}

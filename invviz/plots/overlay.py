@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._axes import powers
 from ._colours import DEFENSE, IDEAL, PALE, TRUTH
 
 POINTS = {"this": 80, "most": 80, "least": 80, "other": 30}  # of one spectrum
@@ -59,9 +60,8 @@ def spectra(curves: list[dict[str, Any]], floor: float, dark: bool = False) -> d
         rows += [{"name": c["name"], "part": c["part"], "x": int(i) + 1, "y": _short(float(values[i]))} for i in keep if values[i] > low]
     x = _axis("direction, strongest first (log scale)", {"format": ",d"})
     domain = {"type": "log", "nice": False, "domain": [low, top * 1.5], "clamp": True}
-    ticks = [10.0**e for e in range(-30, 31) if low <= 10.0**e <= top * 1.5]
     y = {"field": "y", "type": "quantitative", "title": "singular value, relative (log scale)", "scale": domain}
-    y["axis"] = {"format": ".0e", "values": ticks}
+    y["axis"] = powers(low, top * 1.5)
     tooltip = [
         {"field": "name", "title": " "},
         {"field": "x", "title": "direction"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -21,6 +21,7 @@ def table_html(
     sure: np.ndarray | None = None,
     variance: np.ndarray | None = None,
     dark: bool = False,
+    faded: Collection[str] = (),
 ) -> str:
     """One row: name of the column, true cell, ideal attacker's, real attacks', how much of the cell the message tells. Every text is escaped.
 
@@ -32,6 +33,7 @@ def table_html(
         sure: likewise; share of every entry's prior variance that the message takes away (`risk.pixel_knowledge` of one sample).
         variance: likewise; that prior variance (see `cells`).
         dark: whether it stands on a dark ground.
+        faded: names of attacks whose guesses are of other settings.
     """
     names = decode(columns, truth)
     best = None if ideal is None else cells(columns, truth, ideal, sure, variance)
@@ -42,13 +44,13 @@ def table_html(
         near = f' title="right within {escape(column.tolerance)}"' if column.tolerance else ""
         shown = f'<th scope="row"{near}>{escape(name)}</th><td>{escape(true)}</td>'
         body.append(
-            f"<tr>{shown}{_guessed(best, k)}{''.join(_guessed(one, k) for one in real.values())}<td>{'' if math.isnan(told) else _bar(told)}</td></tr>",
+            f"<tr>{shown}{_guessed(best, k)}{''.join(_guessed(one, k, who in faded) for who, one in real.items())}<td>{'' if math.isnan(told) else _bar(told)}</td></tr>",
         )
     heads = (
         ("column", ""),
         ("true", ""),
         (f"ideal attacker{_count(best)}", ' class="ideal"'),
-        *((f"{who}{_count(one)}", ' class="real"') for who, one in real.items()),
+        *((f"{who}{_count(one)}", ' class="real old"' if who in faded else ' class="real"') for who, one in real.items()),
         ("how sure", ' title="Share of what was unknown about the cell that the message tells."'),
     )
     head = "".join(f'<th scope="col"{more}>{escape(text)}</th>' for text, more in heads)
@@ -62,7 +64,7 @@ def _count(found: list[Cell] | None) -> str:
     return "" if found is None else f" ({sum(cell.right for cell in found)} of {len(found)} right)"
 
 
-def _guessed(found: list[Cell] | None, k: int) -> str:
+def _guessed(found: list[Cell] | None, k: int, old: bool = False) -> str:
     """A guessed cell: a tick, or a word for those who do not see it, and what was guessed."""
     if found is None:
         return "<td></td>"
@@ -71,7 +73,7 @@ def _guessed(found: list[Cell] | None, k: int) -> str:
     mark = (
         '<span aria-hidden="true">&#10003;</span><span class="said">right: </span>' if cell.right else '<span class="said">wrong: </span>'
     )
-    return f'<td class="{"hit" if cell.right else "miss"}">{mark} {escape(cell.guess)}{weight}</td>'
+    return f'<td class="{"hit" if cell.right else "miss"}{" old" * old}">{mark} {escape(cell.guess)}{weight}</td>'
 
 
 def _bar(share: float) -> str:

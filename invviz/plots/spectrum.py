@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._axes import powers
 from ._colours import DEFENSE, IDEAL, PALE
 
 POINTS = 400  # more than the screen shows
@@ -43,7 +44,7 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
         "type": "quantitative",
         "title": "singular value (log scale)",
         "scale": {"type": "log", "domain": [low, top], "nice": False, "clamp": True},
-        "axis": {"format": ".0e", "values": [10.0**e for e in range(-12, 13) if low <= 10.0**e <= top]},
+        "axis": powers(low, top),
     }
     tooltip = [
         {"field": "i", "title": "direction"},

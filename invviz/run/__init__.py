@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..attacks import MaliciousAttack
+from ..core.even import stride
 from ..core.lazy import torch
 from ..core.rng import stream
 from ..metrics import PSNR, match
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Release, Step
 
-FRAME_EVERY = 0.2  # seconds between two frames that are scored and shown
+FRAME_EVERY = 0.2  # seconds after which a frame is scored and shown, also where none is due by its step
 TIMED = 3  # releases that are timed; the fastest counts
 
 
@@ -48,19 +49,20 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
     release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
     truth = _numpy(client.batch.image)
     start = time.monotonic()
-    last, steps = -math.inf, 0
+    last, span, steps, ended = -math.inf, -1, 0, None
 
     def progress(step: Step) -> bool:
-        nonlocal last, steps
-        steps += 1
+        nonlocal last, span, steps, ended
+        steps, ended = steps + 1, step
         now = time.monotonic()
         if report is None:
             return True
-        frame = _numpy(step.guess).clip(0, 1) if now - last >= FRAME_EVERY else None
+        fresh = step.number // stride(step.number) > span // stride(step.number)
+        frame = _numpy(step.guess).clip(0, 1) if fresh or now - last >= FRAME_EVERY else None
         if frame is not None:
-            last = now
+            last, span = now, step.number
             frame = frame[match(frame, truth)]
-        psnr = None if frame is None else float(PSNR().score(frame, truth).mean())
+        psnr = None if frame is None else _psnr(frame, truth)
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
     if isinstance(scenario.attack, MaliciousAttack):
@@ -72,6 +74,8 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
+    if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
+        report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(guess[order], truth), guess[order], ended.restart))
     scores, absent = score(guess[order], truth, scenario.columns)
     return Result(
         scenario=scenario,
@@ -109,6 +113,10 @@ def _milliseconds(client: Client, release: Release) -> float:
         if best > 200:
             break
     return best
+
+
+def _psnr(guess: np.ndarray, truth: np.ndarray) -> float:
+    return float(PSNR().score(guess, truth).mean())
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

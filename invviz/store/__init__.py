@@ -15,7 +15,7 @@ from ..core.errors import StoreError
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
-from ._frames import Curve, Frame
+from ._frames import Curve, Frame, thinned
 from ._job import FRESH, Job, Kind, State
 from ._workers import WorkerSide
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
-__all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store"]
+__all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "thinned"]
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
 TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often

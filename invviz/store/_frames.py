@@ -1,4 +1,4 @@
-"""What running jobs leave to be looked at: frames and the curve, thinned evenly when they become many."""
+"""What running jobs leave to be looked at: frames and the curve, thinned evenly as they become many."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.even import LEAST, stride
 from ..core.pixels import as_bytes
 
 MAX_FRAMES = 120
@@ -36,37 +37,63 @@ class Curve(NamedTuple):
 
 
 def add_frame(con: sqlite3.Connection, key: str, step: int, psnr: float | None, frame: np.ndarray) -> None:
-    """Keep one frame with values in [0, 1]."""
+    """Keep one frame with values in [0, 1]; of those before it the first of every span of steps, so that what is kept lies evenly over the steps."""
     pixels = as_bytes(frame)
-    most = max(MIN_FRAMES, min(MAX_FRAMES, MAX_FRAME_BYTES // max(1, pixels.nbytes)))
-    _append(con, "frames", key, {"step": step, "shape": json.dumps(pixels.shape), "pixels": pixels.tobytes(), "psnr": psnr}, most)
+    newest = con.execute("SELECT MAX(number) FROM frames WHERE key = ?", (key,)).fetchone()[0]
+    number = 0 if newest is None else newest + 1
+    con.execute("DELETE FROM frames WHERE key = ? AND step = ?", (key, step))  # a second one of the same step is the answer
+    con.execute(
+        "INSERT INTO frames (key, number, step, shape, pixels, psnr) VALUES (?, ?, ?, ?, ?, ?)",
+        (key, number, step, json.dumps(pixels.shape), pixels.tobytes(), psnr),
+    )
+    for span in spans(step, pixels.nbytes):
+        firsts = "SELECT MIN(number) FROM frames WHERE key = ? GROUP BY step / ?"
+        con.execute(f"DELETE FROM frames WHERE key = ? AND number < ? AND number NOT IN ({firsts})", (key, number, key, span))
+        if con.execute("SELECT COUNT(*) FROM frames WHERE key = ?", (key,)).fetchone()[0] <= most(pixels.nbytes):
+            break
+
+
+def spans(step: int, nbytes: int) -> list[int]:
+    """Lengths of spans that may be tried, the shortest first: `stride`, and longer ones for pictures of many bytes."""
+    return [stride(step) << k for k in range((2 * LEAST // most(nbytes)).bit_length() + 1)]
+
+
+def most(nbytes: int) -> int:
+    """How many frames of one job are kept, of so many bytes each."""
+    return max(MIN_FRAMES, min(MAX_FRAMES, MAX_FRAME_BYTES // max(1, nbytes)))
+
+
+def thinned(frames: list[Frame]) -> list[Frame]:
+    """The same of frames in memory."""
+    nbytes = frames[-1].picture.nbytes
+    for span in spans(frames[-1].step, nbytes):
+        firsts = {frame.step // span: frame for frame in reversed(frames[:-1]) if frame.step != frames[-1].step}
+        kept = [*reversed(firsts.values()), frames[-1]]
+        if len(kept) <= most(nbytes):
+            return kept
+    return frames
 
 
 def add_point(con: sqlite3.Connection, key: str, values: dict[str, object]) -> None:
-    """Keep one point of the curve."""
-    _append(con, "points", key, values, MAX_POINTS)
-
-
-def _append(con: sqlite3.Connection, table: str, key: str, values: dict[str, object], most: int) -> None:
-    """Add a row; only rows whose number is a multiple of the stride stay, and the newest, so that what is kept lies evenly."""
-    stride = con.execute(f"SELECT {table}_stride FROM jobs WHERE key = ?", (key,)).fetchone()[0]
-    newest = con.execute(f"SELECT MAX(number) FROM {table} WHERE key = ?", (key,)).fetchone()[0]
+    """Keep one point of the curve; of many only those whose number is a multiple of a growing step, and the newest."""
+    every = con.execute("SELECT points_stride FROM jobs WHERE key = ?", (key,)).fetchone()[0]
+    newest = con.execute("SELECT MAX(number) FROM points WHERE key = ?", (key,)).fetchone()[0]
     number = 0 if newest is None else newest + 1
     names = ", ".join(["key", "number", *values])
-    con.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * (len(values) + 2))})", (key, number, *values.values()))
-    if newest is not None and newest % stride:
-        con.execute(f"DELETE FROM {table} WHERE key = ? AND number = ?", (key, newest))
-    while con.execute(f"SELECT COUNT(*) FROM {table} WHERE key = ?", (key,)).fetchone()[0] > most:
-        stride *= 2
-        con.execute(f"DELETE FROM {table} WHERE key = ? AND number % ? AND number < ?", (key, stride, number))
-        con.execute(f"UPDATE jobs SET {table}_stride = ? WHERE key = ?", (stride, key))
+    con.execute(f"INSERT INTO points ({names}) VALUES ({', '.join('?' * (len(values) + 2))})", (key, number, *values.values()))
+    if newest is not None and newest % every:
+        con.execute("DELETE FROM points WHERE key = ? AND number = ?", (key, newest))
+    while con.execute("SELECT COUNT(*) FROM points WHERE key = ?", (key,)).fetchone()[0] > MAX_POINTS:
+        every *= 2
+        con.execute("DELETE FROM points WHERE key = ? AND number % ? AND number < ?", (key, every, number))
+        con.execute("UPDATE jobs SET points_stride = ? WHERE key = ?", (every, key))
 
 
 def clear(con: sqlite3.Connection, key: str) -> None:
     """Forget the frames and the curve of an earlier attempt."""
     con.execute("DELETE FROM frames WHERE key = ?", (key,))
     con.execute("DELETE FROM points WHERE key = ?", (key,))
-    con.execute("UPDATE jobs SET frames_stride = 1, points_stride = 1 WHERE key = ?", (key,))
+    con.execute("UPDATE jobs SET points_stride = 1 WHERE key = ?", (key,))
 
 
 def all_frames(con: sqlite3.Connection, key: str) -> tuple[np.ndarray, np.ndarray]:

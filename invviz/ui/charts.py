@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
-from ..plots.progress import live_spec
+from ..core.figures import number
 from ..plots.spectrum import spectrum_spec
 from ..scenario import Scenario, risk_problems
 from ..store import Job
-from . import finding, press, sources
+from . import finding, press, sources, stale, steps
+from .stale import UNFINISHED
 from .views import RiskView, RunView
 from .waits import waiting
 
@@ -32,34 +32,29 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     st.caption(finding.details(risk, now))
 
 
-def attack(now: Scenario, run: RunView | None, job: Job | None) -> None:
-    """Live curve while the attack runs, scrubber afterwards."""
+def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskView | None, job: Job | None) -> None:
+    """Live curves while the attack runs; afterwards its way, step by step, or faintly that of an earlier one."""
     if job is not None and job.state == "running" and job.phase != "attack":
         st.info(waiting(job, "attack"), icon=":material/timeline:")
-        return
-    if job is not None and job.state == "running":
-        steps, loss = sources.live_curve(now)
-        psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
-        st.markdown(f"**Step {job.done:,}: matching loss {job.loss or 0:.1e}{psnr}**")
-        st.vega_lite_chart(live_spec(steps, loss), key="live", alt="Matching loss over the steps so far.")
-        return
-    if run is None:
-        st.info(
-            "Matching loss and pictures appear here while the attack runs; afterwards a scrubber plays them again.",
-            icon=":material/timeline:",
-        )
-        return
-    if len(run.frames) < 2:
+    elif job is not None and job.state == "running":
+        _live(now, job)
+    elif run is not None and len(run.frames) > 1:
+        steps.draw(run, risk)
+    elif run is not None:
         loss = run.result["matching_loss"]
         took = "closed form, one step" if run.result["steps"] <= 1 else f"over in {run.result['steps']:,} steps"
-        st.info(f"{run.scenario.attack.title}: {took}, nothing to play back." + ("" if loss is None else f" Matching loss {loss:.1e}."))
-        return
-    verb = "stopped after" if run.result["stopped"] else "ended after"
-    title = f"{run.scenario.attack.title} {verb} {run.result['steps']:,} steps at {np.mean(run.result['scores']['psnr']):.1f} dB"
-    st.markdown(f"**{title}**")
-    st.plotly_chart(
-        run.scrubber,
-        key=f"scrub-{run.scenario.key('run')}",
-        config={"displayModeBar": False},
-        alt=f"{title}; drag the slider to see each step.",
-    )
+        said = f"{run.scenario.attack.title}: {took}, nothing to play back."
+        st.info(said + ("" if loss is None else f" Matching loss {number(loss, 2)}."))
+    elif old is not None:
+        steps.before(old, stale.made_for(old.scenario, now) or UNFINISHED)
+    else:
+        words = "Matching loss and pictures appear here while the attack runs; afterwards a slider shows every step again."
+        st.info(words, icon=":material/timeline:")
+
+
+def _live(now: Scenario, job: Job) -> None:
+    curve = sources.live_curve(now)
+    psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
+    st.markdown(f"**Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}**")
+    steps.curves("live", (curve.steps, curve.loss), (curve.steps, curve.psnr), "So far; it is still running.")
+    st.caption(steps.ORACLE)

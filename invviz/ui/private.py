@@ -13,7 +13,7 @@ from ..pipe import Message, PrivateWorker, decomposition
 from ..risk import Decomposition
 from ..run import Site
 from ..scenario import Scenario
-from ..store import Curve, Frame, Job, Kind, State
+from ..store import Curve, Frame, Job, Kind, State, thinned
 
 KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 
@@ -132,7 +132,8 @@ def _take(entry: _Entry, message: Message) -> None:
             numbers = (math.nan if header[name] is None else header[name] for name in ("loss", "psnr"))
             entry.points.append((header["done"], *numbers, header["seconds"], header["restart"]))  # type: ignore[arg-type]
         if "frame" in message.arrays:
-            entry.frames.append(Frame(len(entry.frames), header["done"], header["psnr"], message.arrays["frame"]))
+            number = entry.frames[-1].number + 1 if entry.frames else 0
+            entry.frames = thinned([*entry.frames, Frame(number, header["done"], header["psnr"], message.arrays["frame"])])
         return
     state: State = "failed" if kind == "error" else "stopped" if header["stopped"] else "done"
     entry.job = dataclasses.replace(entry.job, state=state, error=header.get("error", ""))

@@ -11,7 +11,7 @@ import streamlit as st
 from .. import gallery
 from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
-from ..store import Job, Kind, Store
+from ..store import Curve, Job, Kind, Store
 from .session import session, station
 from .victim import victim_of
 from .views import Portrait, RiskView, RunView, view_of
@@ -119,10 +119,9 @@ def live_picture(scenario: Scenario) -> np.ndarray | None:
     return None if frame is None else frame.picture
 
 
-def live_curve(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and matching loss of a running attack so far."""
-    curve = _desk(scenario).curve(scenario.key("run"))
-    return curve.steps, curve.loss
+def live_curve(scenario: Scenario) -> Curve:
+    """Matching loss and PSNR of a running attack so far."""
+    return _desk(scenario).curve(scenario.key("run"))
 
 
 def join(scenario: Scenario, job: Job | None) -> None:

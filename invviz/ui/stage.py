@@ -12,7 +12,7 @@ from ..plots.rows import table_html
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import charts, finding, form, press, pulse, sources, state, trouble
+from . import charts, finding, form, press, pulse, sources, stale, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -32,44 +32,44 @@ def _draw() -> None:
     run, run_job = sources.run_of(now)
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
     pulse.keep(bool(active))
-    shown = _remembered(now, run)
+    old = _remembered(now, run)
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):
             if now.columns:
-                table(now, risk, shown, run_job)
+                table(now, risk, run, old, run_job)
             truth, best, real = st.columns(3, gap="small")
             with truth:
                 picture_truth(now)
             with best:
                 ideal_psnr = picture_ideal(now, risk, risk_job)
             with real:
-                picture_real(now, shown, run_job)
+                picture_real(now, run, old, run_job)
         with st.container(width="stretch", key="finding"):
-            finding.draw(now, risk, shown if shown and shown.scenario == now else None, ideal_psnr)
+            finding.draw(now, risk, run, ideal_psnr)
     left, right = st.columns(2, gap="medium")
     with left:
         charts.spectrum(now, risk, risk_job)
     with right:
-        charts.attack(now, shown, run_job)
-    finding.footer(now, shown)
+        charts.attack(now, run, old, risk, run_job)
+    finding.footer(now, run)
 
 
-def table(now: Scenario, risk: RiskView | None, run: RunView | None, job: Job | None) -> None:
+def table(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView | None, job: Job | None) -> None:
     """In place of the pictures of a table: its row, what the ideal attacker and the real one make of it, and how sure each cell is."""
     victim = victim_of(now)
     if isinstance(victim, str):
         return
     sigma = risk.sigma(now) if risk else 0.0
-    guess = sources.live_picture(now) if job is not None and job.state == "running" else None
-    if guess is not None:
-        guess = guess / 255  # what is sent while it runs are bytes
-    elif run is not None:
-        guess = run.guess
+    live = sources.live_picture(now) if job is not None and job.state == "running" else None
+    shown, faded = run or old, live is None and run is None and old is not None
+    guess = live / 255 if live is not None else shown and shown.guess  # what is sent while it runs are bytes
     known = risk.portrait.known(sigma)[0] if risk and risk.portrait else None
     spread = risk.decomposition.variances.reshape(risk.truth.shape)[0] if risk else None
     ideal = risk.draw(sigma)[0] if risk else None
     dark = st.context.theme.type == "dark"
-    st.html(table_html(now.columns, victim.truth[0], ideal, {"real attack": None if guess is None else guess[0]}, known, spread, dark))
+    name = "an earlier attack" if faded else "real attack"
+    guesses = {name: None if guess is None else guess[0]}
+    st.html(table_html(now.columns, victim.truth[0], ideal, guesses, known, spread, dark, {name} if faded else ()))
     if now.batch > 1:
         st.caption(f"The first of {now.batch} rows in the batch.")
 
@@ -118,20 +118,38 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     return psnr
 
 
-def picture_real(now: Scenario, run: RunView | None, job: Job | None) -> None:
-    """What a real attack got, is getting, or could get."""
+def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: Job | None) -> None:
+    """What a real attack got, is getting, or could get.
+
+    Args:
+        now: the scenario on the screen.
+        run: the result of its attack.
+        old: the last result shown for the same picture, where there is none of this very scenario.
+        job: that is after it.
+    """
     st.markdown("**A :orange[real] attack got this**")
     frame = sources.live_picture(now) if job is not None and job.state == "running" else None
     if frame is not None:
         _image(now, to_png(frame, REAL), "The attack's present guess.")
     elif run is not None:
         _image(now, to_png(run.guess, REAL), f"The attack's picture: {_scores(run)}")
+    elif old is not None:
+        with st.container(key="stale-picture"):
+            _image(now, to_png(old.guess, REAL), f"A picture from before: {_origin(old, now)}")
     else:
         _image(now, placeholder(now.shape, now.batch, REAL), "No attack has been run on this scenario yet.")
+    if old is not None and frame is None:
+        st.caption(f":material/history: **From before**, {_origin(old, now)}")
     if job is not None and job.active:
         _progress(now, job)
     else:
-        _run_button(now, run, job)
+        _run_button(now, run, old, job)
+
+
+def _origin(old: RunView, now: Scenario) -> str:
+    """How good an earlier result was, and what it was made for."""
+    psnr = float(np.mean(np.array(old.result["scores"]["psnr"], np.float64)))
+    return f"{psnr:.1f} dB, made for {stale.made_for(old.scenario, now) or stale.UNFINISHED}"
 
 
 def _scores(run: RunView) -> str:
@@ -149,19 +167,17 @@ def _progress(now: Scenario, job: Job) -> None:
         press.button("Stop", "stop", lambda: sources.stop_run(now), icon=":material/stop:", disabled=job.stopping, width="stretch")
 
 
-def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
-    fresh = run is not None and run.scenario.for_run() == now.for_run()
-    if run is None:
+def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Job | None) -> None:
+    if run is not None:
+        st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{' · prepared earlier' if run.prepared else ''}")
+    elif old is None:
         st.caption("not run yet")
-    else:
-        origin = f" · made for {_differs(run.scenario, now)}" if not fresh else " · prepared earlier" if run.prepared else ""
-        st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{origin}")
     if job is not None and job.state == "failed":
         st.error(f"The attack could not run: {job.error}", icon=":material/error:")
     victim = victim_of(now)
     reason = " ".join(problems(now)) or (victim if isinstance(victim, str) else "")
-    stopped = fresh and run is not None and run.result["stopped"]
-    done = fresh and run is not None and not run.prepared and not stopped
+    stopped = run is not None and run.result["stopped"]
+    done = run is not None and not run.prepared and not stopped
     live_words = f"{now.attack.title}, computed live on this machine."
     press.button(
         "Finished" if done else "Run it again" if stopped else "Run the attack",
@@ -177,18 +193,11 @@ def _run_button(now: Scenario, run: RunView | None, job: Job | None) -> None:
         st.caption(f":material/block: {reason}")
 
 
-def _differs(old: Scenario, new: Scenario) -> str:
-    """What is different about the scenario that a shown result was made for, in a few words."""
-    before, after = old.pairs(), new.pairs()
-    gone = [f"{k}={v}" for k, v in before if (k, v) not in after]
-    return ", ".join(gone) or "other settings"
-
-
 def _remembered(now: Scenario, run: RunView | None) -> RunView | None:
-    """The result of this scenario, or the last one shown for the same picture, so that old results stay until new ones arrive."""
+    """The last result shown for the same picture, where there is none of this very scenario: old results stay until new ones arrive."""
     if run is not None:
         st.session_state["last run"] = run
-        return run
+        return None
     last: RunView | None = st.session_state.get("last run")
     same = last is not None and (last.scenario.data, last.scenario.upload, last.scenario.batch) == (now.data, now.upload, now.batch)
-    return last if same else None
+    return last if same and last is not None and last.guess.shape[1:] == now.shape else None

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from plotly.graph_objects import Figure
 
 from ..core.types import Size
-from ..plots.progress import scrubber
 from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
 from ..scenario import Scenario
 from ..summary import noise_variance
@@ -106,11 +104,6 @@ class RunView:
     steps: np.ndarray
     loss: np.ndarray
     prepared: bool = False  # from the gallery, not computed here
-
-    @functools.cached_property
-    def scrubber(self) -> Figure:
-        """Its steps to play back; made once, because the slider redraws the stage many times beside it."""
-        return scrubber(self.frame_steps, self.frames, self.frame_psnr, self.steps, self.loss)
 
 
 def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:

@@ -345,7 +345,7 @@ def test_frames_are_thinned_evenly(store):
         store.progress(job, event(n, frame=np.full((1, 1, 2, 2), n / 500)))
         assert store.latest_frame(key).step == n, "the newest is always there"
     steps, pixels = store.frames(key)
-    assert 60 <= len(steps) <= _frames.MAX_FRAMES + 1
+    assert 40 <= len(steps) <= 80
     assert steps[0] == 0
     assert steps[-1] == 499
     assert len(set(np.diff(steps)[:-1])) == 1
@@ -354,6 +354,21 @@ def test_frames_are_thinned_evenly(store):
     assert len(curve.steps) == 500
     assert np.allclose(curve.loss, 1 / (curve.steps + 1))
     assert np.isnan(curve.psnr).all()
+
+
+def test_frames_lie_evenly_over_the_steps_however_they_come(store):
+    """A quick search reports in bursts: many frames of its first steps, fewer later; what is kept has no gap wider than two of its spans."""
+    (key,) = submit(store, "a")
+    job = claim(store)
+    for n in [*range(1, 80), *range(80, 442, 8), 442]:
+        store.progress(job, event(n, frame=np.full((1, 1, 2, 2), 0.2)))
+    store.progress(job, event(442, frame=np.full((1, 1, 2, 2), 0.6)))
+    steps, pixels = store.frames(key)
+    assert steps[0] == 1 and steps[-1] == 442 and len(set(steps.tolist())) == len(steps)
+    assert len(steps) >= 40 and np.diff(steps).max() <= 2 * np.median(np.diff(steps))
+    assert (pixels[-1] == 153).all(), "of two at the same step the second, the answer, is kept"
+    kept = _frames.thinned([_frames.Frame(i, s, None, pixels[0]) for i, s in enumerate([*range(1, 80), *range(80, 442, 8), 442])])
+    assert [f.step for f in kept] == steps.tolist(), "the same in memory"
 
 
 def test_frames_stay_within_their_bytes(store, monkeypatch):

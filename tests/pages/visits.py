@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,3 +73,27 @@ def asked_for(folder: Path) -> dict[str, Job]:
     with store._db.read() as con:
         keys = [row["key"] for row in con.execute("SELECT key FROM jobs")]
     return {key: store.job(key) for key in keys}
+
+
+def elements(at: AppTest) -> list:
+    """Everything that is drawn, containers among them, in order."""
+    found, left = [], [at.main]
+    while left:
+        node = left.pop()
+        found.append(node)
+        left += reversed(list(getattr(node, "children", {}).values()))
+    return found
+
+
+def faded(at: AppTest) -> list[str]:
+    """Keys of the containers whose content fades because it is of other settings."""
+    names = [getattr(getattr(node, "proto", None), "id", "") for node in elements(at)]
+    return [name[name.index("stale-") :] for name in names if "stale-" in name]
+
+
+def alts(at: AppTest) -> list[str]:
+    """What stands for every picture and chart where nobody sees it."""
+    images = [image.alt for e in at.image for image in e.proto.imgs]
+    charts = [e.proto.alt for kind in ("vega_lite_chart", "plotly_chart", "arrow_data_frame") for e in at.get(kind)]
+    inside = [alt for e in at.get("html") for alt in re.findall(r'alt="([^"]*)"', e.proto.body)]
+    return [*images, *charts, *inside]
