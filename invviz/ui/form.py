@@ -44,8 +44,7 @@ def controls() -> None:
         _pick_defense()
     with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
         _more()
-    if words := st.session_state.get("trouble"):
-        st.error(trouble.plain(words), icon=":material/error:")
+    trouble.said()
 
 
 def slider(attacker: bool = False) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
-from ..core.component import Component
+from ..core.component import Component, shown
 from ..core.errors import InvvizError
 from ..gallery import OPENING
-from ..scenario import Scenario
+from ..scenario import PARTS, SETTINGS, Scenario
 
+CLOSE = 0.7  # likeness from which an unknown name of the address is taken for a known one that was misspelt
 STALE = 3.0  # seconds for which a browser may still send an address that was replaced
 
 
@@ -21,9 +24,20 @@ def scenario() -> Scenario:
     return st.session_state["scenario"]
 
 
+def settle() -> None:
+    """What was said of the last address or change is over."""
+    for words in ("trouble", "aside"):
+        st.session_state.pop(words, None)
+
+
 def open_scenario(new: Scenario) -> None:
     """Show another scenario; the widgets are made anew from it."""
-    st.session_state.pop("trouble", None)
+    settle()
+    turn_into(new)
+
+
+def turn_into(new: Scenario) -> None:
+    """The same without forgetting what was said of the address: the page shows what it named in a form of its own."""
     st.session_state["scenario"] = new
     st.session_state["form"] = st.session_state.get("form", 0) + 1
 
@@ -31,7 +45,7 @@ def open_scenario(new: Scenario) -> None:
 def change(**parts: Any) -> None:
     """Exchange parts of the scenario, from a widget's callback; the widgets stay as they are."""
     st.session_state["touched"] = True
-    st.session_state.pop("trouble", None)
+    settle()
     st.session_state["scenario"] = scenario().replace(**parts)
 
 
@@ -57,6 +71,11 @@ def set_knob(part: str, knob: str, value: object, place: int = -1) -> None:
 def view(name: str) -> str:
     """What a page shows beside the scenario, by the name it has in the address."""
     return st.session_state[f"view {name}"]
+
+
+def whole(name: str) -> int | None:
+    """A view that is a whole number of at most nine digits; None where the address says something else."""
+    return int(view(name)) if re.fullmatch("[0-9]{1,9}", view(name)) else None
 
 
 def set_view(name: str, value: str) -> None:
@@ -108,23 +127,38 @@ def read_address(views: Mapping[str, str] | None = None) -> None:
     if "scenario" in st.session_state and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
     st.session_state["address"] = pairs
+    settle()
     given = dict(pairs)
     if pairs:
         st.session_state.update({f"view {name}": given.get(name, default) for name, default in views.items()})
-    parts = [(name, value) for name, value in pairs if name not in views]
+    parts = [(name, value) for name, value in pairs if name in PARTS or name in SETTINGS]
+    strange = list(dict.fromkeys(name for name, _ in pairs if name not in views and name not in PARTS and name not in SETTINGS))
     if not parts and "scenario" in st.session_state:
+        _say_strange(strange, views)
         return
     try:
         open_scenario(Scenario.from_pairs(parts) if parts else Scenario.parse(OPENING))
+        _say_strange(strange, views)
     except InvvizError as err:
         open_scenario(Scenario.parse(OPENING))
         st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
 
 
+def _say_strange(names: list[str], views: Mapping[str, str]) -> None:
+    """Say which names of the address are no part of a scenario: one that looks like a slip of the pen loudly, others in a few words."""
+    known = [*PARTS, *SETTINGS, *views]
+    meant = {name: near[0] for name in names if (near := difflib.get_close_matches(name.lower(), known, n=1, cutoff=CLOSE))}
+    if meant:
+        slips = ", ".join(f"{shown(name)} (did you mean {near}?)" for name, near in meant.items())
+        st.session_state["trouble"] = f"The address names {slips}, which is no part of a scenario and was left out; the rest is shown."
+    if others := ", ".join(shown(name) for name in names if name not in meant):
+        st.session_state["aside"] = f"Left out of the address, as no part of a scenario: {others}."
+
+
 def write_address() -> None:
     """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
-    shown = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
-    pairs = scenario().pairs() + shown
+    opened = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
+    pairs = scenario().pairs() + opened
     by_name = lambda pair: pair[0]  # noqa: E731  (the order of several defenses counts)
     if sorted(pairs, key=by_name) == sorted(_address(), key=by_name):
         st.session_state["address"] = _address()

@@ -20,6 +20,14 @@ def shown() -> Iterator[None]:
         st.error(plain(str(err)), icon=":material/error:")
 
 
+def said() -> None:
+    """What the address or the last change came to, where that is not what was asked for."""
+    if words := st.session_state.get("trouble"):
+        st.error(plain(words), icon=":material/error:")
+    if words := st.session_state.get("aside"):
+        st.caption(f":material/link_off: {plain(words)}")
+
+
 def plain(words: str) -> str:
     """Words that came from outside, so that nothing in them is taken for Markdown."""
     return re.sub(r"([\\`*_{}\[\]()#+!<>|$:~])", r"\\\1", words)

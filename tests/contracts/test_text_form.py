@@ -53,7 +53,7 @@ def fitting(one):
 
 def component(kind):
     """Name and some knobs of a component, mostly as they should be."""
-    knobs = [st.tuples(st.just(k.name), mostly(fitting(k), literals, 20)) for k in kind.knobs()]
+    knobs = [st.tuples(st.just(k.name), mostly(fitting(k), literals, 12)) for k in kind.knobs()]
     some = st.lists(st.one_of(knobs), max_size=4, unique_by=lambda pair: pair[0]) if knobs else st.just([])
     strange = st.lists(st.tuples(names, literals), max_size=2)
     return mostly(some, strange, 12).map(lambda pairs: f"{kind.name}({','.join(f'{k}={v}' for k, v in pairs)})")
@@ -124,7 +124,7 @@ def look(count: int) -> None:
         became[came_back(text)] += 1
 
     one()
-    assert min(became["read"], count - became["read"]) > count / 4, f"one-sided: {became}"
+    assert min(became["read"], count - became["read"]) > count / 8, f"one-sided: {became}"
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def pictures(part: Part) -> list[int]:
 def seen(part: Part) -> int:
     """Which victim is shown."""
     numbers = pictures(part)
-    chosen = state.view("seen")
-    return int(chosen) if chosen.isdigit() and int(chosen) in numbers else numbers[0]
+    chosen = state.whole("seen")
+    return chosen if chosen in numbers else numbers[0]
 
 
 def strongest(cells: Table, number: int, who: str) -> Any:

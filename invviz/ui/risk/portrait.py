@@ -87,7 +87,7 @@ def _direction(risk: RiskView, sigma: float) -> None:
         if len(portrait.indices) <= 64
         else sorted({*range(32), *np.geomspace(32, len(portrait.indices), 60).astype(int) - 1})
     )
-    wanted = int(state.view("direction")) - 1 if state.view("direction").isdigit() else 0
+    wanted = (state.whole("direction") or 1) - 1
     now = min(offered, key=lambda i: abs(i - wanted))
     st.image(
         to_png(portrait.direction(now), IDEAL), width="stretch", alt=f"Right singular vector number {now + 1} as a picture; grey is zero."

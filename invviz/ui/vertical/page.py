@@ -25,7 +25,7 @@ def arrive() -> None:
     if now.protocol.sends_embedding:
         return
     opening = now == Scenario.parse(OPENING)
-    state.open_scenario(Scenario.parse(depths.VERTICAL) if opening else depths.as_vertical(now))
+    state.turn_into(Scenario.parse(depths.VERTICAL) if opening else depths.as_vertical(now))
     st.session_state["turned"] = None if opening else state.scenario()
 
 
