@@ -7,7 +7,9 @@ import math
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..core import plain
 
 if TYPE_CHECKING:
     from ..run import Event
@@ -18,18 +20,8 @@ REDRAW_EVERY = 0.1
 
 def to_json(value: Mapping[str, object]) -> str:
     """JSON that every reader takes, a line for each key: infinite numbers as "inf" and "-inf", unknown ones as null."""
-    lines = [f"  {json.dumps(key)}: {json.dumps(_plain(v), allow_nan=False)}" for key, v in value.items()]
+    lines = [f"  {json.dumps(key)}: {plain.to_json(v)}" for key, v in value.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
 
 
 def numbers(values: list[float] | None, digits: int, unit: str = "") -> str:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core import plain
 from ..core.errors import InvvizError, TextError
 from ..scenario import Scenario
 from ._show import ProgressLine, to_json
@@ -122,14 +123,14 @@ def _hand_over(rows: pd.DataFrame, sweep: Sweep, args: argparse.Namespace) -> in
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
-    """A table as Parquet (pandas, DuckDB, R), CSV or JSON, by the file's name."""
+    """A table as Parquet (pandas, DuckDB, R), CSV or JSON, by the file's name; infinite numbers stay infinite, in JSON as "inf" and "-inf"."""
     try:
         if path.suffix == ".parquet":
             rows.to_parquet(path, index=False)
         elif path.suffix == ".csv":
             rows.to_csv(path, index=False)
         else:
-            rows.to_json(path, orient="records", indent=1)
+            path.write_text(plain.to_json(rows.to_dict("records"), indent=1) + "\n", encoding="utf-8")
     except (OSError, ValueError, ImportError) as err:
         raise InvvizError(
             f"The table cannot be written to {path}: {err} Its results are in the store; give the same command with another --out."

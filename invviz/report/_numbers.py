@@ -8,15 +8,7 @@ from typing import Any
 
 import numpy as np
 
-
-def read(value: Any) -> float:
-    """A number of the store, which holds infinite ones as texts and unknown ones as None.
-
-    Example:
-        >>> read("inf"), read(None), read(2)
-        (inf, nan, 2.0)
-    """
-    return math.nan if value is None else float(value)
+from ..core.plain import read
 
 
 def mean(values: Sequence[Any] | None) -> float:
@@ -51,23 +43,3 @@ def seconds(value: Any) -> str:
     if found < 120:
         return f"{found:.1f} s"
     return f"{found / 60:.1f} min" if found < 7200 else f"{found / 3600:.1f} h"
-
-
-def plain(value: Any) -> Any:
-    """What every JSON reader takes: infinite numbers as "inf" and "-inf", unknown ones as None, no NumPy types.
-
-    Example:
-        >>> plain({"a": (float("inf"), float("nan"), np.int64(2))})
-        {'a': ['inf', None, 2]}
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(v) for key, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return {"shape": list(value.shape), "dtype": str(value.dtype)}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core import plain
 from ._collect import Entry, Report, Swept
-from ._numbers import mean, plain
+from ._numbers import mean
 
 FIGURES = ("invre", "psnr_ceiling", "invloss", "invloss_bound", "k_star", "n", "p", "sigma", "floor", "prior", "method")
 FACTS = (
@@ -67,7 +67,7 @@ def to_json(report: Report) -> str:
         "references": report.references,
         "references_note": report.references_note,
     }
-    return json.dumps(plain(found), indent=1, allow_nan=False)
+    return plain.to_json(found, indent=1)
 
 
 def _facts(e: Entry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.plain import plain
 from ..scenario import RESULTS_VERSION
 from ._plans import PLANS, Plan
 
@@ -47,7 +48,7 @@ class Study:
 
     def to_json(self) -> str:
         """Plain JSON; figures with 5 significant digits."""
-        rows = [{k: _plain(v) for k, v in row.items()} for row in self.rows.to_dict("records")]
+        rows = [plain(row, 5) for row in self.rows.to_dict("records")]
         head = {f: getattr(self, f) for f in ("title", "command", "sweeps", "facts", "truths", "guesses")}
         lines = [f'"{name}": {json.dumps(value)}' for name, value in {"results_version": RESULTS_VERSION, **head}.items()]
         table = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
@@ -86,15 +87,6 @@ def load() -> dict[str, Study]:
         if study is not None:
             found[name] = study
     return found
-
-
-def _plain(value: Any) -> Any:
-    """As JSON takes it: unknown numbers as null, infinite ones as texts, which pandas reads as numbers again."""
-    if isinstance(value, float):
-        if value != value:
-            return None
-        return str(value) if value in (float("inf"), float("-inf")) else float(f"{value:.5g}")
-    return value.item() if hasattr(value, "item") else value
 
 
 __all__ = ["FOLDER", "PLANS", "Plan", "Study", "load"]

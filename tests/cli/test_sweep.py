@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from invviz.cli import main
+from invviz.cli._show import to_json
 from invviz.cli.sweeps import write
 from invviz.core.errors import InvvizError
 from invviz.scenario import Scenario
@@ -140,11 +142,18 @@ def test_duckdb_reads_the_parquet_file(whole):
 
 
 def test_a_perfect_guess_is_infinite_in_every_form(tmp_path):
-    rows = pd.DataFrame({"psnr_unaware": [float("inf"), 20.0, float("nan")], "state": ["done"] * 3})
-    for name in ("x.parquet", "x.csv"):
+    """Read back, `write`'s three forms and `--json` hold the same numbers."""
+    inf = float("inf")
+    rows = pd.DataFrame({"psnr_unaware": [inf, 20.0, float("nan"), -inf], "state": ["done"] * 4, "seed": [1, 2, 3, 4]})
+    readers = {"x.parquet": pd.read_parquet, "x.csv": pd.read_csv, "x.json": pd.read_json}
+    for name, read in readers.items():
         write(rows, tmp_path / name)
-        read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
-        assert read(tmp_path / name).psnr_unaware.tolist()[:2] == [float("inf"), 20.0]
+        found = read(tmp_path / name)
+        np.testing.assert_array_equal(pd.to_numeric(found.psnr_unaware), rows.psnr_unaware)
+        assert found.seed.tolist() == [1, 2, 3, 4]
+    kept = json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail)
+    assert [row["psnr_unaware"] for row in kept] == ["inf", 20.0, None, "-inf"]
+    assert kept == json.loads(to_json({"rows": rows.to_dict("records")}))["rows"], "as --json prints"
     with pytest.raises(InvvizError, match="Its results are in the store"):
         write(rows, tmp_path / "missing" / "x.csv")
 

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 
 from invviz.core.errors import InvvizError
+from invviz.core.plain import plain
 from invviz.report import _bib as bib
 from invviz.report import collect, sweep_html, to_csv, to_html, to_json, to_md
-from invviz.report._numbers import plain
 from invviz.report._svg import Axis, Dot, Level, Line, chart
 from invviz.run import Site
 from invviz.scenario import Scenario
