@@ -24,6 +24,8 @@ class TorchvisionSet(Dataset):
     needs_folder: ClassVar[bool] = True
     needed: ClassVar[tuple[str, ...]]  # files below the data set's folder without which it is missing
     optional: ClassVar[tuple[str, ...]] = ()  # files that are read where they are there
+    packed: ClassVar[bool] = False  # whether a file may also lie there as NAME.gz
+    archive: ClassVar[str] = ""  # the published file that holds all of them, which is unpacked and not read
     how_to_get: ClassVar[str] = ""  # for sets that cannot be downloaded by the command
     labels: ClassVar[tuple[str, ...]]
     published: ClassVar[tuple[int, int]]  # how many pictures the test and the training part have
@@ -40,12 +42,26 @@ class TorchvisionSet(Dataset):
         looked = []
         place = Path(data_dir).expanduser().absolute()
         for folder in (place / cls.name, place):
-            lacking = [file for file in cls.needed if _state(folder / file) is None]
+            lacking = [file for file in cls.needed if cls.place(folder, file) is None]
             if not lacking:
                 return folder
             more = "" if len(lacking) == 1 else f" (and {len(lacking) - 1} more of {len(cls.needed)} files)"
-            looked.append(f"- {folder}: no {lacking[0]}{more}")
+            looked.append(f"- {folder}: no {lacking[0]}{' or .gz of it' if cls.packed else ''}{more}{cls._unpacking(folder, place)}")
         raise DataMissing(f"{cls.title} was not found. Looked in:\n" + "\n".join(looked) + f"\n{cls._advice()}")
+
+    @classmethod
+    def place(cls, folder: Path, file: str) -> Path | None:
+        """Where a file lies, as it is or packed; None where it does not."""
+        names = (file, f"{file}.gz") if cls.packed else (file,)
+        return next((folder / name for name in names if _state(folder / name) is not None), None)
+
+    @classmethod
+    def _unpacking(cls, folder: Path, data_dir: Path) -> str:
+        """What to do about the published archive, where it lies there as it was published."""
+        if not cls.archive or _state(folder / cls.archive) is None:
+            return ""
+        move = "" if folder == data_dir / cls.name else f"move it to {data_dir / cls.name}, then "
+        return f". There is {cls.archive}: {move}`python -m invviz data download {cls.name}` unpacks it there and fetches nothing"
 
     @classmethod
     def _advice(cls) -> str:
@@ -60,7 +76,8 @@ class TorchvisionSet(Dataset):
             InvvizError: the files are there but broken.
         """
         folder = self.find(data_dir)
-        return _load(type(self), folder, stamp(folder, self.needed + self.optional))
+        files = (*self.needed, *self.optional)
+        return _load(type(self), folder, stamp(folder, (*files, *(f"{file}.gz" for file in files if self.packed))))
 
     @classmethod
     def read(cls, folder: Path) -> tuple[Part, Part, str]:

@@ -30,6 +30,7 @@ class Cifar10(TorchvisionSet):
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"{FOLDER}/{f}" for f in ("test_batch", *(f"data_batch_{k}" for k in range(1, 6)), "batches.meta")
     )
+    archive: ClassVar[str] = "cifar-10-python.tar.gz"
     labels: ClassVar[tuple[str, ...]] = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     published: ClassVar[tuple[int, int]] = (10_000, 50_000)
 

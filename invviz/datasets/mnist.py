@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import math
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ..core.torchvision import load_torchvision
+import numpy as np
+
 from ._torchvision import Part, TorchvisionSet
+
+MOST = 16 + 70_000 * 28 * 28  # bytes of a file once it is unpacked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,17 +30,38 @@ class Mnist(TorchvisionSet):
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"MNIST/raw/{part}-{what}-ubyte" for part in ("t10k", "train") for what in ("images-idx3", "labels-idx1")
     )
+    packed: ClassVar[bool] = True
     labels: ClassVar[tuple[str, ...]] = tuple("0123456789")
     published: ClassVar[tuple[int, int]] = (10_000, 60_000)
 
     @classmethod
     def read(cls, folder: Path) -> tuple[Part, Part, str]:
         """The victims, the public pictures, and what differs from the published files, if anything."""
-        theirs = load_torchvision().datasets.MNIST
-        test, train = _part(theirs(folder, train=False)), _part(theirs(folder, train=True))
-        # Checksums are published for the packed files only, so the number of pictures must do.
+        test, train = cls._part(folder, "t10k"), cls._part(folder, "train")
+        # Checksums are published for the packed files only, and who packs them again gets others, so the number of pictures must do.
         return test, train, cls.note_on(test, train, same=True)
 
+    @classmethod
+    def _part(cls, folder: Path, name: str) -> Part:
+        images, labels = (_idx(cls.place(folder, file)) for what in ("images", "labels") for file in cls.needed if f"{name}-{what}" in file)
+        if images.ndim != 3:
+            raise ValueError(f"pictures of {images.ndim} dimensions")
+        return images[:, None], labels.astype(np.int64)
 
-def _part(data: Any) -> Part:
-    return data.data.numpy()[:, None], data.targets.numpy()
+
+def _idx(path: Path | None) -> np.ndarray:
+    """Bytes of a file in MNIST's format, packed or not, in their shape.
+
+    Raises:
+        ValueError, OSError, EOFError, zlib.error: too large, cut short, or another kind of file.
+    """
+    assert path is not None
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        raw = file.read(MOST + 1)
+    if len(raw) > MOST:
+        raise ValueError(f"{path.name} holds more than {MOST:,} bytes, which no file of MNIST does")
+    start = 4 + 4 * raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
+    shape = np.frombuffer(raw[4:start], ">u4").tolist() if start and len(raw) >= start else []
+    if not shape or len(raw) - start != math.prod(shape):
+        raise ValueError(f"{path.name} is cut short or no file of MNIST: {len(raw):,} bytes")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)

@@ -29,6 +29,7 @@ class Stl10(TorchvisionSet):
     citation: ClassVar[str] = "Coates, Ng and Lee 2011; pictures from ImageNet, for research; they show recognisable people."
     needed: ClassVar[tuple[str, ...]] = (f"{FOLDER}/train_X.bin", f"{FOLDER}/train_y.bin")
     optional: ClassVar[tuple[str, ...]] = (f"{FOLDER}/test_X.bin", f"{FOLDER}/test_y.bin")
+    archive: ClassVar[str] = "stl10_binary.tar.gz"
     labels: ClassVar[tuple[str, ...]] = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
     published: ClassVar[tuple[int, int]] = (8_000, 5_000)
 

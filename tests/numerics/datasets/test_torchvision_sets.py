@@ -1,5 +1,6 @@
 """Data sets in torchvision's files, each against a reader of its own."""
 
+import gzip
 import os
 import pickle
 import shutil
@@ -83,6 +84,71 @@ def test_mnist(data: Path) -> None:
         images, labels = bytes_of(pictures)
         np.testing.assert_array_equal(images, raw)
         assert labels.tolist() == np.fromfile(data / f"mnist/MNIST/raw/{part}-labels-idx1-ubyte", np.uint8)[8:].tolist()
+
+
+RAW = "MNIST/raw"
+
+
+def small_mnist(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of two victims and three public pictures; the victims and their labels."""
+    (folder / RAW).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 3), ("t10k", 2)):
+        images, labels = rng.integers(0, 256, (n, 28, 28), np.uint8), np.arange(n, dtype=np.uint8)
+        heads = (bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28]), bytes([0, 0, 8, 1, 0, 0, 0, n]))
+        (folder / RAW / f"{part}-images-idx3-ubyte").write_bytes(heads[0] + images.tobytes())
+        (folder / RAW / f"{part}-labels-idx1-ubyte").write_bytes(heads[1] + labels.tobytes())
+    return images[:, None], labels
+
+
+def pack(file: Path) -> None:
+    file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+
+
+@pytest.mark.parametrize("which", ["t10k-images", "labels", "ubyte"])
+def test_mnist_is_read_as_it_is_published_packed(which: str, tmp_path: Path) -> None:
+    images, labels = small_mnist(tmp_path / "mnist")
+    for file in list((tmp_path / "mnist" / RAW).glob(f"*{which}*")):
+        pack(file)
+    found = bytes_of(DATASETS["mnist"]().load(tmp_path).victims)
+    np.testing.assert_array_equal(found[0], images)
+    assert found[1].tolist() == labels.tolist()
+    assert "2 victims and 3 public pictures" in check("mnist", tmp_path)[1]
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "text", "bomb", "long", "bytes"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_broken_mnist_files_are_refused_in_words(damage: str, packed: bool, tmp_path: Path) -> None:
+    small_mnist(tmp_path)
+    file = tmp_path / RAW / "t10k-images-idx3-ubyte"
+    whole = file.read_bytes()
+    body = {"bomb": whole + bytes(60_000_000), "long": whole + b"\0", "bytes": b"\0\0\x08"}.get(damage, whole)
+    file.write_bytes(body)
+    if packed:
+        pack(file)
+        file = file.with_name(file.name + ".gz")
+    kept = file.read_bytes()
+    if damage in ("empty", "cut", "text"):
+        file.write_bytes({"empty": b"", "cut": kept[: len(kept) // 2], "text": b"hello, this is no data set"}[damage])
+    with pytest.raises(InvvizError, match=r"copy of MNIST .* is broken" + (".*more than 54,880,016 bytes" if damage == "bomb" else "")):
+        DATASETS["mnist"]().load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "stl10"])
+def test_an_archive_that_lies_there_is_named_with_what_to_do(name: str, tmp_path: Path) -> None:
+    kind = DATASETS[name]
+    (tmp_path / kind.archive).write_bytes(b"")
+    with pytest.raises(
+        DataMissing, match=f"There is {kind.archive}: move it to {tmp_path / name}, then `python -m invviz data download {name}`"
+    ):
+        kind().load(tmp_path)
+    (tmp_path / name).mkdir()
+    (tmp_path / kind.archive).rename(tmp_path / name / kind.archive)
+    with pytest.raises(
+        DataMissing, match=f"There is {kind.archive}: `python -m invviz data download {name}` unpacks it there and fetches nothing"
+    ):
+        kind().load(tmp_path)
 
 
 @pytest.mark.parametrize("size", [32, 224])
