@@ -9,7 +9,7 @@ import streamlit as st
 from .. import gallery
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import strip_png
-from . import press, state
+from . import press, sight, state
 
 
 def draw() -> None:
@@ -28,5 +28,7 @@ def draw() -> None:
                 alt=f"{scene.card.title}: picture, ideal attacker, real attack.",
             )
             show = functools.partial(state.open_scenario, scene.scenario)
-            press.button(scene.card.title, f"card/{scene.card.name}", show, help=scene.card.lesson, type="tertiary", width="stretch")
+            press.button(
+                scene.card.title, f"card/{scene.card.name}", show, shows=sight.TOP, help=scene.card.lesson, type="tertiary", width="stretch"
+            )
             st.caption(scene.card.lesson)

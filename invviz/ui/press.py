@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from . import state
+from . import sight, state
 
 ACTED, GO = "acted", "go to"
 
@@ -17,7 +17,7 @@ def acted() -> None:
     st.session_state[ACTED] = True
 
 
-def button(label: str, name: str, act: Callable[[], object], page: str = "", **more: Any) -> None:
+def button(label: str, name: str, act: Callable[[], object], page: str = "", shows: str = "", **more: Any) -> None:
     """A button; the whole page is drawn again once it was pressed.
 
     The act is a callback, never something done after `if st.button(...)`: the page's clock may ask for another run in the middle of the very run
@@ -28,12 +28,15 @@ def button(label: str, name: str, act: Callable[[], object], page: str = "", **m
         name: of the widget, the only one on its page.
         act: called without arguments before anything is drawn.
         page: that is opened then, if it is another one: its file.
+        shows: what it changes, where that may be out of sight: a place for `sight.bring`.
         more: further arguments of `st.button`.
     """
 
     def given() -> None:
         acted()
         st.session_state.update({GO: page, "touched": True})
+        if shows:
+            sight.bring(shows)
         act()
 
     st.button(label, key=state.key(name), on_click=given, **more)

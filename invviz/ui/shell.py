@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from . import sources, trouble
+from . import sight, sources, trouble
 from .session import arrive, station
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def route() -> None:
     st.set_page_config(page_title="invviz: what does an update give away?", page_icon=":material/visibility:", layout="wide")
     st.html(ROOT / "assets" / "css" / "app.css")
     st.session_state["framed"] = True
+    sight.draw()
     with trouble.shown():
         station().keep_workers()
         arrive()

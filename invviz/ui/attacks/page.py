@@ -8,7 +8,7 @@ import streamlit as st
 
 from ... import lineup
 from ...scenario import Scenario
-from .. import asking, form, known, press, pulse, state, trouble
+from .. import asking, form, known, press, pulse, sight, state, trouble
 from ..victim import victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -74,5 +74,5 @@ def _scenes() -> None:
         for place, scene in enumerate(lineup.SCENES):
             with st.container(border=True, width=230):
                 show = functools.partial(state.open_scenario, Scenario.parse(scene.scenario))
-                press.button(scene.title, f"victim/{place}", show, type="tertiary", width="stretch")
+                press.button(scene.title, f"victim/{place}", show, shows=sight.TOP, type="tertiary", width="stretch")
                 st.caption(scene.lesson)

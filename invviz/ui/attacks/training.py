@@ -12,7 +12,7 @@ from ...plots import conditions as chart
 from ...plots.thumbs import thumb
 from ...risk import band
 from ...scenario import Scenario
-from .. import asking, press, sources, state, trouble
+from .. import asking, press, sight, sources, state, trouble
 from ..known import Attack
 from ..session import station
 from ..waits import waits
@@ -109,7 +109,9 @@ def _buttons(section: Section) -> None:
         if going:
             press.button(f"Stop ({len(going)} to go)", "stop conditions", lambda: asking.stop(going), icon=":material/stop:")
         client = conditions.scenario(here.changed, conditions.SEEDS[0])
-        press.button("All attacks on this client, above", "open conditions", lambda: _open(client), icon=":material/arrow_upward:")
+        press.button(
+            "All attacks on this client, above", "open conditions", lambda: _open(client), shows=sight.TOP, icon=":material/arrow_upward:"
+        )
         if section.chosen:
             press.button("Change nothing", "reset conditions", _reset, icon=":material/undo:")
 

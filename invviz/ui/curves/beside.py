@@ -11,7 +11,7 @@ import streamlit as st
 from ...risk import band
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
-from .. import press, state
+from .. import press, sight, state
 from . import plane, source
 from .numbers import Part
 from .source import Shown
@@ -44,6 +44,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         "curves lab",
         lambda: state.open_scenario(scenario),
         page="pages/lab.py",
+        shows=sight.TOP,
         icon=":material/science:",
         help="With this picture, seed and strength.",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...sweep import Sweep, estimate, queue, watcher
-from .. import press, state, trouble
+from .. import press, sight, state, trouble
 from ..session import station
 from . import source
 from .source import Shown
@@ -41,7 +41,7 @@ def draw(text: str) -> None:
     )
     st.markdown(words)
     words = f"Launch ({left:,} jobs)" if left else "Show it"
-    press.button(words, "launch", lambda: _start(sweep), type="primary", icon=":material/play_arrow:", help=WORKS)
+    press.button(words, "launch", lambda: _start(sweep), shows=sight.TOP, type="primary", icon=":material/play_arrow:", help=WORKS)
     st.caption(WORKS)
 
 

@@ -10,7 +10,7 @@ from ... import defended
 from ...defenses import DEFENSES, Defense
 from ...risk import band, psnr_of
 from ...scenario import Scenario, risk_problems
-from .. import choice, state, strength
+from .. import choice, sight, state, strength
 from ..waits import waits
 from .opened import open_stack
 from .row import Row
@@ -107,7 +107,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     button.button(
         "Open it",
         key=state.key(f"least {defense.name}"),
-        on_click=lambda: open_stack(now, stack),
+        on_click=lambda: (open_stack(now, stack), sight.bring("opened")),
         help=f"Open {defense.title} at this strength.",
     )
 

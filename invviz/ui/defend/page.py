@@ -41,7 +41,8 @@ def _draw() -> None:
     grid.draw(shown, bar.ordered(shown, old), now, old)
     asking.unscored(now, [one for one in shown if not one.unfit])
     asking.failed(shown, lambda one: one.name)
-    opened.draw(now, shown)
+    with st.container(key="opened"):
+        opened.draw(now, shown)
     ab.draw(now, {name: found[s] for name, s in sides.items()})
     least.draw(now, shown[0], [found[s] for s in solved])
     equal.draw()

@@ -43,5 +43,6 @@ def _draw() -> None:
             ranking.table(now, rows, axis, chosen.left_out)
         with st.container(width="stretch", key="overlay"):
             curves.draw(now, rows, ranking.finding(rows, axis, chosen.left_out))
-    portrait.draw(now, risk, job)
+    with st.container(key="portrait"):
+        portrait.draw(now, risk, job)
     st.code(now.text(), language=None, wrap_lines=True)

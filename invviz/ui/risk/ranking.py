@@ -17,7 +17,7 @@ from ...plots.pictures import to_png
 from ...risk import band
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
-from .. import choice, press, state
+from .. import choice, press, sight, state
 from ..trouble import plain
 from ..views import Figures
 from . import compared
@@ -95,6 +95,7 @@ def _opens(now: Scenario, rows: list[Scored], axis: str, name: str) -> Callable[
             upload = "" if axis == "pictures" else now.upload
             state.open_scenario(rows[chosen[0]].item.scenario.replace(method=now.method, upload=upload))
             st.session_state["touched"] = st.session_state["opened a row"] = True
+            sight.bring("portrait")
 
     return opened
 
