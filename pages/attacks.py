@@ -7,6 +7,6 @@ from invviz.ui.attacks import page, training
 
 shell.ensure("attacks")
 state.read_address(page.VIEWS)
-st.markdown("#### Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]&ensp;" + training.LINK)
+st.markdown("# Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]&ensp;" + training.LINK)
 form.controls()
 pulse.part(page.draw)

@@ -7,6 +7,6 @@ from invviz.ui.curves import page
 
 shell.ensure("curves")
 state.read_address(page.VIEWS)
-st.markdown("#### Curves&ensp;:gray[What does protection cost in accuracy?]")
+st.markdown("# Curves&ensp;:gray[What does protection cost in accuracy?]")
 trouble.said()
 pulse.part(page.draw)

@@ -7,6 +7,6 @@ from invviz.ui.defend import page
 
 shell.ensure("defend")
 state.read_address(page.VIEWS)
-st.markdown("#### Defend&ensp;:gray[Which defense protects against an attacker who knows it?]")
+st.markdown("# Defend&ensp;:gray[Which defense protects against an attacker who knows it?]")
 form.controls()
 pulse.part(page.draw)

@@ -7,7 +7,7 @@ from invviz.ui.risk import page
 
 shell.ensure("risk")
 state.read_address(page.VIEWS)
-st.markdown("#### Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
+st.markdown("# Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
 form.controls()
 pulse.part(page.draw)
 page.below()

@@ -7,6 +7,6 @@ from invviz.ui.vertical import page
 
 shell.ensure("vertical")
 page.arrive()
-st.markdown("#### Vertical&ensp;:gray[What does an embedding give away, layer by layer?]")
+st.markdown("# Vertical&ensp;:gray[What does an embedding give away, layer by layer?]")
 form.controls()
 pulse.part(page.draw)

@@ -17,7 +17,7 @@ def draw() -> None:
     scenes = gallery.scenes()
     if not scenes:
         return
-    st.markdown("##### Scenes to try")
+    st.markdown("## Scenes to try")
     for place, scene in zip(st.columns(len(scenes)), scenes, strict=True):
         with place, st.container(border=True):
             sigma = scene.size.rms * scene.summary["sigma_relative"]

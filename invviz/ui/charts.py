@@ -26,7 +26,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     least = "At least " if risk.decomposition.method == "sketch" else ""
     title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
     dark = st.context.theme.type == "dark"
-    st.markdown(f"**{title}**")
+    st.markdown(f"### {title}")
     st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
     st.caption(finding.about_spectrum(now))
     st.caption(finding.details(risk, now))
@@ -55,6 +55,6 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
 def _live(now: Scenario, job: Job) -> None:
     curve = sources.live_curve(now)
     psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
-    st.markdown(f"**Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}**")
+    st.markdown(f"### Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}")
     steps.curves("live", (curve.steps, curve.loss), (curve.steps, curve.psnr), "So far; it is still running.")
     st.caption(steps.ORACLE)

@@ -23,12 +23,12 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
     """Score, ceiling, and the gap between ideal and real."""
     if risk is None:
         missing = " ".join(risk_problems(now))
-        st.markdown("#### InvRE: not for this scenario" if missing else "#### InvRE ...")
+        st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
         st.caption(missing or "The risk score appears as soon as the spectrum is known.")
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
-        st.markdown(f"#### InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
+        st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
         st.markdown(f"PSNR ceiling **{ceiling:.1f} dB** ({band(ceiling)}), expected over pictures like this one. " + _gap(run, ideal_psnr))
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)

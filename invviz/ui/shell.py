@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "pages"
+ICON = ROOT / "assets" / "icons" / "invviz.svg"
 
 
 def route() -> None:
@@ -23,7 +24,7 @@ def route() -> None:
     The Lab is the default page and answers at /. A page beside it needs a guard (`ensure`): until the first `st.navigation` call of a server's
     life Streamlit runs a deep-linked file of pages/ alone, without this frame.
     """
-    st.set_page_config(page_title="invviz: what does an update give away?", page_icon=":material/visibility:", layout="wide")
+    _configure()
     st.html(ROOT / "assets" / "css" / "app.css")
     st.session_state["framed"] = True
     sight.draw()
@@ -40,9 +41,15 @@ def route() -> None:
 def ensure(name: str) -> None:
     """First line of every page beside the Lab: run it inside the frame, whatever the address was opened with."""
     if not st.session_state.get("framed"):
+        _configure()
         pages = _pages()
         st.navigation(list(pages.values()))
         st.switch_page(pages[name], query_params=dict(st.query_params.to_dict()))
+
+
+def _configure() -> None:
+    """Title, icon and width. The icon is a file: one named by a word is fetched from another host, at every run of the page."""
+    st.set_page_config(page_title="invviz: what does an update give away?", page_icon=ICON, layout="wide")
 
 
 def _pages() -> dict[str, Page]:

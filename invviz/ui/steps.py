@@ -72,7 +72,7 @@ def noise_share(run: RunView, risk: RiskView | None) -> float | None:
 
 
 def _title(run: RunView) -> None:
-    st.markdown(f"**{run.scenario.attack.title} {_ended(run)}**")
+    st.markdown(f"### {run.scenario.attack.title} {_ended(run)}")
 
 
 def _ended(run: RunView) -> str:

@@ -89,7 +89,7 @@ def plain(text):
 
 
 def finding(at):
-    return plain(next(m.value for m in at.markdown if m.value.startswith("##### At most")))[6:]
+    return plain(next(m.value for m in at.markdown if m.value.startswith("## At most")))[3:]
 
 
 def expected(sweep, folder, measure="strongest", budget=0.01):

@@ -40,7 +40,7 @@ def _draw() -> None:
     here, attacks = every[0], list(every[0].attacks.values())
     pulse.keep(busy or any(job.active for one in every for job in one.jobs))
     mean = pictures.mean_psnr(now, victim.truth)
-    st.markdown(f"##### {trouble.plain(words.finding(here))}")
+    st.markdown(f"## {trouble.plain(words.finding(here))}")
     with st.container(horizontal=True, gap="medium", key="attacks-top"):
         with st.container(width="stretch", key="race"):
             race.draw(here, mean)
@@ -69,7 +69,7 @@ def _unfit(now: Scenario) -> None:
 
 
 def _scenes() -> None:
-    st.markdown("##### Victims to try")
+    st.markdown("## Victims to try")
     with st.container(horizontal=True, gap="medium", key="attacks-scenes"):
         for place, scene in enumerate(lineup.SCENES):
             with st.container(border=True, width=230):

@@ -19,7 +19,7 @@ def draw(here: Known, mean: float | None) -> None:
     runs = [run for name, attack in here.attacks.items() if (run := _run(name, attack)) is not None]
     best = words.strongest(here)
     said = "How good each attack's picture is, second by second"
-    st.markdown(f"**{said}**")
+    st.markdown(f"### {said}")
     st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, mean, dark), key="race chart", alt=said)
     st.caption(
         "Orange: real attacks, timed on one thread. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "

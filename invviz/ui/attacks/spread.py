@@ -16,7 +16,7 @@ from . import words
 def draw(every: Sequence[Known]) -> None:
     """A dot for each seed; what is missing is run when a person asks."""
     attacks = [a for one in every for a in one.attacks.values()]
-    st.markdown("##### Luck: the same attacks with other seeds")
+    st.markdown("## Luck: the same attacks with other seeds")
     st.caption(
         f"A seed decides the fresh weights of the net, the draw of the defense and the attack's starts. Seeds {every[0].scenario.seed} to {every[-1].scenario.seed}; hollow: the attack itself "
         "says that it failed. One good picture proves that a victim is exposed; one bad one proves nothing."

@@ -29,7 +29,7 @@ PAPER = (
 
 def draw(section: Section | str) -> None:
     """Claim and measurement, switches, pictures of every seed, and one line a condition."""
-    st.markdown(f"##### {TITLE}")
+    st.markdown(f"## {TITLE}")
     if isinstance(section, str):
         st.caption(f":material/block: {trouble.plain(section)}")
         return
@@ -131,7 +131,7 @@ def _strip(section: Section, mean: float | None) -> None:
     rows = [row for found in section.rows for row in _lines(found, section)]
     ideals = {conditions.called(found.changed): found.ideal_psnr for found in section.rows if found.ideal_psnr is not None}
     said = "One condition changed at a time: what attackers get at every seed"
-    st.markdown(f"**{said}**")
+    st.markdown(f"### {said}")
     st.vega_lite_chart(chart.strip(rows, ideals, base, mean, st.context.theme.type == "dark"), key="modes chart", alt=said)
 
 

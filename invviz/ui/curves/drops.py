@@ -26,7 +26,7 @@ MISSED = {0: "", 1: "never costs that much: strongest tried", -1: "weaker than a
 def draw(part: Part, found: Sequence[Point], measure: str) -> None:
     """The table."""
     kind = PRIVACY[measure]
-    st.markdown("##### At equal accuracy")
+    st.markdown("## At equal accuracy")
     st.caption(WHY)
     try:
         at, areas = numbers.drops(part, measure), numbers.areas(part, measure)

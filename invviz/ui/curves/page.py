@@ -60,7 +60,7 @@ def _study(shown: source.Shown) -> None:
         return
     names = titles(p.defense for p in found)
     finding = blunt(found) or sentence(best, int(budget) / 100, names)
-    st.markdown(f"##### {trouble.plain(finding)}")
+    st.markdown(f"## {trouble.plain(finding)}")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):
             plane.draw(shown, part, found, best, measure, budget, finding)
@@ -89,7 +89,7 @@ def _lacking(shown: source.Shown) -> None:
     found = _alike(numbers.lacking(shown))
     if not found:
         return
-    st.markdown("##### What failed or is missing")
+    st.markdown("## What failed or is missing")
     for one in found[:LISTED]:
         cells = f"{one.count:,} cell{'s' * (one.count != 1)}"
         st.caption(f"{STATES.get(one.state, one.state)}: {cells}. {trouble.plain(one.reason)}  \nfirst: `{one.scenario}`")

@@ -41,7 +41,7 @@ def headline(shown: Shown) -> None:
     if not found:
         return
     names = titles(r.defense for r in found)
-    st.markdown("##### The paper's headline")
+    st.markdown("## The paper's headline")
     st.caption(
         "The paper behind InvL-GNP (From Risk to Resilience, arXiv 2512.15460) reports, for noise shaped by the Jacobian in horizontal federated learning, about 95 % of the "
         "accuracy kept with SSIM lowered by about 30 %. The same two figures from this study, at the most protecting strength that keeps at least 95 % of the undefended accuracy:"

@@ -26,7 +26,7 @@ NOTE = (
 def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | None) -> None:
     """One strip a defense."""
     head, choice = st.columns([3, 2], vertical_alignment="bottom")
-    head.markdown("##### What the strongest attack got, from weak to strong")
+    head.markdown("## What the strongest attack got, from weak to strong")
     with choice:
         _which(part)
     chosen = name(best.point) if best else ""

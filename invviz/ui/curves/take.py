@@ -13,7 +13,7 @@ from .words import seconds
 
 def draw(shown: Shown) -> None:
     """Table, report and the command."""
-    st.markdown("##### Take it with you")
+    st.markdown("## Take it with you")
     rows, name = shown.rows, f"invviz-{shown.name}"
     with st.container(horizontal=True, gap="small"):
         st.download_button("CSV", lambda: rows.to_csv(index=False), f"{name}.csv", "text/csv", key=state.key("csv"), on_click="ignore")

@@ -66,7 +66,7 @@ def differing(a: Scenario, b: Scenario) -> list[str]:
 
 def draw(now: Scenario, found: Mapping[str, Row]) -> None:
     """Both columns, and the difference in one line."""
-    st.markdown("##### A and B: the same picture, one thing changed")
+    st.markdown("## A and B: the same picture, one thing changed")
     st.markdown(f"**{_difference(found)}**")
     if len(parts := differing(found["a"].scenario, found["b"].scenario)) > 1:
         st.caption(f":material/info: A and B differ in more than one thing here: {', '.join(parts)}.")

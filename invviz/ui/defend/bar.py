@@ -26,7 +26,7 @@ def draw(rows: Sequence[Row], victim: Victim) -> None:
                 f'<figure class="truth"><img src="{thumb(victim.truth)}" alt="{escape(alt)}"><figcaption>the truth</figcaption></figure>'
             )
         with st.container(width="stretch", gap="small"):
-            st.markdown(f"##### {trouble.plain(finding(rows))}")
+            st.markdown(f"## {trouble.plain(finding(rows))}")
             with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
                 choice.of_view("rows", defended.CHOICES, "What is compared", label_visibility="collapsed")
                 choice.of_view("order", ORDERS, "Order of the rows", label_visibility="collapsed")

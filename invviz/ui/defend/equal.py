@@ -24,7 +24,7 @@ AWAY = {0: "", 1: "never costs that much: strongest setting", -1: "always costs 
 
 def draw() -> None:
     """The choice of what is equal, what comes out, table and panels."""
-    st.markdown("##### At equal cost")
+    st.markdown("## At equal cost")
     study = equal.load()
     if study is None:
         st.caption(f"The study is not on this machine; make it with `{equal.COMMAND}`.")

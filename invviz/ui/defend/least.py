@@ -30,7 +30,7 @@ def candidates(now: Scenario) -> list[Scenario]:
 
 def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     """The wish, and one line a defense."""
-    st.markdown("##### Least noise that hides it")
+    st.markdown("## Least noise that hides it")
     left, right, words = st.columns([1.4, 1, 2.6], gap="medium", vertical_alignment="bottom")
     with left:
         aim = choice.of_view("aim", AIMS, "What is wanted", label_visibility="collapsed")

@@ -28,7 +28,7 @@ SHRINKS = (
 def draw(now: Scenario, shown: Sequence[Row]) -> None:
     """Choice of the row, its strength, the numbers and the spectrum."""
     row = next((r for r in shown if r.stack == now.defense), shown[0])
-    st.markdown(f"##### Before and after: {title(row, shown)}")
+    st.markdown(f"## Before and after: {title(row, shown)}")
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     with left:
         _choose(now, shown)
@@ -69,7 +69,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
         st.markdown(f"PSNR ceiling **{before.ceiling:.1f} dB** ({band(before.ceiling)}). Open a row to see what its defense changes.")
         return
-    st.markdown(f"#### InvRE {before.score:.2f} → {after.score:.2f}")
+    st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}")
     verdict = _verdict(before, after)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
@@ -105,7 +105,7 @@ def _chart(bare: Row, row: Row) -> None:
     counts = [f"{int((v > f).sum()):,}" for v, f in ((before, floors[0]), (after, floors[1]))]
     least = "at least " if "sketch" in (bare.view.decomposition.method, row.view.decomposition.method) else ""
     said = f"Above the noise floor: {least}{counts[0]} directions without, {least}{counts[1]} with the defense"
-    st.markdown(f"**{said}**")
+    st.markdown(f"### {said}")
     dark = st.context.theme.type == "dark"
     st.vega_lite_chart(before_after(before, after, floors, dark), key="before after", alt=said)
     st.caption(

@@ -23,7 +23,7 @@ AGAINST = {
 def draw() -> None:
     """One study, one way to attack."""
     studies = {study.name: study for study in calibration.studies()}
-    st.markdown("##### Calibration: is the ceiling right?")
+    st.markdown("## Calibration: is the ceiling right?")
     if not studies:
         st.caption("No study is on this machine; make one with `python -m invviz.calibration photos`.")
         return
@@ -35,7 +35,7 @@ def draw() -> None:
     field, title = AGAINST[against]
     points, told = ([_point(p, a, field) for p in study.points if a in p["arms"]] for a in (arm, "oracle_map"))
     dark = st.context.theme.type == "dark"
-    st.markdown(f"**{_title(points, against)}**")
+    st.markdown(f"### {_title(points, against)}")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=560, key="coefficients"):
             _coefficients(points, told, study, arm)

@@ -20,7 +20,7 @@ LEADING = 64  # directions among which the largest gap is looked for
 
 def draw(now: Scenario, risk: RiskView, sigma: float) -> None:
     """Score and bounds, beside how far the straight line holds."""
-    st.markdown("##### The number, its bounds, and how far to trust them")
+    st.markdown("## The number, its bounds, and how far to trust them")
     words, chart = st.columns([3, 2], gap="medium")
     with words:
         _bounds(now, risk, sigma)
@@ -83,7 +83,7 @@ def _trust(risk: RiskView) -> None:
         if good
         else f"does not hold within 10 % even for changes of {steps[0]:g} per pixel"
     )
-    st.markdown(f"**The straight line {reach}**")
+    st.markdown(f"### The straight line {reach}")
     dark = st.context.theme.type == "dark"
     words = f"Distance from the straight line over the size of the change; the line {reach}."
     st.vega_lite_chart(bend(steps, random, top, dark), key="bend", alt=words)

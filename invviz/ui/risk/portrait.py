@@ -22,7 +22,7 @@ NARROW = 0.02  # share of a pixel's variance that the map's colours span at leas
 
 def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Picture, map, direction, numbers."""
-    st.markdown("##### What leaks of this picture")
+    st.markdown("## What leaks of this picture")
     left, middle, right = st.columns([1, 1, 1], gap="medium")
     with left:
         _truth(now)
@@ -113,7 +113,7 @@ def _examples(risk: RiskView, sigma: float) -> None:
     portrait, gains = risk.portrait, risk.decomposition.gains
     assert portrait is not None
     places = np.unique(np.geomspace(1, len(portrait.indices), SHOWN).round().astype(int)) - 1
-    st.markdown("**What leaks first, what leaks last**")
+    st.markdown("### What leaks first, what leaks last")
     for column, place in zip(st.columns(len(places)), places, strict=True):
         index = int(portrait.indices[place])
         share = 100 * float(learned_share(gains[index : index + 1], sigma)[0])

@@ -28,7 +28,7 @@ def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
         layers = [depths.layer_of(one.scenario) for one in shown]
         real = {depths.called(name).lower(): [one.got.get(name) for one in shown] for name in here.attacks}
         said = "What comes back after each layer"
-        st.markdown(f"**{said}**")
+        st.markdown(f"### {said}")
         chart = over_depth(layers, [one.ideal_psnr for one in shown], real, mean, depths.layer_of(here.scenario), dark)
         st.vega_lite_chart(chart, key="over depth", alt=said)
         st.caption(
@@ -50,7 +50,7 @@ def _spectra(shown: Sequence[Known], here: Known, dark: bool) -> None:
     floor = here.sigma / TAU / _rms(here)
     above = int((_values(here) > floor).sum())
     said = f"After {depths.layer_of(here.scenario)}: {above:,} of {here.truth.size:,} directions lie above the noise floor"
-    st.markdown(f"**{said}**")
+    st.markdown(f"### {said}")
     st.vega_lite_chart(spectra(curves, floor, dark), key="depth spectra", alt=said)
     st.caption(
         "Singular values of every embedding's Jacobian, weighted by the prior, over that embedding's typical entry. Purple: the chosen cut; grey: the first and the last."

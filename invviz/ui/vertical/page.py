@@ -62,7 +62,7 @@ def _draw() -> None:
     )
     here = bar.chosen(now, shown)
     pulse.keep(any(job.active for one in shown for job in one.jobs) or asking.busy("labels", here.scenario))
-    st.markdown(f"##### {trouble.plain(words.finding(shown, here))}")
+    st.markdown(f"## {trouble.plain(words.finding(shown, here))}")
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)

@@ -23,7 +23,7 @@ HELP = "Gradients for 500 public pictures, with the defense on the screen, at th
 def draw(here: Known) -> None:
     """A button, then the figures."""
     now = here.scenario
-    st.markdown("##### The other way round: what the gradients that come back tell a party of the labels")
+    st.markdown("## The other way round: what the gradients that come back tell a party of the labels")
     if found := train_problems(now):
         st.caption(f":material/block: {trouble.plain(' '.join(found))}")
         return

@@ -1,0 +1,78 @@
+"""What holds on every page: nothing is asked of another machine, headings, focus, the bar above, narrow windows."""
+
+import pytest
+from looking import idle
+
+pytestmark = pytest.mark.browser
+PAGES = ("", "risk", "defend", "curves", "vertical", "attacks")
+
+
+def listening(page, server):
+    """The addresses outside this server that the page asks for from now on."""
+    asked = []
+    own = (server, server.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(own) else asked.append(request.url))
+    page.on("websocket", lambda socket: None if socket.url.startswith(own) else asked.append(socket.url))
+    return asked
+
+
+def test_a_deep_link_on_a_fresh_server_asks_nobody_else(page, fresh_server):
+    asked = listening(page, fresh_server)
+    page.goto(fresh_server + "risk")
+    page.get_by_role("heading", level=1).first.wait_for()
+    idle(page)
+    assert not asked
+
+
+HEADINGS = """() => [...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]
+  .filter(e => e.checkVisibility()).map(e => +e.tagName[1])"""
+UNSEEN = """async () => {
+  const blue = 'rgb(0, 114, 178)', without = []
+  let looked = 0
+  for (const e of document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex="0"], .defend, .rows, .attacks.grid, .vertical.depths')) {
+    e.focus()
+    if (document.activeElement !== e || !e.checkVisibility({visibilityProperty: true})) continue
+    if (e.tagName === 'INPUT') for (let k = 0; k < 3; k++) await new Promise(requestAnimationFrame) // its frame is drawn in answer to the focus
+    document.getAnimations().forEach(a => { try { a.finish() } catch { } })
+    looked++
+    let seen = false
+    for (let n = e, k = 0; n && k < 5; n = n.parentElement, k++) {
+      const c = getComputedStyle(n)
+      seen ||= c.outlineStyle === 'solid' && parseFloat(c.outlineWidth) >= 2 || c.boxShadow.includes('0px 0px 0px 3.2px')
+      seen ||= e.tagName === 'INPUT' && c.borderTopStyle === 'solid' && c.borderTopColor === blue
+    }
+    if (!seen) without.push(e.outerHTML.slice(0, 120))
+  }
+  return [looked, without]
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(page, server, name):
+    asked = listening(page, server)
+    page.goto(server + name)
+    page.get_by_role("heading", level=2).first.wait_for()
+    idle(page)
+    assert page.locator('link[rel~="icon"]').first.get_attribute("href").startswith("data:image/svg"), "the icon comes with the page"
+
+    levels = page.evaluate(HEADINGS)
+    assert levels[0] == 1 and levels.count(1) == 1, "one title, at the top"
+    assert len(levels) >= 3
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), "no level is skipped"
+
+    above, ground = (
+        page.evaluate(f"getComputedStyle(document.querySelector('[data-testid={t}]')).backgroundColor") for t in ("stHeader", "stApp")
+    )
+    assert above == ground, "what is scrolled does not show through"
+
+    page.keyboard.press("Tab")  # what the keyboard focuses shows it; a click need not
+    looked, without = page.evaluate(UNSEEN)
+    assert looked > 15
+    assert not without
+
+    page.emulate_media(color_scheme="dark")
+    if name != "curves":  # it has none
+        page.get_by_role("slider").first.press("ArrowLeft")
+        page.wait_for_timeout(300)
+    idle(page)
+    assert not asked, "nothing leaves this machine"
