@@ -19,6 +19,7 @@ from ..worker import set_threads
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
+from .parts import budget_of
 
 UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "cells": (2, "")}
 
@@ -54,15 +55,25 @@ def show_run(args: argparse.Namespace) -> int:
         risk, ideal_picture, risk_note = None, None, "left out (--no-risk)"
         if not args.no_risk:
             risk, ideal_picture, risk_note = _risk(scenario, site, line)
-    facts = {**result.to_json(), "risk": risk, "risk_note": risk_note}
+    spent = _spent(scenario, site)
+    facts = {**result.to_json(), "risk": risk, "risk_note": risk_note, **({"privacy": spent} if spent else {})}
     if args.out:
         np.savez_compressed(args.out / "reconstruction.npz", truth=result.truth, guess=result.guess)
         (args.out / "result.json").write_text(to_json(facts) + "\n")
         preview([result.truth, ideal_picture, result.guess]).save(args.out / "preview.png")
-    print(to_json(facts) if args.json else _run_words(result, risk, risk_note))
+    print(to_json(facts) if args.json else _run_words(result, risk, risk_note) + (f"\ndp_sgd: {spent['words']}" if spent else ""))
     if result.failed:
         print(f"The attack failed: {result.note}", file=sys.stderr)
     return 0
+
+
+def _spent(scenario: Scenario, site: Site) -> dict[str, Any] | None:
+    """What the scenario's training would spend of its dp_sgd's promise, or the words why that is not known."""
+    try:
+        found = budget_of(scenario, site)
+    except InvvizError as err:  # too few pictures for so many clients, no Opacus: the attack's result is worth printing all the same
+        return {"epsilon": None, "words": f"epsilon is not known: {err}"}
+    return None if found is None else found.to_json()
 
 
 def show_risk(args: argparse.Namespace) -> int:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.component import Component, parse_component
 from ..core.errors import TextError
 from ..defenses import DEFENSES
 from ..defenses.dp_sgd import DPSGD
 from ..metrics import METRICS
-from ..scenario import KINDS, PARTS, Scenario, problems, risk_problems
+from ..scenario import KINDS, PARTS, Scenario, check, problems, risk_problems
 from ._show import to_json
+from ._site import read_site
+
+if TYPE_CHECKING:
+    from ..run import Site
+    from ..utility import Spent
 
 TABLES: dict[str, dict[str, type[Any]]] = {**{KINDS[part] + "s": table for part, table in PARTS.items()}, "metrics": METRICS}
 
@@ -27,11 +33,14 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     checker = verbs.add_parser("check", parents=[every], help="whether a scenario can be computed; prints its full form and key")
     checker.add_argument("scenario", metavar="SCENARIO")
     checker.set_defaults(go=show_check)
-    budget = verbs.add_parser("epsilon", parents=[every], help="privacy budget of DP-SGD over a whole training, by Opacus's accountant")
+    budget = verbs.add_parser("epsilon", parents=[places], help="privacy budget of DP-SGD over a whole training, by Opacus's accountant")
     budget.add_argument(
-        "defense", metavar="DEFENSE", nargs="+", help='as in "dp_sgd(noise_multiplier=1.1,sample_rate=0.01,steps=1000,delta=1e-5)"'
+        "defense",
+        metavar="DEFENSE|SCENARIO",
+        nargs="+",
+        help='"dp_sgd(noise_multiplier=1.1,sample_rate=0.01,steps=1000,delta=1e-5)", or a scenario, whose training says rate and steps',
     )
-    budget.add_argument("--json", action="store_true", help="as JSON, {defense: epsilon}")
+    budget.add_argument("--json", action="store_true", help="as JSON, {defense: epsilon}; of a scenario {scenario: all that was counted}")
     budget.set_defaults(go=show_epsilon)
 
 
@@ -88,16 +97,31 @@ def show_check(args: argparse.Namespace) -> int:
 
 
 def show_epsilon(args: argparse.Namespace) -> int:
-    """Print epsilon of every defense that is named."""
-    found: dict[str, float] = {}
+    """Print epsilon of every defense or scenario that is named, and for which rate and steps."""
+    found: dict[str, Any] = {}
+    lines = []
     for text in args.defense:
+        if re.match(r"\??\w+=", text):
+            spent = budget_of(check(Scenario.parse(text)), read_site(args.set))
+            if spent is None:
+                raise TextError(f"{text}: no dp_sgd in it, and no other defense has an accountant. Add defense=dp_sgd.")
+            found[text] = spent.to_json()
+            lines.append(f"{text}: {spent.words()}")
+            continue
         defense = parse_component(text, DEFENSES, "defense")
         if not isinstance(defense, DPSGD):
             raise TextError(f"{defense.name} has no accountant; epsilon is that of dp_sgd. Its guarantee: {defense.guarantee}.")
         found[text] = defense.epsilon()
-    if args.json:
-        print(to_json(found))
-        return 0
-    for text, value in found.items():
-        print(f"{text}: epsilon = {value:.4g}")
+        counted = f"{defense.steps:,} step{'s' if defense.steps > 1 else ''} at sample rate {defense.sample_rate:g}, Poisson batches"
+        lines.append(f"{text}: epsilon = {found[text]:.4g} at delta = {defense.delta:g}, over {counted}")
+    print(to_json(found) if args.json else "\n".join(lines))
     return 0
+
+
+def budget_of(scenario: Scenario, site: Site) -> Spent | None:
+    """What the whole training of a scenario spends of its dp_sgd's promise; None without one. Reads the data set, and trains nothing."""
+    if not any(isinstance(d, DPSGD) and not d.off for d in scenario.defense):
+        return None
+    from ..utility import spent, split_counts
+
+    return spent(scenario, split_counts(scenario, scenario.data.load(site.data_dir)))

@@ -73,6 +73,8 @@ def show_train(args: argparse.Namespace) -> int:
         print(f"round {done:>6,}  accuracy {100 * accuracy:5.1f} %  loss {loss:.4f}")
     print(f"\naccuracy {100 * found.accuracy:.1f} % (mean of the last evaluations), best {100 * found.best:.1f} %")
     print(f"{found.rounds:,} rounds, {found.trained_on:,} pictures, {found.seconds:.1f} s")
+    if spent := found.privacy:
+        print(f"dp_sgd: {spent.words()}")
     for text in (found.note, found.data_note):
         if text:
             print(f"note: {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 MAGIC = {  # how the files begin whose readers are tried; Pillow knows some forty more, and none of them has to do with pictures like these
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -109,7 +109,7 @@ def _tag(picture: Image.Image, number: int, default: int) -> int:
     return int(found[0] if isinstance(found, tuple) else found)
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
+def _opaque(picture: ImageFile.ImageFile) -> Image.Image:
     """The first frame, upright, with nothing transparent, in mode L, RGB or F."""
     rawmode = next((tile.args if isinstance(tile.args, str) else tile.args[0] for tile in picture.tile if tile.args), "")
     key = picture.info.get("transparency")

@@ -95,6 +95,10 @@ class Defense(Component):
         """The defense with the same noise-free part that all strengths of its noise share; None where that part changes nothing."""
         return None if self.adds_noise else self
 
+    def keyed(self) -> Defense:
+        """The defense as it stands in keys of results: knobs that no result depends on have one fixed value."""
+        return self
+
     def basis(self, inner: Release, world: World, batch: Batch) -> Any:
         """Of a coloured defense: all that its covariance is made of, whatever the strength; the part that takes time.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.errors import MissingExtra
+from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Batch, Size
+from ._accountant import spent
 from ._base import Defense
 from ._clip import length, share_kept
 
@@ -30,7 +29,9 @@ class DPSGD(Defense):
     m' = (1/b) (sum_i g_i min(1, c / ||g_i||) + z c n) [P]. The release inside is asked once for every sample, so this stands first of all defenses, and is made
     for one gradient: of several local steps it would clip what each sample alone would have trained.
 
-    It divides by the number of samples at hand, as if that were the expected one. `epsilon()` is what training with this z costs in privacy, by Opacus's own accountant (key `yousefpour2021opacus`); the risk score and the attacks see a single release.
+    It divides by the number of samples at hand, as if that were the expected one. What training with this z costs in privacy (epsilon) is counted by Opacus's accountant
+    (key `yousefpour2021opacus`) at the rate and over the steps of the scenario's training, unless sample_rate and steps name others; the risk score and the attacks see
+    a single release. The accountant takes Poisson batches; the simulated clients draw batches of a fixed size, as most do.
     With relative_clip=True the clip norm is read off this very batch, and there is no promise; that is for comparing strengths only.
     """
 
@@ -42,8 +43,8 @@ class DPSGD(Defense):
     identity: ClassVar[Value] = 0.0
     per_sample: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
-        "(epsilon, delta) differential privacy of every single sample over all steps, epsilon by Opacus's accountant, if batches are drawn at random "
-        "with rate sample_rate; none with relative_clip=True"
+        "(epsilon, delta) differential privacy of every single sample over all steps, epsilon by Opacus's accountant, if batches are Poisson "
+        "samples at the rate that is counted; none with relative_clip=True"
     )
 
     noise_multiplier: float = knob(
@@ -62,9 +63,19 @@ class DPSGD(Defense):
     )
     relative_clip: bool = knob(False, "True: clip to a share of the batch's largest gradient norm; then there is no formal guarantee")
     sample_rate: float = knob(
-        0.01, "chance of a sample to be in a batch (accounting only): batch size / samples", low=1e-6, high=1.0, log=True
+        0.0,
+        "chance of a sample to be in a batch (accounting only); 0: that of the scenario's training, batch size / pictures of the smallest client",
+        low=0.0,
+        high=1.0,
+        log=True,
     )
-    steps: int = knob(1000, "gradients sent in the whole training (accounting only)", low=1, high=1_000_000, unit="steps")
+    steps: int = knob(
+        0,
+        "gradients sent in the whole training (accounting only); 0: those of the scenario's training, the rounds that a client takes part in",
+        low=0,
+        high=1_000_000,
+        unit="steps",
+    )
     delta: float = knob(
         1e-5,
         "probability with which the promise may fail (accounting only); well below one over the number of samples",
@@ -125,33 +136,30 @@ class DPSGD(Defense):
         return None if self.noise_multiplier == 0 else DPSGD(clip_norm=self.clip_norm, relative_clip=self.relative_clip)
 
     def epsilon(self) -> float:
-        """Privacy budget of the whole training for `delta`; infinite where there is no promise.
+        """Privacy budget of the whole training for `delta`, at least 0; infinite where there is no promise.
 
-        By Opacus's Renyi accountant: neighbours differ by one sample more or less, batches are Poisson samples. Of one full batch in one step
-        (sample_rate=1, steps=1) it is that of the single release. It is an upper bound, and not below about 0.1 for delta=1e-5 (Opacus's orders end at 63).
+        Neighbours differ by one sample more or less, batches are Poisson samples. It is an upper bound (`_accountant.spent`), and exact where every batch is all there
+        is (sample_rate=1): with steps=1 it is that of the single release. Otherwise it is not below about 0.1 for delta=1e-5 (Opacus's orders end at 63).
 
         Raises:
+            InvvizError: sample_rate or steps are those of a training, and nobody said which.
             MissingExtra: Opacus is not installed.
         """
         if self.relative_clip or self.noise_multiplier == 0:
             return math.inf
-        return _spent(self.noise_multiplier, self.sample_rate, self.steps, self.delta)
+        if self.sample_rate == 0 or self.steps == 0:
+            raise InvvizError(
+                "The epsilon of dp_sgd is that of a training: sample_rate=0 and steps=0 take it from a scenario, and none is named. "
+                "Write both, as in dp_sgd(sample_rate=0.01,steps=1000), or a whole scenario, as in data=digits&model=mlp&defense=dp_sgd."
+            )
+        return spent(self.noise_multiplier, self.sample_rate, self.steps, self.delta)
+
+    def keyed(self) -> DPSGD:
+        """With what is for accounting only as it stood in every key before it could be taken from the training: no result depends on it."""
+        return dataclasses.replace(self, sample_rate=0.01, steps=1000, delta=1e-5)
 
 
 def _only(batch: Batch, place: int) -> Batch:
     """One sample as a batch of its own."""
     cut = lambda leaf: leaf[place : place + 1]  # noqa: E731
     return Batch(map_tree(cut, batch.inputs), map_tree(cut, batch.targets))
-
-
-@lru_cache(maxsize=256)
-def _spent(noise_multiplier: float, sample_rate: float, steps: int, delta: float) -> float:
-    if importlib.util.find_spec("opacus") is None:
-        raise MissingExtra(
-            "The epsilon of DP-SGD needs the package opacus, which is not installed. Install it with: pip install opacus==1.6.0"
-        )
-    from opacus.accountants import RDPAccountant  # slow to import
-
-    accountant = RDPAccountant()
-    accountant.history = [(noise_multiplier, sample_rate, steps)]
-    return float(accountant.get_epsilon(delta))

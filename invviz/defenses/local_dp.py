@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
+from ._accountant import gaussian_multiplier
 from ._base import Defense
 from ._clip import length, share_kept
 
@@ -104,20 +103,3 @@ class LocalDP(Defense):
     def for_risk(self) -> Defense | None:
         """The clipping alone: noise knobs at their defaults."""
         return None if self.epsilon >= OFF else LocalDP(clip_norm=self.clip_norm, relative_clip=self.relative_clip)
-
-
-@lru_cache(maxsize=256)
-def gaussian_multiplier(epsilon: float, delta: float) -> float:
-    """Smallest sigma / sensitivity at which normal noise gives (epsilon, delta) privacy.
-
-    Source: [P] balle2018analytic, theorem 8: the exact condition Phi(1/(2u) - epsilon u) - e^epsilon Phi(-1/(2u) - epsilon u) <= delta, u = sigma / sensitivity,
-    whose left side falls in u. Solved in log u by SciPy's `brentq`; the root is raised by 1e-9 so that rounding cannot break the promise.
-    """
-    from scipy.optimize import brentq  # slow to import
-    from scipy.special import log_ndtr, ndtr
-
-    def excess(log_u: float) -> float:
-        u = math.exp(log_u)
-        return float(ndtr(0.5 / u - epsilon * u) - math.exp(epsilon + float(log_ndtr(-0.5 / u - epsilon * u)))) - delta
-
-    return math.exp(brentq(excess, math.log(1e-5), math.log(1e6), xtol=1e-12) + 1e-9)  # type: ignore[arg-type]

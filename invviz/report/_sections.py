@@ -7,7 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..risk import band
+from ..utility import spent
 from ._collect import Entry, Report, Spectrum
 from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
 from ._numbers import amount, mean, number, seconds
@@ -214,6 +217,8 @@ def _training(e: Entry) -> Parts:
         ("attacker was given", "nothing: this is what the scenario's training costs, no attack is run"),
         ("time", seconds(f.get("seconds"))),
     ]
+    if found := spent(e.scenario, np.array(f["counts"]), f["rounds"]):  # results from before this was counted have what it takes
+        facts.insert(2, ("differential privacy", found.words()))
     warnings = ["It was stopped early."] if f.get("stopped") else []
     history = [row for row in f.get("history", []) if row[1] is not None]
     figures = [accuracy_figure(history, f.get("classes"), e.scenario.text())] if len(history) > 1 else []

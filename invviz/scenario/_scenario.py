@@ -21,6 +21,8 @@ from ..training import TRAININGS, Training
 from ._settings import KINDS, PARTS, RISK_ONLY, SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..core.types import Release
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
@@ -127,7 +129,7 @@ class Scenario:
             kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
                 needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
-        form = self.form(kind)
+        form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
     def replace(self, /, **changes: Any) -> Scenario:
@@ -136,7 +138,10 @@ class Scenario:
 
     def form(self, kind: str) -> str:
         """The full text of what a result of a kind depends on, training included only where it counts."""
-        only = self.only(kind)
+        return self._form(kind, self.only(kind).defense)
+
+    def _form(self, kind: str, defense: Sequence[Defense]) -> str:
+        only = self.only(kind).replace(defense=tuple(defense))
         text = only.text(full=True)
         trained = kind in ("train", "clients") and only.train == TRAININGS["federated"]()
         return f"{text}&train={only.train.text(full=True)}" if trained else text

@@ -19,6 +19,7 @@ from ..run import Client, meet_client
 from ..scenario import Scenario, train_problems
 from ..training import Federated
 from ..weights import copy_of, one_thread
+from ._budget import Spent, spent
 from ._deal import Deal, split_counts
 from ._messages import Round, pieces
 from ._state import State
@@ -70,6 +71,15 @@ class Trained:
     stopped: bool = False
     failed: bool = False
 
+    @property
+    def privacy(self) -> Spent | None:
+        """What the rounds that were trained spent of dp_sgd's promise; None without it.
+
+        Raises:
+            MissingExtra: Opacus is not installed.
+        """
+        return spent(self.scenario, self.counts, self.rounds)
+
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain numbers and words."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("scenario", "counts", "history")}
@@ -79,6 +89,7 @@ class Trained:
             **facts,
             "history": [[r, a, loss if math.isfinite(loss) else None] for r, a, loss in self.history],
             "counts": self.counts.tolist(),
+            "privacy": self.privacy.to_json() if self.privacy else None,
             "classes": self.scenario.data.num_classes,
             "version": __version__,
         }
@@ -219,4 +230,4 @@ def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopp
     )
 
 
-__all__ = ["Deal", "Trained", "VerticalRound", "split_counts", "train"]
+__all__ = ["Deal", "Spent", "Trained", "VerticalRound", "spent", "split_counts", "train"]

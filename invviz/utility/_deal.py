@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import InvvizError
 from ..core.rng import derive
 from ..training import Federated, shards
+from ._budget import draw_clients
 
 if TYPE_CHECKING:
     from ..datasets import Samples
@@ -64,10 +65,9 @@ class Deal:
 
     def drawn(self, done: int) -> tuple[list[int], np.ndarray]:
         """The clients of the round after `done` rounds, and the places of their pictures, `batch` each; it hangs on the seed alone."""
-        rng = np.random.default_rng(derive(self.seed, f"clients of round {done}"))
-        chosen = np.sort(rng.choice(len(self.hands), self.present, replace=False)).tolist()
+        chosen, rng = draw_clients(self.seed, done, len(self.hands), self.present)
         taken = [rng.choice(self.hands[k], self.batch, replace=len(self.hands[k]) < self.batch) for k in chosen]
-        return chosen, np.concatenate(taken)
+        return chosen.tolist(), np.concatenate(taken)
 
 
 def split_counts(scenario: Scenario, samples: Samples) -> np.ndarray:

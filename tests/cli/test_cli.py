@@ -366,3 +366,30 @@ def test_the_preview_puts_pictures_side_by_side():
     assert np.all(picture[148:, :128] == 0)
     assert np.all(picture[:128, 132:] == 128)
     assert np.all(picture[128:132] == 255)
+
+
+def test_epsilon_says_for_which_rate_and_steps(capsys):
+    pytest.importorskip("opacus")
+    assert main(["epsilon", "dp_sgd(noise_multiplier=100,sample_rate=0.01,steps=1,delta=0.1)"]) == 0
+    assert "epsilon = 0 at delta = 0.1, over 1 step at sample rate 0.01" in capsys.readouterr().out
+    scenario = "data=digits&model=mlp&defense=dp_sgd&train=federated(clients=20,rounds=50)"
+    assert main(["epsilon", scenario, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)[scenario]
+    assert (found["steps"], found["sample_rate"]) == (50, 1 / 64) and found["epsilon"] == pytest.approx(1.397, abs=1e-3)
+    assert main(["epsilon", "dp_sgd"]) == 1
+    assert "or a whole scenario" in capsys.readouterr().err
+    assert main(["epsilon", "data=digits&model=mlp"]) == 2
+    assert "no dp_sgd in it" in capsys.readouterr().err
+
+
+def test_train_and_run_say_what_the_training_spends(capsys, tmp_path):
+    pytest.importorskip("opacus")
+    text = "data=digits&model=mlp(width=8)&defense=dp_sgd&attack=linear_layer&train=federated(clients=20,rounds=4)"
+    for verb in (["train"], ["run", "--no-risk"]):
+        assert main([*verb, text, "--set", f"store={tmp_path}"]) == 0
+        assert "dp_sgd: epsilon = " in (said := capsys.readouterr().out) and "over 4 steps at sample rate 0.0156" in said
+    assert main(["run", "--no-risk", text.replace("rounds=4", "rounds=4,samples=10"), "--json", "--set", f"store={tmp_path}"]) == 0
+    privacy = json.loads(capsys.readouterr().out)["privacy"]
+    assert privacy["epsilon"] is None and "10 training pictures here for 20 clients" in privacy["words"], (
+        "the attack's result is printed all the same"
+    )

@@ -12,10 +12,11 @@ from invviz.core.errors import InvvizError, ScenarioError
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.defenses import DPSGD
 from invviz.run import Site, meet_client
 from invviz.scenario import Scenario, train_problems
 from invviz.training import TRAININGS, shards
-from invviz.utility import _messages, split_counts, train
+from invviz.utility import _messages, spent, split_counts, train
 from invviz.utility._deal import Deal
 
 BASE = "data=digits&model=convnet(width=2,act='tanh')&dtype=float64&seed=3"
@@ -312,3 +313,62 @@ def test_result_as_json(site):
     assert json.loads(json.dumps(found, allow_nan=False))["accuracy"] == found["accuracy"]
     assert np.array(found["counts"]).shape == (3, 10)
     assert Scenario.parse(found["scenario"]).key("train") == found["key"]
+
+
+BUDGETS = {
+    "": (50, 1 / 64, ""),  # 1,297 pictures, dealt to 20 clients: 64 or 65 each
+    "&batch=4": (50, 4 / 64, ""),
+    "&batch=64": (50, 1.0, "more than once"),
+    "&defense=soteria": (50, 1 / 64, "Soteria"),
+    "&defense=gaussian_noise": (50, 1 / 64, ""),
+}
+
+
+@pytest.mark.parametrize("rest", BUDGETS)
+def test_epsilon_is_that_of_the_training_that_is_done(rest, site):
+    """Rate and steps are those of the simulated clients: 2.10, for a thousand steps at 0.01, was said of every training."""
+    pytest.importorskip("opacus")
+    steps, rate, why = BUDGETS[rest]
+    clients = 40 if "64" in rest else 20  # 32 pictures each
+    s = Scenario.parse(f"data=digits&model=mlp&defense=dp_sgd{rest}&train=federated(clients={clients},rounds=50)")
+    found = spent(s, split_counts(s, s.data.load(None)))
+    assert (found.steps, found.sample_rate) == (steps, pytest.approx(rate))
+    assert (why in found.why) and bool(why) == bool(found.why) == math.isinf(found.epsilon)
+    assert why or found.epsilon == DPSGD(steps=steps, sample_rate=rate).epsilon()
+    assert why or (f"over {steps} steps at sample rate {rate:.3g}" in found.words() and "Poisson" in found.words())
+    if not rest:
+        assert found.epsilon == pytest.approx(1.39, abs=0.015), "Opacus, 50 steps at 20/1297: 1.387; of the 64 that a client holds 1.397"
+
+
+def test_steps_are_the_rounds_that_a_client_is_drawn_for(site):
+    s = Scenario.parse("data=digits&model=mlp&defense=dp_sgd&train=federated(clients=20,rounds=50,sampled=5)")
+    deal = Deal.of(s, s.data.load(None))
+    drawn = np.bincount(np.concatenate([deal.drawn(done)[0] for done in range(50)]), minlength=20)
+    found = spent(s, deal.counts(10))
+    assert found.steps == drawn.max() < 50, "of the client that is drawn most often"
+    assert spent(s, deal.counts(10), 10).steps == np.bincount(np.concatenate([deal.drawn(done)[0] for done in range(10)])).max()
+
+
+def test_a_training_tells_its_own_epsilon_whatever_the_knobs_say(site):
+    pytest.importorskip("opacus")
+    s = Scenario.parse(
+        "data=digits&model=mlp(width=8)&defense=dp_sgd(sample_rate=0.5,steps=7)&train=federated(clients=20,rounds=3,sampled=20)"
+    )
+    assert spent(s, split_counts(s, s.data.load(None))).steps == 7, "before a training the knobs say what is counted"
+    privacy = train(s, site).to_json()["privacy"]
+    assert (privacy["steps"], privacy["sample_rate"]) == (3, 1 / 64)
+    assert privacy["epsilon"] == DPSGD(steps=3, sample_rate=1 / 64).epsilon()
+    assert train(s.replace(defense=()), site).to_json()["privacy"] is None
+
+
+def test_keys_hold_nothing_that_is_for_accounting_only():
+    one = Scenario.parse("data=digits&model=mlp&defense=dp_sgd(noise_multiplier=0.3)&train=federated(clients=4)")
+    other = Scenario.parse(
+        "data=digits&model=mlp&defense=dp_sgd(noise_multiplier=0.3,steps=9,sample_rate=0.3,delta=0.01)&train=federated(clients=4)"
+    )
+    louder = Scenario.parse("data=digits&model=mlp&defense=dp_sgd(noise_multiplier=0.4)&train=federated(clients=4)")
+    assert [one.key(k) for k in ("run", "train", "risk")] == [other.key(k) for k in ("run", "train", "risk")]
+    assert one.key("run") != louder.key("run") and one.key("train") != louder.key("train")
+    assert one.key("run") == "06125e32fc2fdd79e90a" and one.key("train") == "01eec3a213b97415d9da", (
+        "results from before rate and steps could be taken from the training are found"
+    )

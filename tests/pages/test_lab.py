@@ -14,7 +14,6 @@ from invviz.risk import invre
 from invviz.run import Site, run
 from invviz.scenario import PARTS, Scenario
 from invviz.store import Store
-from invviz.ui import budget
 from invviz.worker import work
 
 QUICK = "data=digits&model=mlp&attack=linear_layer"
@@ -51,8 +50,7 @@ def test_the_slider_moves_score_ceiling_and_address(lab):
     assert "made for" in after, "the old result stays and says what it was made for"
 
 
-def test_every_component_can_be_picked(lab, monkeypatch):
-    monkeypatch.setattr(budget, "_epsilons", lambda stops: dict.fromkeys(stops, 1.0))  # Opacus itself is asked in the test of the budget
+def test_every_component_can_be_picked(lab):
     at = lab()
     for box, part in ((0, "data"), (1, "model"), (2, "defense")):
         for name, kind in PARTS[part].items():
@@ -87,7 +85,11 @@ def test_the_privacy_budget_stands_beside_the_slider(lab):
     pytest.importorskip("opacus")
     at = lab("data=digits&model=lenet&defense=dp_sgd(noise_multiplier=1.1,steps=500,sample_rate=0.02)")
     expected = PARTS["defense"]["dp_sgd"](noise_multiplier=1.1, steps=500, sample_rate=0.02).epsilon()
-    assert f"epsilon = {expected:,.3g}" in said(at) and "500 steps" in said(at)
+    assert f"epsilon = {expected:.2f}" in said(at) and "500 steps at sample rate 0.02" in said(at) and "as its knobs say" in said(at)
+    at = lab("data=digits&model=lenet&defense=dp_sgd&train=federated(clients=20,rounds=50)")
+    expected = PARTS["defense"]["dp_sgd"](steps=50, sample_rate=1 / 64).epsilon()
+    assert f"epsilon = {expected:.2f}" in said(at) and "over 50 steps at sample rate 0.0156" in said(at), "1,297 pictures, 20 clients"
+    assert "batches of a fixed size" in said(at), "what is assumed is said"
     at = lab("data=digits&model=lenet&defense=dp_sgd(relative_clip=True)")
     assert "No formal guarantee" in said(at)
 

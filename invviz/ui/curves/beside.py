@@ -11,7 +11,7 @@ import streamlit as st
 from ...risk import band
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
-from .. import press, sight, state
+from .. import budget, press, sight, state
 from . import plane, source
 from .numbers import Part
 from .source import Shown
@@ -39,6 +39,8 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     cell = strongest(cells, number, "aware") if point.defense != NONE else None
     cell = cell if cell is not None else strongest(cells, number, "unaware")
     scenario = _scenario(cell, point)
+    if promise := budget.said(scenario, trained=True):
+        st.caption(promise)
     press.button(
         "Open in the Lab",
         "curves lab",
