@@ -8,6 +8,8 @@ from typing import Any
 import streamlit as st
 
 from . import state
+from .state import Seat
+from .widgets import holds
 
 
 def one_of(
@@ -17,6 +19,7 @@ def one_of(
     value: str | None,
     taken: Callable[[str], None],
     shown: Callable[[str], str] = str,
+    seat: Seat | None = None,
     **more: Any,
 ) -> None:
     """One choice; `taken` is handed the new value.
@@ -28,12 +31,10 @@ def one_of(
         value: what is chosen now.
         taken: called with what a person chooses.
         shown: how a value is written.
+        seat: the component that the choice belongs to, if it is one's.
         more: further arguments of `st.segmented_control`.
     """
-    key = state.key(name)
-    st.segmented_control(
-        label, options, default=value, format_func=shown, required=True, key=key, on_change=state.answer(key, value, taken), **more
-    )
+    st.segmented_control(label, options, default=value, format_func=shown, required=True, **holds(name, value, taken, seat), **more)
 
 
 def pick(view: str, options: Mapping[str, str], otherwise: str = "") -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, Scenario, problems
 from . import budget, choice, press, stack, state, strength, trouble, upload
 from .victim import Victim, victim_of
+from .widgets import holds
 
 IN_SIGHT = {"index"}  # knobs that have a place of their own
 
@@ -27,16 +29,15 @@ def controls() -> None:
     with data:
         _pick("Data", "data", DATASETS)
     with picture:
-        victim, name = victim_of(now), state.key(f"index/{now.data.name}")
+        victim, seat = victim_of(now), state.seats("data")[0]
         last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
         st.number_input(
             "Picture",
             0,
             last,
             now.data.index,
-            key=name,
             help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.",
-            on_change=state.answer(name, now.data.index, lambda index: state.set_knob("data", "index", index)),
+            **holds("index", now.data.index, lambda index: state.set_knobs(seat, index=index), seat),
         )
     with model:
         _pick("Model", "model", MODELS)
@@ -71,22 +72,21 @@ def _attacker(now: Scenario) -> None:
         now.attacker,
         lambda who: state.change(attacker=who),
         {"unaware": "unaware", "aware": "knows it"}.__getitem__,
+        state.seats("defense")[-1],
         help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back and simulates what is "
         "done to the message; deep leakage (DLG, iDLG) also looks for the most likely picture under known noise and rounding. A defense that only fools the unaware hides nothing.",
     )
 
 
 def _strength(now: Scenario) -> None:
-    defense = now.defense[-1]
-    name = state.key(f"strength/{defense.name}")
+    defense, seat = now.defense[-1], state.seats("defense")[-1]
     st.select_slider(
         f"{defense.title}: strength",
         strength.options(defense),
         getattr(defense, defense.strength),
         format_func=lambda v: strength.label(defense, v),
-        key=name,
         help=strength.caption(defense),
-        on_change=state.answer(name, getattr(defense, defense.strength), lambda value: state.set_knob("defense", defense.strength, value)),
+        **holds("strength", getattr(defense, defense.strength), lambda v: state.set_knobs(seat, **{defense.strength: v}), seat),
     )
 
 
@@ -95,15 +95,13 @@ def _pick(label: str, part: str, table: Mapping[str, type[Component]]) -> None:
     now = state.scenario()
     current = getattr(now, part).name
     reasons = {name: _reason(part, kind) for name, kind in table.items()}
-    name = state.key(part)
     st.selectbox(
         label,
         list(table),
         list(table).index(current),
         format_func=lambda n: table[n].title + (" (does not fit)" if reasons[n] else ""),
-        key=name,
         help=_first_line(getattr(now, part)),
-        on_change=state.answer(name, current, lambda choice: state.change(**{part: table[choice]()})),
+        **holds(part, current, lambda name: state.change(**{part: table[name]()})),
     )
 
 
@@ -121,7 +119,6 @@ def _pick_defense() -> None:
     current = "none" if not now.defense else "stack" if len(now.defense) > 1 else now.defense[0].name
     names += [current] if current not in names else []
     reasons = {name: stack.unfit(now, (DEFENSES[name](),)) for name in names if name in DEFENSES}
-    key = state.key("defense")
 
     def taken(choice: str) -> None:
         if choice != "stack":
@@ -132,11 +129,10 @@ def _pick_defense() -> None:
         names,
         names.index(current),
         format_func=lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
-        key=key,
         help=_first_line(now.defense[-1])
         if now.defense
         else "What the client does to its message before it sends it. More, Defenses: several in order.",
-        on_change=state.answer(key, current, taken),
+        **holds("defense", current, taken),
     )
 
 
@@ -145,18 +141,18 @@ def _more() -> None:
     attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", "Own picture"])
     with attack:
         _attacks()
-        _knobs("attack", now.attack)
+        _knobs(now.attack, state.seats("attack")[0])
     with defenses:
-        stack.draw(lambda defense, place: _knobs("defense", defense, place))
+        stack.draw(_knobs)
     with parts:
-        _knobs("data", now.data)
-        _knobs("model", now.model)
+        _knobs(now.data, state.seats("data")[0])
+        _knobs(now.model, state.seats("model")[0])
     with rest:
         _pick("Protocol", "protocol", PROTOCOLS)
-        _knobs("protocol", now.protocol)
+        _knobs(now.protocol, state.seats("protocol")[0])
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):
-                _widget(knob, getattr(now, knob.name), f"setting/{knob.name}", lambda value, n=knob.name: state.change(**{n: value}))
+                _widget(knob, getattr(now, knob.name), lambda value, n=knob.name: state.change(**{n: value}))
     with own, trouble.shown():
         upload.draw()
 
@@ -186,29 +182,24 @@ def _take(kind: type[Attack]) -> None:
         state.open_scenario(now.replace(attack=kind()))
 
 
-def _knobs(part: str, component: Component, place: int = -1) -> None:
-    last = place in (-1, len(state.scenario().defense) - 1)
+def _knobs(component: Component, seat: state.Seat) -> None:
+    last = seat == state.seats(seat.part)[-1]
     shown = [
         k
         for k in component.knobs()
         if k.name not in IN_SIGHT and not (isinstance(component, Defense) and last and k.name == component.strength)  # it has the slider
     ]
-    if shown and part != "defense":
+    if shown and seat.part != "defense":
         st.caption(component.title)
     for knob in shown:
-        _widget(
-            knob,
-            getattr(component, knob.name),
-            f"{part}/{place}/{component.name}/{knob.name}",
-            lambda value, n=knob.name: state.set_knob(part, n, value, place),
-        )
+        _widget(knob, getattr(component, knob.name), lambda value, n=knob.name: state.set_knobs(seat, **{n: value}), seat)
 
 
-def _widget(knob: Knob, value: object, name: str, taken) -> None:
-    """One control for one knob, whatever its kind."""
-    key = state.key(name)
+def _widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: state.Seat | None = None) -> None:
+    """One control for one knob, of a component or of the scenario itself, whatever its kind."""
     label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
-    common = {"key": key, "help": f"{knob.help}. Allowed: {knob.range}.", "on_change": state.answer(key, value, taken)}
+    name = f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}"
+    common: dict[str, Any] = {"help": f"{knob.help}. Allowed: {knob.range}.", **holds(name, value, taken, seat)}
     if knob.choices:
         st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
     elif isinstance(knob.default, bool):

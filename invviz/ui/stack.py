@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import streamlit as st
@@ -9,6 +10,8 @@ import streamlit as st
 from ..defenses import DEFENSES, Defense
 from ..scenario import Scenario, problems
 from . import state
+from .state import Seat
+from .widgets import holds
 
 MOST = 6  # defenses in a stack
 
@@ -24,37 +27,36 @@ def unfit(now: Scenario, stack: tuple[Defense, ...]) -> str:
     return " ".join(p for p in problems(now.replace(defense=stack)) if p not in before)
 
 
-def draw(knobs: Callable[[Defense, int], None]) -> None:
+def draw(knobs: Callable[[Defense, Seat], None]) -> None:
     """The stack, first defense innermost. Callbacks look at the stack as it is by then: the slider moves it without this being drawn again.
 
     Args:
-        knobs: draws the controls of one defense at its place, the strength among them unless it is the last one's, which has the slider.
+        knobs: draws the controls of one defense, the strength among them unless it is the last one's, which has the slider.
     """
     now = state.scenario()
     if now.defense:
         st.caption("The message goes through them from top to bottom. The slider beside the pictures moves the last one.")
-    for place, defense in enumerate(now.defense):
+    for place, (defense, seat) in enumerate(zip(now.defense, state.seats("defense"), strict=True)):
         name, up, out = st.columns([4, 1, 1], vertical_alignment="center")
         name.markdown(f"**{place + 1}. {defense.title}**")
         up.button(
             "",
             icon=":material/arrow_upward:",
-            key=state.key(f"up {place}"),
+            key=f"up {seat.number}",
             disabled=place == 0,
             help="Earlier",
-            on_click=lambda p=place: _open(_swapped(state.scenario().defense, p)),
+            on_click=functools.partial(_earlier, seat),
         )
         out.button(
             "",
             icon=":material/close:",
-            key=state.key(f"out {place}"),
+            key=f"out {seat.number}",
             help=f"Without {defense.title}",
-            on_click=lambda p=place: _open(_without(state.scenario().defense, p)),
+            on_click=functools.partial(_out, seat),
         )
-        knobs(defense, place)
+        knobs(defense, seat)
     if len(now.defense) >= MOST:
         return
-    key = state.key("one more")
     reasons = {name: unfit(now, (*now.defense, DEFENSES[name]())) for name in listed(now)}
     st.selectbox(
         "One more defense" if now.defense else "A defense",
@@ -62,19 +64,18 @@ def draw(knobs: Callable[[Defense, int], None]) -> None:
         None,
         format_func=lambda n: DEFENSES[n].title + (" (does not fit here)" if reasons[n] else ""),
         placeholder="Choose one to put it last",
-        key=key,
-        on_change=state.answer(key, None, lambda name: name and _open((*state.scenario().defense, DEFENSES[name]()))),
+        **holds("one more", None, lambda name: name and state.change(defense=(*state.scenario().defense, DEFENSES[name]()))),
     )
 
 
-def _open(stack: tuple[Defense, ...]) -> None:
-    state.change(defense=stack)
-    state.remake()
+def _out(seat: Seat) -> None:
+    place = state.place_of(seat)
+    if place is not None:
+        state.rearrange([p for p in range(len(state.scenario().defense)) if p != place])
 
 
-def _without(stack: tuple[Defense, ...], place: int) -> tuple[Defense, ...]:
-    return stack[:place] + stack[place + 1 :]
-
-
-def _swapped(stack: tuple[Defense, ...], place: int) -> tuple[Defense, ...]:
-    return (*stack[: place - 1], stack[place], stack[place - 1], *stack[place + 1 :])
+def _earlier(seat: Seat) -> None:
+    place = state.place_of(seat)
+    if place:  # neither gone nor the first
+        places = list(range(len(state.scenario().defense)))
+        state.rearrange([*places[: place - 1], place, place - 1, *places[place + 1 :]])

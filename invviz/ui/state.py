@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -17,6 +18,13 @@ from ..scenario import PARTS, SETTINGS, Scenario
 
 CLOSE = 0.7  # likeness from which an unknown name of the address is taken for a known one that was misspelt
 STALE = 3.0  # seconds for which a browser may still send an address that was replaced
+
+
+class Seat(NamedTuple):
+    """A component on the screen. It keeps its number while its knobs move and while it moves in a stack; another one in its place has another number."""
+
+    part: str
+    number: int
 
 
 def scenario() -> Scenario:
@@ -31,41 +39,88 @@ def settle() -> None:
 
 
 def open_scenario(new: Scenario) -> None:
-    """Show another scenario; the widgets are made anew from it."""
+    """Show another scenario."""
     settle()
     turn_into(new)
 
 
 def turn_into(new: Scenario) -> None:
     """The same without forgetting what was said of the address: the page shows what it named in a form of its own."""
-    st.session_state["scenario"] = new
+    _show(new)
     st.session_state["form"] = st.session_state.get("form", 0) + 1
+
+
+def go(drawn: Scenario, wanted: Scenario) -> None:
+    """Open what a control offers that was drawn for another scenario: what it differs in is exchanged, what has changed since then stays."""
+    names = [field.name for field in dataclasses.fields(Scenario) if getattr(drawn, field.name) != getattr(wanted, field.name)]
+    open_scenario(scenario().replace(**{name: getattr(wanted, name) for name in names}))
 
 
 def change(**parts: Any) -> None:
-    """Exchange parts of the scenario, from a widget's callback; the widgets stay as they are."""
+    """Exchange parts of the scenario, from a widget's callback."""
     st.session_state["touched"] = True
     settle()
-    st.session_state["scenario"] = scenario().replace(**parts)
+    _show(scenario().replace(**parts))
 
 
-def remake() -> None:
-    """Make the widgets anew from the scenario, from a callback that changed what they show."""
-    st.session_state["form"] = st.session_state.get("form", 0) + 1
+def seats(part: str) -> list[Seat]:
+    """The components of a part, several where it is a stack."""
+    if st.session_state.get("seated") is not scenario():  # so far nobody has asked
+        _seat(None, scenario())
+    return [Seat(part, number) for number in st.session_state["seats"][part]]
 
 
-def set_knob(part: str, knob: str, value: object, place: int = -1) -> None:
-    """Set one knob of one part; `place` says which defense of a stack."""
+def place_of(seat: Seat) -> int | None:
+    """Where a component stands by now; None where it is gone."""
+    found = seats(seat.part)
+    return found.index(seat) if seat in found else None
+
+
+def rearrange(places: Sequence[int]) -> None:
+    """Leave these defenses of the stack, in this order; each keeps its seat."""
+    numbers, stack = [seat.number for seat in seats("defense")], scenario().defense
+    change(defense=tuple(stack[place] for place in places))
+    st.session_state["seats"] |= {"defense": [numbers[place] for place in places]}
+
+
+def set_knobs(seat: Seat, **knobs: object) -> None:
+    """Set knobs of one component, wherever it stands by now; nothing happens where it is gone."""
+    place = place_of(seat)
+    if place is None:
+        return
     try:
-        if part == "defense":
+        if seat.part == "defense":
             stack = list(scenario().defense)
-            stack[place] = stack[place].replace(**{knob: value})
+            stack[place] = stack[place].replace(**knobs)
             change(defense=tuple(stack))
         else:
-            component: Component = getattr(scenario(), part)
-            change(**{part: component.replace(**{knob: value})})
+            component: Component = getattr(scenario(), seat.part)
+            change(**{seat.part: component.replace(**knobs)})
     except InvvizError as err:
         st.session_state["trouble"] = str(err)
+
+
+def _show(new: Scenario) -> None:
+    old = st.session_state.get("scenario")
+    _seat(old if st.session_state.get("seated") is old else None, new)
+    st.session_state["scenario"] = new
+
+
+def _seat(old: Scenario | None, new: Scenario) -> None:
+    """Number the components of a scenario: those of one kind and place keep their number, others get one that never was before."""
+    seats, last = st.session_state.get("seats", {}), st.session_state.get("last seat", 0)
+    found: dict[str, list[int]] = {}
+    for part in PARTS:
+        before, after = _listed(old, part), _listed(new, part)
+        same = [place < len(before) and before[place] is after[place] for place in range(len(after))]
+        found[part] = [seats[part][place] if same[place] else last + 1 + place for place in range(len(after))]
+        last += len(after)
+    st.session_state.update({"seats": found, "last seat": last, "seated": new})
+
+
+def _listed(now: Scenario | None, part: str) -> list[type]:
+    value = getattr(now, part, ())
+    return [type(component) for component in (value if isinstance(value, tuple) else (value,))]
 
 
 def view(name: str) -> str:
@@ -85,28 +140,8 @@ def set_view(name: str, value: str) -> None:
 
 
 def key(name: str) -> str:
-    """A widget key that is new whenever the form is made anew."""
+    """A key that is new whenever another scenario is opened, for what holds no value: a chart, a button, a box for files."""
     return f"{name}#{st.session_state.get('form', 0)}"
-
-
-def answer(widget: str, drawn: object, act: Callable[[Any], None]) -> Callable[[], None]:
-    """A callback that hands a widget's new value on.
-
-    A browser that has not yet seen its widgets replaced sends their old values once more, and Streamlit takes those for new ones. What a person has changed in
-    such a widget in that moment counts.
-
-    Args:
-        widget: from `key`.
-        drawn: the value that it is drawn with.
-        act: takes the value.
-    """
-
-    def given() -> None:
-        value, replaced = st.session_state[widget], widget != key(widget.rpartition("#")[0])
-        if not (replaced and value == drawn):
-            act(value)
-
-    return given
 
 
 def read_address(views: Mapping[str, str] | None = None) -> None:

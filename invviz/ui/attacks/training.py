@@ -122,7 +122,6 @@ def _open(client: Scenario) -> None:
 
 def _reset() -> None:
     state.set_view(VIEW, "")
-    state.remake()
 
 
 def _strip(section: Section, mean: float | None) -> None:

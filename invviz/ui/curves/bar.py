@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from .. import choice, state
+from ..widgets import holds
 from . import numbers
 from .source import Shown
 from .words import AXES, BUDGETS, MEANS
@@ -18,15 +19,14 @@ def draw(names: Mapping[str, str]) -> str:
     """The three choices; answers the name of what is shown."""
     chosen = choice.pick("of", names)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curves-bar"):
-        name, listed = state.key("curves of"), list(names)
+        listed = list(names)
         st.selectbox(
             "Study or sweep",
             listed,
             listed.index(chosen),
             format_func=names.__getitem__,
-            key=name,
             width=300,
-            on_change=state.answer(name, chosen, _open),
+            **holds("curves of", chosen, _open),
         )
         choice.of_view("privacy", AXES, "What leaks (upward axis)", help=MEANS[choice.pick("privacy", AXES)])
         choice.of_view("budget", BUDGETS, "Points that may be lost", "1", help="Of accuracy: from 90.0 % to 89.0 % is 1 point.")
@@ -45,13 +45,11 @@ def setting(shown: Shown) -> int:
     names = dict(zip(map(str, range(10_000)), numbers.choices(shown), strict=False))
     chosen = choice.pick("setting", names)
     if len(names) > 1:
-        name = state.key("curves setting")
         st.selectbox(
             "Setting (one at a time can be compared)",
             list(names),
             list(names).index(chosen),
             format_func=names.__getitem__,
-            key=name,
-            on_change=state.answer(name, chosen, lambda value: state.set_view("setting", value)),
+            **holds("curves setting", chosen, lambda value: state.set_view("setting", value)),
         )
     return int(chosen)

@@ -12,6 +12,7 @@ from ...risk import band
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
 from .. import budget, press, sight, state
+from ..widgets import holds
 from . import plane, source
 from .numbers import Part
 from .source import Shown
@@ -54,16 +55,15 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
 
 
 def _choose(found: Sequence[Point], point: Point, best: Operating | None, names: Mapping[str, str]) -> None:
-    key, keys = state.key(f"curves point {name(point)}"), [name(p) for p in plane.ordered(found)]
+    keys = [name(p) for p in plane.ordered(found)]
     said = {name(p): called(p, names) + (" (use this)" if best and p == best.point else "") for p in found}
     st.selectbox(
         "Open point",
         keys,
         keys.index(name(point)),
         format_func=said.__getitem__,
-        key=key,
         label_visibility="collapsed",
-        on_change=state.answer(key, name(point), plane.open_point),
+        **holds("curves point", name(point), plane.open_point),
     )
     st.caption(level(point.scenario) or "The update is sent as it is.")
 

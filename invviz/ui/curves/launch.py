@@ -61,7 +61,6 @@ def _start(sweep: Sweep, retry: bool = False) -> None:
     _estimate.clear()
     for view, value in {"of": sweep.key, "point": "", "seen": "", "setting": "0"}.items():
         state.set_view(view, value)
-    state.remake()
 
 
 def running(shown: Shown) -> None:

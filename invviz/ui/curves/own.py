@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from ...defenses import DEFENSES, Defense
 from ...scenario import Scenario, problems, train_problems
 from ...sweep import MARK
 from .. import state, trouble
+from ..widgets import holds
 from . import clients, launch, split
 from .words import titles
 
@@ -63,15 +65,16 @@ def _training(now: Scenario) -> None:
 
 
 def _knob(knob: Knob, value: object) -> None:
-    key = state.key(f"train/{knob.name}")
-    taken = state.answer(key, value, lambda new: state.set_knob("train", knob.name, new))
-    label, hint = NAMES[knob.name], f"{knob.help}. Allowed: {knob.range}."
+    seat = state.seats("train")[0]
+    common: dict[str, Any] = {"help": f"{knob.help}. Allowed: {knob.range}."}
+    common |= holds(f"train/{knob.name}", value, lambda new: state.set_knobs(seat, **{knob.name: new}), seat)
+    label = NAMES[knob.name]
     if knob.choices:
-        st.selectbox(label, list(knob.choices), list(knob.choices).index(value), key=key, help=hint, on_change=taken)  # type: ignore[arg-type]
+        st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
     elif isinstance(knob.default, int):
-        st.number_input(label, int(knob.low or 0), int(knob.high or 100_000), int(value), key=key, help=hint, on_change=taken)  # type: ignore[call-overload]
+        st.number_input(label, int(knob.low or 0), int(knob.high or 100_000), int(value), **common)  # type: ignore[call-overload]
     else:
-        st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, key=key, help=hint, on_change=taken)  # type: ignore[arg-type]
+        st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]
 
 
 def _axes(now: Scenario) -> str:

@@ -12,6 +12,7 @@ from ...plots.tradeoff import glyph, style
 from ...risk import band
 from ...tradeoff import Operating, Point
 from .. import state
+from ..widgets import holds
 from . import beside, plane, source
 from .numbers import Part
 from .source import Shown
@@ -63,16 +64,15 @@ def _which(part: Part) -> None:
     numbers = [str(n) for n in beside.pictures(part)]
     if len(numbers) < 2:
         return
-    key, chosen = state.key("curves seen"), str(beside.seen(part))
+    chosen = str(beside.seen(part))
     st.segmented_control(
         "Picture",
         numbers[:8],
         default=chosen if chosen in numbers[:8] else None,
         format_func=lambda n: f"picture {n}",
-        key=key,
         required=True,
         label_visibility="collapsed",
-        on_change=state.answer(key, chosen, lambda value: state.set_view("seen", value)),
+        **holds("curves seen", chosen, lambda value: state.set_view("seen", value)),
     )
 
 

@@ -14,6 +14,7 @@ from ...risk import band
 from ...scenario import Scenario
 from .. import asking, press, state
 from ..waits import waits
+from ..widgets import holds
 from .row import Row
 
 OPTIONS = {
@@ -80,14 +81,13 @@ def draw(now: Scenario, found: Mapping[str, Row]) -> None:
 
 
 def _choose(now: Scenario, side: str) -> None:
-    name, offered = state.key(f"side {side}"), list(variants(now))
+    offered = list(variants(now))
     st.selectbox(
         side.upper(),
         offered,
         offered.index(chosen(now)[side]),
         format_func=OPTIONS.__getitem__,
-        key=name,
-        on_change=state.answer(name, chosen(now)[side], lambda value: state.set_view(side, value)),
+        **holds(f"side {side}", chosen(now)[side], lambda value: state.set_view(side, value)),
     )
 
 

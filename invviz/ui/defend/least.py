@@ -12,6 +12,7 @@ from ...risk import band, psnr_of
 from ...scenario import Scenario, risk_problems
 from .. import choice, sight, state, strength
 from ..waits import waits
+from ..widgets import holds
 from .opened import open_stack
 from .row import Row
 
@@ -54,7 +55,6 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
 
 
 def _wish(aim: str) -> float:
-    name = state.key(f"target {aim}")
     low, high, step = (0.0, 100.0, 1.0) if aim == "ceiling" else (0.0, 1.0, 0.05)
     now = min(max(_number(state.view("target"), WISH[aim]), low), high)
     return st.number_input(
@@ -64,8 +64,7 @@ def _wish(aim: str) -> float:
         now,
         step,
         format="%g",
-        key=name,
-        on_change=state.answer(name, now, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
+        **holds(f"target {aim}", now, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
     )
 
 

@@ -16,6 +16,7 @@ from ...summary import doubts
 from .. import form, state
 from ..views import Figures
 from ..waits import waits
+from ..widgets import holds
 from .row import Row
 from .words import title
 
@@ -45,17 +46,16 @@ def draw(now: Scenario, shown: Sequence[Row]) -> None:
 
 
 def _choose(now: Scenario, shown: Sequence[Row]) -> None:
-    name, names = state.key("open row"), [f"{r.name} ({r.level})" if r.stack else r.name for r in shown]
+    names = [f"{r.name} ({r.level})" if r.stack else r.name for r in shown]
     stacks = [r.stack for r in shown]
     place = stacks.index(now.defense) if now.defense in stacks else 0
-
-    taken = state.answer(name, names[place], lambda row: open_stack(now, stacks[names.index(row)]))
-    st.selectbox("Open a row", names, place, key=name, on_change=taken, help="What is open here is the defense of all pages.")
+    taken = holds("open row", names[place], lambda row: open_stack(now, stacks[names.index(row)]))
+    st.selectbox("Open a row", names, place, help="What is open here is the defense of all pages.", **taken)
 
 
 def open_stack(now: Scenario, stack: defended.Stack) -> None:
     """Show another row, from a widget's callback."""
-    state.open_scenario(now.replace(defense=stack))
+    state.go(now, now.replace(defense=stack))
     st.session_state["touched"] = st.session_state["opened a row"] = True
 
 

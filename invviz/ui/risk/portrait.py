@@ -14,6 +14,7 @@ from .. import press, sources, state
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
+from ..widgets import holds
 from . import certainty
 
 SHOWN = 8  # directions in the row of examples
@@ -92,13 +93,11 @@ def _direction(risk: RiskView, sigma: float) -> None:
     st.image(
         to_png(portrait.direction(now), IDEAL), width="stretch", alt=f"Right singular vector number {now + 1} as a picture; grey is zero."
     )
-    name = state.key("direction")
     st.select_slider(
         "Direction, strongest first",
         [i + 1 for i in offered],
         now + 1,
-        key=name,
-        on_change=state.answer(name, now + 1, lambda value: state.set_view("direction", str(value))),
+        **holds("direction", now + 1, lambda value: state.set_view("direction", str(value))),
         help="A pattern in picture space: add a little of it to the picture, and the message moves by its singular value. Strong ones leak first.",
     )
     share = float(learned_share(gains[now : now + 1], sigma)[0])

@@ -93,7 +93,7 @@ def _opens(now: Scenario, rows: list[Scored], axis: str, name: str) -> Callable[
         chosen = st.session_state[name].selection.rows
         if chosen and chosen[0] < len(rows):
             upload = "" if axis == "pictures" else now.upload
-            state.open_scenario(rows[chosen[0]].item.scenario.replace(method=now.method, upload=upload))
+            state.go(now, rows[chosen[0]].item.scenario.replace(method=now.method, upload=upload))
             st.session_state["touched"] = st.session_state["opened a row"] = True
             sight.bring("portrait")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import streamlit as st
@@ -11,6 +12,7 @@ from ...protocols.vfl import SPLITS
 from ...scenario import Scenario
 from .. import asking, choice, form, press, state
 from ..known import Known
+from ..widgets import holds
 
 MOST = 4  # parties that have a button; more under More, Setting
 SIZES = (0, 8, 32, 128)  # numbers in an embedding that have a button; others under More, Setting
@@ -19,14 +21,16 @@ CUT = {"columns": "side by side", "rows": "one above the other", "channels": "co
 
 def parties(now: Scenario) -> None:
     """How many parties, who holds what, whose embedding the attacker sees, and how many numbers it has."""
-    cut = depths.cut_of(now)
+    cut, seat = depths.cut_of(now), state.seats("protocol")[0]
+    set_ = functools.partial(_set, seat)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
         counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties})]
-        choice.one_of("Parties", "parties", counts, str(cut.parties), _with_parties, lambda n: "1 (split learning)" if n == "1" else n)
+        shown = lambda n: "1 (split learning)" if n == "1" else n  # noqa: E731
+        choice.one_of("Parties", "parties", counts, str(cut.parties), functools.partial(_with_parties, seat), shown, seat)
         if cut.parties > 1:
             splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4 or s == cut.split]
             if not now.columns:
-                choice.one_of("Each holds", "split", splits, cut.split, lambda s: _set(split=s), CUT.__getitem__)
+                choice.one_of("Each holds", "split", splits, cut.split, lambda s: set_(split=s), CUT.__getitem__, seat)
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
             now_seen = (cut.party, cut.together)
             seen = {_who(s, cut.parties): s for s in [*([] if now_seen in spans else [now_seen]), *spans]}
@@ -35,7 +39,8 @@ def parties(now: Scenario) -> None:
                 "seen",
                 list(seen),
                 _who(now_seen, cut.parties),
-                lambda who: _set(party=seen[who][0], together=seen[who][1]),
+                lambda who: set_(party=seen[who][0], together=seen[who][1]),
+                seat=seat,
             )
         sizes = [str(n) for n in sorted({*SIZES, cut.size})]
         choice.one_of(
@@ -43,18 +48,19 @@ def parties(now: Scenario) -> None:
             "size",
             sizes,
             str(cut.size),
-            lambda n: _set(size=int(n)),
+            lambda n: set_(size=int(n)),
             lambda n: "as the cut gives" if n == "0" else n,
+            seat,
             help="One more linear layer behind the cut brings every embedding to so many numbers; the joint net begins from there.",
         )
 
 
 def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
     """The cut, and the strength of the defense under it."""
-    cut = depths.cut_of(now)
+    cut, seat = depths.cut_of(now), state.seats("protocol")[0]
     cuts = [depths.cut_of(s).cut for s in listed]
     names = {depths.cut_of(s).cut: depths.layer_of(s) for s in listed}
-    name, value = state.key("cut"), cut.cut if cut.cut in cuts else cuts[-1]
+    value = cut.cut if cut.cut in cuts else cuts[-1]
     if len(cuts) == 1:
         more = (
             "It has more with more hidden layers (More, Model and data), and so have other models."
@@ -68,9 +74,8 @@ def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
             cuts,
             value,
             format_func=lambda k: names[k],
-            key=name,
             help="The deeper the cut, the more of the net the party computes before it sends anything.",
-            on_change=state.answer(name, value, lambda k: _set(cut=k)),
+            **holds("cut", value, lambda k: _set(seat, cut=k), seat),
         )
     if now.defense:
         form.slider(attacker=True)
@@ -113,12 +118,11 @@ def _who(span: tuple[int, int], count: int) -> str:
     return "all" if together == count else f"parties {first + 1} to {first + together}"
 
 
-def _with_parties(chosen: str) -> None:
+def _with_parties(seat: state.Seat, chosen: str) -> None:
     split, count = depths.cut_of(state.scenario()).split, int(chosen)
-    _set(parties=count, party=0, together=1, split="columns" if split == "quadrants" and count != 4 else split)
+    _set(seat, parties=count, party=0, together=1, split="columns" if split == "quadrants" and count != 4 else split)
 
 
-def _set(**knobs: object) -> None:
-    now = state.scenario()
-    state.change(protocol=now.protocol.replace(**knobs))
-    state.remake()
+def _set(seat: state.Seat, **knobs: object) -> None:
+    state.set_knobs(seat, **knobs)
+    press.acted()  # More, Setting shows the same knobs
