@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from .core.types import Size
 from .datasets import Dataset
 from .protocols import Protocol
 from .results import Assessment, Event, Report
-from .risk import Components, Jacobian, Prior, budget, decompose, moved, only, room, rounds, sketch, trust
+from .risk import FIRST, Components, Jacobian, Prior, budget, decompose, first_budget, moved, only, room, rounds, sketch, trust
 from .run import Client, Site, meet_client, moves
 from .scenario import Scenario, risk_problems
 from .shade import Shade
@@ -36,7 +36,12 @@ MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 
 
 def assess(
-    scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None, client: Client | None = None
+    scenario: Scenario,
+    site: Site,
+    report: Report | None = None,
+    picture: np.ndarray | None = None,
+    client: Client | None = None,
+    first: bool = False,
 ) -> Assessment:
     """Decompose the Jacobian of the defended release at this batch.
 
@@ -46,6 +51,7 @@ def assess(
         report: progress over the Jacobian's products; answering False stops.
         picture: an uploaded picture, shape (c, h, w), if the scenario names one.
         client: whose release it is; None for the scenario's own victim.
+        first: make the first sketch only, of a few dozen products, whatever the method is (see `sketched_first`).
 
     Raises:
         ScenarioError: the parts do not fit together, or there is no such layer.
@@ -69,9 +75,13 @@ def assess(
     components = _components(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
-    dec = (decompose if method == "exact" else sketch)(jacobian, image, prior, tell("spectrum"))
+    if first:
+        method, why = "sketch", "a first look: the fewest products that show anything"
+    products = first_budget(jacobian.work) if first else None
+    spectrum = decompose if method == "exact" else functools.partial(sketch, products=products)
+    dec = spectrum(jacobian, image, prior, tell("spectrum"))
     # curvature and T3 are those of a release whose noise is the same at every picture
-    measured = None if scenario.method == "quick" or shade else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    measured = None if first or scenario.method == "quick" or shade else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
         dataclasses.replace(dec, message_norm=size.norm, num_message=size.count),
@@ -87,6 +97,11 @@ def assess(
         shade.cost(shade.colour) if shade else (0.0, 0.0),
         shade.ladder(prior, tell("ladder")) if shade else (),
     )
+
+
+def sketched_first(scenario: Scenario) -> bool:
+    """Whether a first sketch is worth making while the spectrum is computed: it takes less, and the noise is the same in all directions."""
+    return scenario.coloured is None and scenario.batch * int(np.prod(scenario.shape)) > FIRST
 
 
 def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
@@ -123,7 +138,7 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
     return "exact", "it takes about a minute of one core or less"
 
 
-@lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=2)
 def _components(data: Dataset, protocol: Protocol, data_dir: Path | None) -> Components:
     """Principal components of a data set's public pictures, found once for all its victims."""
     public = data.load(data_dir).public

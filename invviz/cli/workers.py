@@ -8,7 +8,7 @@ from typing import Any
 from ..core.errors import TextError
 from ._site import read_site
 
-KINDS = ("run", "risk", "train", "clients", "labels")
+KINDS = ("run", "risk", "sketch", "train", "clients", "labels")
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:

@@ -24,11 +24,12 @@ from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, masked, moved, only, rounds, scaled, together
-from .sketch import budget, sketch
+from .sketch import FIRST, budget, first_budget, sketch
 from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
 
 __all__ = [
+    "FIRST",
     "PRIORS",
     "TAU",
     "Banded",
@@ -46,6 +47,7 @@ __all__ = [
     "budget",
     "decompose",
     "direction",
+    "first_budget",
     "floor_sigma",
     "ideal",
     "invloss",

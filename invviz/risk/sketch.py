@@ -34,6 +34,8 @@ LEADING = 3  # vectors, and at most
 LEADING_BLOCKS = 5  # blocks of the space in which J's own leading singular values are found, where the prior is not white
 LIGHT = 1e7  # bytes that one evaluation of a release writes, below which float64 costs little
 WORK = 2e10  # bytes that all products may write, beyond the least number of them
+FIRST, FIRST_LEAST = 72, 16  # products of a first sketch, which takes about a second, at most and at least
+FIRST_WORK = 8e8  # bytes that its products may write, beyond the least number of them
 REFERENCE = 1e-2  # share of the message's root mean square: noise at which the quadrature is to be sharp
 SHARP = 1e-3  # gap between the two quadrature rules, as a share of the probes' variance, that ends the search
 LOOK_EVERY = 8  # blocks
@@ -116,6 +118,15 @@ def budget(size: int, work: float) -> int:
     """
     least = LEAST * (2 if size >= BIG else 1)
     return int(np.clip(WORK / work, least, max(least, min(MOST, size // SHARE))))
+
+
+def first_budget(work: float) -> int:
+    """How many products a first sketch makes, whose only aim is to be there within about a second.
+
+    Args:
+        work: bytes that one evaluation of the release writes.
+    """
+    return int(np.clip(FIRST_WORK / work, FIRST_LEAST, FIRST))
 
 
 def _affordable(jacobian: Jacobian) -> Jacobian:

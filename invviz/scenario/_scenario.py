@@ -126,7 +126,7 @@ class Scenario:
         """Name of a stored result: a hash of what it depends on.
 
         Args:
-            kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "train": what the accuracy
+            kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "sketch": what a first sketch of it needs; "train": what the accuracy
                 needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
@@ -151,6 +151,7 @@ class Scenario:
         kinds = {
             "run": self.for_run,
             "risk": self.for_risk,
+            "sketch": self.for_sketch,
             "train": self.for_train,
             "clients": self.for_clients,
             "labels": self.for_labels,
@@ -175,6 +176,10 @@ class Scenario:
         if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
             return rest
         return rest.replace(defense=tuple(part for d in self.defense if (part := d.for_risk()) is not None), floor=Scenario.floor)
+
+    def for_sketch(self) -> Scenario:
+        """What a first sketch of the spectrum depends on: the same, however the spectrum itself is computed."""
+        return self.for_risk().replace(method=Scenario.method)
 
     def for_train(self) -> Scenario:
         """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""

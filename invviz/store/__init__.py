@@ -57,7 +57,7 @@ class Store(WorkerSide):
         Nothing happens where it is done, waiting or running; what failed, was stopped or was pruned is queued again.
 
         Args:
-            kind: "run", "risk" or "train".
+            kind: of work, such as "run" or "risk".
             scenario: settings that play no part in this kind are left out of the stored text.
             watcher: who asks: a session's id, "cli". It is computed as long as somebody watches.
             priority: higher goes first, whoever asked; equal ones take turns between watchers.
@@ -201,13 +201,13 @@ class Store(WorkerSide):
             return _arrays.read(self.folder(key))
 
     def results(self, kind: Kind | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result."""
+        """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result; first sketches only where they are named."""
         with self._db.read() as con:
             rows = con.execute(
                 "SELECT key, kind, scenario, state, finished, finished - started AS seconds, bytes, result FROM jobs "
-                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) "
+                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) AND (kind != 'sketch' OR kind = ?) "
                 "ORDER BY finished DESC LIMIT ? OFFSET ?",
-                (kind, limit, offset),
+                (kind, kind, limit, offset),
             ).fetchall()
         return [{**dict(row), "result": json.loads(row["result"])} for row in rows]
 

@@ -8,7 +8,7 @@ from ..core.figures import number
 from ..plots.spectrum import spectrum_spec
 from ..scenario import Scenario, risk_problems
 from ..store import Job
-from . import finding, press, sources, stale, steps
+from . import finding, look, press, sources, stale, steps
 from .stale import UNFINISHED
 from .views import RiskView, RunView
 from .waits import waiting
@@ -29,7 +29,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     st.markdown(f"### {title}")
     st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
     st.caption(finding.about_spectrum(now))
-    st.caption(finding.details(risk, now))
+    st.caption(f":material/draw: Leading directions only: {look.said(job)}" if risk.first else finding.details(risk, now))
 
 
 def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskView | None, job: Job | None) -> None:

@@ -9,7 +9,7 @@ from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, 
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
-from .views import RiskView, RunView
+from .views import Figures, RiskView, RunView
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
 
@@ -25,6 +25,8 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         missing = " ".join(risk_problems(now))
         st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
         st.caption(missing or "The risk score appears as soon as the spectrum is known.")
+    elif risk.first:
+        _first(risk.figures(risk.sigma(now)), risk.decomposition.products)
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
@@ -39,6 +41,17 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         for words in doubts(now, risk.decomposition, sigma):
             st.caption(f":material/info: {words}")
     _explanations(now)
+
+
+def _first(known: Figures, products: int) -> None:
+    """What a first sketch says: how far apart the ends are, and no verdict."""
+    st.markdown(
+        f"## InvRE {known.low:.2f} to {known.high:.2f}: an ideal attacker recovers {100 * known.low:.0f} to {100 * known.high:.0f} % of what was unknown"
+    )
+    st.markdown(f"PSNR ceiling **{known.worst:.0f} to {known.best:.0f} dB**, expected over pictures like this one.")
+    st.caption(
+        f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."
+    )
 
 
 def _gap(run: RunView | None, ideal_psnr: float | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from ..metrics import PSNR
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import kept, sources
+from . import kept, look, sources
 from .session import session, station
 from .views import Figures, RiskView
 
@@ -51,6 +51,9 @@ class Known:
     view: RiskView | None
     job: Job | None  # after the spectrum
     truth: np.ndarray
+    rough: np.ndarray | None = (
+        None  # the ideal attacker's picture by a first sketch, while the spectrum is computed; no verdict rests on it
+    )
 
     @functools.cached_property
     def sigma(self) -> float:
@@ -72,6 +75,12 @@ class Known:
     def ideal_psnr(self) -> float | None:
         """Of this very picture, in dB."""
         return None if self.ideal is None else float(PSNR().score(self.ideal, self.truth).mean())
+
+    @property
+    def so_far(self) -> str:
+        """What is said under the first sketch."""
+        assert self.rough is not None
+        return f"{float(PSNR().score(self.rough, self.truth).mean()):.1f} dB so far: {look.said(self.job)}"
 
     @property
     def got(self) -> dict[str, float | None]:
@@ -113,8 +122,10 @@ def found(
         asked: those whose spectra are computed where they are missing; None: all.
     """
     views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen, asked)
+    rough = look.sketches([s for s, job in waited.items() if job.active and s not in unseen], truth)
+    drawn = {s: view.draw(view.sigma(s)).clip(0, 1) for s, view in rough.items()}
     return [
-        make(s, " ".join(problems(s)), " ".join(risk_problems(s)), attacks, views.get(s), waited.get(s), truth)
+        make(s, " ".join(problems(s)), " ".join(risk_problems(s)), attacks, views.get(s), waited.get(s), truth, drawn.get(s))
         for s, attacks in zip(scenarios, attacked(scenarios, attackers, truth), strict=True)
     ]
 

@@ -26,21 +26,28 @@ class Station:
         self.store = Store(self.site.cache_dir)
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
+        self._hands = 0
 
     @property
     def hands(self) -> int:
-        """How many workers there are, at least one."""
-        return max(1, len(self._workers))
+        """How many workers there are for what takes long, at least one."""
+        return max(1, self._hands)
 
     def keep_workers(self) -> None:
-        """Start the workers, and again those that died; INVVIZ_WORKERS says how many (0 in tests)."""
+        """Start the workers, and again those that died.
+
+        INVVIZ_WORKERS says how many (0 in tests). Where there are several, the first serves attacks only, so that nobody who presses Run waits for somebody's
+        spectrum, and one more makes first sketches, so that a new picture never waits for anything.
+        """
         wanted = int(os.environ.get("INVVIZ_WORKERS", max(2, (os.cpu_count() or 2) - 1)))
+        kinds: list[tuple[str, ...]] = [()] * wanted
+        if wanted > 1:
+            kinds = [("--kinds", "run"), *kinds[1:], ("--kinds", "sketch")]
         with self._lock:
-            for place in range(wanted):
+            for place, only in enumerate(kinds):
                 if place not in self._workers or self._workers[place].poll() is not None:
-                    # the first serves attacks only, so that nobody who presses Run waits for somebody's spectrum
-                    kinds = ("--kinds", "run") if place == 0 and wanted > 1 else ()
-                    self._workers[place] = start_worker(self.site, "--parent", str(os.getpid()), *kinds, stdin=subprocess.DEVNULL)
+                    self._workers[place] = start_worker(self.site, "--parent", str(os.getpid()), *only, stdin=subprocess.DEVNULL)
+            self._hands = wanted
 
 
 class Visitor:
@@ -54,6 +61,7 @@ class Visitor:
         self.left: set[str] = set()  # keys of running jobs that this tab has stopped watching
         self.attack = ""  # key of the attack that this tab asked for last
         self.compared: set[str] = set()  # keys of the spectra that a comparison of this tab waits for
+        self.sketches: set[str] = set()  # keys of the first sketches that this tab waits for
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.grid: set[str] = set()  # keys of the attacks that a comparison of defenses of this tab asked for
         self.private = PrivateDesk(station.site)

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from .. import gallery
+from ..assess import sketched_first
 from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Curve, Job, Kind, Store
@@ -16,6 +17,7 @@ from .session import session, station
 from .victim import victim_of
 from .views import Portrait, RiskView, RunView, view_of
 
+PRIORITY = {"sketch": 2, "run": 1, "risk": 0}  # of what is open on a screen
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
 
 
@@ -31,13 +33,15 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     victim = victim_of(scenario)
     if isinstance(victim, str):
         return None, None  # said under the picture; there is nothing to compute
-    desk = _desk(scenario)
+    desk = desk_of(scenario)
     job = desk.job(key)
     if job is not None and job.state == "done" and is_of(victim.truth, desk, key):
         return _opened(scenario, key, job), None
     first = not scenario.upload and session().spectrum != key  # it may wait behind others, as part of a comparison
     if job is None or job.state in ("done", "stopped", "pruned") or (job.state == "queued" and first):
-        _submit("risk", scenario)
+        if sketched_first(scenario):
+            ask("sketch", scenario)  # before the spectrum: a worker that makes both shall make it first
+        ask("risk", scenario)
         job = desk.job(key)
     join(scenario, job)
     return None, job
@@ -47,7 +51,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     """What the attack of this very scenario reached, or the job that is after it (submitted by anyone)."""
     if problems(scenario):
         return None, None
-    key, desk = scenario.key("run"), _desk(scenario)
+    key, desk = scenario.key("run"), desk_of(scenario)
     job = desk.job(key)
     victim = victim_of(scenario)
     finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and is_of(victim.truth, desk, key)
@@ -83,7 +87,7 @@ def _prepared(scenario: Scenario, key: str) -> RunView | None:
 
 def retry_risk(scenario: Scenario) -> None:
     """A person wants a spectrum that failed to be tried again."""
-    _submit("risk", scenario)
+    ask("risk", scenario)
 
 
 def has_left(scenario: Scenario) -> bool:
@@ -99,7 +103,7 @@ def start_run(scenario: Scenario) -> None:
         station().store.stop(visitor.attack, visitor.name)
     visitor.attack = key
     visitor.left.discard(key)
-    _submit("run", scenario)
+    ask("run", scenario)
 
 
 def stop_run(scenario: Scenario) -> None:
@@ -115,13 +119,13 @@ def stop_run(scenario: Scenario) -> None:
 
 def live_picture(scenario: Scenario) -> np.ndarray | None:
     """Newest picture of a running attack."""
-    frame = _desk(scenario).latest_frame(scenario.key("run"))
+    frame = desk_of(scenario).latest_frame(scenario.key("run"))
     return None if frame is None else frame.picture
 
 
 def live_curve(scenario: Scenario) -> Curve:
     """Matching loss and PSNR of a running attack so far."""
-    return _desk(scenario).curve(scenario.key("run"))
+    return desk_of(scenario).curve(scenario.key("run"))
 
 
 def join(scenario: Scenario, job: Job | None) -> None:
@@ -137,20 +141,25 @@ def join(scenario: Scenario, job: Job | None) -> None:
         station().store.watch(job.key, visitor.name)
 
 
-def _desk(scenario: Scenario) -> Any:
-    """Uploaded pictures never touch the store: they have a desk of their own with the same questions."""
+def desk_of(scenario: Scenario) -> Any:
+    """Who is asked about a scenario. Uploaded pictures never touch the store: they have a desk of their own with the same questions."""
     return session().private if scenario.upload else station().store
 
 
-def _submit(kind: Kind, scenario: Scenario) -> None:
-    if session().gone:
+def ask(kind: Kind, scenario: Scenario, priority: int | None = None) -> None:
+    """Have something computed that is on the screen; `priority` in place of the kind's own."""
+    visitor = session()
+    if visitor.gone:
         return
     if not scenario.upload:
+        key = scenario.key(kind)
         if kind == "risk":
-            _leave_old_spectrum(scenario.key(kind))
-        station().store.submit(kind, scenario, session().name, priority=1 if kind == "run" else 0)
-    elif scenario.upload in session().pictures:
-        session().private.submit(kind, scenario, session().pictures[scenario.upload])
+            _leave_old_spectrum(key)
+        elif kind == "sketch":
+            visitor.sketches.add(key)
+        station().store.submit(kind, scenario, visitor.name, PRIORITY[kind] if priority is None else priority)
+    elif scenario.upload in visitor.pictures:
+        visitor.private.submit(kind, scenario, visitor.pictures[scenario.upload])
 
 
 def _leave_old_spectrum(key: str) -> None:

@@ -12,7 +12,7 @@ from ..plots.rows import table_html
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import charts, finding, form, press, pulse, sources, stale, state, trouble
+from . import charts, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -28,7 +28,7 @@ def _draw() -> None:
     form.slider(attacker=True)
     now = state.scenario()
     state.write_address()
-    risk, risk_job = sources.risk_of(now)
+    risk, risk_job = look.risk_of(now)
     run, run_job = sources.run_of(now)
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
     pulse.keep(bool(active))
@@ -113,7 +113,11 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
     psnr, ssim = float(PSNR().score(picture, risk.truth).mean()), float(SSIM().score(picture, risk.truth).mean())
     cells = float(Cells().of_rows(picture, risk.truth, now.columns).mean()) if now.columns else np.nan
-    _image(now, to_png(picture, IDEAL), f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
+    what = f"A first sketch of the ideal attacker's picture: {psnr:.1f} dB so far." if risk.first else ""
+    _image(now, to_png(picture, IDEAL), what or f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
+    if risk.first:  # no word, and no verdict: the spectrum will say more
+        st.caption(f":material/draw: {psnr:.1f} dB so far · {look.said(job)}")
+        return None
     st.caption(_quality(now, psnr, ssim, cells))
     return psnr
 

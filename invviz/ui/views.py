@@ -66,6 +66,7 @@ class RiskView:
     layers: tuple[tuple[str, int], ...] = ()
     ladder: tuple[tuple[float, float, float, float | None], ...] = ()  # of coloured noise: strength, PSNR ceiling, energy, harm to training
     accuracy: float | None = None  # of a net that was trained on public pictures
+    first: bool = False  # a first sketch, shown while the spectrum itself is computed
     levels: tuple[float, ...] = ()  # the noise levels (absolute) at which the picture is kept; empty where it is drawn at any
     _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
 

@@ -34,7 +34,11 @@ POLL = 0.1  # seconds between two looks into an empty queue
 BEAT = 2.0  # seconds between two signs of life
 REPORT_EVERY = 0.2  # seconds between two reports that are written
 WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
-LARGEST_STORE = 4 << 30  # bytes of spectra (about 40 MB each); those not used for longest go first
+WARM_SKETCH = "data=photos&model=lenet&prior=natural"  # the same of Jacobian products and of the pictures that come with the package
+LARGEST_STORE, LARGEST_SKETCHES = (
+    4 << 30,
+    256 << 20,
+)  # bytes of spectra (about 40 MB each) and of first sketches (1 MB); those not used for longest go first
 MAX_REASON = 400  # characters
 
 
@@ -52,7 +56,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
     """Compute one job in this process.
 
     Args:
-        kind: "run", "risk", "train", "clients" or "labels".
+        kind: "run", "risk", "sketch" (the first one of a spectrum), "train", "clients" or "labels".
         scenario: what.
         site: where.
         report: progress; answering False stops.
@@ -69,7 +73,9 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture:
             return Outcome({"key": scenario.key(kind), **returned(scenario, site, report).to_json()}, {})
         if kind == "clients":
             return _dealt(scenario, site, report)
-        return (_attacked if kind == "run" else _assessed)(scenario, site, report, picture)
+        if kind == "run":
+            return _attacked(scenario, site, report, picture)
+        return _assessed(scenario, site, report, picture, first=kind == "sketch")
     except (Cancelled, TrainingStopped):
         return Outcome(None, {}, stopped=True)
 
@@ -83,7 +89,7 @@ def set_threads(kind: Kind) -> None:
     from threadpoolctl import threadpool_limits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores - 1) if kind in ("risk", "clients") else 1
+    threads = max(1, cores - 1) if kind in ("risk", "sketch", "clients") else 1
     most = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(most)) if most.isdigit() and int(most) else threads
     torch.set_num_threads(threads)
@@ -107,15 +113,15 @@ def _dealt(scenario: Scenario, site: Site, report: Report) -> Outcome:
     return Outcome({**facts, "seconds": round(time.monotonic() - start, 3), "version": __version__}, {})
 
 
-def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
+def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None, first: bool) -> Outcome:
     start = time.monotonic()
-    found = assess(scenario, site, report, picture)
+    found = assess(scenario, site, report, picture, first=first)
     spectrum = found.decomposition
     arrays = spectrum.arrays()
     own = {"truth": found.truth, "labels": found.labels}
     facts = {
         "scenario": scenario.for_risk().text(full=True),
-        "key": scenario.key("risk"),
+        "key": scenario.key("sketch" if first else "risk"),
         "n": spectrum.size,
         "p": spectrum.num_message,
         **found.facts(),
@@ -139,6 +145,12 @@ def warm_up(site: Site) -> None:
         run(Scenario.parse(WARM), site)
 
 
+def warm_up_sketches(site: Site) -> None:
+    """The same for Jacobian products."""
+    with contextlib.suppress(InvvizError):
+        assess(Scenario.parse(WARM_SKETCH), site, first=True)
+
+
 def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | None = None, parent_pid: int | None = None) -> None:
     """Compute what waits in the store until told to leave; a signal to end puts the present job back into the queue.
 
@@ -152,6 +164,8 @@ def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | N
     name = f"{socket.gethostname()}:{os.getpid()}"
     with _leaving(parent_pid) as leaving:
         warm_up(site)
+        if kinds is not None and set(kinds) == {"sketch"}:
+            warm_up_sketches(site)
         while not leaving():
             try:
                 job = store.claim(name, kinds)
@@ -193,6 +207,7 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
             elif outcome.result is not None:
                 store.finish(job, outcome.result, outcome.save or outcome.arrays)
                 store.prune(LARGEST_STORE)
+                store.prune(LARGEST_SKETCHES, "sketch")
     except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
         store.fail(job, reason(err), traceback.format_exc())
 

@@ -26,6 +26,8 @@ def draw(here: Known, victim: Victim) -> None:
     cells = [_figure("own", "The client's picture", victim.truth, ", ".join(victim.names[:3]))]
     if here.ideal is not None and here.ideal_psnr is not None:
         cells.append(_figure("ideal", "An ideal attacker", here.ideal, f"{band(here.ideal_psnr)} · {here.ideal_psnr:.1f} dB"))
+    elif here.rough is not None:
+        cells.append(_figure("ideal", "An ideal attacker", here.rough, here.so_far))
     else:
         cells.append(_figure("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "..."))
     if best is None:

@@ -88,6 +88,8 @@ def _attacked(row: Row, attack: Attack, who: str, old: Old | None) -> str:
 
 
 def _ideal(row: Row, old: Old | None) -> str:
+    if row.rough is not None and row.ideal is None:
+        return _cell("ideal", row.rough, f"{row.name}, ideal attacker: a first sketch", f'<span class="wait">{escape(row.so_far)}</span>')
     if row.ideal is None or row.ideal_psnr is None:
         words = "not scored" if row.unscored else waits(row.job) or "..."
         return _missing("ideal", words, row.unscored or (row.job.error if row.job else ""), old)

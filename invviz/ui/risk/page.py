@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import compare
-from .. import choice, form, pulse, sources, state, trouble
+from .. import choice, form, look, pulse, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
@@ -33,7 +33,7 @@ def _draw() -> None:
     state.write_address()
     axis = choice.pick("compare", compare.AXES, "pictures")
     count = int(choice.pick("count", {n: n for n in compared.COUNTS}))
-    risk, job = sources.risk_of(now)  # asked for first: it is what is open
+    risk, job = look.risk_of(now)  # asked for first: it is what is open
     chosen = compared.comparison(now, axis, count)
     rows = sorted(compared.scored(chosen.items), key=lambda row: -row.figures.score if row.view else 1.0)
     active = any(row.job is not None and row.job.active for row in rows) or (job is not None and job.active)

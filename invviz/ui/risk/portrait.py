@@ -10,7 +10,7 @@ from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from .. import press, sources, state
+from .. import look, press, sources, state
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
@@ -39,6 +39,12 @@ def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     with right:
         _direction(risk, sigma)
     _examples(risk, sigma)
+    if risk.first:
+        known = risk.figures(sigma)
+        st.caption(
+            f":material/draw: InvRE between {known.low:.2f} and {known.high:.2f} (95 %): {look.said(job)}. Bounds, and how far to trust them, come with the spectrum."
+        )
+        return
     certainty.draw(now, risk, sigma)
 
 

@@ -45,6 +45,8 @@ def _cell(tag: str, marked: bool, html: str, more: str = "") -> str:
 
 
 def _ideal(one: Known) -> str:
+    if one.rough is not None and one.ideal is None and not one.scenario.columns:
+        return _got(one.rough, f"ideal attacker after {depths.layer_of(one.scenario)}: a first sketch", escape(one.so_far))
     if one.ideal is None or one.ideal_psnr is None:
         return _got(None, "", "not scored" if one.unscored else escape(waits(one.job)) or "not asked for")
     if one.scenario.columns:

@@ -96,6 +96,8 @@ def _whole(now: Scenario, victim: Victim) -> str:
 
 
 def _ideal(here: Known) -> str:
+    if here.rough is not None and here.ideal is None:
+        return _tile("ideal", "An ideal attacker", here.rough, here.so_far)
     if here.ideal is None or here.ideal_psnr is None:
         return _tile("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "...")
     return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.ideal, here.truth))

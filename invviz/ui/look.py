@@ -1,0 +1,85 @@
+"""First sketches: what is seen of a spectrum within a moment, while the spectrum itself is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import streamlit as st
+
+from ..assess import sketched_first
+from ..risk import Decomposition
+from ..scenario import Scenario
+from ..store import Job
+from . import sources
+from .session import session, station
+from .victim import victim_of
+from .views import RiskView, view_of
+from .waits import waits
+
+BEHIND = 1  # priority of the first sketches of a comparison: that of what is open on a screen goes first
+MARK = "sketch, being sharpened"
+
+
+def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
+    """As `sources.risk_of`; while the spectrum is computed, a first sketch of it stands in (`RiskView.first`)."""
+    risk, job = sources.risk_of(scenario)
+    if risk is not None or job is None or not job.active:
+        leave()
+        return risk, job
+    victim = victim_of(scenario)
+    assert not isinstance(victim, str)  # else there would be no job
+    return sketches([scenario], victim.truth, sources.PRIORITY["sketch"]).get(scenario), job
+
+
+def sketches(scenarios: Sequence[Scenario], truth: np.ndarray, priority: int = BEHIND) -> dict[Scenario, RiskView]:
+    """First sketches that are ready, of scenarios whose spectra are being computed; the others are asked for.
+
+    Args:
+        scenarios: that are on the screen; what was asked for before and is not among them is not waited for any more.
+        truth: the batch that all are about.
+        priority: of those that are asked for.
+    """
+    keys = {s: s.key("sketch") for s in scenarios if sketched_first(s)}
+    leave({key for s, key in keys.items() if not s.upload})
+    found = {}
+    for s, key in keys.items():
+        desk = sources.desk_of(s)
+        job = desk.job(key)
+        if job is not None and job.state == "done" and sources.is_of(truth, desk, key):
+            found[s] = _private(key) if s.upload else _stored(key, job.finished)
+        elif job is None or job.state in ("done", "stopped", "pruned"):
+            sources.ask("sketch", s, priority)
+    return found
+
+
+def leave(keep: Collection[str] = ()) -> None:
+    """First sketches that this tab waits for and nobody looks at any more are not made."""
+    visitor = session()
+    for key in visitor.sketches - set(keep):
+        station().store.stop(key, visitor.name)
+    visitor.sketches &= set(keep)
+
+
+def said(job: Job | None) -> str:
+    """The mark of a first sketch, with where the spectrum is."""
+    return f"{MARK}{f' ({where})' if (where := waits(job)) else ''}"
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _stored(key: str, made: float | None) -> RiskView:
+    store = station().store
+    result, arrays = store.result(key), store.arrays(key)
+    assert result is not None
+    return dataclasses.replace(view_of(Decomposition.load(store.folder(key)), result, arrays["truth"]), first=True)
+
+
+def _private(key: str) -> RiskView:
+    opened, desk = session().opened, session().private
+    if key not in opened:
+        opened.clear()
+        result, arrays = desk.result(key), desk.arrays(key)
+        assert result is not None
+        opened[key] = dataclasses.replace(view_of(desk.spectrum(key), result, arrays["truth"]), first=True)
+    return opened[key]
