@@ -65,7 +65,7 @@ def called(name: str) -> str:
 def layer_of(scenario: Scenario) -> str:
     """The last layer that the party computes."""
     protocol = cut_of(scenario)
-    name = scenario.model.cuts[protocol.cut - 1]
+    name = scenario.model.cuts[min(protocol.cut, len(scenario.model.cuts)) - 1]
     return name if protocol.activated else f"{name}, before its activation"
 
 

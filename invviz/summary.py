@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from .core.figures import number
 from .core.types import Size
 from .risk import (
     Decomposition,
@@ -68,7 +69,7 @@ def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float) -> li
     if d.resolved * (d.trace / d.size) ** 0.5 > sigma and unseen and d.num_message >= d.size:
         way = " Use dtype=float64." if scenario.dtype == "float32" else ""
         found.append(
-            f"Singular values below {d.resolved:.0e} are lost in rounding, the noise is smaller than that: {unseen:,} directions count as unseen that may be "
+            f"Singular values below {number(d.resolved, 1)} are lost in rounding, the noise is smaller than that: {unseen:,} directions count as unseen that may be "
             f"readable, so the risk may be higher than shown.{way}"
         )
     if d.method == "sketch":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..core import plain
+from ..core.figures import number
 
 if TYPE_CHECKING:
     from ..run import Event
@@ -48,7 +49,7 @@ class ProgressLine:
 
     def report(self, event: Event) -> bool:
         """Show one report; never asks to stop."""
-        more = "" if event.loss is None else f", loss {event.loss:.3g}"
+        more = "" if event.loss is None else f", loss {number(event.loss)}"
         more += "" if event.psnr is None else f", PSNR {event.psnr:.1f} dB"
         self.show(event.done, event.total, f"{event.phase} {event.done:,}/{event.total:,}{more}, {event.seconds:.0f} s")
         return True

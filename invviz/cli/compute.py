@@ -11,6 +11,7 @@ import numpy as np
 
 from ..assess import assess
 from ..core.errors import InvvizError
+from ..core.figures import number
 from ..risk import ideal
 from ..run import Result, Site, run
 from ..scenario import Scenario, check, risk_problems
@@ -140,13 +141,13 @@ def _risk_words(risk: dict[str, Any]) -> str:
     sure = risk["method"] == "exact"
     low, high = risk["psnr_interval"]
     within = "" if sure else f" (95 %: {risk['invre_interval'][0]:.3f} to {risk['invre_interval'][1]:.3f})"
-    lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {risk['invloss_lower']:.4g}"
+    lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {number(risk['invloss_lower'], 4)}"
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-        f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}; InvLoss {risk['invloss']:.4g}; "
-        f"at most (truncated inverse) {risk['invloss_bound']:.4g}{lower}",
-        f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {risk['sigma']:.3g} per entry "
-        f"(floor {risk['floor']:g}, {risk['prior']} prior)",
+        f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}; InvLoss {number(risk['invloss'], 4)}; "
+        f"at most (truncated inverse) {number(risk['invloss_bound'], 4)}{lower}",
+        f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
+        f"(floor {number(risk['floor'])}, {risk['prior']} prior)",
         f"{risk['method']} ({risk['why']}): {risk['products']:,} Jacobian products, {risk['seconds']:.1f} s",
     ]
     return "\n".join(lines + risk["caveats"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.component import Component, parse_component
 from ..core.errors import TextError
+from ..core.figures import number
 from ..defenses import DEFENSES
 from ..defenses.dp_sgd import DPSGD
 from ..metrics import METRICS
@@ -112,8 +113,8 @@ def show_epsilon(args: argparse.Namespace) -> int:
         if not isinstance(defense, DPSGD):
             raise TextError(f"{defense.name} has no accountant; epsilon is that of dp_sgd. Its guarantee: {defense.guarantee}.")
         found[text] = defense.epsilon()
-        counted = f"{defense.steps:,} step{'s' if defense.steps > 1 else ''} at sample rate {defense.sample_rate:g}, Poisson batches"
-        lines.append(f"{text}: epsilon = {found[text]:.4g} at delta = {defense.delta:g}, over {counted}")
+        counted = f"{defense.steps:,} step{'s' if defense.steps > 1 else ''} at sample rate {number(defense.sample_rate)}, Poisson batches"
+        lines.append(f"{text}: epsilon = {number(found[text], 4)} at delta = {number(defense.delta)}, over {counted}")
     print(to_json(found) if args.json else "\n".join(lines))
     return 0
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from .errors import KnobError, TextError
+from .figures import number
 
 MAX_TEXT = 4_000  # characters; ast is not fed more than that
 MAX_WORDS = 100  # characters of a knob that takes any text
@@ -72,7 +73,7 @@ class Knob:
 def _number(value: float | None, absent: str) -> str:
     if value is None:
         return absent
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
+    return f"{int(value):,}" if float(value).is_integer() else number(value, 6)
 
 
 def _cast(value: object, kind: type) -> Value | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+EXPONENT = re.compile(r"(?<![\w.])-?\d(?:\.\d+)?e[-+]\d+(?![\w.]\d)")
 SMALL, LARGE = 1e-4, 1e6  # beyond these a number is written with a power of ten
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -38,6 +40,16 @@ def percent(share: float) -> str:
     near = 99 < value < 100
     digits = 4 - math.floor(math.log10(100 - value)) if near and 100 - value > 1e-9 else 3
     return f"{number(value, max(digits, 3))} %"
+
+
+def readable(words: str) -> str:
+    """The same words with their numbers written so, where a computer's exponents stand among them, as in what attacks say of themselves.
+
+    Example:
+        >>> readable("got stuck at a matching loss of 4.0e-01 after 429 steps, then at 1.2e-07.")
+        'got stuck at a matching loss of 0.4 after 429 steps, then at 1.2 × 10⁻⁷.'
+    """
+    return EXPONENT.sub(lambda found: number(float(found[0])), words)
 
 
 def _power(mantissa: str, exponent: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..core.figures import number, percent
+
 WHO = {"unaware": "the unaware attack", "aware": "the aware attack", "real": "the better of both attacks", "ceiling": "the ideal attacker"}
 VERDICTS = ("less", "more", "no clear difference")
 
@@ -43,8 +45,8 @@ def cost(kind: str, target: float) -> str:
         ('at 1 point less accuracy', "at a noise energy of 10 % of the message's")
     """
     if kind == "energy":
-        return f"at a noise energy of {100 * target:g} % of the message's"
-    return f"at {100 * target:g} {'point' if target == 0.01 else 'points'} less accuracy"
+        return f"at a noise energy of {percent(target)} of the message's"
+    return f"at {number(100 * target)} {'point' if target == 0.01 else 'points'} less accuracy"
 
 
 def sentence(title: str, arm: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ MOST_BLOCKS = 4
 
 @dataclasses.dataclass(frozen=True)
 class PreAct(Blocks):
-    """Residual blocks of two 3x3 convolutions with batch norm, before (he2016identity) or after them.
+    """Residual blocks of two 3x3 convolutions with batch norm, before (He et al. 2016) or after them.
 
     A first convolution, then blocks; every block after the first halves the sides and doubles the channels, as the stages of a ResNet do. Order 'pre' is norm, activation,
     convolution, with one more norm at the end; order 'post' is convolution, norm, activation, as in resnet18; without skip connections both are the same sequence of layers.

@@ -29,9 +29,9 @@ class VGG6(Model):
     min_side: ClassVar[int] = 8
 
     width: int = knob(
-        16, "channels of the first block; the others have twice as many (he2019inversion: 64)", low=1, high=128, unit="channels"
+        16, "channels of the first block; the others have twice as many (He et al. 2019: 64)", low=1, high=128, unit="channels"
     )
-    hidden: int = knob(128, "neurons of the hidden linear layer (he2019inversion: 512)", low=1, high=4096, unit="neurons")
+    hidden: int = knob(128, "neurons of the hidden linear layer (He et al. 2019: 512)", low=1, high=4096, unit="neurons")
     act: str = knob("relu", "activation after each layer", choices=ACTIVATIONS)
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:

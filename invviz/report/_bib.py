@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-BIB = Path(__file__).parents[2] / "docs" / "references.bib"
+from ..core.papers import BIB, entries
 
 
 def cited(papers: Mapping[str, Sequence[str]], path: Path | None = None) -> tuple[tuple[str, ...], str]:
@@ -27,26 +27,3 @@ def cited(papers: Mapping[str, Sequence[str]], path: Path | None = None) -> tupl
     absent = [f"{key} ({', '.join(names)})" for key, names in papers.items() if key not in known]
     note = f"Not in docs/references.bib: {', '.join(absent)}." if absent else ""
     return tuple(f"% {', '.join(names)}\n{known[key]}" for key, names in papers.items() if key in known), note
-
-
-def entries(text: str) -> dict[str, str]:
-    """Entries of a BibTeX file by key, each as it is written.
-
-    Example:
-        >>> entries("@book{a, title={{B} c}}  @misc{d,year={1}}")
-        {'a': '@book{a, title={{B} c}}', 'd': '@misc{d,year={1}}'}
-    """
-    found: dict[str, str] = {}
-    place = text.find("@")
-    while place >= 0:
-        depth, end = 0, text.find("{", place)
-        if end < 0:
-            break
-        for end in range(end, len(text)):  # noqa: B020
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            if depth == 0:
-                break
-        entry = text[place : end + 1]
-        found[entry[entry.find("{") + 1 :].partition(",")[0].strip()] = entry
-        place = text.find("@", end)
-    return found

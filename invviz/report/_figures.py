@@ -10,6 +10,7 @@ from html import escape
 
 import numpy as np
 
+from ..core import figures
 from ..metrics.psnr import PSNR
 from ..metrics.ssim import SSIM
 from ..plots._colours import IDEAL, REAL, TRUTH
@@ -79,7 +80,7 @@ def _data_uri(pictures: np.ndarray, colour: str) -> str:
 def loss_figure(steps: np.ndarray, loss: np.ndarray, scenario: str) -> Figure:
     """Matching loss over the steps of the attempt that was kept."""
     first, last = float(loss[0]), float(loss[-1])
-    finding = f"The matching loss went from {first:.2g} to {last:.2g} in {int(steps[-1]):,} steps"
+    finding = f"The matching loss went from {figures.number(first, 2)} to {figures.number(last, 2)} in {int(steps[-1]):,} steps"
     x = Axis("step of the attack", float(steps[0]), max(float(steps[-1]), float(steps[0]) + 1), form=",d")
     low, high = float(loss.min()), float(loss.max())
     y = Axis("matching loss", low / 1.3, high * 1.3, log=True)
@@ -109,7 +110,7 @@ def spectrum_figure(s: Spectrum, scenario: str) -> Figure:
         marks.append(Line(places[start:], drawn[start:], "drowned", low))
     marks.append(Line(places, drawn, "ideal"))
     if floor > 0:
-        marks.append(Level(floor, f"noise floor {floor:.2g}", "floor"))
+        marks.append(Level(floor, f"noise floor {figures.number(floor, 2)}", "floor"))
     return Figure(chart(finding, x, y, marks), finding, scenario)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import figures
 from ..core.plain import read
 
 
@@ -20,7 +21,9 @@ def mean(values: Sequence[Any] | None) -> float:
 def number(value: Any, digits: int, form: str = "f") -> str:
     """Digits after the point (form f) or of the whole (form g); "?" for what is not known."""
     found = read(value)
-    return "?" if math.isnan(found) else f"{found:.{digits}{form}}"
+    if math.isnan(found):
+        return "?"
+    return figures.number(found, digits) if form == "g" else f"{found:.{digits}f}"
 
 
 def amount(value: Any) -> str:

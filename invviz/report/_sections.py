@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.figures import readable
+from ..core.papers import cite
 from ..risk import band
 from ..utility import spent
 from ._collect import Entry, Report, Spectrum
@@ -16,7 +18,6 @@ from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr
 from ._numbers import amount, mean, number, seconds
 
 KINDS = {"run": "Attack", "risk": "Risk score", "train": "Training"}
-THREAT = "of the table in carletti2025sok"
 LITTLE = 1.0  # dB
 
 
@@ -113,7 +114,7 @@ def _attack(e: Entry) -> Parts:
     if e.spectrum:
         facts += _ideal_facts(e.spectrum)
     facts += [
-        ("attacker was given", f"{f.get('given', '?')} (threat model {f.get('threat_model', '?')} {THREAT})"),
+        ("attacker was given", f"{f.get('given', '?')} (threat model {f.get('threat_model', '?')} of the table in {cite('carletti2025sok')})"),
         ("labels guessed", f"{sum(a == b for a, b in zip(f.get('labels', []), f.get('guessed_labels', []), strict=False))} of {len(f.get('labels', []))} right"),
         ("matching loss at the end", number(f.get("matching_loss"), 4, "g")),
         ("time", f"{seconds(f.get('seconds'))}, {amount(f.get('steps'))} step{'s' * (f.get('steps') != 1)} on {f.get('device', '?')}"),
@@ -124,9 +125,9 @@ def _attack(e: Entry) -> Parts:
         facts.append(
             ("time to make the message", f"{ms.get('bare', math.nan):.2f} ms bare, {ms.get('defended', math.nan):.2f} ms with the defense")
         )
-    warnings = [f"The attack failed in its own eyes: {f.get('note') or 'it gave no reason.'}"] if f.get("failed") else []
+    warnings = [f"The attack failed in its own eyes: {readable(str(f.get('note') or 'it gave no reason.'))}"] if f.get("failed") else []
     warnings += ["It was stopped early; this is the best until then."] if f.get("stopped") else []
-    notes = [f["note"]] if f.get("note") and not f.get("failed") else []
+    notes = [readable(f["note"])] if f.get("note") and not f.get("failed") else []
     notes += [f"{name.upper()} was not computed: {why}" for name, why in f.get("absent", {}).items()]
     figures = []
     if e.truth is not None and e.guess is not None:
@@ -183,12 +184,15 @@ def _risk(e: Entry) -> Parts:
         return "The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, []
     r = e.spectrum.figures
     finding = f"InvRE {r['invre']:.2f}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"
-    lower = "" if r["invloss_lower"] is None else f"; over all pictures at least {r['invloss_lower']:.4g} for any attacker"
+    lower = "" if r["invloss_lower"] is None else f"; over all pictures at least {number(r['invloss_lower'], 4, 'g')} for any attacker"
     facts = [
         *_ideal_facts(e.spectrum),
-        ("InvLoss", f"{r['invloss']:.4g}; at most {r['invloss_bound']:.4g} (truncated inverse){lower}"),
+        ("InvLoss", f"{number(r['invloss'], 4, 'g')}; at most {number(r['invloss_bound'], 4, 'g')} (truncated inverse){lower}"),
         ("readable directions", f"{'' if r['method'] == 'exact' else 'at least '}{r['k_star']:,} of {r['n']:,} lie above the noise"),
-        ("noise", f"{r['sigma']:.3g} on every entry of a message of {r['p']:,} (floor {r['floor']:g}, {r['prior']} prior)"),
+        (
+            "noise",
+            f"{number(r['sigma'], 3, 'g')} on every entry of a message of {r['p']:,} (floor {number(r['floor'], 3, 'g')}, {r['prior']} prior)",
+        ),
         (
             "attacker was given",
             "message, net, labels, the defense and the prior: the ideal attacker knows all but the picture and the noise drawn",

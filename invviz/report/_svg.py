@@ -9,6 +9,8 @@ from html import escape
 
 import numpy as np
 
+from ..core.figures import number
+
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 76, 20, 16, 50
 POINTS = 400  # of a line; more than the page shows
@@ -43,7 +45,7 @@ class Axis:
             places = [10.0**e for e in range(first, last + 1, max(1, -(-(last - first + 1) // 7)))]
             if last - first < 1:
                 places = [m * 10.0**e for e in range(first - 1, last + 1) for m in (1, 2, 5) if self.low <= m * 10.0**e <= self.high]
-            return [(p, f"{p:.0e}".replace("e-0", "e-").replace("e+0", "e") if not 1e-3 <= p < 1e4 else f"{p:g}") for p in places]
+            return [(p, number(p, 1)) for p in places]
         rough = (self.high - self.low) / 6
         base = 10.0 ** math.floor(math.log10(rough))
         step = next(m * base for m in (1, 2, 5, 10) if m * base >= rough * (1 - 1e-9))

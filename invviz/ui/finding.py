@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ..core.figures import number, readable
+from ..core.papers import cite, title
 from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
+from .released import formula, released
 from .views import Figures, RiskView, RunView
 
+PAPER, MODELS = "xu2025invloss", "carletti2025sok"
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
 
 
@@ -40,7 +44,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
             )
         for words in doubts(now, risk.decomposition, sigma):
             st.caption(f":material/info: {words}")
-    _explanations(now)
+    _explanations(now, risk)
 
 
 def _first(known: Figures, products: int) -> None:
@@ -77,26 +81,20 @@ def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
     return f"The real attack {verb} {reached:.1f} dB: it gets what there is to get."
 
 
-def _explanations(now: Scenario) -> None:
+def _explanations(now: Scenario, risk: RiskView | None) -> None:
     """Short, beside the numbers, each with its equation."""
     with st.expander("What is released, and what is J?"):
-        often = f", in each of {now.rounds} rounds" if now.rounds > 1 else ""
-        stacked = " That of all rounds has their rows one below the other, and attackers see all messages." if now.rounds > 1 else ""
-        st.markdown(
-            f"The client sends {now.protocol.message()}{often}, one number per weight, never the picture. But the picture decides those numbers: "
-            f"moving one pixel a little moves the whole message a little. The table of all these movements is the Jacobian J.{stacked}"
-        )
-        map_ = r"\nabla_\theta\,\ell(f_\theta(x),y)" if getattr(now.protocol, "local_steps", 1) == 1 else r"\theta_0-\theta_K(x)"
-        st.latex(rf"r = G(x) + \eta,\qquad G(x)={map_},\qquad J=\partial G/\partial x = U S V^\top")
+        st.markdown(released(now, risk and risk.decomposition.num_message))
+        st.latex(rf"r = G(x) + \eta,\qquad G(x)={formula(now)},\qquad J=\partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(
-            "A singular value says how loudly the message speaks about one direction in picture space. Noise is equally loud everywhere: "
+            f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.things}. Noise is equally loud everywhere: "
             "directions above the floor can be read, those below drown. More noise lifts the floor."
         )
         st.latex(
             r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}"
         )
-        st.caption("Definition ours, after xu2025invloss (theory T1); white prior written out.")
+        st.caption(f"Definition ours, after {cite(PAPER)}; white prior written out.", help=title(PAPER))
     with st.expander("Why is a failed attack no proof of safety?"):
         st.markdown(
             "A real attack searches, and searches get stuck. The ideal attacker does not search: it reads the best guess off the spectrum in closed form. "
@@ -115,9 +113,9 @@ def details(risk: RiskView, now: Scenario) -> str:
     """The remaining numbers of the risk score, in one line."""
     sigma = risk.sigma(now)
     d = risk.decomposition
-    numbers = f"InvLoss {invloss(d, sigma):.3g} · k* {k_star(d, sigma):,} · noise sigma {sigma:.3g} per entry · message of {d.num_message:,} numbers"
+    numbers = f"InvLoss {number(invloss(d, sigma))} · k* {k_star(d, sigma):,} · noise sigma {number(sigma)} per entry · message of {d.num_message:,} numbers"
     why = f" ({risk.why})" if risk.why and d.method == "sketch" else ""
-    return f"{numbers} · {d.method}{why}, {d.products:,} products, singular values above {d.resolved:.0e} resolved"
+    return f"{numbers} · {d.method}{why}, {d.products:,} products, singular values above {number(d.resolved, 1)} resolved"
 
 
 def footer(now: Scenario, run: RunView | None) -> None:
@@ -129,4 +127,5 @@ def footer(now: Scenario, run: RunView | None) -> None:
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
         trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
         curious = "" if run.scenario.attack.malicious else ", honest but curious"
-        st.caption(f"Real attack: given {given}{unaware}. Threat model {letter} (carletti2025sok){curious}. {notes}{trained}")
+        said = f"Real attack: given {given}{unaware}. Threat model {letter} ({cite(MODELS)}){curious}. {readable(notes)}{trained}"
+        st.caption(said, help=title(MODELS))

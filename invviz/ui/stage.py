@@ -12,7 +12,7 @@ from ..plots.rows import table_html
 from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
-from . import charts, finding, form, look, press, pulse, sources, stale, state, trouble
+from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -77,7 +77,7 @@ def table(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunVie
 def _image(now: Scenario, png: bytes, alt: str) -> None:
     """A picture; a row of a table stands above as a table instead."""
     if not now.columns:
-        st.image(png, width="stretch", alt=alt)
+        st.image(png, width="stretch", alt=alts.alt(alt))
 
 
 def _quality(now: Scenario, psnr: float, ssim: float, cells: float) -> str:

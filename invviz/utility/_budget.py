@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.figures import number
 from ..core.rng import derive
 from ..defenses.dp_sgd import DPSGD
 from ..training import Federated
@@ -47,8 +48,8 @@ class Spent:
         if self.why:
             return f"no formal guarantee: {self.why}"
         return (
-            f"epsilon = {shown(self.epsilon)} at delta = {self.delta:g} for every single sample, over {self.steps:,} "
-            f"step{'s' if self.steps > 1 else ''} at sample rate {self.sample_rate:.3g} ({self.counted}); "
+            f"epsilon = {shown(self.epsilon)} at delta = {number(self.delta)} for every single sample, over {self.steps:,} "
+            f"step{'s' if self.steps > 1 else ''} at sample rate {number(self.sample_rate)} ({self.counted}); "
             "counted by Opacus as Poisson batches, while the training draws batches of a fixed size"
         )
 

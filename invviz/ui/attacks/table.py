@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from ...core.figures import readable
 from ...plots.thumbs import thumb
 from ...risk import band
 from .. import sources
@@ -48,7 +49,7 @@ def _row(name: str, attack: Attack, best: bool) -> str:
     else:
         steps = result.get("steps", 0)
         time = f"{words.time(float(result['seconds']))}<small>{steps:,} step{'s' * (steps != 1)}</small>"
-        note = escape(str(result.get("note") or "")) or '<span class="wait">nothing to remark</span>'
+        note = escape(readable(str(result.get("note") or ""))) or '<span class="wait">nothing to remark</span>'
         note = f'<b class="fail">failed:</b> {note}' if result.get("failed") else note
     exact = escape(kind.exact[:1].upper() + kind.exact[1:]) if kind.exact else '<span class="wait">never guaranteed</span>'
     return f'<tr>{first}<td>{_got(attack, best)}</td><td class="time">{time}</td><td class="exact">{exact}</td><td class="note">{note}</td></tr>'

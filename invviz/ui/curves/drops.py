@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from ...core.errors import InvvizError
+from ...core.figures import number
 from ...plots.tradeoff import glyph, style
 from ...tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume
 from .. import trouble
@@ -17,7 +18,7 @@ from .words import NONE, spread, titles
 
 WHY = (
     "A fair comparison fixes what a defense costs: each gets the largest strength that loses at most so much accuracy, and is then judged by the strongest of a set of "
-    "attacks (the measure of Liu et al. 2024, `liu2024systematic`: privacy at similar loss of utility). Hypervolume: the share of the plane, from chance to the "
+    "attacks (the measure of Liu et al., arXiv 2402.09478: privacy at similar loss of utility). Hypervolume: the share of the plane, from chance to the "
     "undefended accuracy and from nothing given away to the undefended leak, that a defense reaches at any strength; it needs no budget, and 1 would be full accuracy with nothing given away."
 )
 MISSED = {0: "", 1: "never costs that much: strongest tried", -1: "weaker than all tried"}
@@ -63,7 +64,7 @@ def _cell(one: AtDrop, form: str) -> str:
     leads = one.over_best.value == 0
     tied = not leads and one.over_best.interval is not None and one.over_best.interval[0] <= 0
     figure = f"<b>{figure}</b>" if leads else f"≈ {figure}" if tied else figure
-    strength = f"{one.strength_name} {one.strength.value:.3g}" if one.strength.value == one.strength.value else ""
+    strength = f"{one.strength_name} {number(one.strength.value)}" if one.strength.value == one.strength.value else ""
     return f'{figure}<span class="level">{escape(strength)}{" · " * bool(strength and one.missed)}{MISSED[one.missed]}</span>'
 
 

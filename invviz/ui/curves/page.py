@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...core.errors import InvvizError
+from ...core.figures import readable
 from ...studies import PLANS
 from ...tradeoff import Missing, blunt, sentence
 from .. import asking, choice, pulse, state, trouble
@@ -92,7 +93,7 @@ def _lacking(shown: source.Shown) -> None:
     st.markdown("## What failed or is missing")
     for one in found[:LISTED]:
         cells = f"{one.count:,} cell{'s' * (one.count != 1)}"
-        st.caption(f"{STATES.get(one.state, one.state)}: {cells}. {trouble.plain(one.reason)}  \nfirst: `{one.scenario}`")
+        st.caption(f"{STATES.get(one.state, one.state)}: {cells}. {trouble.plain(readable(one.reason))}  \nfirst: `{one.scenario}`")
     if len(found) > LISTED:
         st.caption(f"and {len(found) - LISTED} more reasons; all are in the table (column reason).")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...core.errors import InvvizError
+from ...core.figures import number
 from ...tradeoff import Point
 from .. import trouble
 from . import numbers
@@ -82,7 +83,7 @@ def _reduction(part: Part, bare: Point, mine: Sequence[Point]) -> Reduction:
 def _said(one: Reduction, title: str) -> str:
     if one.point is None:
         return f"**{trouble.plain(title)}**: no strength that was tried keeps {100 * KEPT:.0f} % of the undefended accuracy."
-    name = f"{title}, {one.point.strength_name} {one.point.strength:g}"
+    name = f"{title}, {one.point.strength_name} {number(one.point.strength)}"
     return f"**{trouble.plain(name)}**: accuracy {100 * one.kept:.1f} % of the undefended one; SSIM of the strongest attack {_change(one.strongest)}, of the aware one {_change(one.aware)}."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ...core.figures import number
 from ...plots._colours import DEFENSE
 from ...scenario import Scenario
 from .. import state, trouble
@@ -34,7 +35,7 @@ def sentence(counts: np.ndarray, how: str, alpha: float) -> str:
     """
     sizes = counts.sum(1)
     share = float((counts.max(1) / np.maximum(sizes, 1)).mean())
-    name = f"Dirichlet split, alpha {alpha:g}" if how == "dirichlet" else "Dealt alike (iid)"
+    name = f"Dirichlet split, alpha {number(alpha)}" if how == "dirichlet" else "Dealt alike (iid)"
     return (
         f"{name}: the largest class is {100 * share:.0f} % of what a client holds, on average "
         f"({sizes.min():,} to {sizes.max():,} pictures a client)"

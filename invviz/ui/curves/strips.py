@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...core import figures
 from ...plots.tradeoff import glyph, style
 from ...risk import band
 from ...tradeoff import Operating, Point
@@ -79,7 +80,7 @@ def _which(part: Part) -> None:
 def _shot(shown: Shown, point: Point, cells: Any, number: int, best: str) -> str:
     found = {who: cell for who in beside.WHO if (cell := beside.strongest(cells, number, who)) is not None}
     chosen = " best" if name(point) == best else ""
-    short = f"{point.strength:g}" if point.strength == point.strength else ""
+    short = figures.number(point.strength) if point.strength == point.strength else ""
     if not found:
         return beside.shot("", "", short, "not known yet", f"small{chosen}")
     who = max(found, key=lambda w: float(found[w][f"psnr_{w}"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 
+from ...core.figures import number
 from ...defenses import DEFENSES
 from ...risk import band
 from ...scenario import Scenario
@@ -66,7 +67,7 @@ def called(point: Point, names: Mapping[str, str]) -> str:
     """Defense and strength in a few words."""
     if point.defense == NONE or point.strength != point.strength:
         return names[point.defense]
-    return f"{names[point.defense]}, {point.strength_name} {point.strength:g}"
+    return f"{names[point.defense]}, {point.strength_name} {number(point.strength)}"
 
 
 def spread(mean: Mean, form: str, unit: str = "", times: float = 1.0) -> str:

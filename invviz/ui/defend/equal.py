@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from ... import equal
+from ...core.figures import number, percent
 from ...defenses import DEFENSES
 from ...equal import TITLES, Study
 from ...plots.equal import COLOURS, SHAPES, panel
+from ...scenario import Scenario
 from .. import choice
 
 PANELS = {"unaware": "○ Unaware attack, dotted", "aware": "● Aware attack, solid", "ceiling": "Ideal attacker, dashed"}
@@ -46,9 +48,10 @@ def draw() -> None:
 def _choices(study: Study) -> dict[str, tuple[str, float, str]]:
     """By the word that the address keeps: kind, target, label."""
     drops = {
-        f"drop {100 * t:g}": ("accuracy", t, f"accuracy −{100 * t:g} point{'s' if t != 0.01 else ''}") for t in study.targets("accuracy")
+        f"drop {number(100 * t)}": ("accuracy", t, f"accuracy −{number(100 * t)} point{'s' if t != 0.01 else ''}")
+        for t in study.targets("accuracy")
     }
-    return drops | {f"energy {100 * t:g}": ("energy", t, f"noise energy {100 * t:g} %") for t in study.targets("energy")}
+    return drops | {f"energy {number(100 * t)}": ("energy", t, f"noise energy {percent(t)}") for t in study.targets("energy")}
 
 
 def _intro(study: Study) -> str:
@@ -56,9 +59,15 @@ def _intro(study: Study) -> str:
     return (
         "Any noise hides a picture if there is enough of it; a fair comparison fixes what it costs. Here every defense gets the strength at which "
         "training loses the same accuracy, or at which its noise has the same energy, and then we look at what is left for each attacker. "
+        f"A study that is shipped ({_about(study)}): it does not follow the controls above. "
         f"{len(study.pictures)} pictures, {len(study.seeds)} seeds (weights, order, noise); {t['rounds']} rounds of training with {t['clients']} clients of one "
         "sample, each sending through the defense. In brackets: 95 % intervals."
     )
+
+
+def _about(study: Study) -> str:
+    scenario = Scenario.parse(study.scenario)
+    return f"{scenario.data.title}, {scenario.model.title}"
 
 
 def _table(study: Study, arms: Mapping[str, Any]) -> str:
@@ -67,7 +76,7 @@ def _table(study: Study, arms: Mapping[str, Any]) -> str:
     rows = [_row("No defense", "", "", "", bare | {"energy": None})]
     for place, (name, arm) in enumerate(arms.items()):
         mark = f'<span style="color:{COLOURS[place]}">{MARKS[SHAPES[place]]}</span> '
-        rows.append(_row(TITLES[name], mark, _spread(arm["strength"], "{:.3g}", knob=_knob(name)), AWAY[arm["missed"]], arm))
+        rows.append(_row(TITLES[name], mark, _spread(arm["strength"], number, knob=_knob(name)), AWAY[arm["missed"]], arm))
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "PSNR in dB that each attacker reaches, on average over pictures and seeds; the lower, the better hidden."
     return f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
@@ -75,9 +84,9 @@ def _table(study: Study, arms: Mapping[str, Any]) -> str:
 
 def _row(title: str, mark: str, strength: str, aside: str, figures: Mapping[str, Any]) -> str:
     cells = [strength + (f'<span class="level">{aside}</span>' if aside else "")]
-    cells.append(_spread([100 * v for v in figures["accuracy"]], "{:.1f}", " %"))
-    cells += [_spread(figures[who], "{:.1f}") for who in PANELS]
-    cells.append(_spread([100 * v for v in figures["energy"]], "{:.3g}", " %") if figures["energy"] else "")
+    cells.append(_spread([100 * v for v in figures["accuracy"]], "{:.1f}".format, " %"))
+    cells += [_spread(figures[who], "{:.1f}".format) for who in PANELS]
+    cells.append(_spread([100 * v for v in figures["energy"]], number, " %") if figures["energy"] else "")
     return f'<tr><th scope="row">{mark}<b>{escape(title)}</b></th>' + "".join(f"<td>{cell or '–'}</td>" for cell in cells) + "</tr>"
 
 
@@ -85,9 +94,9 @@ def _knob(name: str) -> str:
     return DEFENSES[name.split("(")[0]].strength + " "
 
 
-def _spread(figure: Sequence[float], form: str, unit: str = "", knob: str = "") -> str:
+def _spread(figure: Sequence[float], form: Callable[[float], str], unit: str = "", knob: str = "") -> str:
     """Value with the ends of its interval."""
-    value, low, high = (form.format(v) for v in figure)
+    value, low, high = (form(v) for v in figure)
     return f'{knob}<b>{value}{unit}</b> <span class="level">[{low} to {high}]</span>'
 
 
@@ -129,7 +138,7 @@ def _small_print(study: Study) -> str:
         "The aware attack is told the defense and its strength, of isotropic noise the standard deviation itself; the shape of the other noises it "
         "takes at a grey picture. The ideal attacker has the app's noise floor on top and knows the shape at the true picture; the real attacks have no floor, "
         "so at little noise they may get more than it. "
-        "InvL-ENP is left out: it protects embeddings, and vertical learning does not exist here yet. "
-        f"Learning rate {t['lr']:g}, accuracy on held-out digits, mean of the last {t['evaluations']} evaluations. "
+        "InvL-ENP is left out: it protects embeddings, and the clients of this study send gradients. "
+        f"Learning rate {number(t['lr'])}, accuracy on held-out digits, mean of the last {t['evaluations']} evaluations. "
         f"Made by `{study.command}` in {facts['seconds'] / 60:.0f} minutes on {facts['machine']} ({facts['date']}) from `{study.scenario}` and its defenses."
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import streamlit as st
 
 from ... import defended
+from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
 from ...risk import band, psnr_of
 from ...scenario import Scenario, risk_problems
@@ -82,7 +84,7 @@ def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
     if bare.view is not None:
         d = bare.view.decomposition
         blind = f" Without a message a guess reaches {psnr_of(d.trace / d.size):.1f} dB on average: nothing comes below."
-    return (f"{value:g} dB is {words}." if aim == "ceiling" else f"InvRE {value:g} is {words}.") + blind
+    return (f"{number(value)} dB is {words}." if aim == "ceiling" else f"InvRE {number(value)} is {words}.") + blind
 
 
 def _line(now: Scenario, row: Row, target: float) -> None:
@@ -106,9 +108,14 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     button.button(
         "Open it",
         key=state.key(f"least {defense.name}"),
-        on_click=lambda: (open_stack(now, stack), sight.bring("opened")),
+        on_click=functools.partial(_open, now, stack),
         help=f"Open {defense.title} at this strength.",
     )
+
+
+def _open(now: Scenario, stack: defended.Stack) -> None:
+    open_stack(now, stack)
+    sight.bring("opened")
 
 
 def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
@@ -126,4 +133,4 @@ def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
 
 
 def _share(energy: float) -> str:
-    return f"{100 * energy:.3g} %" if energy < 10 else f"{energy:,.0f} times"
+    return percent(energy) if energy < 10 else f"{energy:,.0f} times"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...core.figures import number
 from ...risk import band
 from .row import Row
 
@@ -55,7 +56,7 @@ def amount(count: float) -> str:
     """
     for unit, size in (("MB", 1e6), ("kB", 1e3)):
         if count >= size:
-            return f"{count / size:.3g} {unit}"
+            return f"{number(count / size)} {unit}"
     return f"{count:.0f} B"
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ... import calibration
 from ...calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
+from ...core.figures import number
 from ...plots.calibration import scatter
 from .. import choice
 
@@ -100,7 +101,7 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
         st.markdown(words)
     st.markdown(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm])
     st.caption(
-        f"{ARMS[arm]} · {study.prior} prior, floor {study.floor:g}, seed {study.seed} · made by `{study.command}`"
+        f"{ARMS[arm]} · {study.prior} prior, floor {number(study.floor)}, seed {study.seed} · made by `{study.command}`"
         + (f" on {study.facts['machine']}" if "machine" in study.facts else "")
     )
 

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ...core.figures import number
+from ...core.papers import cite, title
 from ...plots.calibration import bend
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, subspace_error, trusted_radius
 from ...scenario import Scenario
 from ...summary import doubts, lower_bound
 from ..views import RiskView
 
+PAPER = "xu2025invloss"
 STRAIGHT = 0.1  # share of the slope by which a straight line may be left
 LEADING = 64  # directions among which the largest gap is looked for
 
@@ -39,13 +42,14 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     lines = ["| | squared error, summed over pixels | | PSNR (dB) |", "|---|---|---|---|"]
     for label, words, value in _rows(risk, sigma):
         about = "about " if label == "T3" else ""
-        lines.append(f"| {label} | {words} | {about}{value:.3g} | {about}{-10 * np.log10(max(value / d.size, 1e-20)):.1f} |")
+        lines.append(f"| {label} | {words} | {about}{number(value)} | {about}{-10 * np.log10(max(value / d.size, 1e-20)):.1f} |")
     st.markdown("\n".join(lines))
     if risk.trust is not None:
         st.caption("T3 averages J over pictures of the prior, so it need not lie below the rows for this picture.")
     st.caption(
-        f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {d.resolved:.0e} resolved · {d.prior} prior · "
-        "definitions ours after xu2025invloss; T1-T3 derived (theory)"
+        f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {number(d.resolved, 1)} resolved · {d.prior} prior · "
+        f"definitions ours after {cite(PAPER)}; T1 to T5 derived here",
+        help=title(PAPER),
     )
     for words in doubts(now, d, sigma):
         st.caption(f":material/info: {words}")
@@ -79,9 +83,9 @@ def _trust(risk: RiskView) -> None:
     steps, random, top = t["steps"], t["random"], t["top"]
     good = [s for s, _, _ in takewhile(lambda p: max(p[1:]) <= STRAIGHT, zip(steps, random, top, strict=True))]
     reach = (
-        f"holds within 10 % up to changes of {good[-1]:g} per pixel"
+        f"holds within 10 % up to changes of {number(good[-1])} per pixel"
         if good
-        else f"does not hold within 10 % even for changes of {steps[0]:g} per pixel"
+        else f"does not hold within 10 % even for changes of {number(steps[0])} per pixel"
     )
     st.markdown(f"### The straight line {reach}")
     dark = st.context.theme.type == "dark"
@@ -98,11 +102,11 @@ def _trust(risk: RiskView) -> None:
 def _turning(t: dict[str, Any], d: Decomposition) -> str:
     """What the change of the Jacobian means for stable inverses and for single directions; of a spectrum that is known as a whole."""
     beta, step = t["bend"], t["steps"][0]
-    start = f"Measured at a few points, not proven: the Jacobian turns by at least beta = {beta:.2g} per unit of change."
+    start = f"Measured at a few points, not proven: the Jacobian turns by at least beta = {number(beta, 2)} per unit of change."
     if d.method != "exact":
         return start
     stable = sum(trusted_radius(float(s), beta, d.size) >= step for s in d.singular_values)
-    words = f"{start} At most {stable:,} directions are strong enough for a stable inverse within {step:g} per pixel (T4). "
+    words = f"{start} At most {stable:,} directions are strong enough for a stable inverse within {number(step)} per pixel (T4). "
     k, sine = widest_gap(d, beta * step * d.size**0.5)
     if sine >= 1:
         return words + "No gap between the leading singular values protects their directions there (T5)."

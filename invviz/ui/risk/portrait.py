@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ...core.figures import percent
 from ...plots._colours import IDEAL, TRUTH
 from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
@@ -73,16 +74,12 @@ def _map(risk: RiskView, sigma: float) -> None:
     low, high = (float(np.quantile(known.mean(axis=1), q).clip(0, 1)) for q in (0.01, 0.99))
     st.markdown(f"**What an :violet[ideal] attacker knows{' at least' if sketched else ''} of each pixel**")
     least = "at least " if sketched else ""
-    finding = f"For 98 % of the pixels {least}between {_percent(low)} and {_percent(high)} of the variance is learned"
+    finding = f"For 98 % of the pixels {least}between {percent(low)} and {percent(high)} of the variance is learned"
     wide = max(high, low + NARROW)  # a flat map stays flat
     st.image(heat_png(risk.truth, known, low, wide), width="stretch", alt=f"{finding}; deep purple pixels are known best.")
     st.image(scale_png(), width="stretch", alt="Scale from pale (least known) to deep purple (best known).")
     rough = " A sketch sees the strongest directions only." if sketched else ""
     st.caption(f"{finding}; deep purple: best known.{rough}")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _direction(risk: RiskView, sigma: float) -> None:

@@ -1,0 +1,99 @@
+"""Every word on every page: no raw keys of papers, no computer's exponents, no Markdown where nobody renders it, nothing that does not hold."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+from visits import alts, elements, said
+
+from invviz.core.papers import BIB, entries
+from invviz.scenario import Scenario
+from invviz.ui.released import formula, released
+
+KEYS = entries(Path(BIB).read_text())
+MARKDOWN = re.compile(r"\*\*|`|:[a-z]+\[|:material/|\]\(")
+EXPONENT = re.compile(r"\d[eE][-+]\d")
+VERTICAL = "data=digits&model=convnet&protocol=vfl(parties=2,cut=2)&attack=rmle"
+VISITS = [
+    ("lab", ""),
+    ("lab", "data=photos&model=lenet&defense=gaussian_noise(sigma=1.0)&attack=dlg&prior=natural&floor=0.0001"),
+    ("lab", VERTICAL),
+    ("risk", ""),
+    ("defend", ""),
+    ("curves", ""),
+    ("vertical", ""),
+    ("attacks", ""),
+]
+
+
+def words(at):
+    """All that a person reads or hears, tooltips among it; code and addresses are no words."""
+    found = [*alts(at)]
+    for node in elements(at):
+        proto = getattr(node, "proto", None)
+        if proto is None or type(node).__name__ in ("Code", "Latex"):
+            continue
+        found += [
+            getattr(proto, name) for name in ("body", "label", "help", "text", "placeholder") if isinstance(getattr(proto, name, None), str)
+        ]
+        found += list(getattr(proto, "options", []))
+    return [re.sub(r"`[^`]*`|<[^>]*>", " ", text) for text in found if isinstance(text, str)]
+
+
+@pytest.mark.parametrize(("page", "text"), VISITS)
+def test_no_page_shows_what_only_machines_read(visit, page, text):
+    at = visit(page, text)
+    assert not at.exception
+    found = words(at)
+    assert len(found) > 30
+    assert not [key for key in KEYS for one in found if key in one]
+    assert not [one for one in found if EXPONENT.search(one)]
+    assert len(alts(at)) >= 2 and not [one for one in alts(at) if MARKDOWN.search(one) or not one.strip()]
+    assert not [one for one in found if "does not exist here yet" in one]
+
+
+def test_the_lab_explains_the_message_that_is_sent(visit):
+    lab = functools.partial(visit, "lab")
+    told = said(lab(VERTICAL))
+    assert "The party sends the embedding of its part of the picture: what the layers up to conv 2 make of it" in told
+    assert "one number per weight" not in told
+    at = lab("data=digits&model=mlp&attack=linear_layer")
+    assert "the gradient of the loss: one number per weight" in said(at)
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "g"),
+    [
+        (
+            "data=digits&model=mlp",
+            "The client sends the gradient of the loss: one number per weight, 99 in all, never the picture.",
+            r"\nabla",
+        ),
+        ("data=digits&model=mlp&batch=4", "averaged over its 4 pictures: one number per weight, 99 in all, never the pictures.", r"\sum_b"),
+        ("data=wine&model=mlp", "never the row. But the row decides those numbers: moving one entry a little", r"\nabla"),
+        (
+            "data=digits&model=mlp&protocol=hfl(local_steps=5)",
+            "sends what 5 local training steps changed: one number per weight",
+            r"\theta_K(x)",
+        ),
+        (
+            "data=wine&model=mlp&protocol=vfl",
+            "The party sends the embedding of its part of the row: what the layers up to linear",
+            r"f^{\,",
+        ),
+        ("data=digits&model=mlp&protocol=vfl(parties=1)&batch=2", "one for each of 2 pictures: what the layers up to", r"f_{1\ldots k}"),
+        (
+            "data=digits&model=vgg6&protocol=vfl(parties=4,together=2)",
+            "The parties send the embeddings of 2 parts of the picture",
+            r"f^{\,",
+        ),
+        ("data=photos(size=16)&model=preact&protocol=hfl_training&batch=4", "one number per weight and statistic, 99 in all", r"\sum_b"),
+    ],
+)
+def test_what_is_released_is_what_the_protocol_sends(text, says, g):
+    scenario = Scenario.parse(text)
+    assert says in released(scenario, 99) and g in formula(scenario)
+    assert ("one number per weight" in released(scenario, 99)) != scenario.protocol.sends_embedding
