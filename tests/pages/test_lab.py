@@ -101,7 +101,6 @@ def test_the_privacy_budget_stands_beside_the_slider(lab):
         {"model": "lenet(width=0)"},
         {"model": "lenet(width=__import__('os'))"},
         {"seed": "x"},
-        {"unknown": "1"},
         {"batch": "1000"},
         {"defense": "gaussian_noise(sigma=-1)"},
     ],
