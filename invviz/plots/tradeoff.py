@@ -12,6 +12,7 @@ from ._marks import Look, Mark, Spot, glyph, style
 from ._words import Aside, Fit, labels, lighter, ring, text
 
 TALL = 440  # screen pixels
+HALO = "shown beside"  # name of the rings of which one is seen
 
 
 def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, aside: Aside) -> go.Figure:
@@ -34,13 +35,14 @@ def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, asi
         mine = [m for m in marks if m.line == line]
         if mine:
             seen = any(m in inside for m in mine)
-            _line(fig, mine, number, ink, look.open, seen and line not in placed, (x_range, y_range))
+            _line(fig, mine, number, ink, seen and line not in placed, (x_range, y_range))
     bare = [m for m in marks if not m.line]
-    _undefended(fig, bare, ink, look.open, (x_range, y_range))
+    _undefended(fig, bare, ink, (x_range, y_range))
     for line, (x, y) in placed.items():
         colour = lighter(style(lines.index(line))[0]) if look.dark else style(lines.index(line))[0]
         text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
     ring(fig, marks, look, ink, (x_range, y_range), aside)
+    _halo(fig, marks, look.open, ink)
     _layout(fig, look, x_range, y_range)
     return fig
 
@@ -93,7 +95,7 @@ def _ground(fig: go.Figure, marks: Sequence[Mark], look: Look, x_range: tuple[fl
         )
 
 
-def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, opened: str, legend: bool, ends: tuple[Spot, Spot]) -> None:
+def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, legend: bool, ends: tuple[Spot, Spot]) -> None:
     colour, shape, dash = style(number)
     dots = [(x, y, m.key) for m in mine for x, y in m.dots] if any(len(m.dots) > 1 for m in mine) else []
     if dots:
@@ -103,29 +105,34 @@ def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, opened: s
         )  # fmt: skip
     edges = {"color": [ink if m.front else colour for m in mine], "width": [2 if m.front else 0.5 for m in mine]}
     fig.add_scatter(
-        x=[m.x for m in mine], y=[m.y for m in mine], customdata=[m.key for m in mine], hovertext=[m.hover for m in mine], hoverinfo="text",
+        x=[m.x for m in mine], y=[m.y for m in mine], hoverinfo="skip", unselected={"marker": {"opacity": 1.0}},
         mode="lines+markers", name=mine[0].line, legendgroup=mine[0].line, showlegend=legend,
         line={"color": colour, "width": 1.8, "dash": dash}, marker={"color": colour, "symbol": shape, "size": 10.5, "line": edges},
-        error_x=_whiskers(mine, "x", colour, ends[0]), error_y=_whiskers(mine, "y", colour, ends[1]), **_opened(mine, opened),
+        error_x=_whiskers(mine, "x", colour, ends[0]), error_y=_whiskers(mine, "y", colour, ends[1]),
     )  # fmt: skip
 
 
-def _undefended(fig: go.Figure, bare: Sequence[Mark], ink: str, opened: str, ends: tuple[Spot, Spot]) -> None:
+def _undefended(fig: go.Figure, bare: Sequence[Mark], ink: str, ends: tuple[Spot, Spot]) -> None:
     fig.add_scatter(
-        x=[m.x for m in bare], y=[m.y for m in bare], customdata=[m.key for m in bare], hovertext=[m.hover for m in bare], hoverinfo="text",
+        x=[m.x for m in bare], y=[m.y for m in bare], hoverinfo="skip", unselected={"marker": {"opacity": 1.0}, "textfont": {"color": TRUTH}},
         mode="markers+text", text=["no defense"] * len(bare), textposition="top center", textfont={"color": TRUTH}, showlegend=False,
         marker={"color": TRUTH, "symbol": "diamond", "size": 15, "line": {"color": ink, "width": 1.5}},
-        error_x=_whiskers(bare, "x", TRUTH, ends[0]), error_y=_whiskers(bare, "y", TRUTH, ends[1]), **_opened(bare, opened),
+        error_x=_whiskers(bare, "x", TRUTH, ends[0]), error_y=_whiskers(bare, "y", TRUTH, ends[1]),
     )  # fmt: skip
 
 
-def _opened(mine: Sequence[Mark], opened: str) -> dict[str, Any]:
-    """The mark that is open beside the plane stands out."""
-    return {
-        "selectedpoints": [i for i, m in enumerate(mine) if m.key == opened] if opened else None,
-        "selected": {"marker": {"opacity": 1.0, "size": 16}},
-        "unselected": {"marker": {"opacity": 0.8}, "textfont": {"color": TRUTH}},
-    }
+def _halo(fig: go.Figure, marks: Sequence[Mark], opened: str, ink: str) -> None:
+    """A ring around every mark, unseen but for the one that is open beside the plane.
+
+    The rings lie on top and take what the pointer does, so that the browser itself moves the visible one with a click: a chart that is drawn anew flickers and
+    forgets its zoom.
+    """
+    fig.add_scatter(
+        x=[m.x for m in marks], y=[m.y for m in marks], customdata=[m.key for m in marks], hovertext=[m.hover for m in marks], hoverinfo="text",
+        mode="markers", name=HALO, showlegend=False, marker={"symbol": "circle-open", "size": 19, "color": ink, "line": {"width": 4}, "opacity": 0.0},
+        selectedpoints=[i for i, m in enumerate(marks) if m.key == opened],
+        selected={"marker": {"opacity": 1.0}}, unselected={"marker": {"opacity": 0.0}},
+    )  # fmt: skip
 
 
 def _whiskers(mine: Sequence[Mark], axis: str, colour: str, plane: Spot) -> dict[str, Any] | None:

@@ -162,7 +162,7 @@ def _interval(value: float, interval: tuple[float, float] | None, form: str) -> 
 
 
 def _percent(value: float, interval: tuple[float, float] | None) -> str:
-    return _interval(100 * value, interval and (max(0.0, 100 * interval[0]), min(100.0, 100 * interval[1])), ".1f")
+    return _interval(100 * value, interval and (100 * interval[0], 100 * interval[1]), ".1f")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,17 @@ Made by `python -m invviz.studies [NAME ...]`; whoever gives that command again 
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
 
 from ..core.plain import plain
 from ..scenario import RESULTS_VERSION
@@ -75,6 +80,49 @@ class Study:
         return cls(name, kept["title"], kept["command"], tuple(kept["sweeps"]), kept["facts"], rows, truths, kept["guesses"])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kept:
+    """What a study keeps of one attack: its picture and scores, and none of its way.
+
+    Attributes:
+        study: its title.
+        guess: (1, c, h, w) in [0, 1], c = 3 also of grey pictures.
+        psnr: in dB.
+        ssim: nan where it is not known.
+    """
+
+    study: str
+    guess: np.ndarray
+    psnr: float
+    ssim: float
+
+
+def kept(key: str) -> Kept | None:
+    """What a shipped study keeps of an attack, by the key of its run; None where none kept its picture."""
+    if not any(f'"{key}": "data:' in text for text in _texts(FOLDER)):  # a look that takes no table to be read
+        return None
+    for study in load().values():
+        if key not in study.guesses:
+            continue
+        table: Any = study.rows
+        for who in ("unaware", "aware"):
+            for row in table[table[f"key_{who}"] == key].to_dict("records"):
+                return Kept(study.title, _picture(study.guesses[key]), float(row[f"psnr_{who}"]), float(row[f"ssim_{who}"]))
+    return None
+
+
+def _picture(address: str) -> np.ndarray:
+    """The picture in a data address, shape (1, 3, h, w) in [0, 1]."""
+    image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB")
+    return np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
+
+
+@lru_cache(maxsize=1)
+def _texts(folder: Path) -> tuple[str, ...]:
+    """The files that are there."""
+    return tuple((folder / f"{name}.json").read_text() for name in PLANS if (folder / f"{name}.json").is_file())
+
+
 @lru_cache(maxsize=1)
 def load() -> dict[str, Study]:
     """The studies that are there, by name, in the order of PLANS; those made for other results are left out."""
@@ -89,4 +137,4 @@ def load() -> dict[str, Study]:
     return found
 
 
-__all__ = ["FOLDER", "PLANS", "Plan", "Study", "load"]
+__all__ = ["FOLDER", "PLANS", "Kept", "Plan", "Study", "kept", "load"]

@@ -32,6 +32,7 @@ class Measure:
         says: words before the number in a sentence.
         columns: of the rows it is the largest of.
         cap: larger values, infinity too, count as this.
+        ends: between which every value lies by its definition, and so every mean and its interval.
         zero: the value that stands for nothing given away; where the hypervolume ends.
         attacked: whether an attack is run for it.
         lower_is_private: always so.
@@ -43,6 +44,7 @@ class Measure:
     says: str
     columns: tuple[str, ...]
     cap: float = np.inf
+    ends: tuple[float, float] = (0.0, CAP)  # of a PSNR: pictures in [0, 1] are no further apart than 1
     zero: float = 0.0
     attacked: bool = True
     lower_is_private: bool = True
@@ -52,9 +54,11 @@ PRIVACY: dict[str, Measure] = {
     "strongest": Measure("PSNR of the strongest attack", "dB", ".1f", "the strongest attack gets", ("psnr_unaware", "psnr_aware"), CAP),
     "unaware": Measure("PSNR of the strongest unaware attack", "dB", ".1f", "the strongest unaware attack gets", ("psnr_unaware",), CAP),
     "aware": Measure("PSNR of the strongest aware attack", "dB", ".1f", "the strongest aware attack gets", ("psnr_aware",), CAP),
-    "ssim": Measure("SSIM of the strongest attack", "", ".2f", "the strongest attack gets an SSIM of", ("ssim_unaware", "ssim_aware")),
+    "ssim": Measure(
+        "SSIM of the strongest attack", "", ".2f", "the strongest attack gets an SSIM of", ("ssim_unaware", "ssim_aware"), ends=(-1.0, 1.0)
+    ),
     "ceiling": Measure("PSNR ceiling", "dB", ".1f", "the ideal attacker gets", ("psnr_ceiling",), CAP, attacked=False),
-    "invre": Measure("InvRE", "", ".2f", "the share recovered (InvRE) is", ("invre",), attacked=False),
+    "invre": Measure("InvRE", "", ".2f", "the share recovered (InvRE) is", ("invre",), ends=(0.0, 1.0), attacked=False),
 }
 
 
@@ -66,12 +70,19 @@ class Mean:
     interval: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, each: Sequence[float]) -> Mean:
+    def of(cls, each: Sequence[float], ends: tuple[float, float]) -> Mean:
         """Mean of independent values with Student's t interval; nan of none, no interval of one.
 
+        Of few values that interval may reach beyond what a mean can be. It ends there: that takes away impossible means alone, so the interval holds the
+        true one as often as before.
+
+        Args:
+            each: the values.
+            ends: between which they lie by definition.
+
         Example:
-            >>> Mean.of([1.0]), Mean.of([1.0, 1.0])
-            (Mean(value=1.0, interval=None), Mean(value=1.0, interval=(1.0, 1.0)))
+            >>> Mean.of([1.0], (0.0, 1.0)), Mean.of([0.9, 1.0], (0.0, 1.0)).interval[1]
+            (Mean(value=1.0, interval=None), 1.0)
         """
         known = np.asarray(each, dtype=float)
         known = known[np.isfinite(known)]
@@ -81,7 +92,7 @@ class Mean:
 
         half = float(stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known)))
         middle = float(known.mean())
-        return cls(middle, (middle - half, middle + half))
+        return cls(middle, (max(middle - half, min(ends[0], middle)), min(middle + half, max(ends[1], middle))))
 
 
 def measure_of(name: str) -> Measure:

@@ -31,7 +31,7 @@ class Point:
         strength_name: of the knob.
         strength: nan where there is none.
         measure: name of the measure in PRIVACY.
-        accuracy: share; 95 % Student's t interval over seeds, as with the next two.
+        accuracy: share; 95 % Student's t interval over seeds, as with the next two, as far as its values can reach.
         value: of the measure, in its unit; the mean over pictures of each seed counts once.
         drop: undefended accuracy minus this one, over the seeds that have both, each with itself.
         dots: by seed.
@@ -141,9 +141,9 @@ def _point(key: tuple, measure: str, cells: Table, dots: tuple[Dot, ...], comple
         strength_name=str(name),
         strength=float(strength),
         measure=measure,
-        accuracy=Mean.of([d.accuracy for d in dots]),
-        value=Mean.of([d.value for d in dots]),
-        drop=Mean.of([d.drop for d in dots]),
+        accuracy=Mean.of([d.accuracy for d in dots], (0.0, 1.0)),
+        value=Mean.of([d.value for d in dots], measure_of(measure).ends),
+        drop=Mean.of([d.drop for d in dots], (-1.0, 1.0)),
         dots=dots,
         num_pictures=int(used["picture"].nunique()),
         whole=_hashable(key) in complete,

@@ -122,5 +122,5 @@ def volumes(found: Sequence[Point], chance: float = 0.0) -> list[Volume]:
         for seed in seeds:
             dots = [d for p in mine for d in p.dots if d.seed == seed]
             each.append((seed, reference(found, chance, seed).share([d.accuracy for d in dots], [d.value for d in dots])))
-        results.append(Volume(defense, Mean.of([v for _, v in each]), tuple(each), all(p.whole for p in mine)))
+        results.append(Volume(defense, Mean.of([v for _, v in each], (0.0, 1.0)), tuple(each), all(p.whole for p in mine)))
     return sorted(results, key=lambda v: -np.nan_to_num(v.volume.value, nan=-1.0))

@@ -40,6 +40,9 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
         _live(now, job)
     elif run is not None and len(run.frames) > 1:
         steps.draw(run, risk)
+    elif run is not None and run.study:
+        words = f"This is the attack of the study “{run.study}”, which keeps pictures and scores. Run the attack to see its way."
+        st.info(words, icon=":material/timeline:")
     elif run is not None:
         loss = run.result["matching_loss"]
         took = "closed form, one step" if run.result["steps"] <= 1 else f"over in {run.result['steps']:,} steps"

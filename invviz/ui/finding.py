@@ -121,7 +121,7 @@ def details(risk: RiskView, now: Scenario) -> str:
 def footer(now: Scenario, run: RunView | None) -> None:
     """The line from which everything can be computed again, and what the attacker was given."""
     st.code(now.text(), language=None, wrap_lines=True)
-    if run is not None:
+    if run is not None and not run.study:
         given, letter = run.result["given"], run.result["threat_model"]
         unaware = "; not told of the defense" if run.scenario.defense and run.scenario.attacker == "unaware" else ""
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from .. import gallery
+from .. import gallery, studies
 from ..risk import Decomposition
 from ..scenario import Scenario
 from ..store import Kind
 from . import sources
 from .session import station
-from .views import RiskView, view_of
+from .views import RiskView, RunView, view_of
 
 PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
     "risk": ("defended", "vertical", "attacks", "conditions"),
     "run": ("attacks", "defended", "vertical", "conditions"),
 }
+WAY = ("guess", "frame_steps", "frames", "frame_psnr", "steps", "loss")  # of an attack, step by step
 
 
 def prepared(scenario: Scenario, kind: Kind, key: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -43,6 +44,26 @@ def prepared(scenario: Scenario, kind: Kind, key: str = "") -> tuple[dict[str, n
 def _scenes(kind: Kind) -> dict[str, gallery.Scene]:
     """The Lab's prepared scenes by key; of several with the same key the first."""
     return {scene.scenario.key(kind): scene for scene in reversed(gallery.scenes())}
+
+
+def prepared_run(scenario: Scenario) -> RunView | None:
+    """An attack that came with the package, as the Lab shows it: a scene with its way, or what another page or a study kept of it."""
+    if scenario.upload:
+        return None
+    key, nothing = scenario.key("run"), np.zeros(0)
+    if scene := _scenes("run").get(key):
+        return RunView(scenario, scene.result, *(scene.arrays[name] for name in WAY), prepared=True)
+    if ready := prepared(scenario, "run", key):
+        guess = floats(ready[0]["guess"])
+        return RunView(scenario, ready[1], guess, nothing, np.zeros((0, *guess.shape), np.uint8), nothing, nothing, nothing, prepared=True)
+    found = studies.kept(key)
+    if found is None:
+        return None
+    guess = found.guess[:, : scenario.shape[0]]
+    scores = {"psnr": [found.psnr], "ssim": None if np.isnan(found.ssim) else [found.ssim]}
+    result = {"scores": scores, "stopped": False, "failed": False, "matching_loss": None}
+    frames = np.zeros((0, *guess.shape), np.uint8)
+    return RunView(scenario, result, guess, nothing, frames, nothing, nothing, nothing, prepared=True, study=found.study)
 
 
 def floats(picture: np.ndarray) -> np.ndarray:

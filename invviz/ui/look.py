@@ -1,4 +1,4 @@
-"""First sketches: what is seen of a spectrum within a moment, while the spectrum itself is computed."""
+"""What is seen at once: attacks that came with the package, and first sketches of spectra that are being computed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import streamlit as st
 
 from ..assess import sketched_first
 from ..risk import Decomposition
-from ..scenario import Scenario
+from ..scenario import Scenario, problems
 from ..store import Job
-from . import sources
+from . import kept, sources
 from .session import session, station
 from .victim import victim_of
-from .views import RiskView, view_of
+from .views import RiskView, RunView, view_of
 from .waits import waits
 
 BEHIND = 1  # priority of the first sketches of a comparison: that of what is open on a screen goes first
@@ -31,6 +31,12 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
     victim = victim_of(scenario)
     assert not isinstance(victim, str)  # else there would be no job
     return sketches([scenario], victim.truth, sources.PRIORITY["sketch"]).get(scenario), job
+
+
+def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
+    """As `sources.run_of`; where nothing was computed here, what came with the package."""
+    run, job = sources.run_of(scenario)
+    return (kept.prepared_run(scenario) if run is None and not problems(scenario) else run), job
 
 
 def sketches(scenarios: Sequence[Scenario], truth: np.ndarray, priority: int = BEHIND) -> dict[Scenario, RiskView]:

@@ -58,7 +58,7 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     result = desk.result(key) if finished else None
     join(scenario, job)
     if result is None:
-        return _prepared(scenario, key), job
+        return None, job
     arrays, curve = desk.arrays(key), desk.curve(key)
     frame_steps, frames = desk.frames(key)
     trace = np.array(result["trace"], np.float64).reshape(-1, 2)
@@ -75,14 +75,6 @@ def is_of(truth: np.ndarray, desk: Any, key: str) -> bool:
     if isinstance(desk, Store):
         desk.forget(key)
     return False
-
-
-def _prepared(scenario: Scenario, key: str) -> RunView | None:
-    scene = next((s for s in gallery.scenes() if s.scenario.key("run") == key), None)
-    if scene is None:
-        return None
-    names = ("guess", "frame_steps", "frames", "frame_psnr", "steps", "loss")
-    return RunView(scenario, scene.result, *(scene.arrays[name] for name in names), prepared=True)
 
 
 def retry_risk(scenario: Scenario) -> None:

@@ -29,7 +29,7 @@ def _draw() -> None:
     now = state.scenario()
     state.write_address()
     risk, risk_job = look.risk_of(now)
-    run, run_job = sources.run_of(now)
+    run, run_job = look.run_of(now)
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
     pulse.keep(bool(active))
     old = _remembered(now, run)
@@ -84,7 +84,7 @@ def _quality(now: Scenario, psnr: float, ssim: float, cells: float) -> str:
     """How good a guess is, in a few words."""
     if now.columns:
         return f"**{100 * cells:.0f} % of the cells right** · {psnr:.1f} dB"
-    return f"**{band(psnr)}** · {psnr:.1f} dB · SSIM {ssim:.2f}"
+    return f"**{band(psnr)}** · {psnr:.1f} dB" + ("" if np.isnan(ssim) else f" · SSIM {ssim:.2f}")
 
 
 def picture_truth(now: Scenario) -> None:
@@ -158,7 +158,7 @@ def _origin(old: RunView, now: Scenario) -> str:
 
 def _scores(run: RunView) -> str:
     scores = {name: float(np.mean(np.array(values, np.float64))) for name, values in run.result["scores"].items() if values}  # None is NaN
-    return _quality(run.scenario, scores["psnr"], scores["ssim"], scores.get("cells", np.nan))
+    return _quality(run.scenario, scores["psnr"], scores.get("ssim", np.nan), scores.get("cells", np.nan))
 
 
 def _progress(now: Scenario, job: Job) -> None:
@@ -173,7 +173,12 @@ def _progress(now: Scenario, job: Job) -> None:
 
 def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Job | None) -> None:
     if run is not None:
-        st.caption(f"{_scores(run)} · {run.result['seconds']:.1f} s{' · prepared earlier' if run.prepared else ''}")
+        took = (
+            f"from the study “{run.study}”"
+            if run.study
+            else f"{run.result['seconds']:.1f} s{' · prepared earlier' if run.prepared else ''}"
+        )
+        st.caption(f"{_scores(run)} · {took}")
     elif old is None:
         st.caption("not run yet")
     if job is not None and job.state == "failed":

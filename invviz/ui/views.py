@@ -105,6 +105,7 @@ class RunView:
     steps: np.ndarray
     loss: np.ndarray
     prepared: bool = False  # from the gallery, not computed here
+    study: str = ""  # title of the shipped study that kept picture and scores, and nothing else
 
 
 def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:

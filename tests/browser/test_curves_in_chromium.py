@@ -16,6 +16,11 @@ SPOTS = """() => {
     });
   return spots;
 }"""
+RINGED = """() => {
+  const plot = document.querySelector('.js-plotly-plot'), place = plot.data.findIndex(trace => trace.name === 'shown beside');
+  const rings = plot.querySelectorAll('.scatterlayer .trace')[place].querySelectorAll('path.point');
+  return plot.data[place].customdata.filter((key, i) => getComputedStyle(rings[i]).opacity > 0.5);
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +62,14 @@ def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
     page.wait_for_function("document.querySelectorAll('.curves.shots img').length === 3")
 
     idle(page)
+    assert page.evaluate(RINGED) == ["gaussian_noise@1"], "a ring marks the point that was clicked, and no other"
+    shown = page.locator(".curves.shots figure.aware figcaption").inner_text().splitlines()[-1].split(",")[0]
     page.get_by_role("button", name="Open in the Lab").click()
     page.get_by_text("What does one update give away").first.wait_for()
     page.wait_for_function("location.href.includes('sigma%3D1.0') || location.href.includes('sigma=1.0')")
     page.get_by_text("The client's picture").first.wait_for()
+    page.get_by_role("button", name="Finished").wait_for()
+    page.locator(".st-key-pictures").get_by_text(shown).first.wait_for()  # the very run that stood beside the plane
 
 
 def test_nothing_scrolls_sideways(page, launched):

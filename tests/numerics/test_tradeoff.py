@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from invviz import tradeoff
+from invviz import studies, tradeoff
 from invviz.core.errors import InvvizError
 from invviz.tradeoff import (
     PRIVACY,
@@ -141,6 +141,44 @@ def test_intervals_are_scipys_over_means_of_seeds():
         assert mean.interval == pytest.approx(stats.t.interval(0.95, 3, each.mean(), stats.sem(each)))
     assert [d.value for d in found.dots] == pytest.approx(psnr.mean(1)) and (found.num_seeds, found.num_pictures) == (4, 5)
     assert found.scenario == "gn=1.0,0,0,ig,1" and found.attack == "ig (unaware)" and found.label == "gn at s=1"
+
+
+def test_intervals_end_where_a_score_ends():
+    """Few seeds near the end of a scale: Student's t reaches beyond it, and a mean cannot be there."""
+    ssim, accuracy, bare, share = (0.99, 0.93, 0.97), (0.99, 0.9, 0.98), (1.0, 1.0, 0.98), (0.0, 0.04, 0.01)
+    rows = pd.DataFrame([
+        made for k in range(3)
+        for made in (
+            cell("gn", 1.0, k, accuracy=accuracy[k], unaware=1.0 + 2 * k, aware=0.5, ssim_unaware=ssim[k], invre=share[k]),
+            cell(seed=k, accuracy=bare[k], unaware=59.0 - k),
+        )
+    ])  # fmt: skip
+    low, high = stats.t.interval(0.95, 2, np.mean(ssim), stats.sem(ssim))
+    assert high > 1.02 and low > 0, "the case is one"
+    found = next(p for p in points(rows, "ssim") if p.defense == "gn")
+    assert found.value.value == pytest.approx(np.mean(ssim)) and found.value.interval == pytest.approx((low, 1.0))
+    assert found.accuracy.interval == pytest.approx((stats.t.interval(0.95, 2, np.mean(accuracy), stats.sem(accuracy))[0], 1.0))
+    hidden, weak = (next(p for p in points(rows, m) if p.defense == "gn").value for m in ("invre", "strongest"))
+    assert hidden.interval and hidden.interval[0] == 0.0 and weak.interval and weak.interval[0] == 0.0
+    assert points(rows, "strongest")[0].value.interval[1] == 60.0, "more than the cap counts as the cap"
+
+
+@pytest.mark.parametrize("measure", ["strongest", "ssim", "invre"])
+def test_every_interval_of_the_shipped_studies_lies_on_its_scale(measure):
+    seen = 0
+    for study in studies.load().values():
+        if not study.rows[list(PRIVACY[measure].columns)].notna().any(axis=None):
+            continue
+        found = points(study.rows, measure)
+        areas = [v.volume for v in volumes(found, 0.1)] if study.name == "digits" else []
+        scales = (
+            [(p.value, PRIVACY[measure].ends) for p in found] + [(p.accuracy, (0, 1)) for p in found] + [(p.drop, (-1, 1)) for p in found]
+        )
+        for mean, (low, high) in scales + [(area, (0, 1)) for area in areas]:
+            if mean.interval:
+                seen += 1
+                assert low <= mean.interval[0] <= mean.value <= mean.interval[1] <= high
+    assert seen > 100
 
 
 def test_one_seed_has_no_interval():

@@ -8,16 +8,20 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from visits import address, asked_for, button, html, press, said
 
 from invviz import studies
+from invviz.metrics import PSNR
+from invviz.plots.tradeoff import HALO, Look, Mark, plane
 from invviz.scenario import Scenario
 from invviz.store import Store
 from invviz.strengths import rising
 from invviz.sweep import Sweep, queue, table, watcher
 from invviz.tradeoff import operating_point, sentence
-from invviz.ui.curves import labels, own, source, words
+from invviz.ui import kept
+from invviz.ui.curves import beside, labels, own, source, words
 
 ROOT = Path(__file__).parents[2]
 BASE = "data=digits&model=mlp&attack=linear_layer"
@@ -175,6 +179,55 @@ def test_a_point_of_the_address_is_open_and_goes_to_the_lab(curves, store_dir):
     press(at, "Open in the Lab")
     assert not at.exception and address(at, "defense") == "pruning" and address(at, "data") == "digits(index=1)"
     assert "What does one update give away" in told(at)
+
+
+@pytest.mark.parametrize(("name", "point"), [("digits", "pruning@0.9"), ("digits", "gaussian_noise@0.2091"), ("photos", "none")])
+def test_the_lab_shows_the_reconstruction_of_a_studys_point(visit, name, point):
+    at = visit("curves", of=name, point=point)
+    shots = html(at, "curves shots")
+    at = press(at, "Open in the Lab")
+    scenario, study = Scenario.parse("&".join(f"{k}={v}" for k, v in at.session_state["scenario"].pairs())), studies.load()[name]
+    known = studies.kept(scenario.key("run"))
+    assert not at.exception and known is not None and study.guesses[scenario.key("run")] in shots, "the picture that stood beside the plane"
+    rows = study.rows[(study.rows["key_unaware"] == scenario.key("run")) | (study.rows["key_aware"] == scenario.key("run"))]
+    who = scenario.attacker
+    psnr = float(rows[f"psnr_{who}"].iloc[0])
+    assert psnr == max(rows[[c for c in ("psnr_unaware", "psnr_aware") if rows[c].notna().all()]].iloc[0]), "the attacker that got more"
+    assert f"{psnr:.1f} dB" in told(at) and f"from the study “{study.title}”" in told(at) and "not run yet" not in told(at)
+    view = kept.prepared_run(scenario)
+    assert view.guess.shape == (1, *scenario.shape)
+    truth = scenario.data.victims(scenario.data.load(None), 1)[0]
+    rounding = (1 / 255) ** 2 / 12  # of pictures that are kept as bytes
+    assert 10 ** (-float(PSNR().score(view.guess, truth)[0]) / 10) == pytest.approx(10 ** (-psnr / 10), rel=0.05, abs=2 * rounding)
+    assert any(b.label == "Run the attack" and not b.disabled for b in at.button)
+
+
+@pytest.mark.parametrize(("measure", "who"), [("strongest", "aware"), ("aware", "aware"), ("unaware", "unaware"), ("ssim", "aware")])
+def test_the_attack_that_is_opened_is_the_one_that_is_shown(measure, who):
+    cells = pd.DataFrame(
+        {
+            "scenario": ["data=digits&model=mlp&defense=pruning&attack=linear_layer"],
+            "picture": [0],
+            "seed": [0],
+            "psnr_unaware": [9.0],
+            "psnr_aware": [20.0],
+        }
+    )
+    assert beside.run_shown(cells, 0, measure).attacker == who
+    bare = cells.assign(scenario="data=digits&model=mlp&attack=linear_layer", psnr_aware=np.nan)
+    assert beside.run_shown(bare, 0, measure) is None if measure == "aware" else beside.run_shown(bare, 0, measure).attacker == "unaware"
+
+
+def test_the_point_that_is_shown_has_a_ring():
+    """In the browser a click moves it: all marks have one, and one is seen."""
+    marks = [
+        Mark(k, line, x, 20.0, None, None, (), False, k) for k, line, x in (("none", "", 90.0), ("a@1", "A", 88.0), ("a@2", "A", 85.0))
+    ]
+    drawn = plane(marks, ["A"], Look("PSNR (dB)", 89.0, "kept", open="a@2"), labels.place, labels.aside)
+    halo = next(trace for trace in drawn.data if trace.name == HALO)
+    assert halo.selectedpoints == (2,) and list(halo.customdata) == ["none", "a@1", "a@2"]
+    assert (halo.selected.marker.opacity, halo.unselected.marker.opacity) == (1.0, 0.0)
+    assert [trace.name for trace in drawn.data if trace.hovertext] == [HALO], "nothing else takes the pointer but dots of single seeds"
 
 
 def test_another_point_from_the_list(curves, store_dir):

@@ -37,9 +37,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     if point.attack and measure not in ("ceiling", "invre"):
         lines.append(f":gray[On most pictures the strongest was {point.attack}.]".replace("_", "\\_"))
     st.markdown("  \n".join(lines))
-    cell = strongest(cells, number, "aware") if point.defense != NONE else None
-    cell = cell if cell is not None else strongest(cells, number, "unaware")
-    scenario = _scenario(cell, point)
+    scenario = run_shown(cells, number, measure) or Scenario.parse(point.scenario)
     if promise := budget.said(scenario, trained=True):
         st.caption(promise)
     press.button(
@@ -49,7 +47,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         page="pages/lab.py",
         shows=sight.TOP,
         icon=":material/science:",
-        help="With this picture, seed and strength.",
+        help="The attack that is shown here: this picture, seed, strength and attacker.",
     )
     st.code(scenario.text(), language=None, wrap_lines=True)
 
@@ -68,9 +66,15 @@ def _choose(found: Sequence[Point], point: Point, best: Operating | None, names:
     st.caption(level(point.scenario) or "The update is sent as it is.")
 
 
-def _scenario(cell: Any, point: Point) -> Scenario:
-    scenario = Scenario.parse(str(cell["scenario"]) if cell is not None else point.scenario)
-    return scenario.replace(attacker="aware") if scenario.defense else scenario
+def run_shown(cells: Table, number: int, measure: str) -> Scenario | None:
+    """The attack that a point is shown by: of the attackers that the measure takes, the one that got more of this picture; None where none is known."""
+    wanted = [measure] if measure in WHO else list(WHO)
+    found = {who: cell for who in wanted if (cell := strongest(cells, number, who)) is not None}
+    if not found:
+        return None
+    who = max(found, key=lambda w: float(found[w][f"psnr_{w}"]))
+    scenario = Scenario.parse(str(found[who]["scenario"]))
+    return scenario.replace(attacker=who) if scenario.defense else scenario
 
 
 def cells_of(rows: Table, point: Point) -> Table:

@@ -21,7 +21,7 @@ from .words import NONE, accuracy, called, figure, level, name, titles
 SHORT = 100  # letters of a command that stands under the chart; a longer one stands at the end of the page
 HOW = (
     "Up: the attacker gets more. Lines run from weak to strong; large marks are means over seeds with 95 % intervals, small dots single seeds; intervals wider than half the plane are not drawn. "
-    "Dark outlines and the pale stair: no other point is better in both. Click a point to see it beside."
+    "Dark outlines and the pale stair: no other point is better in both. Thin ring: the point to use. Thick ring: the point shown beside; click another to see it there."
 )
 
 
@@ -38,7 +38,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         allowed=f"at most {budget} point{'' if budget == '1' else 's'} lost →" if budget != "0" else "nothing lost →",
         best=name(best.point) if best else "",
         label=called(best.point, names) if best else "",
-        open=_open(base),
+        open=_open(base, name(at(found, best))),
         near=span == "near",
         dark=dark,
         file=f"curves-{shown.name}-{measure}",
@@ -107,17 +107,19 @@ def mark(point: Point, names: Mapping[str, str]) -> Mark:
     )
 
 
-def _open(base: tuple[str, ...]) -> str:
-    """Which mark the chart itself marks: it is not drawn anew for a click into it, as that makes it flicker and forget its zoom."""
+def _open(base: tuple[str, ...], shown: str) -> str:
+    """Which mark the chart is drawn with a ring around: a click into it moves the ring without drawing it anew."""
     kept = st.session_state.get("plane open")
     if kept is None or kept[0] != base:
-        st.session_state["plane open"] = kept = (base, state.view("point"))
+        st.session_state["plane open"] = kept = (base, shown)
     return kept[1]
 
 
 def _clicked(key: str) -> None:
     """A click into the chart; one beside all points goes back to the operating point."""
     hit = st.session_state[key]["selection"]["points"]
+    if not hit or not hit[0].get("hovertext"):  # no mark of its own was hit, so that no ring has moved: it is drawn anew
+        st.session_state.pop("plane open", None)
     data = hit[0].get("customdata", "") if hit else ""
     state.set_view("point", str(data[0] if isinstance(data, list) and data else data or ""))
 

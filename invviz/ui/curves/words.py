@@ -80,9 +80,8 @@ def spread(mean: Mean, form: str, unit: str = "", times: float = 1.0) -> str:
 
 
 def accuracy(mean: Mean) -> str:
-    """An accuracy in percent; an interval from few seeds may reach beyond what an accuracy can be, and ends there."""
-    ends = mean.interval and (max(mean.interval[0], 0.0), min(mean.interval[1], 1.0))
-    return spread(Mean(mean.value, ends), ".1f", " %", 100)
+    """An accuracy in percent."""
+    return spread(mean, ".1f", " %", 100)
 
 
 def figure(mean: Mean, measure: str) -> str:
