@@ -244,6 +244,17 @@ def test_what_a_row_showed_at_another_strength_stays_until_there_is_something_ne
     assert "was" not in after[3] and "was" not in row(at, "Pruning")[1]
 
 
+def test_what_a_row_showed_with_another_knob_is_not_taken_for_another_strength():
+    """The words beside an old picture name its strength; one that differs in more than that is not shown."""
+    from invviz.ui.defend.row import _but_strengths
+
+    absolute, relative = (
+        Scenario.parse(f"data=digits&model=mlp&defense=gaussian_noise(sigma=0.3,relative={r})").defense for r in (False, True)
+    )
+    other = Scenario.parse("data=digits&model=mlp&defense=gaussian_noise(sigma=0.1)").defense
+    assert _but_strengths(relative) == _but_strengths(other) != _but_strengths(absolute)
+
+
 def test_an_upload_stays_out_of_the_store(defend, store_dir):
     at = defend(QUICK)
     at.session_state["scenario"] = Scenario.parse(QUICK).replace(upload="0123456789abcdef")

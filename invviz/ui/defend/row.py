@@ -53,7 +53,7 @@ def remembered(shown: Sequence[Row]) -> dict[tuple[Row, str], Old]:
         plain = row.scenario.replace(defense=(), attacker="unaware")
         pictures = {**{who: attack.guess for who, attack in row.attacks.items()}, "ideal": row.ideal}
         for who, picture in pictures.items():
-            key, psnr = (plain, tuple(d.name for d in row.stack), who), row.got[who]
+            key, psnr = (plain, _but_strengths(row.stack), who), row.got[who]
             if picture is not None and psnr is not None:
                 memory.pop(key, None)
                 memory[key] = Old(picture, psnr, row.level)
@@ -62,3 +62,8 @@ def remembered(shown: Sequence[Row]) -> dict[tuple[Row, str], Old]:
     for key in list(memory)[:-MEMORY]:
         del memory[key]
     return found
+
+
+def _but_strengths(stack: defended.Stack) -> defended.Stack:
+    """The same defenses at their usual strengths: what they have in common that differ in strength alone, which the words beside an old picture name."""
+    return tuple(d.replace(**{d.strength: d.strength_knob().default}) for d in stack)

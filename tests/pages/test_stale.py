@@ -1,13 +1,16 @@
-"""Results of other settings than those on the screen: they fade, say what they were made for, and nothing is claimed of them."""
+"""Results of other settings than those on the screen: they fade, say what they were made for, and nothing is claimed of them; on no page."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import re
 
 import pytest
-from visits import address, alts, faded, html, press, said
+from visits import address, alts, computed, faded, html, press, said
 
-from invviz import gallery
+from invviz import depths, gallery, lineup
+from invviz.attacks import ATTACKS
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.store import Store
@@ -103,3 +106,29 @@ def test_what_an_older_result_was_made_for(old, now, words):
 def test_other_parts_are_named():
     old, now = Scenario.parse("data=digits&model=mlp&attack=dlg"), Scenario.parse("data=digits&model=mlp(width=64)&attack=idlg")
     assert made_for(old, now) == "width 128 (now 64), attack Deep leakage (DLG) (now Improved deep leakage (iDLG))"
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "button"),
+    [
+        ("attacks", "data=digits&model=mlp(width=16)&defense=gaussian_noise&attack=linear_layer", "Run all attacks"),
+        ("vertical", "data=digits&model=mlp&protocol=vfl&defense=gaussian_noise&attack=rmle", "Attack here"),
+    ],
+)
+def test_on_other_pages_nothing_old_is_shown_at_all(visit, store_dir, monkeypatch, page, text, button):
+    monkeypatch.setattr(lineup, "ATTACKS", {"linear_layer": ATTACKS["linear_layer"]})
+    search, learnt = depths.RMLE(steps=20), depths.InverseNetwork(epochs=1, width=4, pictures=64)
+    monkeypatch.setattr(depths, "RMLE", lambda **knobs: dataclasses.replace(search, **knobs))
+    monkeypatch.setattr(depths, "InverseNetwork", lambda: learnt)
+    at = computed(press(visit(page, text), button), store_dir)
+    heading = next(m.value for m in at.markdown if " dB" in m.value and "PSNR" not in m.value)
+    reached = re.findall(r"\d+\.\d dB", heading)[0]
+    assert reached in everything(at)
+    at.select_slider(key=next(s.key for s in at.select_slider if s.key.startswith("strength"))).set_value(10.0).run()
+    assert not at.exception and reached not in everything(at)
+    assert "not run yet" in everything(at) or "No attack has been run" in everything(at)
+
+
+def everything(at):
+    """All words, those inside tables, too."""
+    return said(at) + " ".join(e.proto.body for e in at.get("html"))
