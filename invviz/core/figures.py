@@ -30,15 +30,15 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage, three significant digits; just below 100 % as many as tell it from 100 %.
+    """A share as a percentage, three significant digits; just below 100 % as many as tell it from all.
 
     Example:
-        >>> percent(10.0), percent(0.01), percent(0.9995), percent(1e-7)
-        ('1,000 %', '1 %', '99.95 %', '10⁻⁵ %')
+        >>> percent(10.0), percent(0.01), percent(0.99608), percent(0.9995), percent(1e-7)
+        ('1,000 %', '1 %', '99.6 %', '99.95 %', '10⁻⁵ %')
     """
     value = 100 * share
-    near = 99 < value < 100
-    digits = 4 - math.floor(math.log10(100 - value)) if near and 100 - value > 1e-9 else 3
+    missing = 100 - value
+    digits = 2 - math.floor(math.log10(missing)) if 1e-9 < missing < 1 else 3
     return f"{number(value, max(digits, 3))} %"
 
 

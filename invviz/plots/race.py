@@ -52,7 +52,7 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | No
     x = {
         "field": "x",
         "type": "quantitative",
-        "title": "seconds on this machine (log scale)",
+        "title": "seconds (log scale)",
         "scale": {"type": "log", "domain": span, "nice": False},
         "axis": {"grid": False, "values": [10.0**e for e in range(-2, 6)], "format": "~g"},
     }

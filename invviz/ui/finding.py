@@ -64,21 +64,22 @@ def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
     if run is None:
         return f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB. Run the attack to see how near a real one comes."
     reached = float(np.mean(run.result["scores"]["psnr"]))
-    verb = "was stopped at" if run.result["stopped"] else "reached"
+    if run.result["stopped"]:  # what is missing may be time alone: nothing is claimed
+        return f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack was stopped before its end, at {reached:.1f} dB."
     gap = ideal_psnr - reached
     untold = run.scenario.defense and run.scenario.attacker == "unaware"
     limit = "what this attacker was not told or could not compute" if untold else "the attacker's computing limit"
     if gap > LITTLE:
         return (
-            f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack {verb} {reached:.1f} dB. "
+            f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack reached {reached:.1f} dB. "
             f"**The gap of {gap:.1f} dB is {limit}, not privacy.**"
         )
     if gap < -LITTLE:
         return (
-            f"The real attack {verb} {reached:.1f} dB, above the ideal attacker's {ideal_psnr:.1f} dB: that one is held to an extra noise floor "
+            f"The real attack reached {reached:.1f} dB, above the ideal attacker's {ideal_psnr:.1f} dB: that one is held to an extra noise floor "
             "(More, Setting) and to a straight-line picture of the net."
         )
-    return f"The real attack {verb} {reached:.1f} dB: it gets what there is to get."
+    return f"The real attack reached {reached:.1f} dB: it gets what there is to get."
 
 
 def _explanations(now: Scenario, risk: RiskView | None) -> None:
@@ -88,8 +89,8 @@ def _explanations(now: Scenario, risk: RiskView | None) -> None:
         st.latex(rf"r = G(x) + \eta,\qquad G(x)={formula(now)},\qquad J=\partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(
-            f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.things}. Noise is equally loud everywhere: "
-            "directions above the floor can be read, those below drown. More noise lifts the floor."
+            f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.things}. Noise drowns what "
+            "is softer than it: directions above the floor can be read, those below cannot. More noise lifts the floor."
         )
         st.latex(
             r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}"
@@ -98,7 +99,7 @@ def _explanations(now: Scenario, risk: RiskView | None) -> None:
     with st.expander("Why is a failed attack no proof of safety?"):
         st.markdown(
             "A real attack searches, and searches get stuck. The ideal attacker does not search: it reads the best guess off the spectrum in closed form. "
-            "Whatever lies between the two is only the attacker's computing limit: a better optimiser or a better start may close it tomorrow."
+            "Whatever lies between the two is what that attacker could not compute or was not told: a better optimiser, a better start or a word more may close it tomorrow."
         )
         st.latex(r"\hat x=\mu+P J^\top\Sigma^{-1}(r-G(\mu)),\qquad P=(C^{-1}+J^\top\Sigma^{-1}J)^{-1}")
 

@@ -90,13 +90,13 @@ def _quality(now: Scenario, psnr: float, ssim: float, cells: float) -> str:
 def picture_truth(now: Scenario) -> None:
     """The client's own picture."""
     victim, thing = victim_of(now), now.data.things.rstrip("s")
-    st.markdown(f"**The client's {thing}**")
+    st.markdown(f"**The client's {thing}{'s' * (now.batch > 1)}**")
     if isinstance(victim, str):
         _image(now, placeholder(now.shape, now.batch, TRUTH), victim)
         st.warning(victim, icon=":material/image_not_supported:")
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
-    _image(now, to_png(victim.truth, TRUTH), f"The private picture ({what}), which the client never sends.")
+    _image(now, to_png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
     where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
     where += f" · trained on in {now.rounds} rounds, all of them seen" if now.rounds > 1 else ""
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))

@@ -11,7 +11,7 @@ from visits import address, alts, computed, faded, html, press, said
 
 from invviz import depths, gallery, lineup
 from invviz.attacks import ATTACKS
-from invviz.run import Site
+from invviz.run import Site, run
 from invviz.scenario import Scenario
 from invviz.store import Store
 from invviz.ui.stale import made_for
@@ -71,6 +71,19 @@ def test_a_new_result_takes_the_place_of_the_old_one(lab, store_dir):
     assert len(claims(at)) == 1 and not faded(at) and "From before" not in said(at)
     at.select_slider[0].set_value(0.01).run()
     assert len(claims(at)) == 1 and not faded(at), "back where it was, its result is of these settings again"
+
+
+def test_an_attack_that_was_stopped_claims_nothing(lab, store_dir):
+    at, store, site = lab(QUICK), Store(store_dir), Site(None, store_dir, "cpu")
+    work(store, site, once=True, kinds=("risk",))
+    press(at, "Run the attack")
+    found = run(Scenario.parse(QUICK), site)
+    job = store.claim("somebody", ("run",))
+    store.stop(job.key)
+    store.mark_stopped(job, {**found.to_json(), "stopped": True}, {"truth": found.truth, "guess": found.guess})
+    at.run()
+    assert not claims(at) and not faded(at)
+    assert f"stopped before its end, at {found.scores['psnr'][0]:.1f} dB" in said(at)
 
 
 def test_a_row_of_a_table_fades_too(lab, store_dir):

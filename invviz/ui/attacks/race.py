@@ -22,7 +22,7 @@ def draw(here: Known, mean: float | None) -> None:
     st.markdown(f"### {said}")
     st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, mean, dark), key="race chart", alt=said)
     st.caption(
-        "Orange: real attacks, timed on one thread. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
+        "Orange: real attacks, timed on one thread of the machine that ran them. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
         f"{race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."
     )
 

@@ -18,7 +18,7 @@ from . import words
 HEAD = (
     ("Attack", "Its name, and what it must be told beside the net."),
     ("Got", "Its picture, in a word and in dB. The best in bold."),
-    ("Time", "Seconds until its answer, on one thread of this machine; steps."),
+    ("Time", "Seconds until its answer, on one thread of the machine that ran it; steps."),
     ("Exact when", "The condition under which it recovers the batch exactly, whatever the picture."),
     (
         "It says of itself",
