@@ -79,6 +79,7 @@ def _told(scenario: Scenario, bare: Release, world: World, message: Tree, templa
         "interval": interval and (cut(interval[0]), cut(interval[1])),
     }
     if scenario.coloured:
+        found["beneath"] = noise if last.in_tangent_space else None
         found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise)
     return found
 

@@ -24,6 +24,7 @@ from .plug_and_play import PlugAndPlay
 from .rmle import RMLE
 from .see_through import SeeThrough
 from .spear import Spear
+from .tangent import Tangent
 from .unsplit import UnSplit
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -45,6 +46,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "april_optimisation": APRILOptimisation,
     "spear": Spear,
     "features": FeatureInversion,
+    "tangent": Tangent,
     "rmle": RMLE,
     "inverse_network": InverseNetwork,
     "least_squares": LeastSquares,
@@ -81,5 +83,6 @@ __all__ = [
     "PlugAndPlay",
     "SeeThrough",
     "Spear",
+    "Tangent",
     "UnSplit",
 ]

@@ -36,6 +36,7 @@ class Attack(Component):
     fewer_than_classes: ClassVar[bool] = False  # tells apart fewer samples than there are classes
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
+    needs_tangent_noise: ClassVar[bool] = False  # solves for noise along the Jacobian's directions, which it knows to be there
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
     needs_training_mode: ClassVar[bool] = False  # matches the batch statistics of batch norm, which only training mode has
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table

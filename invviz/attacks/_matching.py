@@ -134,6 +134,18 @@ class Watch:
         self.remarks.append(f"start {self.start + 1} {why}")
         raise Enough
 
+    def ask(self) -> None:
+        """Within a long step: whether to go on; counts as no evaluation.
+
+        Raises:
+            Enough: the search is to stop.
+        """
+        if self.best is not None and not self.progress(
+            Step(len(self.trace), (self.start + 1) * self.steps, self.best_loss, self.best.image.detach(), self.start)
+        ):
+            self.stopped = True
+            raise Enough
+
     def end(self) -> None:
         """The present start is over by itself; if it got no better long before its steps were used up, it was stuck."""
         if not self.stopped and not self.gave_up and self._count < self.steps and self._own > self.unmatched:

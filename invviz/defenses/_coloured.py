@@ -164,6 +164,7 @@ class InBand(Coloured):
 
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0
+    in_tangent_space: ClassVar[bool] = True
 
     scale: float = knob(1.0, "size of the noise", low=0.0, high=1e6, log=True)
     low: float = knob(0.60, "the band starts where the singular values up to there make this share of their sum", low=0.0, high=1.0)

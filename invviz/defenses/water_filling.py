@@ -60,6 +60,7 @@ class WaterFilling(Coloured):
     title: ClassVar[str] = "Water-filling (best noise for its cost)"
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
+    in_tangent_space: ClassVar[bool] = True
 
     sigma: float = knob(
         0.1,

@@ -45,6 +45,14 @@ def embedding(s: Scenario) -> Iterator[str]:
         yield f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg."
 
 
+def tangent_noise(s: Scenario) -> Iterator[str]:
+    """Noise in the range of the Jacobian, which only those can solve for who know of it."""
+    if s.attack.needs_tangent_noise and not (s.coloured and s.coloured.in_tangent_space):
+        yield f"{s.attack.name} solves for noise along the Jacobian's directions, and there is none here. Use defense=invl_gnp or water_filling, or attack dlg."
+    elif s.attack.needs_tangent_noise and s.attacker != "aware":
+        yield f"{s.attack.name} has to know of the defense. Set attacker=aware."
+
+
 def similar(s: Scenario) -> Iterator[str]:
     """Pictures of another data set of the same kind, which not every one has."""
     if s.attack.wants().similar and not s.data.similar:

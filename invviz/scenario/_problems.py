@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     _attack.net,
     _attack.embedding,
     _attack.similar,
+    _attack.tangent_noise,
     _training_mode.training_mode,
     _attack.conversation,
     _rounds.rounds,

@@ -33,6 +33,8 @@ def small(attack, **parts):
     model = MODELS["preact"](width=4) if attack.needs_training_mode else model
     start = "data=digits&protocol=vfl(parties=1)" if attack.needs_embedding else "data=digits"
     start = "data=digits&protocol=hfl_training" if attack.needs_training_mode else start
+    if attack.needs_tangent_noise and "defense" not in parts:
+        start += "&defense=invl_gnp&attacker=aware"
     return Scenario.parse(start).replace(attack=quick, model=model, **parts)
 
 

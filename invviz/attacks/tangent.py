@@ -1,0 +1,129 @@
+"""Tangent search: noise that lies along the Jacobian's own directions is solved for together with the picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import knob
+from ..core.lazy import torch
+from ..core.tree import randn_like
+from ..core.types import Batch, Knowledge, Reconstruction
+from ._base import Attack, Unreadable
+from ._fit import Fit
+from ._matching import Watch, in_double, search
+from ._priors import textures
+from ._space import SPREAD
+from ._tangent import Projected
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from ..core.types import Observation, Progress
+
+QUICK = (1e-6, 1e-9, 1e-12)  # weights of the prior, one stage after the other, before the last without: what the first start tries
+CAREFUL = tuple(10.0**-k for k in range(6, 13))  # what the others try: slower, and right where the quick way ends in a wrong valley
+LEFT = 4  # roundings of the message: relative misfit at which nothing is left to search for
+ROUNDINGS = 50  # at which it counts as explained: the client's own derivatives lose a digit or two when the noise is loud
+UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off: d alone makes up for most of the message
+SURE = 50.0  # dB: an answer counts as determined where rounding alone would leave at least this
+CLEAR = 1e-13  # share of the largest curvature below which one is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
+
+
+@dataclasses.dataclass(frozen=True)
+class Tangent(Attack):
+    """Solves m = G(x) + J(x) d for the picture x and the noise's steps d, by variable projection (golub1973differentiation).
+
+    InvL-GNP, InvL-ENP and water-filling draw their noise in the range of the Jacobian at the private picture, so the equation holds exactly, whatever the noise's
+    size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
+    picture more clearly. Source: [D] theory T11. The natural prior leads the way with a weight that falls to zero, or to what isotropic noise beneath asks for.
+    It has nothing to go on where the message is shorter than that; kinks (ReLU) and isotropic noise beneath stop it.
+    """
+
+    name: ClassVar[str] = "tangent"
+    title: ClassVar[str] = "Tangent search"
+    exact: ClassVar[str] = "the message is explained to its rounding, and picture and noise are determined by it (it says so)"
+    paper: ClassVar[str] = "golub1973differentiation"
+    needs_tangent_noise: ClassVar[bool] = True
+    one_round: ClassVar[bool] = True
+
+    steps: int = knob(60, "most steps per start", low=1, high=10_000, unit="steps")
+    restarts: int = knob(
+        3, "most starts; another one is made only when the last did not explain the message, the best is chosen by the misfit", low=1, high=50
+    )
+
+    def wants(self) -> Knowledge:
+        """Labels."""
+        return Knowledge(labels=True, batch_size=True)
+
+    def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
+        """The picture that with the best tangent noise explains most of the message, and whether it is the only one nearby."""
+        like, label = obs.template.image, obs.template.label
+        grey = Batch.of(obs.grey, label)
+        if obs.beneath is None:
+            return Reconstruction(grey, math.inf, note="No noise along the Jacobian's directions is known of here: use dlg.", failed=True)
+        try:
+            fit = Fit.of(dataclasses.replace(in_double(obs), whiten=None, noise=0.0), label)
+        except Unreadable as why:
+            return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
+        if (rows := len(fit.target)) <= fit.size:
+            note = f"{rows:,} numbers came, and noise along {fit.size:,} directions explains any of them: nothing is left for the picture. Use dlg."
+            return Reconstruction(grey, math.inf, note=note, failed=True)
+        size = float(torch.cat([leaf.flatten() for leaf in obs.message.values()]).double().norm())
+        beneath = (obs.beneath / size) ** 2
+        rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
+        goal = 0.0 if beneath else (LEFT * rounding) ** 2
+        watch = Watch(progress, self.steps, goal, max(UNEXPLAINED, (100 * rounding) ** 2, 2 * beneath * rows))
+        tried: list[Projected] = []
+
+        def attempt() -> None:
+            start = SPREAD * randn_like(fit.target.new_empty(fit.size), rng) if len(tried) < 2 else _texture(fit, rng)
+            weights = CAREFUL if tried else QUICK
+            tried.append(Projected(fit, watch, start, torch.zeros_like(start)))
+            for weight in [*(w for w in weights if w > beneath), beneath]:
+                tried[-1].descend(weight, goal)
+
+        found = search(obs, watch, self.restarts, attempt, every=False)
+        best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)
+        if best is not None and not found.stopped:
+            note, sure = self._verdict(fit, best, beneath, rounding)
+            found = dataclasses.replace(found, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
+        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label))
+
+    def _verdict(self, fit: Fit, best: Projected, beneath: float, rounding: float) -> tuple[str, bool]:
+        """What misfit and curvature at the answer say of it, and whether that is a certificate."""
+        rows, size = len(fit.target), fit.size
+        if rows <= 2 * size:
+            return f"Not determined: {rows:,} numbers came, and picture and noise are {2 * size:,} unknowns.", False
+        _, curvature = best.curvature()
+        error = _error(curvature, beneath or max(best.misfit, rounding**2) / (rows - 2 * size), fit)
+        if beneath:
+            return (
+                f"Isotropic noise lies beneath ({100 * (beneath * rows) ** 0.5:.2g} % of the message): to first order it leaves about {error:.0f} dB at the answer; not exact."
+            ), False
+        if not best.misfit <= (ROUNDINGS * rounding) ** 2:
+            return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False
+        if not error >= SURE:
+            return f"The message is explained to its rounding ({best.misfit**0.5:.0e}), but does not determine the picture (about {error:.0f} dB).", False
+        return (
+            f"Exact: picture and noise explain the message to its rounding ({best.misfit**0.5:.0e}), and no other picture nearby does: rounding leaves at least "
+            f"about {error:.0f} dB. One far away might."
+        ), True
+
+
+def _error(projected: Tensor, variance: float, fit: Fit) -> float:
+    """PSNR in dB of the picture to first order where every number of the message is uncertain by this variance."""
+    values, vectors = torch.linalg.eigh(projected)
+    pixels = torch.func.vmap(fit.picture)(vectors.T) - fit.picture(torch.zeros_like(values))
+    weights = pixels.flatten(1).square().sum(1)
+    values = values.clamp(min=CLEAR * float(values[-1].clamp(min=1e-300)))
+    return -10 * math.log10(max(float((weights / values).sum()) * variance / fit.size, 1e-30))
+
+
+def _texture(fit: Fit, rng: Generator) -> Tensor:
+    """Coordinates of a picture drawn from the prior."""
+    like = fit.obs.template.image
+    drawn = textures(len(like), like, rng) - fit.space.middle
+    assert fit.space.rows is not None and fit.space.columns is not None and fit.space.scale is not None
+    return (fit.space.rows @ drawn @ fit.space.columns.T / fit.space.scale).flatten()[fit.order]

@@ -1,0 +1,128 @@
+"""Noise in the range of the Jacobian hides nothing by itself: the search for picture and noise together, and where it ends."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from invviz.attacks._fit import Fit
+from invviz.attacks._matching import Watch, in_double
+from invviz.attacks._tangent import Projected
+from invviz.attacks.tangent import _error, _texture
+from invviz.core.rng import stream
+from invviz.run import Site, meet_client, observe, run
+from invviz.scenario import Scenario, problems
+
+SITE = Site(None, Path("/nonexistent"), "cpu")
+VICTIM = "data=digits&model=lenet(width=6)&seed=7&attack=tangent(restarts=2)&attacker=aware"
+
+
+def attacked(extra, victim=VICTIM):
+    return run(Scenario.parse(f"{victim}&{extra}"), SITE)
+
+
+def posed(text):
+    """The least squares problem that a scenario poses to the attacker, in float64."""
+    scenario = Scenario.parse(text)
+    obs = in_double(observe(scenario, meet_client(scenario, SITE)))
+    return Fit.of(dataclasses.replace(obs, whiten=None, noise=0.0), obs.template.label)
+
+
+@pytest.mark.parametrize("defense", ["invl_gnp(scale=0.2)", "invl_gnp(scale=10.0)", "water_filling(sigma=0.3,cost='energy')"])
+def test_noise_along_the_jacobians_directions_is_solved_for(defense):
+    result = attacked(f"defense={defense}&dtype=float64")
+    assert result.scores["psnr"][0] > 100
+    assert result.note.startswith("Exact") and not result.failed
+
+
+def test_single_precision_is_read_too_and_its_error_is_stated():
+    result = attacked("defense=invl_gnp&dtype=float32")
+    assert result.scores["psnr"][0] > 60
+    assert "Exact" in result.note
+    stated = float(result.note.split("about ")[1].split(" dB")[0])
+    assert stated < result.scores["psnr"][0] + 10  # to first order; never far above what was reached
+
+
+def test_slope_and_curvature_are_those_of_the_objective_with_the_best_d():
+    fit = posed("data=digits&model=lenet(width=3)&seed=3&attack=tangent&attacker=aware&defense=invl_gnp&dtype=float64")
+    watch = Watch(lambda step: True, 100)
+    z = 0.3 * torch.randn(fit.size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    at = Projected(fit, watch, z, torch.zeros_like(z), weight=1e-3)
+    at._settle(z)
+
+    def objective(point):  # independent: the dense Jacobian by rows, and least squares by the library
+        jacobian = torch.func.jacrev(fit.map)(point)
+        left = fit.target - fit.map(point)
+        rest = left - jacobian @ torch.linalg.lstsq(jacobian, left[:, None]).solution[:, 0]
+        return float(rest.square().sum()) + 1e-3 * float(at._roots(point).square().sum())
+
+    assert at.objective == pytest.approx(objective(z), rel=1e-8)
+    slope, curvature = at.curvature()
+    for seed in range(3):
+        v = torch.randn(fit.size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        change = (objective(z + 1e-5 * v) - objective(z - 1e-5 * v)) / 2e-5
+        assert -2 * float(slope @ v) == pytest.approx(change, rel=1e-3)
+    values = torch.linalg.eigvalsh(curvature)
+    assert values[0] > 0
+    trial = z + 1e-2 * v
+    assert at._objective(trial) == pytest.approx(objective(trial), rel=1e-6)  # by conjugate gradients with the factor of another point
+
+
+@pytest.mark.parametrize("cut, numbers, words", [(2, 48, "nothing is left for the picture"), (1, 96, "picture and noise are 128 unknowns")])
+def test_fewer_numbers_than_unknowns_get_no_certificate(cut, numbers, words):
+    width = numbers // {1: 16, 2: 4}[cut]
+    result = attacked(f"defense=invl_enp&dtype=float64&protocol=vfl(parties=1,cut={cut})", VICTIM.replace("width=6", f"width={width}"))
+    assert f"{numbers} numbers came" in result.note and words in result.note
+    assert "Exact" not in result.note
+
+
+def test_isotropic_noise_beneath_is_met_by_the_prior_and_said():
+    result = attacked("defense=gaussian_noise(sigma=0.1)&defense=invl_gnp&dtype=float64")
+    assert "Isotropic noise lies beneath" in result.note and "Exact" not in result.note
+    assert result.scores["psnr"][0] < 60
+
+
+def test_noise_that_nobody_stated_gets_no_certificate():
+    scenario = Scenario.parse(f"{VICTIM}&defense=invl_gnp&dtype=float64")
+    obs = observe(scenario, meet_client(scenario, SITE))
+    spoilt = {name: leaf + 1e-4 * leaf.abs().mean() * torch.randn_like(leaf) for name, leaf in obs.message.items()}
+    found = scenario.attack.reconstruct(dataclasses.replace(obs, message=spoilt), stream(0, "attack"), lambda step: True)
+    assert "Exact" not in found.note and "left unexplained" in found.note
+
+
+def test_textures_have_the_coordinates_of_their_pictures():
+    fit = posed(f"{VICTIM}&defense=invl_gnp&dtype=float64")
+    z = _texture(fit, torch.Generator().manual_seed(0))
+    picture = fit.picture(z)
+    assert 0.1 < float((picture - 0.5).std()) < 0.5
+
+
+def test_the_stated_error_is_that_of_the_pixels():
+    fit = posed(f"{VICTIM}&defense=invl_gnp&dtype=float64")
+    basis = torch.stack([(fit.picture(v) - fit.picture(0 * v)).flatten() for v in torch.eye(fit.size, dtype=torch.float64)], 1)
+    root = torch.randn(fit.size, fit.size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    curvature = root @ root.T + torch.eye(fit.size)
+    covariance = basis @ torch.linalg.inv(curvature) @ basis.T * 1e-6
+    wanted = -10 * torch.log10(covariance.diagonal().mean())
+    assert _error(curvature, 1e-6, fit) == pytest.approx(float(wanted), abs=1e-6)
+
+
+def test_what_it_needs_is_said():
+    assert any("none here" in words for words in problems(Scenario.parse(f"{VICTIM}&defense=gaussian_noise")))
+    assert any("attacker=aware" in words for words in problems(Scenario.parse("data=digits&model=lenet&attack=tangent&defense=invl_gnp")))
+    assert not problems(Scenario.parse(f"{VICTIM}&defense=invl_gnp"))
+
+
+def test_it_stops_when_asked():
+    scenario = Scenario.parse(f"{VICTIM}&defense=invl_gnp")
+    obs = observe(scenario, meet_client(scenario, SITE))
+    count = 0
+
+    def progress(step):
+        nonlocal count
+        count += 1
+        return count < 3
+
+    found = scenario.attack.reconstruct(obs, stream(0, "attack"), progress)
+    assert found.stopped and count == 3
