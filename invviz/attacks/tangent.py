@@ -54,8 +54,8 @@ class Tangent(Attack):
     )
 
     def wants(self) -> Knowledge:
-        """Labels."""
-        return Knowledge(labels=True, batch_size=True)
+        """Labels, and that there is such noise."""
+        return Knowledge(labels=True, batch_size=True, defense=True)
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The picture that with the best tangent noise explains most of the message, and whether it is the only one nearby."""
