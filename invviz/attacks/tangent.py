@@ -50,7 +50,10 @@ class Tangent(Attack):
 
     steps: int = knob(60, "most steps per start", low=1, high=10_000, unit="steps")
     restarts: int = knob(
-        3, "most starts; another one is made only when the last did not explain the message, the best is chosen by the misfit", low=1, high=50
+        3,
+        "most starts; another one is made only when the last did not explain the message, the best is chosen by the misfit",
+        low=1,
+        high=50,
     )
 
     def wants(self) -> Knowledge:
@@ -105,7 +108,10 @@ class Tangent(Attack):
         if not best.misfit <= (ROUNDINGS * rounding) ** 2:
             return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False
         if not error >= SURE:
-            return f"The message is explained to its rounding ({best.misfit**0.5:.0e}), but does not determine the picture (about {error:.0f} dB).", False
+            return (
+                f"The message is explained to its rounding ({best.misfit**0.5:.0e}), but does not determine the picture (about {error:.0f} dB).",
+                False,
+            )
         return (
             f"Exact: picture and noise explain the message to its rounding ({best.misfit**0.5:.0e}), and no other picture nearby does: rounding leaves at least "
             f"about {error:.0f} dB. One far away might."

@@ -156,7 +156,9 @@ class Observation:
     interval: tuple[Tree, Tree] | None = (
         None  # between which values each entry lay before it was rounded, where the attacker knows that; may be infinite
     )
-    beneath: float | None = None  # where noise lies along the Jacobian's own directions and the attacker knows it: the standard deviation of isotropic noise beneath
+    beneath: float | None = (
+        None  # where noise lies along the Jacobian's own directions and the attacker knows it: the standard deviation of isotropic noise beneath
+    )
     whiten: Callable[[Tree], Tree] | None = (
         None  # makes coloured noise white, of standard deviation `noise`, as far as the attacker knows its shape
     )

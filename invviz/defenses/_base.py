@@ -33,7 +33,9 @@ class Defense(Component):
     coloured: ClassVar[bool] = (
         False  # its noise is stronger in some directions than in others (`colour` says where, `variance` is 0); stands last
     )
-    in_tangent_space: ClassVar[bool] = False  # of a coloured one: its noise lies in the range of the Jacobian at the private batch (theory T11)
+    in_tangent_space: ClassVar[bool] = (
+        False  # of a coloured one: its noise lies in the range of the Jacobian at the private batch (theory T11)
+    )
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
     rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
     remembers: ClassVar[bool] = False  # what it sends depends on what it sent before
