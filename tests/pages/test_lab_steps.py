@@ -95,3 +95,20 @@ def test_prepared_scenes_can_be_scrubbed(lab):
     slider = next(s for s in at.select_slider if s.label == "Step of the attack")
     assert slider.value == scene.arrays["frame_steps"][-1] and len(slider.options) == len(scene.arrays["frame_steps"])
     assert any(alt.startswith("PSNR over the steps") for alt in alts(at))
+
+
+@pytest.mark.parametrize("name", ["opening", "no_noise", "heavy_noise", "trained"])
+def test_prepared_steps_lie_evenly_and_end_at_the_answer(name):
+    scene = gallery.load(name)
+    steps, frames = scene.arrays["frame_steps"], scene.arrays["frames"]
+    assert len(steps) == gallery.FRAMES and (steps[0], steps[-1]) == (1, scene.result["steps"])
+    assert np.diff(steps).max() <= 1.5 * steps[-1] / gallery.FRAMES
+    assert np.abs(frames[-1] / 255 - scene.arrays["guess"]).max() < 1 / 255
+
+
+def test_the_prepared_attacks_that_got_worse_say_so(lab):
+    at = lab("data=photos&model=lenet&defense=gaussian_noise(sigma=1.0)&attack=dlg&prior=natural&floor=0.0001")
+    assert "It fits the noise: its loss, 0.4, is below what the true picture would have, about 0.5" in said(at)
+    at = lab("data=photos(index=1)&model=lenet(init='trained')&attack=dlg&prior=natural&floor=0.0001")
+    assert "The picture was best at the start**, 15.1 dB" in said(at) and "A lower loss is not always a better picture." in said(at)
+    assert "The picture was best" not in said(lab())
