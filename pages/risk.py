@@ -6,7 +6,7 @@ from invviz.ui import form, pulse, shell, state
 from invviz.ui.risk import page
 
 shell.ensure("risk")
-state.read_address(page.VIEWS)
+state.read_address(page.VIEWS, page.OPENING)
 st.markdown("# Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
 form.controls()
 pulse.part(page.draw)

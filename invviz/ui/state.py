@@ -144,7 +144,7 @@ def key(name: str) -> str:
     return f"{name}#{st.session_state.get('form', 0)}"
 
 
-def read_address(views: Mapping[str, str] | None = None) -> None:
+def read_address(views: Mapping[str, str] | None = None, opening: str = OPENING) -> None:
     """Take over the address where it is not what this session wrote itself; a broken one gives a message and the opening scenario.
 
     A browser sends its address along with every click, and it may not have received the newest one yet. So what a control has just
@@ -153,7 +153,14 @@ def read_address(views: Mapping[str, str] | None = None) -> None:
 
     Args:
         views: what this page keeps in the address beside the scenario, with the values that are left out of it.
+        opening: the scenario that this page opens with. Where another page has opened with its own, and nobody has touched that, it takes its place.
     """
+    _read(views, opening)
+    if st.session_state.get("opened with") is scenario() and scenario() != Scenario.parse(opening):
+        turn_into(_opened(opening))
+
+
+def _read(views: Mapping[str, str] | None, opening: str) -> None:
     st.session_state["views"] = views = dict(views or {})
     for name, default in views.items():
         st.session_state.setdefault(f"view {name}", default)
@@ -172,11 +179,17 @@ def read_address(views: Mapping[str, str] | None = None) -> None:
         _say_strange(strange, views)
         return
     try:
-        open_scenario(Scenario.from_pairs(parts) if parts else Scenario.parse(OPENING))
+        open_scenario(Scenario.from_pairs(parts) if parts else _opened(opening))
         _say_strange(strange, views)
     except InvvizError as err:
-        open_scenario(Scenario.parse(OPENING))
+        open_scenario(_opened(opening))
         st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
+
+
+def _opened(text: str) -> Scenario:
+    """A page's opening scenario, remembered as one that nobody has chosen."""
+    st.session_state["opened with"] = found = Scenario.parse(text)
+    return found
 
 
 def _say_strange(names: list[str], views: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import functools
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,8 +57,63 @@ def test_the_opening_comparisons_are_prepared(risk, store_dir):
     assert not any(Store(store_dir).job(name) for name in [*names, *gallery.sketches()]), "nothing had to be asked for"
 
 
+def test_it_opens_where_pictures_models_and_rounds_differ(risk, store_dir):
+    at = risk()
+    table = ranking(at)
+    first, second, last = (table["what"].iloc[place] for place in (0, 1, -1))
+    assert "sigma=1.0" in address(at, "defense") and "equally exposed" not in said(at)
+    assert {first, second} == {"5 · galaxies", "11 · rocket"} and last == "6 · tissue"
+    assert f"Most exposed: {first} (InvRE 0.63, not told apart from {second}); least: {last} (0.50)" in said(at), "their intervals overlap"
+    scores = ranking(at)["InvRE"]
+    assert scores.max() - scores.min() > 0.1
+    for axis, apart in (("models", 0.7), ("rounds", 0.2)):
+        scores = ranking(risk(compare=axis))["InvRE"]
+        assert scores.max() - scores.min() > apart
+    assert not asked_for(store_dir), "all of it is prepared"
+
+
+def test_what_hardly_differs_says_where_it_would(risk):
+    at = risk(gallery.OPENING)
+    assert "All 12 are about equally exposed: InvRE 0.99 to 0.99" in said(at)
+    found = re.search(r"They differ most at about (\d+) % noise: InvRE (0\.\d\d) to (0\.\d\d)", said(at))
+    assert found, said(at)
+    noise, low, high = int(found[1]) / 100, float(found[2]), float(found[3])
+    spans = {}
+    for sigma in (noise / 3, noise, 3 * noise):
+        scores = [
+            invre(d, sigma * f["size"]["norm"] / f["size"]["count"] ** 0.5)
+            for d, f in (gallery.sketches()[s.key("risk")] for s in compare.pictures(Scenario.parse(gallery.OPENING), range(12)))
+        ]
+        spans[sigma] = (min(scores), max(scores))
+    assert spans[noise] == pytest.approx((low, high), abs=0.02)
+    assert max(spans, key=lambda s: spans[s][1] - spans[s][0]) == noise
+    assert "They differ most" not in said(risk())
+
+
+def test_the_lab_keeps_its_own_opening_and_what_a_person_chose(visit):
+    at = visit("lab")
+    at.switch_page("pages/risk.py")
+    leave_address(at)
+    at.run()
+    assert "sigma=1.0" in address(at, "defense")
+    at.switch_page("pages/lab.py")
+    leave_address(at)
+    at.run()
+    assert address(at, "defense") == "gaussian_noise", "1 %, prepared, as if Risk had never been open"
+    at.select_slider[0].set_value(0.5).run()
+    at.switch_page("pages/risk.py")
+    leave_address(at)
+    at.run()
+    assert "sigma=0.5" in address(at, "defense"), "what was chosen stays"
+    at.select_slider[0].set_value(1.0).run()
+    at.switch_page("pages/vertical.py")
+    leave_address(at)
+    at.run()
+    assert "vgg6" not in address(at, "model"), "a person has chosen the scenario, be it the same as an opening one"
+
+
 def test_ranking_is_sorted_and_says_what_the_sketches_say(risk):
-    table = ranking(risk())
+    table = ranking(risk(gallery.OPENING))
     assert len(table) == gallery.PICTURES and (table["InvRE"].diff().dropna() <= 0).all()
     now = Scenario.parse(gallery.OPENING)
     scenario = compare.pictures(now, [3])[0]
@@ -86,7 +142,7 @@ def test_prepared_sketches_are_those_of_this_code(store_dir):
 
 
 def test_more_noise_less_risk(risk):
-    at = risk()
+    at = risk(gallery.OPENING)
     before = ranking(at)["InvRE"].mean()
     at.select_slider[0].set_value(1.0).run()
     assert not at.exception

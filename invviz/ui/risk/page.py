@@ -8,6 +8,7 @@ from ... import compare
 from .. import choice, form, look, pulse, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
+OPENING = compare.OPENING
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from ...compare import AXES
+from ...core.figures import percent
 from ...plots._colours import TRUTH
 from ...plots.pictures import to_png
 from ...risk import band
@@ -19,7 +20,7 @@ from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
 from .. import choice, press, sight, state
 from ..trouble import plain
-from ..views import Figures
+from ..views import NOISES, Figures
 from . import compared
 from .compared import COUNTS, Item, Scored
 
@@ -83,7 +84,23 @@ def finding(rows: list[Scored], axis: str, left_out: list[str]) -> str:
     if most.score - least.score < most.half + least.half or f"{most.score:.2f}" == f"{least.score:.2f}":
         worst, best = min(row.figures.worst for row in done), max(row.figures.best for row in done)
         return f"All {len(done)} are about equally exposed: InvRE {least.score:.2f} to {most.score:.2f}, PSNR ceilings {_span(worst, best)}"
-    return f"Most exposed: {done[0].item.label} (InvRE {most.score:.2f}); least: {done[-1].item.label} ({least.score:.2f})"
+    close = [row.item.label for row in done[1:] if most.score - row.figures.score < most.half + row.figures.half]
+    tie = f", not told apart from {', '.join(close) if len(close) < 3 else f'{len(close)} others'}" if close else ""
+    return f"Most exposed: {done[0].item.label} (InvRE {most.score:.2f}{tie}); least: {done[-1].item.label} ({least.score:.2f})"
+
+
+def parting(rows: list[Scored]) -> str:
+    """At which noise what is compared differs most, where it hardly does at the present one; empty where it differs already, or nowhere beyond its intervals."""
+    done = [row for row in rows if row.view is not None]
+    if len(done) < 2 or not finding(rows, "pictures", []).startswith("All "):
+        return ""
+    curves = [row.view.curve for row in done if row.view]
+    ends = [(max(f, key=lambda x: x.score), min(f, key=lambda x: x.score)) for f in zip(*curves, strict=True)]
+    gap, place = max((most.score - least.score, place) for place, (most, least) in enumerate(ends))
+    most, least = ends[place]
+    if gap < most.half + least.half or f"{most.score:.2f}" == f"{least.score:.2f}":
+        return ""
+    return f"They differ most at about {percent(float(f'{NOISES[place]:.2g}'))} noise: InvRE {least.score:.2f} to {most.score:.2f}."
 
 
 def _opens(now: Scenario, rows: list[Scored], axis: str, name: str) -> Callable[[], None]:
@@ -121,7 +138,7 @@ def _below(now: Scenario, rows: list[Scored], left_out: list[str]) -> None:
     words = "Scored by sketches and exact spectra: no attack is run. Click a row to open it below." + (
         f" {busy} more to come." if busy else ""
     )
-    st.caption(words)
+    st.caption(f"{words} {parting(rows)}".rstrip())
     if now.upload:
         st.caption(":material/info: Your own picture is not among them: comparisons use the data set's pictures.")
     for reason in left_out:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import depths
-from ...gallery import OPENING
-from ...scenario import Scenario, problems
+from ...scenario import problems
 from .. import asking, known, pulse, state, trouble
 from ..victim import victim_of
 from . import bar, charts, grid, returned, tiles, words
@@ -20,13 +19,12 @@ TURNED = (
 
 def arrive() -> None:
     """Take over the address; a scenario that sends no embedding is turned into one that does."""
-    state.read_address(VIEWS)
+    state.read_address(VIEWS, depths.VERTICAL)
     now = state.scenario()
     if now.protocol.sends_embedding:
         return
-    opening = now == Scenario.parse(OPENING)
-    state.turn_into(Scenario.parse(depths.VERTICAL) if opening else depths.as_vertical(now))
-    st.session_state["turned"] = None if opening else state.scenario()
+    state.turn_into(depths.as_vertical(now))
+    st.session_state["turned"] = state.scenario()
 
 
 def draw() -> None:
