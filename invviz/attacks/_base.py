@@ -41,6 +41,9 @@ class Attack(Component):
     needs_training_mode: ClassVar[bool] = False  # matches the batch statistics of batch norm, which only training mode has
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table
     one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
+    solves: ClassVar[bool] = (
+        False  # solves equations of a part of the message: its answer may be right where the whole message does not match
+    )
     malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
 
     def wants(self) -> Knowledge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
 from ..core.tree import map_tree, without_round
@@ -13,7 +13,7 @@ from ._priors import textures
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..core.types import Observation, Tree
+    from ..core.types import Net, Observation, Tree
 
 PROBES = 12  # random pictures on which the net's typical answer is measured
 SLACK = 2.0  # times the message's disturbance: what a bound leaves for it
@@ -54,7 +54,7 @@ class Count:
     """How many samples of each class a batch held, as far as its message tells."""
 
     labels: Tensor  # (b,), in rising order
-    certain: bool  # the bounds leave one answer only
+    certain: bool  # the bounds leave one answer only, and no defense is known to have altered the message
     note: str  # the same in words
 
     @classmethod
@@ -73,28 +73,31 @@ class Count:
         if not set(message) & set(obs.net.params) or len(list(message.values())[-1]) != classes:
             return cls(obs.template.label, False, "")
         message = map_tree(lambda leaf: leaf.double().nan_to_num(0.0, 0.0, 0.0), last_layer(message))
+        mean = map_tree(lambda leaf: leaf / obs.pace, message)  # of the gradients of all local steps
         if size == 1:
-            counts, low = torch.nn.functional.one_hot(infer_label(message)[0], classes), least(message, 1, False)
+            counts, low = torch.nn.functional.one_hot(infer_label(message)[0], classes), least(mean, 1, False)
         else:
             offset, impact, positive = _probe(obs, list(message), rng)
-            low = least(message, size, positive)
+            low = least(mean, size, positive)
             counts = rounded(size * (offset - class_scores(message)) / impact, size, low)
         labels = torch.arange(classes, device=counts.device).repeat_interleave(counts.long())
-        certain = int(low.sum()) == size and not obs.knowledge.training
-        how = "certain if nothing altered the message" if certain else f"certain for at least {int(low.sum().clamp(max=size))} of {size}"
+        sure, altered = int(low.sum()), obs.knowledge.defense
+        how = "all" if sure == size else f"at least {sure} of {size}"
+        how = "not certain, as a defense altered the message" if altered else f"{how} certain if nothing altered the message"
         spread = ", ".join(f"{int(n)} of class {c}" for c, n in enumerate(counts.tolist()) if n)
-        return cls(labels, certain, f"labels counted off the last layer ({spread}), {how}")
+        return cls(labels, sure == size and not altered, f"labels counted off the last layer ({spread}), {how}")
 
 
 def least(message: Tree, size: int, positive: bool) -> Tensor:
     """At least how many samples of each class a batch held, shape (classes,); exact where size * p_c is below 1 for every class in the batch.
 
-    Since probabilities are not negative, n_c >= -size * db_c, also for a clipped gradient. With features that are not negative, a negative entry in a row of the last weight
-    gradient takes at least one sample of that class. Softmax and one-hot both add up to 1, so each column adds up to 0: what is left of it measures how far the message was
-    disturbed, and the bounds leave room for that. Both bounds are ours; the second turns the order that yin2021see take into a certainty.
+    Since probabilities are not negative, n_c >= -size * db_c, also for a clipped gradient, and for the mean of the gradients of several steps on the same batch. With features
+    that are not negative, a negative entry in a row of the last weight gradient takes at least one sample of that class. Softmax and one-hot both add up to 1, so each column
+    adds up to 0: what is left of it measures how far the message was disturbed, and the bounds leave room for that. Bounds that add up to more than the batch contradict
+    themselves: the message is no such gradient, and nothing is certain. Both bounds are ours; the second turns the order that yin2021see take into a certainty.
 
     Args:
-        message: the last layer's part of it.
+        message: the last layer's part of one gradient, or of the mean of several: not of their sum, nor times a learning rate above 1.
         size: samples in the batch.
         positive: whether the features that enter the last layer are never negative.
     """
@@ -106,7 +109,7 @@ def least(message: Tree, size: int, positive: bool) -> Tensor:
         low = (-size * (leaves[-1] + SLACK * disturbed)).ceil().clamp(0, size)
     for matrix in matrices if positive else []:
         low = torch.maximum(low, (matrix.min(1).values < -SLACK * disturbed).to(low))
-    return low
+    return low if low.sum() <= size else torch.zeros_like(low)
 
 
 def rounded(expected: Tensor, size: int, low: Tensor) -> Tensor:
@@ -133,11 +136,12 @@ def _probe(obs: Observation, last: list[str], rng: Generator) -> tuple[Tensor, T
 
     Returns:
         The class scores of a batch without its labels, shape (classes,); by how much a label lowers the score of its class where all samples have it; and whether no feature
-        was negative.
+        can be negative, nor was on these pictures.
     """
     classes, like = obs.num_classes, obs.template.image
+    never = never_negative(obs.net, obs.template)
     labels = [torch.full((1, classes), 1 / classes).to(like), torch.eye(1, classes).to(like)]
-    offsets, impacts, positive = [], [], True
+    offsets, impacts, positive = [], [], never
     for picture in textures(PROBES, like, rng).clamp(*obs.bounds).split(1):
         answers = [mean_round(obs.simulate(Batch.of(picture, label))) for label in labels]
         if not set(last) <= set(answers[0]):  # the attacker does not trust its own simulation of the last layer
@@ -151,6 +155,26 @@ def _probe(obs: Observation, last: list[str], rng: Generator) -> tuple[Tensor, T
     signal, spread = (offset.mean(0) - flat).square().sum(), offset.var(0).sum()
     weight = signal**2 / (signal**2 + spread**2) if signal > 0 else 0.0
     return flat + weight * (offset.mean(0) - flat), impact, positive
+
+
+def never_negative(net: Net, template: Batch) -> bool:
+    """Whether no picture at all can make a negative input of the last layer, by how the net is built: an activation without negative values, and then poolings at most.
+
+    What a few pictures do would prove nothing: GELU and tanh may be positive on all of them. Modules are looked at in the order in which a picture meets them.
+    """
+    nn, order = torch.nn, list[Any]()
+    bound = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus, nn.Hardsigmoid)
+    kept = (nn.Flatten, nn.Identity, nn.Dropout, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample)
+    parts = [module for module in net.module.modules() if not any(True for _ in module.children())]
+    handles = [module.register_forward_pre_hook(lambda own, _: order.append(own)) for module in parts]
+    try:
+        with torch.no_grad():
+            net.logits(net.params, template.single(0))
+    finally:
+        for handle in handles:
+            handle.remove()
+    before = [module for module in order[:-1] if not isinstance(module, kept)]
+    return bool(before) and isinstance(order[-1], nn.Linear) and isinstance(before[-1], bound)
 
 
 def with_count(note: str, count: Count) -> str:

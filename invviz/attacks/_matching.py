@@ -163,7 +163,7 @@ class Watch:
                 f"not converged: the best matching loss is {self.best_loss:.1e}, so the message was not reproduced (a stuck search, or a message that noise or a defense has altered)"
             )
         elif self.tolerance and CLOSE < self.best_loss < math.inf:
-            remarks.append(f"the search ended at a matching loss of {self.best_loss:.1e}: close, not exact")
+            remarks.append(f"the search ended at a matching loss of {self.best_loss:.1e}, not exact")
         note = "; ".join(remarks)
         note = note[:1].upper() + note[1:] + "." if note else ""
         best = self.best

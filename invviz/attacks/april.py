@@ -41,6 +41,7 @@ class APRIL(Attack):
     paper: ClassVar[str] = "lu2022april"
     max_batch: ClassVar[int | None] = 1
     needs_gradient: ClassVar[bool] = True
+    solves: ClassVar[bool] = True
     needs_positions: ClassVar[bool] = True
     one_round: ClassVar[bool] = True
     exact: ClassVar[str] = (

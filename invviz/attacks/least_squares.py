@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Progress
 
 LARGEST = 60_000_000  # entries of the Jacobian
+EXACTLY = 1e-8  # matching loss above which an answer is not called determined
 DONE = 1e-24  # matching loss at which nothing is left to gain
 
 
@@ -85,17 +86,19 @@ class LeastSquares(Attack):
                 best, rank, loss = image, int(kept.sum()), new
             if stopped or not better or new < DONE:
                 break
-        n = image.numel()
-        note = f"The Jacobian has rank {rank:,} of {n:,}: " + (
-            "every number of the picture is determined."
-            if rank == n
-            else "the rest is filled in from public pictures."
-            if public
-            else "the rest stays grey."
-        )
-        note = "The embedding is not finite." if math.isnan(loss) else note
+        note = "The embedding is not finite." if math.isnan(loss) else _certificate(rank, image.numel(), loss, public is not None)
         failed = not loss <= UNMATCHED and not stopped
         return Reconstruction(Batch.of(best.clamp(*obs.bounds), obs.template.label), loss, tuple(trace), note, failed, stopped)
+
+
+def _certificate(rank: int, unknowns: int, loss: float, public: bool) -> str:
+    """What the rank of the Jacobian, and what is left of the embedding, say of the answer."""
+    found = f"The Jacobian has rank {rank:,} of {unknowns:,}: "
+    if rank < unknowns:
+        return found + ("the rest is filled in from public pictures." if public else "the rest stays grey.")
+    if loss > EXACTLY:
+        return f"{found}every number is determined, but not exact: {loss**0.5:.1e} of the embedding is left unexplained, so it was altered or the steps did not suffice."
+    return f"{found}every number of the picture is determined, if nothing altered the embedding."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Progress
 
 ROUNDINGS = 100  # of the message: above them the rows are not those of one picture
+LUCK = 2.0  # times what one picture explains of rows of noise: below this nothing was read
+CHANCE = "They agree no more than rows of noise would: the message holds too little."
 SCALED = 1e-3  # distance from one at which the message's scale is told
 
 
@@ -36,6 +38,7 @@ class LinearLayer(Attack):
     exact: ClassVar[str] = "one sample, a first layer that is linear with a bias, an undisturbed gradient, and at least one active neuron"
     needs_first_linear: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    solves: ClassVar[bool] = True
     one_round: ClassVar[bool] = True
 
     def wants(self) -> Knowledge:
@@ -55,8 +58,15 @@ class LinearLayer(Attack):
         unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
         image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
         progress(Step(1, 1, unexplained, image))
-        note = _certificate(obs, row, image, unexplained)
-        return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),), note=note)
+        label = infer_label(obs.sent or obs.message).to(obs.template.label)
+        note, failed = _certificate(obs, row, Batch.of(image, label), unexplained), _by_chance(unexplained, len(weight))
+        note = f"{note} {CHANCE}" if failed else note
+        return Reconstruction(Batch.of(image, label), unexplained, trace=((1, unexplained),), note=note, failed=failed)
+
+
+def _by_chance(unexplained: float, rows: int) -> bool:
+    """Whether the rows agree no more than rows of noise do: one picture then explains about one part in as many as there are rows (an F ratio of 1)."""
+    return rows > 1 and (1 - unexplained) * (rows - 1) < LUCK * unexplained
 
 
 def _nothing(obs: Observation) -> Reconstruction:
@@ -64,13 +74,12 @@ def _nothing(obs: Observation) -> Reconstruction:
     return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=note, failed=True)
 
 
-def _certificate(obs: Observation, row: Tensor, image: Tensor, unexplained: float) -> str:
+def _certificate(obs: Observation, row: Tensor, found: Batch, unexplained: float) -> str:
     """Whether all rows and the rest of the message are those of one picture."""
     left, rounding = unexplained**0.5, torch.finfo(row.dtype).eps
     if left > ROUNDINGS * rounding:
         return f"Not exact: the rows of the first layer's gradient contradict each other (by {left:.1e} of their size), so the message was altered."
-    label = infer_label(obs.sent or obs.message).to(obs.template.label)
-    whole, scale = up_to_length(obs.simulate(Batch.of(image, label)), obs.message)
+    whole, scale = up_to_length(obs.simulate(found), obs.message)
     sure = f"all rows of the first layer's gradient show the same picture (to {max(left, rounding):.0e} of their size)"
     if changed := changed_before(row, obs.bounds):
         return f"Not exact: {sure}, but {changed}."
@@ -93,4 +102,5 @@ def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
     progress(Step(1, 1, unexplained, image))
     lost = int((energy == 0).sum())
     note = f"{lost:,} of {len(row):,} values have no entry but zeros, held back or true; they are taken for 0." if lost else ""
-    return Reconstruction(Batch.of(image, obs.template.label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))
+    label = infer_label(obs.sent or obs.message).to(obs.template.label)
+    return Reconstruction(Batch.of(image, label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))

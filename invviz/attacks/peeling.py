@@ -41,6 +41,7 @@ class Peeling(Attack):
     paper: ClassVar[str] = "zhu2021rgap"
     max_batch: ClassVar[int | None] = 1
     needs_gradient: ClassVar[bool] = True
+    solves: ClassVar[bool] = True
     one_round: ClassVar[bool] = True
     exact: ClassVar[str] = (
         "one sample, a chain of convolutions and linear layers with activations that are one to one, full rank of each layer's equations, an undisturbed gradient"

@@ -151,6 +151,7 @@ class Observation:
         None  # messages that the same party has sent of other private pictures, (n, ...) each, where the attacker collects them
     )
     bounds: tuple[float, float] = (0.0, 1.0)
+    pace: float = 1.0  # local steps times their learning rate, where the client takes several and the attacker knows them: the message over the mean of their gradients
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it
     interval: tuple[Tree, Tree] | None = (

@@ -12,11 +12,13 @@ from ..attacks import MaliciousAttack
 from ..core.even import stride
 from ..core.lazy import torch
 from ..core.rng import stream
+from ..core.types import Batch, Reconstruction
 from ..metrics import PSNR, match
 from ..results import Event, Report, Result, score
 from ..scenario import Scenario, check
 from ._client import Client, Site, meet_client, world_of, wrapped
 from ._observe import mislead, moves, observe, party_of
+from ._verdict import unreadable, verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,9 +69,12 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
 
     if isinstance(scenario.attack, MaliciousAttack):
         obs, found = mislead(scenario, client, scenario.attack, progress)
+    elif unreadable(obs):
+        found = Reconstruction(Batch.of(obs.grey, obs.template.label), math.inf)
     else:
         found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
     seconds = time.monotonic() - start
+    found = verdict(scenario, client, obs, found)
     raw = _numpy(found.batch.image)
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)

@@ -80,6 +80,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         template=Batch.of(torch.zeros_like(client.batch.image), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
+        pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]
         public=_public(scenario, client, knowledge),
     )
 

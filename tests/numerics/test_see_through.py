@@ -10,7 +10,7 @@ import torch
 from seen import SITE, seen_by
 
 from invviz.attacks import ATTACKS
-from invviz.attacks._labels import Count, last_layer, least, rounded
+from invviz.attacks._labels import Count, last_layer, least, never_negative, rounded
 from invviz.attacks._starts import Registration, disagreement, loss_of_each, shifts
 from invviz.attacks._statistics import remembering, statistics_distance
 from invviz.attacks.see_through import DISTANCES
@@ -102,7 +102,54 @@ def test_counting_needs_no_bias_and_stands_several_local_steps():
     client, obs = overheard("data=digits&model=lenet&batch=8&protocol=hfl(local_steps=4,lr=0.05)")
     found = Count.of(obs, stream(0, "attack"))
     assert found.labels.tolist() == truth
-    assert not found.certain
+
+
+LOCAL = ["hfl(local_steps=20,lr=0.5)", "hfl(local_steps=10,lr=0.001)", "hfl(local_steps=4,lr=0.05)", "hfl"]
+
+
+@pytest.mark.parametrize("protocol", LOCAL)
+@pytest.mark.parametrize("model", ["mlp(width=16)", "mlp(width=32,init='trained')"])
+def test_no_more_labels_are_called_certain_than_are_right(protocol, model):
+    """The bound is for the mean of gradients: the update of several steps over their number and learning rate. It must not promise what is not there, nor nothing."""
+    certain = []
+    for index in (0, 37):
+        client, obs = overheard(f"data=digits(index={index})&model={model}&batch=16&protocol={protocol}")
+        found = Count.of(obs, stream(1, "attack"))
+        truth = torch.bincount(client.batch.label, minlength=10)
+        steps, lr = (int(protocol[16:].split(",")[0]), float(protocol[:-1].split("=")[-1])) if "(" in protocol else (1, 1.0)
+        mean = {k: v.double() / (steps * lr) for k, v in last_layer(obs.message).items()}
+        low = least(mean, 16, never_negative(obs.net, obs.template))
+        assert (low <= truth).all() and int(low.sum()) >= 1
+        certain.append(
+            f"at least {int(low.sum())} of 16 certain if nothing altered the message" if low.sum() < 16 else "all certain if nothing"
+        )
+        assert certain[-1] in found.note
+    if protocol == LOCAL[0] and model == "mlp(width=16)":
+        wild = least({k: v.double() for k, v in last_layer(obs.message).items()}, 16, True)
+        assert int(wild.sum()) == 16 and (wild > truth).sum() == 3, "taken for one gradient it would promise 16 labels, some wrong"
+
+
+def test_bounds_that_contradict_themselves_promise_nothing():
+    """Signs of a gradient, five of each: every column adds up to 0, and each class would take all samples."""
+    signs = torch.tensor([1.0, -1.0] * 5, dtype=torch.float64)
+    assert not least({"weight": signs[:, None].expand(10, 4), "bias": signs}, 6, True).any()
+    assert least({"weight": signs[:, None].expand(10, 4) / 6, "bias": signs / 6}, 6, True).tolist() == [0, 1] * 5
+
+
+def test_labels_are_not_certain_where_a_defense_is_known_to_have_altered_the_message():
+    _, obs = overheard("data=digits&model=lenet&batch=4&defense=pruning(fraction=0.5)&attacker=aware")
+    found = Count.of(obs, stream(1, "attack"))
+    assert not found.certain and "not certain, as a defense altered the message" in found.note
+
+
+def test_what_features_cannot_be_is_told_by_the_build_of_a_net_not_by_a_few_pictures():
+    """GELU's features are all positive on some pictures and negative on others: no bound may rest on them. ReLU's and sigmoid's never are negative."""
+    for model, never in (("convnet", True), ("lenet", True), ("mlp", True), ("mlp(act='softplus')", True), ("convnet(act='gelu')", False)):
+        _, obs = overheard(f"data=digits&model={model}&batch=2")
+        assert never_negative(obs.net, obs.template) == never
+    for model in ("mlp(act='tanh')", "mlp(act='elu')", "mlp(act='leaky_relu')", "vit(width=16)"):
+        _, obs = overheard(f"data=digits&model={model}&batch=2")
+        assert not never_negative(obs.net, obs.template)
 
 
 def test_a_confident_net_hides_how_often_a_class_occurs():
@@ -321,7 +368,7 @@ def test_a_batch_of_untrained_convnet_comes_back():
 
 def test_a_drowned_message_is_not_reproduced_and_says_so():
     found = run(
-        Scenario.parse("data=digits&model=convnet&batch=2&attack=see_through(steps=40,restarts=2)&defense=gaussian_noise(sigma=5.0)"), SITE
+        Scenario.parse("data=digits&model=convnet&batch=2&attack=see_through(steps=40,restarts=2)&defense=gaussian_noise(sigma=50.0)"), SITE
     )
     assert found.failed
     assert "not reproduced" in found.note
