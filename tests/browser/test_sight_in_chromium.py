@@ -9,6 +9,12 @@ pytestmark = pytest.mark.browser
 MAIN = "document.querySelector('[data-testid=stMain]')"
 
 
+@pytest.fixture(autouse=True)
+def low(page):
+    """A window in which no page fits."""
+    page.set_viewport_size({"width": 1440, "height": 600})
+
+
 def down(page):
     """At the end of the page."""
     page.evaluate(f"{MAIN}.scrollTo(0, 1e6)")
