@@ -33,7 +33,7 @@ CLEAR = 1e-13  # share of the largest curvature below which one is lost in round
 
 @dataclasses.dataclass(frozen=True)
 class Tangent(Attack):
-    """Solves m = G(x) + J(x) d for the picture x and the noise's steps d, by variable projection (golub1973differentiation).
+    """Solves m = G(x) + J(x) d for the picture x and the noise's steps d, by variable projection (Golub and Pereyra 1973).
 
     InvL-GNP, InvL-ENP and water-filling draw their noise in the range of the Jacobian at the private picture, so the equation holds exactly, whatever the noise's
     size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
