@@ -59,6 +59,12 @@ def caveats(scenario: Scenario) -> list[str]:
             f"The shape of {scenario.coloured.name}'s noise is that at the private picture, and the score takes it as known to the attacker, who must estimate it "
             "from a guess. What the shape itself may tell is left out, and so are curvature and the bound that does not linearise."
         )
+        if scenario.coloured.in_tangent_space:
+            found.append(
+                f"{scenario.coloured.name}'s noise lies in the directions in which the message moves with the picture, so an attacker who knows the defense can solve for "
+                "picture and noise together (attack tangent). Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
+                "that read digits exactly at every strength tried: the score is then no bound."
+            )
     return found
 
 

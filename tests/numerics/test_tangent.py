@@ -13,6 +13,7 @@ from invviz.attacks.tangent import _error, _texture
 from invviz.core.rng import stream
 from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
+from invviz.summary import caveats
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 VICTIM = "data=digits&model=lenet(width=6)&seed=7&attack=tangent(restarts=2)&attacker=aware"
@@ -126,3 +127,9 @@ def test_it_stops_when_asked():
 
     found = scenario.attack.reconstruct(obs, stream(0, "attack"), progress)
     assert found.stopped and count == 3
+
+
+def test_the_score_says_that_such_noise_is_no_bound():
+    for defense, no_bound in {"invl_gnp": True, "water_filling": True, "optimal_noise": False, "gaussian_noise": False}.items():
+        said = " ".join(caveats(Scenario.parse(f"data=digits&model=lenet&defense={defense}")))
+        assert ("attack tangent" in said) == no_bound
