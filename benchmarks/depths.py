@@ -21,7 +21,7 @@ def main() -> None:
     """One row a depth, ours beside theirs."""
     import torch
 
-    from invviz import depths
+    from invviz.baseline import mean_picture
     from invviz.metrics import PSNR
     from invviz.run import Site, run
     from invviz.scenario import Scenario
@@ -49,7 +49,7 @@ def main() -> None:
             flush=True,
         )
     s = Scenario.parse(base.format("cut=1", "rmle"))
-    mean = np.repeat(depths.mean_picture(s, s.data.load(site.data_dir)), pictures, 0)
+    mean = np.repeat(mean_picture(s, s.data.load(site.data_dir)), pictures, 0)
     truth = s.data.victims(s.data.load(site.data_dir), pictures)[0]
     print(f"mean picture: {PSNR().score(mean, truth).mean():.1f} dB")
 

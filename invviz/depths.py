@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .attacks import ATTACKS, RMLE, InverseNetwork
-from .datasets import Samples
 from .protocols import VFL
 from .scenario import Scenario, problems
 
 VERTICAL = "data=photos&model=vgg6(init='trained')&protocol=vfl(cut=4)&attack=rmle&prior=natural"
 NAMES = {"rmle": "An optimiser", "inverse_network": "A decoder"}
-AVERAGED, NUMBERS = 2_000, 20_000_000  # public pictures of the mean picture, and numbers in them, at most
 
 
 def as_vertical(now: Scenario) -> Scenario:
@@ -77,13 +73,6 @@ def whose(scenario: Scenario) -> str:
     return f"Party {seen[0] + 1}" if len(seen) == 1 else f"Parties {seen[0] + 1} to {seen[-1] + 1}, together,"
 
 
-def mean_picture(scenario: Scenario, samples: Samples) -> np.ndarray:
-    """What somebody guesses who sees no message at all: the mean of the public pictures, shape (1, c, h, w)."""
-    count = max(1, min(len(samples.public), AVERAGED, NUMBERS // int(np.prod(scenario.data.shape))))
-    image, _ = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
-    return scenario.protocol.part(image.mean(0, keepdims=True, dtype=np.float64).astype(np.float32))
-
-
 def parts_of(scenario: Scenario) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
     """First channel, row and column of every party's part, and those after its last."""
     protocol = cut_of(scenario)
@@ -106,7 +95,6 @@ __all__ = [
     "called",
     "cut_of",
     "layer_of",
-    "mean_picture",
     "parts_of",
     "whose",
 ]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from .attacks import ATTACKS
+from .metrics import EXACT
 from .scenario import Scenario, problems
 
 SEEDS = 5  # nets and starts that are compared
-EXACT = 60.0  # dB from which a picture counts as recovered exactly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +71,24 @@ def curve(seconds: np.ndarray, psnr: np.ndarray, total: float, final: float | No
     return at, got
 
 
-def strongest(found: Mapping[str, tuple[float, float]]) -> str | None:
-    """The name of the best attack: the one with the highest PSNR, and of several that are exact the quickest; None of none.
+def ordered(found: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Names of attacks, the strongest first: by PSNR, and those that are exact to rounding (EXACT dB and more) before all others, the quickest first.
 
     Args:
         found: PSNR in dB and seconds, by name.
     """
-    return max(found, key=lambda name: (min(found[name][0], EXACT), -found[name][1] if found[name][0] >= EXACT else 0.0), default=None)
+
+    def place(name: str) -> tuple[float, float]:
+        psnr, seconds = found[name]
+        psnr = psnr if psnr == psnr else -np.inf  # without a score: last
+        return -min(psnr, EXACT), seconds if psnr >= EXACT else 0.0
+
+    return sorted(found, key=place)
+
+
+def strongest(found: Mapping[str, tuple[float, float]]) -> str | None:
+    """The first of `ordered`; None of none."""
+    return next(iter(ordered(found)), None)
 
 
 def _every(now: Scenario) -> dict[str, Scenario]:
@@ -86,4 +97,4 @@ def _every(now: Scenario) -> dict[str, Scenario]:
     return {name: now.replace(upload="", attack=attack) for name, attack in attacks.items()}
 
 
-__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "seeds", "strongest", "unfit"]
+__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "ordered", "seeds", "strongest", "unfit"]

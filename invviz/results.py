@@ -13,7 +13,7 @@ from . import __version__
 from .core.errors import MissingExtra
 from .core.table import Column
 from .core.types import Size
-from .metrics import METRICS
+from .metrics import METRICS, Baseline, word
 from .risk import Decomposition, Trust
 from .scenario import Scenario
 
@@ -59,7 +59,14 @@ class Result:
     stopped: bool = False
     data_note: str = ""
     accuracy: float | None = None
+    baseline: Baseline | None = None  # what needs no message, of the same pictures; None of rows of a table
     release_ms: dict[str, float] = dataclasses.field(default_factory=dict)  # what making one message takes, "bare" and "defended"
+
+    @property
+    def word(self) -> str:
+        """How much of the pictures the guess shows; empty of rows of a table."""
+        scores = self.scores.get("psnr"), self.scores.get("ssim")
+        return "" if self.baseline is None or scores[0] is None else word(scores[0], scores[1] or math.nan, self.baseline)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain numbers and words."""
@@ -67,6 +74,10 @@ class Result:
             "scenario": self.scenario.text(full=True),
             "key": self.scenario.key("run"),
             "scores": {k: v and [None if math.isnan(x) else x for x in v] for k, v in self.scores.items()},
+            "word": self.word,
+            "baseline": None
+            if self.baseline is None
+            else {k: [None if math.isnan(x) else x for x in v] for k, v in dataclasses.asdict(self.baseline).items()},
             "absent": self.absent,
             "labels": self.labels.tolist(),
             "guessed_labels": self.guessed_labels.tolist(),

@@ -137,7 +137,7 @@ def psnr_target(aim: str, value: float, decomposition: Decomposition) -> float:
 def _out_of_reach(without: float, strongest: float, d: Decomposition, target: float) -> str:
     """Why no strength is the answer, in words; empty where one is."""
     if without <= target:
-        return f"not needed: without it the ceiling is {without:.1f} dB"
+        return f"not needed: without it the expected best is {without:.1f} dB"
     blind = psnr_of(d.trace / d.size)
     if target < blind:
         return f"out of reach: who sees no message at all and guesses has {blind:.1f} dB on average"

@@ -8,6 +8,7 @@ from typing import Any
 
 from .core.figures import number
 from .core.types import Size
+from .metrics import word_of_share
 from .risk import (
     Decomposition,
     invloss,
@@ -106,7 +107,7 @@ def risk_summary(
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
         inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which no attacker of any kind comes on
         average over pictures (T3; at one picture InvLoss may lie below it);
-        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling; the `_interval`s that hold the true
+        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word; the `_interval`s that hold the true
         values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size, stages)
@@ -135,6 +136,7 @@ def risk_summary(
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),
         "psnr_ceiling": psnr_ceiling(d, sigma),
+        "word": word_of_share(invre(d, sigma)),
         "psnr_interval": list(psnr_interval(d, sigma)),
         "trust": trust,
         "caveats": doubts(scenario, d, sigma),

@@ -12,6 +12,8 @@ import numpy as np
 from ..assess import assess
 from ..core.errors import InvvizError
 from ..core.figures import number
+from ..gap import exceeds, gap, reasons
+from ..metrics import PSNR
 from ..risk import ideal
 from ..run import Result, Site, run
 from ..scenario import Scenario, check, risk_problems
@@ -57,12 +59,19 @@ def show_run(args: argparse.Namespace) -> int:
         if not args.no_risk:
             risk, ideal_picture, risk_note = _risk(scenario, site, line)
     spent = _spent(scenario, site)
-    facts = {**result.to_json(), "risk": risk, "risk_note": risk_note, **({"privacy": spent} if spent else {})}
+    facts = {
+        **result.to_json(),
+        "risk": risk,
+        "risk_note": risk_note,
+        **_beside(result, risk, ideal_picture),
+        **({"privacy": spent} if spent else {}),
+    }
     if args.out:
         np.savez_compressed(args.out / "reconstruction.npz", truth=result.truth, guess=result.guess)
         (args.out / "result.json").write_text(to_json(facts) + "\n")
         preview([result.truth, ideal_picture, result.guess]).save(args.out / "preview.png")
-    print(to_json(facts) if args.json else _run_words(result, risk, risk_note) + (f"\ndp_sgd: {spent['words']}" if spent else ""))
+    words = _run_words(result, risk, risk_note, facts["gap"]) + (f"\ndp_sgd: {spent['words']}" if spent else "")
+    print(to_json(facts) if args.json else words)
     if result.failed:
         print(f"The attack failed: {result.note}", file=sys.stderr)
     return 0
@@ -75,6 +84,21 @@ def _spent(scenario: Scenario, site: Site) -> dict[str, Any] | None:
     except InvvizError as err:  # too few pictures for so many clients, no Opacus: the attack's result is worth printing all the same
         return {"epsilon": None, "words": f"epsilon is not known: {err}"}
     return None if found is None else found.to_json()
+
+
+def _beside(result: Result, risk: dict[str, Any] | None, picture: np.ndarray | None) -> dict[str, Any]:
+    """The ideal attacker's PSNR on the same pictures, what lies between both in words, and why the real one got more, where it did."""
+    if risk is None or picture is None:
+        return {"ideal_psnr": None, "gap": "", "above_ideal": []}
+    each = [float(v) for v in PSNR().score(picture.clip(0, 1), result.truth)]
+    reached, ideal_psnr = float(np.mean(result.scores["psnr"] or [np.nan])), float(np.mean(each))
+    share = max(risk["sigma"] ** 2 - risk["noise_variance"], 0.0) / max(risk["sigma"] ** 2, 1e-300)
+    said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"]).replace("**", "")
+    return {
+        "ideal_psnr": each,
+        "gap": said,
+        "above_ideal": reasons(result.scenario, share, risk["method"]) if exceeds(reached, ideal_psnr) else [],
+    }
 
 
 def show_risk(args: argparse.Namespace) -> int:
@@ -100,7 +124,7 @@ def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
     if as_json:
         print(to_json({"scenario": scenario.for_clients().text(full=True), "clients": rows}))
         return 0
-    print("client  pictures  classes  largest class  InvRE  PSNR ceiling (dB)")
+    print("client  pictures  classes  largest class  InvRE  expected best (dB)")
     for row in rows:
         score = f"{row['invre']:5.2f}  {row['psnr_ceiling']:.1f}" if "invre" in row else row["reason"]
         print(f"{row['client']:>6}  {row['pictures']:>8,}  {row['classes']:>7}  {100 * row['largest']:>11.0f} %  {score}")
@@ -125,14 +149,20 @@ def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[st
     return facts, ideal(found.decomposition, facts["sigma"])
 
 
-def _run_words(result: Result, risk: dict[str, Any] | None, risk_note: str) -> str:
+def _run_words(result: Result, risk: dict[str, Any] | None, risk_note: str, gap_words: str) -> str:
     lines = [result.scenario.text(), ""]
     for name, values in result.scores.items():
         digits, unit = UNITS.get(name, (4, ""))
         lines.append(f"{name:<5} {numbers(values, digits, unit)}")
+    if result.baseline is not None:
+        unseen = result.baseline.middle
+        lines.append(
+            f"in a word: {result.word} (without a message, by the mean of public pictures or a flat grey: {unseen.psnr[0]:.1f} dB, SSIM {unseen.ssim[0]:.2f})"
+        )
     lines += ["", f"the attacker was given: {result.given} (threat model {result.threat_model})"]
     lines.append(f"{result.seconds:.1f} s, {result.steps:,} steps on {result.device}")
     lines += [f"note: {text}" for text in (result.note, result.data_note) if text]
+    lines += ["", gap_words] if gap_words else []
     lines += ["", _risk_words(risk) if risk else f"no risk score: {risk_note}"]
     return "\n".join(lines)
 
@@ -144,7 +174,7 @@ def _risk_words(risk: dict[str, Any]) -> str:
     lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {number(risk['invloss_lower'], 4)}"
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-        f"PSNR ceiling {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}; InvLoss {number(risk['invloss'], 4)}; "
+        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}; InvLoss {number(risk['invloss'], 4)}; "
         f"at most (truncated inverse) {number(risk['invloss_bound'], 4)}{lower}",
         f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
         f"(floor {number(risk['floor'])}, {risk['prior']} prior)",

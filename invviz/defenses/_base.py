@@ -27,6 +27,7 @@ class Defense(Component):
     adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
     per_sample: ClassVar[bool] = False  # asks the protocol once for every sample: stands first, and on the gradient of one local step
     hides: ClassVar[bool] = False  # entries that it sets to zero were not sent: a zero says nothing about the picture
+    by_lot: ClassVar[bool] = False  # of one that hides: which entries are withheld does not depend on the picture
     redraws: ClassVar[bool] = False  # of one that hides: other entries in every message of the same picture
     for_embeddings: ClassVar[bool] = False  # protects what the passive party of vertical FL sends
     alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there

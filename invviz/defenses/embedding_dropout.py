@@ -36,6 +36,7 @@ class EmbeddingDropout(Defense):
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
     hides: ClassVar[bool] = True
+    by_lot: ClassVar[bool] = True
     redraws: ClassVar[bool] = True
     for_embeddings: ClassVar[bool] = True
 

@@ -26,6 +26,7 @@ class LaplaceNoise(Defense):
 
     name: ClassVar[str] = "laplace_noise"
     title: ClassVar[str] = "Laplace noise"
+    law: ClassVar[str] = "laplace"
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0

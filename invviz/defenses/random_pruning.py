@@ -29,6 +29,7 @@ class RandomPruning(Defense):
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     hides: ClassVar[bool] = True
+    by_lot: ClassVar[bool] = True
 
     fraction: float = knob(
         0.9,

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
+from ..baseline import baseline_of
 from ..core.errors import InvvizError, StoreError
 from ..core.types import Size
+from ..metrics import Baseline
 from ..risk import Decomposition, ideal
 from ..risk.prior import TAU
+from ..run import Site
 from ..summary import risk_summary
 from ..sweep import Sweep, table
 from ._bib import cited
@@ -83,6 +86,10 @@ class Entry:
     def kind(self) -> str:
         """Of the job: run, risk or train."""
         return self.job.kind
+
+    def baseline(self, truth: np.ndarray) -> Baseline | None:
+        """How good what needs no message is of these pictures; None of rows of a table."""
+        return None if self.scenario.columns else baseline_of(self.scenario, truth, Site.from_env().data_dir)
 
     @property
     def command(self) -> str:

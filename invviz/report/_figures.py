@@ -11,11 +11,9 @@ from html import escape
 import numpy as np
 
 from ..core import figures
-from ..metrics.psnr import PSNR
-from ..metrics.ssim import SSIM
+from ..metrics import PSNR, SSIM, Baseline, quality
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import to_png
-from ..risk import band
 from ._collect import Spectrum
 from ._numbers import number
 from ._svg import Axis, Level, Line, chart
@@ -39,7 +37,12 @@ def psnr_of(guess: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 def picture_figure(
-    truth: np.ndarray, ideal: np.ndarray | None, guess: np.ndarray | None, score: tuple[float, float], scenario: str
+    truth: np.ndarray,
+    ideal: np.ndarray | None,
+    guess: np.ndarray | None,
+    score: tuple[float, float],
+    scenario: str,
+    unseen: Baseline | None = None,
 ) -> Figure:
     """Truth, what an ideal attacker sees, what the real one got, all at the same size.
 
@@ -49,15 +52,16 @@ def picture_figure(
         guess: likewise or None.
         score: PSNR and SSIM of the guess; without one, of the ideal attacker's picture.
         scenario: for the footer.
+        unseen: how good what needs no message is; None gives no words.
     """
     columns = [(truth, TRUTH, "truth", "the client's")]
     says = []
     if ideal is not None:
-        words = _words(*(psnr_of(ideal, truth) if guess is not None else score))
+        words = _words(*(psnr_of(ideal, truth) if guess is not None else score), unseen)
         columns.append((ideal, IDEAL, "ideal attacker", words))
         says.append(f"ideal attacker: {words}")
     if guess is not None:
-        words = _words(*score)
+        words = _words(*score, unseen)
         columns.append((guess, REAL, "real attack", words))
         says.append(f"real attack: {words}")
     text = "; ".join(says)
@@ -69,8 +73,8 @@ def picture_figure(
     return Figure(f'<div class="row">{"".join(parts)}</div>', finding, scenario)
 
 
-def _words(psnr: float, ssim: float) -> str:
-    return "no score" if math.isnan(psnr) else f"{band(psnr)}, PSNR {number(psnr, 1)} dB, SSIM {number(ssim, 2)}"
+def _words(psnr: float, ssim: float, unseen: Baseline | None) -> str:
+    return "no score" if math.isnan(psnr) else f"{quality(psnr, ssim, unseen, ', PSNR ')}, SSIM {number(ssim, 2)}"
 
 
 def _data_uri(pictures: np.ndarray, colour: str) -> str:

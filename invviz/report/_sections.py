@@ -11,14 +11,14 @@ import numpy as np
 
 from ..core.figures import readable
 from ..core.papers import cite
-from ..risk import band
+from ..gap import gap
+from ..metrics import Baseline, quality, word_of_share
 from ..utility import spent
 from ._collect import Entry, Report, Spectrum
 from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
-from ._numbers import amount, mean, number, seconds
+from ._numbers import amount, mean, number, read, seconds
 
 KINDS = {"run": "Attack", "risk": "Risk score", "train": "Training"}
-LITTLE = 1.0  # dB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,10 @@ def _attack(e: Entry) -> Parts:
     f = e.facts
     scores = f.get("scores", {})
     psnr, ssim = mean(scores.get("psnr")), mean(scores.get("ssim"))
-    finding = f"The attack ended at {band(psnr)} pictures: PSNR {number(psnr, 1)} dB, SSIM {number(ssim, 2)}"
+    unseen = e.baseline(e.truth) if e.truth is not None else None
+    finding = f"The attack's pictures: {_quality(scores, unseen)}, SSIM {number(ssim, 2)}"
+    if e.scenario.columns:
+        finding = f"The attack has {number(100 * mean(scores.get('cells')), 0)} % of the cells right"
     if math.isnan(psnr):
         finding = "The attack has no score"
     facts = [(name.upper(), _scores(name, values)) for name, values in scores.items()]
@@ -133,24 +136,26 @@ def _attack(e: Entry) -> Parts:
     if e.truth is not None and e.guess is not None:
         ideal = e.spectrum.picture if e.spectrum else None
         if ideal is not None:
-            notes += _gap(psnr, psnr_of(ideal, e.truth)[0])
-        figures.append(picture_figure(e.truth, ideal, e.guess, (psnr, ssim), e.scenario.text()))
+            notes += _gap(e, psnr, psnr_of(ideal, e.truth)[0])
+        figures.append(picture_figure(e.truth, ideal, e.guess, (psnr, ssim), e.scenario.text(), unseen))
     if e.curve:
         figures.append(loss_figure(*e.curve, e.scenario.text()))
     return finding, facts, warnings, notes + _data_note(f), figures
 
 
-def _gap(reached: float, ideal: float) -> list[str]:
+def _quality(scores: dict[str, Any], unseen: Baseline | None) -> str:
+    """Word and PSNR."""
+    psnr, ssim = ([read(v) for v in scores.get(name) or [None]] for name in ("psnr", "ssim"))
+    return quality(psnr, ssim, unseen, ", PSNR ")
+
+
+def _gap(e: Entry, reached: float, ideal: float) -> list[str]:
     """What lies between the real and the ideal attacker, in words."""
-    if reached > ideal + LITTLE:
-        return [
-            f"The real attack reached {reached:.1f} dB, above the ideal attacker's {ideal:.1f} dB: that one is held to an extra noise floor and to a "
-            "straight-line picture of the net."
-        ]
-    if reached < ideal - LITTLE:
-        limit = "what this attack was not told or could not compute, not privacy"
-        return [f"On this picture the ideal attacker reaches {ideal:.1f} dB: the gap of {ideal - reached:.1f} dB is {limit}."]
-    return []
+    assert e.spectrum is not None
+    r = e.spectrum.figures
+    floor = r["sigma"] ** 2 - r["noise_variance"]
+    words = gap(e.scenario, reached, ideal, bool(e.facts.get("stopped")), max(floor, 0.0) / max(r["sigma"] ** 2, 1e-300), r["method"])
+    return [words.replace("**", "")] if words else []
 
 
 def _scores(name: str, values: Sequence[Any] | None) -> str:
@@ -171,8 +176,8 @@ def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
     return [
         ("InvRE", f"{r['invre']:.2f}{within}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"),
         (
-            "PSNR ceiling",
-            f"{r['psnr_ceiling']:.1f} dB ({band(r['psnr_ceiling'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}",
+            "expected best (an average over pictures and noise)",
+            f"{r['psnr_ceiling']:.1f} dB ({word_of_share(r['invre'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}",
         ),
     ]
 
@@ -205,7 +210,8 @@ def _risk(e: Entry) -> Parts:
     figures = [spectrum_figure(e.spectrum, e.scenario.text())]
     if e.spectrum.truth is not None:
         score = psnr_of(e.spectrum.picture, e.spectrum.truth)
-        figures.insert(0, picture_figure(e.spectrum.truth, e.spectrum.picture, None, score, e.scenario.text()))
+        unseen = e.baseline(e.spectrum.truth)
+        figures.insert(0, picture_figure(e.spectrum.truth, e.spectrum.picture, None, score, e.scenario.text(), unseen))
     return finding, facts, [], [*r["caveats"], *notes], figures
 
 

@@ -19,7 +19,7 @@ from .invloss import (
     total_sigma,
     van_trees_bound,
 )
-from .invre import band, invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of
+from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
@@ -43,7 +43,6 @@ __all__ = [
     "Prior",
     "Trust",
     "aggregate",
-    "band",
     "budget",
     "decompose",
     "direction",

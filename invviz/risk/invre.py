@@ -1,4 +1,4 @@
-"""InvRE: the risk as one number, the picture quality it allows, and a word for it."""
+"""InvRE: the risk as one number, and the picture quality it allows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .decomposition import Decomposition
 
 MAX_PSNR = 200.0  # dB; stands for "no error at all", so that every figure stays finite
-BANDS = ((20.0, "readable"), (15.0, "recognisable"), (10.0, "blurred"))  # dB from which the word holds; ours
 
 
 def invre(dec: Decomposition, sigma: float) -> float:
@@ -47,13 +46,3 @@ def psnr_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:
 def psnr_of(mse: float) -> float:
     """PSNR of a mean squared error of pixels in [0, 1], in dB, at most 200."""
     return min(MAX_PSNR, -10 * math.log10(mse)) if mse > 0 else MAX_PSNR
-
-
-def band(psnr: float) -> str:
-    """The word for a PSNR ceiling: readable (>= 20 dB), recognisable (15-20), blurred (10-15), hidden (< 10). Source: [D].
-
-    Example:
-        >>> band(17.2)
-        'recognisable'
-    """
-    return next((word for low, word in BANDS if psnr >= low), "hidden")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..attacks import MaliciousAttack
+from ..baseline import baseline_of
 from ..core.even import stride
 from ..core.lazy import torch
 from ..core.rng import stream
@@ -102,6 +103,7 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
         stopped=found.stopped,
         data_note=client.note,
         accuracy=client.accuracy,
+        baseline=None if scenario.columns else baseline_of(scenario, truth, site.data_dir),
         release_ms=release_ms,
     )
 

@@ -12,6 +12,7 @@ from ._drops import DROPS, AtDrop, at_drop
 from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure
 from ._missing import Missing, missing
 from ._points import Dot, Point, front, pareto, points
+from ._seen import baselines, word_of
 from ._strongest import settings, strongest
 from ._volume import Reference, Volume, hypervolume, reference, volumes
 
@@ -30,6 +31,7 @@ __all__ = [
     "Reference",
     "Volume",
     "at_drop",
+    "baselines",
     "blunt",
     "front",
     "hypervolume",
@@ -42,4 +44,5 @@ __all__ = [
     "settings",
     "strongest",
     "volumes",
+    "word_of",
 ]

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from ._measures import NONE, Table, measure_of, shares
 from ._points import Point, points
 
-HIDDEN = 10.0  # dB: below, nothing of a picture is seen (the lowest of risk's words)
 ROUNDING = 1e-9  # 0.81 - 0.80 is more than 0.01 in floating point
 
 
@@ -93,17 +92,21 @@ def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] |
     return f"{words}." + ("" if best.whole else " Not all of its cells are done.")
 
 
-def blunt(found: Sequence[Point]) -> str:
+def blunt(found: Sequence[Point], word: str) -> str:
     """That the attack fails without any defense, in words; empty where it does not, or where the measure is not the PSNR of an attack.
 
     Such a plane shows what defenses cost and not what they protect: a failed attack is no proof of safety.
+
+    Args:
+        found: from `points`.
+        word: for the undefended point (`word_of`): the attack fails where it is "hidden", no better than without a message.
     """
     bare = next((p for p in found if p.defense == NONE), None)
     kind = measure_of(bare.measure) if bare else None
-    if bare is None or kind is None or not kind.attacked or kind.unit != "dB" or not bare.value.value < HIDDEN:
+    if bare is None or kind is None or not kind.attacked or kind.unit != "dB" or word != "hidden":
         return ""
     return (
-        f"Without any defense {kind.says} {_said(bare)}: it fails by itself, so this plane shows what defenses cost, not what they protect. "
+        f"Without any defense {kind.says} {_said(bare)}: no more than somebody has who sees no message. It fails by itself, so this plane shows what defenses cost, not what they protect. "
         "That an attack fails does not make the data safe."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ..core.figures import number
+from ..metrics import decibels
 from ..plots.spectrum import spectrum_spec
 from ..scenario import Scenario, risk_problems
 from ..store import Job
@@ -57,7 +58,7 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
 
 def _live(now: Scenario, job: Job) -> None:
     curve = sources.live_curve(now)
-    psnr = f", now {job.psnr:.1f} dB" if job.psnr is not None else ""
+    psnr = f", now {decibels(job.psnr)}" if job.psnr is not None else ""
     st.markdown(f"### Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}")
     steps.curves("live", (curve.steps, curve.loss), (curve.steps, curve.psnr), "So far; it is still running.")
     st.caption(steps.ORACLE)

@@ -7,7 +7,9 @@ import streamlit as st
 
 from ..core.figures import number, readable
 from ..core.papers import cite, title
-from ..risk import Decomposition, band, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
+from ..gap import gap
+from ..metrics import decibels, word_of_share
+from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
@@ -15,7 +17,7 @@ from .released import formula, released
 from .views import Figures, RiskView, RunView
 
 PAPER, MODELS = "xu2025invloss", "carletti2025sok"
-LITTLE = 1.0  # dB: a gap that is not worth a sentence
+MEANS = "an average over pictures and noise, so single pictures lie above and below it"
 
 
 def levels(decomposition: Decomposition, sigma: float) -> tuple[np.ndarray, float]:
@@ -24,7 +26,7 @@ def levels(decomposition: Decomposition, sigma: float) -> tuple[np.ndarray, floa
 
 
 def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: float | None) -> None:
-    """Score, ceiling, and the gap between ideal and real."""
+    """Score, expected best, and the gap between ideal and real."""
     if risk is None:
         missing = " ".join(risk_problems(now))
         st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
@@ -35,11 +37,11 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
-        st.markdown(f"PSNR ceiling **{ceiling:.1f} dB** ({band(ceiling)}), expected over pictures like this one. " + _gap(run, ideal_psnr))
+        st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {MEANS}. " + _gap(risk, run, ideal_psnr))
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
             st.caption(
-                f":material/info: Estimated by a sketch: InvRE lies between {low:.3f} and {high:.3f}, the ceiling between {worst:.1f} and {best:.1f} dB "
+                f":material/info: Estimated by a sketch: InvRE lies between {low:.3f} and {high:.3f}, the expected best between {worst:.1f} and {best:.1f} dB "
                 "(95 %); the ideal attacker's picture is what so many products of conjugate gradients give."
             )
         for words in doubts(now, risk.decomposition, sigma):
@@ -52,34 +54,19 @@ def _first(known: Figures, products: int) -> None:
     st.markdown(
         f"## InvRE {known.low:.2f} to {known.high:.2f}: an ideal attacker recovers {100 * known.low:.0f} to {100 * known.high:.0f} % of what was unknown"
     )
-    st.markdown(f"PSNR ceiling **{known.worst:.0f} to {known.best:.0f} dB**, expected over pictures like this one.")
+    st.markdown(f"Expected best **{known.worst:.0f} to {known.best:.0f} dB**: {MEANS}.")
     st.caption(
         f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."
     )
 
 
-def _gap(run: RunView | None, ideal_psnr: float | None) -> str:
+def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:
     if ideal_psnr is None:
         return ""
     if run is None:
-        return f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB. Run the attack to see how near a real one comes."
+        return f"On this picture the ideal attacker reaches {decibels(ideal_psnr)}. Run the attack to see how near a real one comes."
     reached = float(np.mean(run.result["scores"]["psnr"]))
-    if run.result["stopped"]:  # what is missing may be time alone: nothing is claimed
-        return f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack was stopped before its end, at {reached:.1f} dB."
-    gap = ideal_psnr - reached
-    untold = run.scenario.defense and run.scenario.attacker == "unaware"
-    limit = "what this attacker was not told or could not compute" if untold else "the attacker's computing limit"
-    if gap > LITTLE:
-        return (
-            f"On this picture the ideal attacker reaches {ideal_psnr:.1f} dB; the real attack reached {reached:.1f} dB. "
-            f"**The gap of {gap:.1f} dB is {limit}, not privacy.**"
-        )
-    if gap < -LITTLE:
-        return (
-            f"The real attack reached {reached:.1f} dB, above the ideal attacker's {ideal_psnr:.1f} dB: that one is held to an extra noise floor "
-            "(More, Setting) and to a straight-line picture of the net."
-        )
-    return f"The real attack reached {reached:.1f} dB: it gets what there is to get."
+    return gap(run.scenario, reached, ideal_psnr, run.result["stopped"], risk.floor_share(run.scenario), risk.decomposition.method)
 
 
 def _explanations(now: Scenario, risk: RiskView | None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from .. import gallery, studies
+from ..metrics import PSNR, SSIM
 from ..risk import Decomposition
 from ..scenario import Scenario
 from ..store import Kind
@@ -119,3 +120,9 @@ def _from_gallery(page: str, key: str) -> RiskView:
 def ideal(key: str, method: str, sigma: float, _view: RiskView) -> np.ndarray:
     """The ideal attacker's picture, by all that it depends on."""
     return _view.draw(sigma).clip(0, 1)
+
+
+@st.cache_data(max_entries=1_000, show_spinner=False)
+def scores(key: str, method: str, sigma: float, _picture: np.ndarray, _truth: np.ndarray) -> tuple[list[float], list[float]]:
+    """PSNR and SSIM of the ideal attacker's pictures, by all that they depend on."""
+    return PSNR().score(_picture, _truth).tolist(), SSIM().score(_picture, _truth).tolist()

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..metrics import PSNR
+from ..metrics import PSNR, Baseline, decibels, quality, word
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import kept, look, sources
 from .session import session, station
+from .victim import baseline
 from .views import Figures, RiskView
 
 BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
@@ -27,11 +28,30 @@ class Attack:
     result: dict[str, Any] | None = None
     guess: np.ndarray | None = None
     job: Job | None = None
+    truth: np.ndarray | None = None
 
     @property
     def psnr(self) -> float | None:
         """Mean over the batch, in dB."""
-        return None if self.result is None else float(np.mean(self.result["scores"]["psnr"]))
+        return None if self.result is None else float(np.mean(self.each("psnr")))
+
+    def each(self, metric: str) -> list[float]:
+        """Its scores, one a picture; NaN where there is none."""
+        return [float("nan") if v is None else float(v) for v in (self.result or {}).get("scores", {}).get(metric) or [float("nan")]]
+
+    @functools.cached_property
+    def word(self) -> str:
+        """How much of the pictures its own show; empty where it has none yet."""
+        return "" if self.result is None or self.truth is None else word(self.each("psnr"), self.each("ssim"), self._baseline)
+
+    def quality(self, between: str = ", ") -> str:
+        """Word and PSNR."""
+        return quality(self.each("psnr"), self.each("ssim"), None if self.truth is None else self._baseline, between)
+
+    @functools.cached_property
+    def _baseline(self) -> Baseline:
+        assert self.truth is not None
+        return baseline(self.scenario, self.truth)
 
     @property
     def left(self) -> bool:
@@ -74,13 +94,28 @@ class Known:
     @functools.cached_property
     def ideal_psnr(self) -> float | None:
         """Of this very picture, in dB."""
-        return None if self.ideal is None else float(PSNR().score(self.ideal, self.truth).mean())
+        return None if self.ideal is None else float(np.mean(self._ideal_scores[0]))
+
+    @functools.cached_property
+    def _ideal_scores(self) -> tuple[list[float], list[float]]:
+        assert self.view is not None and self.ideal is not None
+        return kept.scores(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.ideal, self.truth)
+
+    def ideal_quality(self, between: str = ", ") -> str:
+        """Word and PSNR of the ideal attacker's picture; only where there is one."""
+        return quality(*self._ideal_scores, baseline(self.scenario, self.truth), between)
+
+    def word(self, who: str) -> str:
+        """How much of the pictures an attacker's show ("ideal" or the name of an attack); empty where it is not known."""
+        if who == "ideal":
+            return "" if self.ideal is None else word(*self._ideal_scores, baseline(self.scenario, self.truth))
+        return self.attacks[who].word
 
     @property
     def so_far(self) -> str:
         """What is said under the first sketch."""
         assert self.rough is not None
-        return f"{float(PSNR().score(self.rough, self.truth).mean()):.1f} dB so far: {look.said(self.job)}"
+        return f"{decibels(float(PSNR().score(self.rough, self.truth).mean()))} so far: {look.said(self.job)}"
 
     @property
     def got(self) -> dict[str, float | None]:
@@ -192,6 +227,6 @@ def _attack(scenario: Scenario, key: str, jobs: dict[str, Job], truth: np.ndarra
     if job is not None and job.state in ("done", "stopped"):
         stored = kept.attacked(key, job.finished, truth)
         if stored is not None:
-            return Attack(scenario, *stored, job)
+            return Attack(scenario, *stored, job, truth)
     ready = kept.prepared(scenario, "run", key)
-    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job)
+    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job, truth)

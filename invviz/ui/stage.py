@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
-from ..metrics import PSNR, SSIM, Cells
+from ..metrics import PSNR, SSIM, Cells, decibels, quality
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
 from ..plots.rows import table_html
-from ..risk import band
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
-from .victim import victim_of
+from .victim import baseline, cells_unseen, victim_of
 from .views import RiskView, RunView
 from .waits import waiting
 
@@ -80,11 +81,14 @@ def _image(now: Scenario, png: bytes, alt: str) -> None:
         st.image(png, width="stretch", alt=alts.alt(alt))
 
 
-def _quality(now: Scenario, psnr: float, ssim: float, cells: float) -> str:
+def _quality(now: Scenario, truth: np.ndarray, psnr: Sequence[float], ssim: Sequence[float], cells: float) -> str:
     """How good a guess is, in a few words."""
     if now.columns:
-        return f"**{100 * cells:.0f} % of the cells right** · {psnr:.1f} dB"
-    return f"**{band(psnr)}** · {psnr:.1f} dB" + ("" if np.isnan(ssim) else f" · SSIM {ssim:.2f}")
+        mean = cells_unseen(now, truth)
+        without = "" if mean is None else f" ({100 * mean:.0f} % without a message: the mean row)"
+        return f"**{100 * cells:.0f} % of the cells right**{without} · {decibels(float(np.mean(psnr)))}"
+    likeness = float(np.mean(ssim))
+    return f"**{quality(psnr, ssim, baseline(now, truth), '** · ')}" + ("" if np.isnan(likeness) else f" · SSIM {likeness:.2f}")
 
 
 def picture_truth(now: Scenario) -> None:
@@ -111,15 +115,17 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
         st.caption(reason or waiting(job, "spectrum"))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
-    psnr, ssim = float(PSNR().score(picture, risk.truth).mean()), float(SSIM().score(picture, risk.truth).mean())
+    psnr, ssim = PSNR().score(picture, risk.truth), SSIM().score(picture, risk.truth)
     cells = float(Cells().of_rows(picture, risk.truth, now.columns).mean()) if now.columns else np.nan
-    what = f"A first sketch of the ideal attacker's picture: {psnr:.1f} dB so far." if risk.first else ""
-    _image(now, to_png(picture, IDEAL), what or f"The ideal attacker's picture is {band(psnr)}: {psnr:.1f} dB.")
+    so_far = decibels(float(psnr.mean()))
+    said = quality(psnr, ssim, None if now.columns else baseline(now, risk.truth), ": ")
+    what = f"A first sketch of the ideal attacker's picture: {so_far} so far." if risk.first else ""
+    _image(now, to_png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")
     if risk.first:  # no word, and no verdict: the spectrum will say more
-        st.caption(f":material/draw: {psnr:.1f} dB so far · {look.said(job)}")
+        st.caption(f":material/draw: {so_far} so far · {look.said(job)}")
         return None
-    st.caption(_quality(now, psnr, ssim, cells))
-    return psnr
+    st.caption(_quality(now, risk.truth, psnr.tolist(), ssim.tolist(), cells))
+    return float(psnr.mean())
 
 
 def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: Job | None) -> None:
@@ -136,7 +142,7 @@ def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: J
     if frame is not None:
         _image(now, to_png(frame, REAL), "The attack's present guess.")
     elif run is not None:
-        _image(now, to_png(run.guess, REAL), f"The attack's picture: {_scores(run)}")
+        _image(now, to_png(run.guess, REAL), f"The attack's picture: {_scores(now, run)}")
     elif old is not None:
         with st.container(key="stale-picture"):
             _image(now, to_png(old.guess, REAL), f"A picture from before: {_origin(old, now)}")
@@ -153,12 +159,16 @@ def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: J
 def _origin(old: RunView, now: Scenario) -> str:
     """How good an earlier result was, and what it was made for."""
     psnr = float(np.mean(np.array(old.result["scores"]["psnr"], np.float64)))
-    return f"{psnr:.1f} dB, made for {stale.made_for(old.scenario, now) or stale.UNFINISHED}"
+    return f"{decibels(psnr)}, made for {stale.made_for(old.scenario, now) or stale.UNFINISHED}"
 
 
-def _scores(run: RunView) -> str:
-    scores = {name: float(np.mean(np.array(values, np.float64))) for name, values in run.result["scores"].items() if values}  # None is NaN
-    return _quality(run.scenario, scores["psnr"], scores.get("ssim", np.nan), scores.get("cells", np.nan))
+def _scores(now: Scenario, run: RunView) -> str:
+    scores = {name: np.array(values, np.float64) for name, values in run.result["scores"].items() if values}  # None is NaN
+    none, victim = np.array([np.nan]), victim_of(now)
+    if isinstance(victim, str):
+        return decibels(float(scores["psnr"].mean()))
+    ssim, cells = scores.get("ssim", none), scores.get("cells", none)
+    return _quality(now, victim.truth, scores["psnr"].tolist(), ssim.tolist(), float(cells.mean()))
 
 
 def _progress(now: Scenario, job: Job) -> None:
@@ -178,7 +188,7 @@ def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Jo
             if run.study
             else f"{run.result['seconds']:.1f} s{' · prepared earlier' if run.prepared else ''}"
         )
-        st.caption(f"{_scores(run)} · {took}")
+        st.caption(f"{_scores(now, run)} · {took}")
     elif old is None:
         st.caption("not run yet")
     if job is not None and job.state == "failed":

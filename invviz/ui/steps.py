@@ -7,6 +7,7 @@ import streamlit as st
 
 from ..attacks import ATTACKS
 from ..core.figures import number
+from ..metrics import decibels
 from ..plots._colours import REAL
 from ..plots.pictures import to_png
 from ..plots.progress import loss_spec, psnr_spec
@@ -51,9 +52,7 @@ def lesson(run: RunView, share: float | None) -> str:
     if psnr[best] - psnr[-1] < LOST or at_end > np.interp(run.frame_steps[best], run.steps, run.loss):
         return ""
     where = "at the start" if best == 0 else f"at step {run.frame_steps[best]:,}"
-    words = (
-        f"**The picture was best {where}**, {psnr[best]:.1f} dB, and got worse while the matching loss fell: {psnr[-1]:.1f} dB at the end. "
-    )
+    words = f"**The picture was best {where}**, {decibels(psnr[best])}, and got worse while the matching loss fell: {decibels(psnr[-1])} at the end. "
     if share is None or at_end >= share:
         return words + "A lower loss is not always a better picture."
     return words + f"It fits the noise: its loss, {number(at_end, 2)}, is below what the true picture would have, about {number(share, 2)}."
@@ -78,7 +77,7 @@ def _title(run: RunView) -> None:
 def _ended(run: RunView) -> str:
     verb = "was stopped after" if run.result["stopped"] else "ended after"
     steps = run.result["steps"]
-    return f"{verb} {steps:,} step{'s' * (steps != 1)} at {np.mean(run.result['scores']['psnr']):.1f} dB"
+    return f"{verb} {steps:,} step{'s' * (steps != 1)} at {decibels(float(np.mean(run.result['scores']['psnr'])))}"
 
 
 def _play(run: RunView) -> None:
@@ -88,7 +87,7 @@ def _play(run: RunView) -> None:
     shown = st.session_state.get(name, max(stops))
     place = stops.get(shown, len(run.frames) - 1)
     psnr, loss = float(run.frame_psnr[place]), float(np.interp(run.frame_steps[place], run.steps, run.loss)) if len(run.loss) else np.nan
-    told = f"step {int(run.frame_steps[place]):,}: {psnr:.1f} dB, matching loss {number(loss, 2)}"
+    told = f"step {int(run.frame_steps[place]):,}: {decibels(psnr)}, matching loss {number(loss, 2)}"
     with st.container(horizontal=True, gap="small", key="way"):
         with st.container(width=PICTURE):
             st.image(to_png(run.frames[place], REAL, PICTURE), width="stretch", alt=f"The attack's picture at {told}.")

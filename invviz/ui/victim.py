@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import streamlit as st
 
+from ..baseline import baseline_of, cells_without_message
 from ..core.errors import InvvizError
+from ..metrics import Baseline
 from ..scenario import Scenario
 from .session import session, station
 
@@ -42,3 +45,18 @@ def victim_of(scenario: Scenario) -> Victim | str:
         return Victim(scenario.protocol.part(truth), names, len(samples.victims), samples.note)
     except InvvizError as err:
         return str(err)
+
+
+def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline:
+    """How good what needs no message is of a batch, which is looked at once."""
+    return _baseline(scenario.data.replace(index=0).text(), scenario.protocol.text(), truth.shape, truth.tobytes(), scenario, truth)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _baseline(data: str, protocol: str, shape: tuple[int, ...], pixels: bytes, _scenario: Scenario, _truth: np.ndarray) -> Baseline:
+    return baseline_of(_scenario, _truth, station().site.data_dir)
+
+
+def cells_unseen(scenario: Scenario, truth: np.ndarray) -> float | None:
+    """Share of the cells of a table's rows that its mean row has right; None of pictures."""
+    return cells_without_message(scenario, truth, station().site.data_dir)

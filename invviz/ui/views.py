@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.types import Size
+from ..metrics import word_of_share
 from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
 from ..scenario import Scenario
 from ..summary import noise_variance
@@ -28,6 +29,12 @@ class Figures:
     ceiling: float
     worst: float
     best: float
+
+    @property
+    def word(self) -> str:
+        """For the picture that is expected; of an interval with two words none."""
+        low, high = word_of_share(self.low), word_of_share(self.high)
+        return low if low == high else ""
 
     @property
     def half(self) -> float:
@@ -86,6 +93,10 @@ class RiskView:
     def can_draw(self, sigma: float) -> bool:
         """Whether the ideal attacker's picture is known at this noise."""
         return not self.levels or any(abs(level - sigma) <= 1e-4 * sigma for level in self.levels)
+
+    def floor_share(self, scenario: Scenario) -> float:
+        """Variance of the noise floor over that of all noise on an entry."""
+        return (scenario.floor * self.size.rms) ** 2 / max(self.sigma(scenario) ** 2, 1e-300)
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""

@@ -147,7 +147,7 @@ def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
 
 FIELDS = (
     "scenario key n p singular_values resolved method products sigma floor noise_variance prior invloss invloss_interval invloss_bound "
-    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling psnr_interval trust caveats seconds why"
+    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling word psnr_interval trust caveats seconds why"
 )
 
 
@@ -175,7 +175,7 @@ def test_risk_in_words_by_a_sketch(capsys, tmp_path):
     assert main(["risk", "data=digits&model=mlp(width=30)", "--method", "sketch", "--set", f"store={tmp_path}"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"InvRE \d\.\d\d \(95 %: \d\.\d{3} to \d\.\d{3}\)", out)
-    assert re.search(r"PSNR ceiling \d+\.\d dB \(\d+\.\d to \d+\.\d\)", out)
+    assert re.search(r"expected best \d+\.\d dB \(\d+\.\d to \d+\.\d\)", out)
     assert re.search(r"at least [\d,]+ of 64 directions", out) and "sketch (as the scenario says): " in out
 
 

@@ -205,7 +205,7 @@ def test_charts_have_titles_axes_and_the_visual_language(page):
         "accuracy (%)",
         "round",
         "dot-real",
-        "PSNR ceiling (dB)",
+        "Expected best (dB)",
     ):
         assert words in joined, words
     figures = [a for tag, a in tags(page) if tag == "figure"]

@@ -463,7 +463,7 @@ def test_a_cell_that_lacks_only_its_spectrum_counts():
 def test_an_attack_that_fails_without_a_defense_is_told():
     arms = {"a": ((1.0, 2.0), lambda s: -0.01 * s, lambda s: -0.1 * s)}
     weak, strong = sweep(arms, bare=(0.9, 8.0)), sweep(arms, bare=(0.9, 12.0))
-    assert "fails by itself" in blunt(points(weak, "strongest")) and "8.0" in blunt(points(weak, "strongest"))
-    assert blunt(points(strong, "strongest")) == ""
-    assert blunt(points(weak, "ssim")) == ""  # no word for it
-    assert blunt([]) == ""
+    assert "fails by itself" in blunt(points(weak, "strongest"), "hidden") and "8.0" in blunt(points(weak, "strongest"), "hidden")
+    assert blunt(points(strong, "strongest"), "blurred") == "" == blunt(points(weak, "strongest"), "")  # no word: nothing is claimed
+    assert blunt(points(weak, "ssim"), "hidden") == ""  # the word is that of a PSNR
+    assert blunt([], "") == ""

@@ -16,7 +16,7 @@ from invviz import defended, gallery
 from invviz.assess import assess
 from invviz.defenses import DEFENSES
 from invviz.gallery import _defended
-from invviz.metrics import PSNR
+from invviz.metrics import PSNR, Baseline, word
 from invviz.risk import ideal, invre, psnr_ceiling, total_sigma
 from invviz.run import Site, run
 from invviz.scenario import Scenario
@@ -304,6 +304,7 @@ def fake(name, unaware=None, aware=None, best=None, stack=True, unfit=""):
     got = {"unaware": unaware, "aware": aware, "ideal": best}
     known = [v for v in got.values() if v is not None]
     attacks = {who: SimpleNamespace(psnr=got[who]) for who in ("unaware", "aware")}
+    floor = Baseline((11.0,), (0.1,), (12.0,), (0.1,))
     return SimpleNamespace(
         name=name,
         level="10 %",
@@ -313,6 +314,7 @@ def fake(name, unaware=None, aware=None, best=None, stack=True, unfit=""):
         ideal_psnr=best,
         best=max(known, default=None),
         attacks=attacks,
+        word=lambda who: "" if got[who] is None else word(got[who], float("nan"), floor),
         job=None,
     )
 

@@ -8,11 +8,11 @@ import functools
 import numpy as np
 
 from ... import conditions
-from ...metrics import PSNR
+from ...metrics import PSNR, SSIM, WORDS, quality, rank
 from ...store import Job
 from .. import choice, known, state
 from ..known import Attack
-from ..victim import Victim, victim_of
+from ..victim import Victim, baseline, victim_of
 
 VIEW = "conditions"
 NOTHING: frozenset[str] = frozenset()
@@ -59,6 +59,20 @@ class Found:
         """The ideal attacker's pictures at the first seed; none of a client with dropout, whose score is that of the net without it."""
         client = conditions.scenario(self.changed, conditions.SEEDS[0])
         return None if client.defense else known.ready_ideal(client)
+
+    def ideal_quality(self, between: str) -> str:
+        """Word and PSNR of these pictures; only where there are some."""
+        assert self.ideal is not None
+        client = conditions.scenario(self.changed, conditions.SEEDS[0])
+        scores = PSNR().score(self.ideal, self.truth), SSIM().score(self.ideal, self.truth)
+        return quality(*scores, baseline(client, self.truth), between)
+
+    @property
+    def word(self) -> str:
+        """What the strongest attacker's pictures show, from the least to the most over seeds and pictures."""
+        said = [self.seeds[seed][self.strongest].word for seed in self.reached]
+        low, high = min(said, key=lambda w: WORDS.index(w.split(" to ")[0])).split(" to ")[0], WORDS[max(map(rank, said))]
+        return low if low == high else f"{low} to {high}"
 
     @functools.cached_property
     def ideal_psnr(self) -> float | None:

@@ -7,11 +7,9 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ... import depths
-from ...core.errors import InvvizError
+from ...baseline import guess_without_message
 from ...metrics import PSNR
 from ...plots.thumbs import thumb
-from ...risk import band
 from ...scenario import Scenario
 from ..known import Known
 from ..session import station
@@ -25,7 +23,7 @@ def draw(here: Known, victim: Victim) -> None:
     best = words.strongest(here)
     cells = [_figure("own", "The client's picture", victim.truth, ", ".join(victim.names[:3]))]
     if here.ideal is not None and here.ideal_psnr is not None:
-        cells.append(_figure("ideal", "An ideal attacker", here.ideal, f"{band(here.ideal_psnr)} · {here.ideal_psnr:.1f} dB"))
+        cells.append(_figure("ideal", "An ideal attacker", here.ideal, here.ideal_quality(" · ")))
     elif here.rough is not None:
         cells.append(_figure("ideal", "An ideal attacker", here.rough, here.so_far))
     else:
@@ -33,25 +31,15 @@ def draw(here: Known, victim: Victim) -> None:
     if best is None:
         cells.append(_figure("real", "The best attack", None, "none has been run yet"))
     else:
-        psnr = here.attacks[best].psnr or 0.0
-        cells.append(_figure("real", words.title(best), here.attacks[best].guess, f"{band(psnr)} · {psnr:.1f} dB"))
+        cells.append(_figure("real", words.title(best), here.attacks[best].guess, here.attacks[best].quality(" · ")))
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(f'<div class="attacks tiles{dark}">{"".join(cells)}</div>')
 
 
 def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:
     """What the mean of the public pictures reaches; None where the data set cannot be read."""
-    return _mean_psnr(now.data.replace(index=0).text(), now.protocol.text(), now, truth.tobytes())
-
-
-@st.cache_data(max_entries=50, show_spinner=False)
-def _mean_psnr(data: str, protocol: str, _now: Scenario, truth: bytes) -> float | None:
-    try:
-        mean = depths.mean_picture(_now, _now.data.load(station().site.data_dir))
-    except InvvizError:
-        return None
-    batch = np.frombuffer(truth, np.float32).reshape(-1, *mean.shape[1:])
-    return float(PSNR().score(np.repeat(mean, len(batch), 0), batch).mean())
+    mean = guess_without_message(now, station().site.data_dir)
+    return None if mean is None else float(PSNR().score(np.repeat(mean, len(truth), 0), truth).mean())
 
 
 def _figure(role: str, title: str, picture: np.ndarray | None, said: str) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ... import lineup
 from ...plots import race
+from .. import beyond
 from ..kept import prepared
 from ..known import Attack, Known
 from ..session import station
@@ -25,6 +26,8 @@ def draw(here: Known, mean: float | None) -> None:
         "Orange: real attacks, timed on one thread of the machine that ran them. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
         f"{race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."
     )
+    if why := beyond.why(here):
+        st.caption(why)
 
 
 def _run(name: str, attack: Attack) -> race.Run | None:

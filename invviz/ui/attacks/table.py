@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from ...core.figures import readable
+from ...metrics import EXACT
 from ...plots.thumbs import thumb
-from ...risk import band
 from .. import sources
 from ..known import Attack, Known
 from ..waits import waits
@@ -17,7 +17,10 @@ from . import words
 
 HEAD = (
     ("Attack", "Its name, and what it must be told beside the net."),
-    ("Got", "Its picture, in a word and in dB. The best in bold."),
+    (
+        "Got",
+        f"Its picture, in a word and in dB. The best in bold; from {EXACT:.0f} dB on all are exact to rounding, and the quickest comes first.",
+    ),
     ("Time", "Seconds until its answer, on one thread of the machine that ran it; steps."),
     ("Exact when", "The condition under which it recovers the batch exactly, whatever the picture."),
     (
@@ -29,7 +32,7 @@ HEAD = (
 
 def draw(here: Known) -> None:
     """One row an attack, the best first, then what has not been run."""
-    order = sorted(here.attacks.items(), key=lambda item: -(item[1].psnr if item[1].psnr is not None else -1.0))
+    order = [(name, here.attacks[name]) for name in words.ordered(here)]
     best = words.strongest(here)
     head = "".join(f'<th scope="col" title="{escape(said)}">{escape(label)}</th>' for label, said in HEAD)
     body = "".join(_row(name, attack, name == best) for name, attack in order)
@@ -63,8 +66,8 @@ def _got(attack: Attack, best: bool) -> str:
     if attack.psnr is None or attack.result is None:
         return _cell(None, f'<span class="wait">{escape(waits(job)) or "not run yet"}</span>', "")
     stopped = " (stopped)" if attack.result["stopped"] else ""
-    said = f"{band(attack.psnr)}<br>{attack.psnr:.1f} dB{stopped}"
-    return _cell(attack.guess, f'<span class="{"best" if best else ""}">{said}</span>', f"{band(attack.psnr)}, {attack.psnr:.1f} dB")
+    said = f"{attack.quality('<br>')}{stopped}"
+    return _cell(attack.guess, f'<span class="{"best" if best else ""}">{said}</span>', attack.quality())
 
 
 def _cell(picture: np.ndarray | None, said: str, alt: str) -> str:

@@ -10,7 +10,6 @@ import streamlit as st
 from ... import conditions
 from ...plots import conditions as chart
 from ...plots.thumbs import thumb
-from ...risk import band
 from ...scenario import Scenario
 from .. import asking, press, sight, sources, state, trouble
 from ..known import Attack
@@ -54,7 +53,7 @@ def _pictures(section: Section) -> None:
     cells = [_figure("own", "", section.victim.truth, ", ".join(section.victim.names[:2]), "The client's pictures")]
     groups = [_group("own", "The client's pictures", cells)]
     if scored.ideal is not None and scored.ideal_psnr is not None:
-        said = f"{band(scored.ideal_psnr)} · {scored.ideal_psnr:.1f} dB"
+        said = scored.ideal_quality(" · ")
         title = "An ideal attacker" if scored is here else "Ideal, nothing changed"
         groups.append(_group("ideal", title, [_figure("ideal", "", scored.ideal, said, title)]))
     shown = dict.fromkeys((INFERENCE, NOTHING, here.changed))
@@ -76,7 +75,7 @@ def _seed(seed: int, attack: Attack, title: str) -> str:
         return _figure("real", f"seed {seed}", frame if frame is not None else attack.guess, waits(job), title)
     if attack.psnr is None:
         return _figure("real", f"seed {seed}", None, waits(job) or "not run yet", title)
-    return _figure("real", f"seed {seed}", attack.guess, f"{attack.psnr:.1f} dB {band(attack.psnr)}", title)
+    return _figure("real", f"seed {seed}", attack.guess, attack.quality(" · "), title)
 
 
 def _group(role: str, title: str, cells: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ... import conditions, lineup
 from ...attacks import ATTACKS
-from ...risk import band
+from ...metrics import EXACT, decibels, rank
 from ..known import Attack, Known
 from .modes import INFERENCE, NOTHING, Found, Section
 
@@ -15,6 +15,7 @@ GIVEN = {
     "gia_estimate": "batch statistics of public pictures (GIA-estimate)",
     "inverting_gradients": "the gradient alone",
 }
+READABLE = 3  # place of that word
 TOLD = {"aware": ", told of the dropout", "unaware": ", not told of the dropout"}
 
 
@@ -31,22 +32,34 @@ def short(name: str) -> str:
 def finding(here: Known) -> str:
     """What the page says, in one line, from the results that are there."""
     ended, best = {name: a for name, a in here.attacks.items() if a.psnr is not None}, strongest(here)
-    ceiling = "" if here.ideal_psnr is None else f" The ideal attacker reaches {here.ideal_psnr:.1f} dB."
+    ceiling = "" if here.ideal_psnr is None else f" The ideal attacker reaches {decibels(here.ideal_psnr)}."
     if best is None:
         return f"No attack has been run on this victim yet: run all {len(here.attacks)}.{ceiling}"
     psnr, seconds = ended[best].psnr or 0.0, _seconds(ended[best])
     left = len(here.attacks) - len(ended)
     more = f" ({left} not run yet)" if left else ""
-    which = f"is the strongest of {len(ended)} attacks{more}:" if len(ended) > 1 else f"was run{more}:"
-    said = f"{title(best)} {which} {band(psnr)}, {psnr:.1f} dB after {time(seconds)}."
-    quick = [name for name, a in ended.items() if (a.psnr or 0.0) > psnr - 1 and _seconds(a) < seconds / 2]
+    exact = [name for name, a in ended.items() if (a.psnr or 0.0) >= EXACT]
+    if len(exact) > 1:
+        said = (
+            f"{len(exact)} of {len(ended)} attacks{more} are exact to rounding ({EXACT:.0f} dB and more); "
+            f"the quickest is {title(best)}: {decibels(psnr)} after {time(seconds)}."
+        )
+    else:
+        which = f"is the strongest of {len(ended)} attacks{more}:" if len(ended) > 1 else f"was run{more}:"
+        said = f"{title(best)} {which} {ended[best].quality()} after {time(seconds)}."
+    quick = [name for name, a in ended.items() if (a.psnr or 0.0) > psnr - 1 and _seconds(a) < seconds / 2] if psnr < EXACT else []
     if quick:
         first = min(quick, key=lambda name: _seconds(ended[name]))
         said += f" {title(first)} is as good after {time(_seconds(ended[first]))}."
-    elif len(ended) > 1 and psnr >= lineup.EXACT:
-        weak = sum((a.psnr or 0.0) < 20 for a in ended.values())
-        said += f" {weak} of them stay under 20 dB: their failure says nothing about safety." if weak else ""
+    elif len(ended) > 1 and psnr >= EXACT:
+        weak = [a for a in ended.values() if rank(a.word) < READABLE]
+        said += f" {len(weak)} {'are' if len(weak) > 1 else 'is'} not readable: such a failure says nothing about safety." if weak else ""
     return said + ceiling
+
+
+def ordered(here: Known) -> list[str]:
+    """Names of the attacks, the strongest first (of exact ones the quickest), those without a result last."""
+    return lineup.ordered({name: (-1.0 if a.psnr is None else a.psnr, _seconds(a)) for name, a in here.attacks.items()})
 
 
 def strongest(here: Known) -> str | None:
@@ -89,7 +102,7 @@ def training(section: Section, mean: float | None) -> str:
         if got is None or ends is None:
             return f"{where}: not computed yet. Run it to see what the attack gets."
         seeds = f"median of {len(here.reached)} seeds; per seed {_db(ends[1])} to {_db(ends[2])} dB against the base line"
-        return f"{where}: {band(got)}, {got:.1f} dB ({seeds})."
+        return f"{where}: {here.word}, {decibels(got)} ({seeds})."
     calm, own = section.of(INFERENCE), base
     easy, hard = conditions.middle(calm.reached.values()), conditions.middle(own.reached.values())
     ends = conditions.differences(own.reached, calm.reached)

@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from ...risk import band
+from ...gap import above
+from ...metrics import Baseline, quality
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
 from .. import budget, press, sight, state
 from ..widgets import holds
-from . import plane, source
+from . import numbers, plane, source
 from .numbers import Part
 from .source import Shown
 from .words import NONE, accuracy, called, figure, level, name, spread, titles
@@ -28,12 +29,14 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     _choose(found, point, best, names)
     cells = cells_of(part.rows, point)
     number = seen(part)
-    st.html(_pictures(shown, cells, number, point.defense != NONE))
+    st.html(_pictures(shown, cells, number, point.defense != NONE, numbers.unseen(part).get(number)))
     lost = f", {spread(point.drop, '.1f', ' points', 100)} lost" if point.defense != NONE else ""
     lines = [f"Accuracy **{accuracy(point.accuracy)}**{lost}".replace("[", "\\[")]
     what = {"ssim": "SSIM of the strongest attack", "ceiling": "Ideal attacker", "invre": "InvRE"}.get(measure, "Strongest attack")
     what = {"aware": "Aware attack", "unaware": "Unaware attack"}.get(measure, what)
-    lines.append(f"{what} **{figure(point.value, measure)}**".replace("[", "\\["))
+    lines.append(f"{what} **{figure(point.value, measure, numbers.words(part, [point])[point])}**".replace("[", "\\["))
+    if more := _above(cells, number):
+        lines.append(f":gray[{more}]")
     if point.attack and measure not in ("ceiling", "invre"):
         lines.append(f":gray[On most pictures the strongest was {point.attack}.]".replace("_", "\\_"))
     st.markdown("  \n".join(lines))
@@ -50,6 +53,16 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         help="The attack that is shown here: this picture, seed, strength and attacker.",
     )
     st.code(scenario.text(), language=None, wrap_lines=True)
+
+
+def _above(cells: Table, number: int) -> str:
+    """Why the better attack on the shown picture got more than the expected best, where it did."""
+    found = {who: cell for who in WHO if (cell := strongest(cells, number, who)) is not None}
+    who = max(found, key=lambda w: float(found[w][f"psnr_{w}"]), default=None)
+    if who is None or not float(found[who]["psnr_ceiling"]) > 0:
+        return ""
+    cell = found[who]
+    return above(Scenario.parse(str(cell["scenario"])), float(cell[f"psnr_{who}"]), float(cell["psnr_ceiling"]), expected=True)
 
 
 def _choose(found: Sequence[Point], point: Point, best: Operating | None, names: Mapping[str, str]) -> None:
@@ -106,7 +119,7 @@ def strongest(cells: Table, number: int, who: str) -> Any:
     return first.loc[first[f"psnr_{who}"].idxmax()]
 
 
-def _pictures(shown: Shown, cells: Table, number: int, defended: bool) -> str:
+def _pictures(shown: Shown, cells: Table, number: int, defended: bool, unseen: Baseline | None) -> str:
     keys = [v for who in WHO if f"key_{who}" in cells for v in cells.loc[cells["picture"] == number, f"key_{who}"]]
     figures = [shot(source.truth(shown, number, keys), f"The client's picture {number}.", "the truth", f"picture {number}", "own")]
     for who, title in WHO.items():
@@ -116,9 +129,9 @@ def _pictures(shown: Shown, cells: Table, number: int, defended: bool) -> str:
             figures.append(shot("", "", title, said, who))
             continue
         psnr, ssim = float(cell[f"psnr_{who}"]), float(cell[f"ssim_{who}"])
-        said = f"<b>{band(psnr)}</b><br>{psnr:.1f} dB, SSIM {ssim:.2f}"
+        said = quality(psnr, ssim, unseen, "<br>") + f", SSIM {ssim:.2f}"
         found = source.picture(shown, cell.get(f"key_{who}"))
-        figures.append(shot(found, f"What the {who} attack got: {band(psnr)}, {psnr:.1f} dB.", title, said, who))
+        figures.append(shot(found, f"What the {who} attack got: {quality(psnr, ssim, unseen)}.", title, said, who))
     return f'<div class="curves shots">{"".join(figures)}</div>'
 
 

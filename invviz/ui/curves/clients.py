@@ -41,7 +41,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
             "classes": [row["classes"] for row in rows],
             "largest class": [100 * row["largest"] for row in rows],
             "InvRE": [row.get("invre") for row in rows],
-            "PSNR ceiling": [row.get("psnr_ceiling") for row in rows],
+            "expected best": [row.get("psnr_ceiling") for row in rows],
         }
     )
     columns = {
@@ -51,7 +51,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
         "InvRE": st.column_config.ProgressColumn(
             min_value=0.0, max_value=1.0, format="%.2f", help="Share of what was unknown that an ideal attacker recovers"
         ),
-        "PSNR ceiling": st.column_config.NumberColumn(format="%.1f dB", help="The ideal attacker's mean picture quality"),
+        "expected best": st.column_config.NumberColumn(format="%.1f dB", help="The ideal attacker's mean picture quality"),
     }
     st.dataframe(shown.sort_values("InvRE", ascending=False), hide_index=True, column_config=columns, height=min(38 + 35 * len(shown), 390))
 

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from ...core.errors import InvvizError
+from ...metrics import Baseline
 from ...scenario import Scenario
-from ...tradeoff import AtDrop, Missing, Operating, Point, Volume, at_drop, missing, operating_point, points, settings, volumes
+from ...tradeoff import (
+    AtDrop,
+    Missing,
+    Operating,
+    Point,
+    Volume,
+    at_drop,
+    baselines,
+    missing,
+    operating_point,
+    points,
+    settings,
+    volumes,
+    word_of,
+)
+from ..session import station
 from .source import Shown
 
 Table = Any
@@ -46,6 +63,18 @@ def points_of(part: Part, measure: str) -> list[Point]:
     return _told(_points(part.mark, measure, part.rows))
 
 
+def unseen(part: Part) -> dict[int, Baseline]:
+    """How good what needs no message is of every victim, by its number."""
+    return _unseen(part.mark, part.rows)
+
+
+def words(part: Part, found: Sequence[Point]) -> dict[Point, str]:
+    """For the means of points."""
+    return {
+        point: _word(part.mark, (point.measure, point.defense, point.strength_name, str(point.strength)), point, part) for point in found
+    }
+
+
 def operating(part: Part, measure: str, budget: float) -> Operating | None:
     """What to use."""
     return _told(_operating(part.mark, measure, budget, part))
@@ -80,6 +109,16 @@ def _told(found: Any) -> Any:
 @st.cache_resource(max_entries=60, show_spinner=False)
 def _points(mark: tuple[str, ...], measure: str, _rows: Table) -> list[Point] | InvvizError:
     return _tried(lambda: points(_rows, measure))
+
+
+@st.cache_resource(max_entries=30, show_spinner=False)
+def _unseen(mark: tuple[str, ...], _rows: Table) -> dict[int, Baseline]:
+    return baselines(_rows, station().site.data_dir)
+
+
+@st.cache_data(max_entries=5_000, show_spinner=False)
+def _word(mark: tuple[str, ...], at: tuple[str, ...], _point: Point, _part: Part) -> str:
+    return word_of(_point, _part.rows, unseen(_part))
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -60,7 +60,7 @@ def _study(shown: source.Shown) -> None:
         _lacking(shown)
         return
     names = titles(p.defense for p in found)
-    finding = blunt(found) or sentence(best, int(budget) / 100, names)
+    finding = blunt(found, numbers.words(part, found[:1]).get(found[0], "")) or sentence(best, int(budget) / 100, names)
     st.markdown(f"## {trouble.plain(finding)}")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):

@@ -13,7 +13,7 @@ from ...plots.tradeoff import Look, Mark, config, plane
 from ...scenario import Scenario
 from ...tradeoff import PRIVACY, Operating, Point
 from .. import choice, state
-from . import bar, labels
+from . import bar, labels, numbers
 from .numbers import Part
 from .source import Shown
 from .words import NONE, accuracy, called, figure, level, name, titles
@@ -45,7 +45,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
     )
     key = state.key(f"plane {' '.join(base)} {look.open}")
     st.plotly_chart(
-        _figure(base, look.open, look, found, names),
+        _figure(base, look.open, look, found, names, part),
         key=key,
         on_select=lambda: _clicked(key),
         selection_mode="points",
@@ -58,9 +58,10 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
 
 
 @st.cache_resource(max_entries=60, show_spinner=False)
-def _figure(base: tuple[str, ...], opened: str, _look: Look, _found: Sequence[Point], _names: Mapping[str, str]) -> Any:
+def _figure(base: tuple[str, ...], opened: str, _look: Look, _found: Sequence[Point], _names: Mapping[str, str], _part: Part) -> Any:
     """The chart, kept: it is only shown and never changed."""
-    marks = [mark(p, _names) for p in ordered(_found)]
+    said = numbers.words(_part, _found)
+    marks = [mark(p, _names, said[p]) for p in ordered(_found)]
     return plane(marks, list(dict.fromkeys(m.line for m in marks if m.line)), _look, labels.place, labels.aside)
 
 
@@ -83,14 +84,14 @@ def _rising(point: Point) -> bool:
     return not stack or not stack[-1].strength or strengths.rising(stack[-1])
 
 
-def mark(point: Point, names: Mapping[str, str]) -> Mark:
+def mark(point: Point, names: Mapping[str, str], word: str = "") -> Mark:
     """A point as it is drawn."""
     times = lambda ends: (100 * ends[0], 100 * ends[1]) if ends else None  # noqa: E731
     words = [
         f"<b>{escape(called(point, names))}</b>",
         escape(level(point.scenario)),
         f"accuracy {accuracy(point.accuracy)}",
-        f"{escape(PRIVACY[point.measure].title)}: {escape(figure(point.value, point.measure))}",
+        f"{escape(PRIVACY[point.measure].title)}: {escape(figure(point.value, point.measure, word))}",
         f"{point.num_seeds} seed{'s' * (point.num_seeds != 1)}, {point.num_pictures} picture{'s' * (point.num_pictures != 1)}",
         "" if point.whole else "not all of its cells are done",
     ]

@@ -9,12 +9,12 @@ from typing import Any
 import streamlit as st
 
 from ...core import figures
+from ...metrics import Baseline, quality
 from ...plots.tradeoff import glyph, style
-from ...risk import band
 from ...tradeoff import Operating, Point
 from .. import state
 from ..widgets import holds
-from . import beside, plane, source
+from . import beside, numbers, plane, source
 from .numbers import Part
 from .source import Shown
 from .words import NONE, level, name, titles
@@ -40,16 +40,17 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
 def _blocks(mark: tuple[str, ...], number: int, best: str, _shown: Shown, _part: Part, _found: Sequence[Point]) -> str:
     """All strips; kept, as looking every cell up takes a while."""
     shown, part, names = _shown, _part, titles(p.defense for p in _found)
+    unseen = numbers.unseen(part).get(number)
     points = plane.ordered(_found)
     lines = list(dict.fromkeys(p.defense for p in points if p.defense != NONE))
     bare = [p for p in points if p.defense == NONE]
     cells = {p: beside.cells_of(part.rows, p) for p in points}
     keys = [v for p in bare for v in cells[p]["key_unaware"]] if "key_unaware" in part.rows else []
     first = beside.shot(source.truth(shown, number, keys), f"The client's picture {number}.", "the truth", "", "own")
-    first += "".join(_shot(shown, p, cells[p], number, best) for p in bare)
+    first += "".join(_shot(shown, p, cells[p], number, best, unseen) for p in bare)
     blocks = [_block("<b>No defense</b>", first)]
     for place, line in enumerate(lines):
-        shots = "".join(_shot(shown, p, cells[p], number, best) for p in points if p.defense == line)
+        shots = "".join(_shot(shown, p, cells[p], number, best, unseen) for p in points if p.defense == line)
         sign = f'<span style="color:{style(place)[0]}">{glyph(place)}</span>'
         knob = next((p.strength_name for p in points if p.defense == line), "")
         blocks.append(_block(f'{sign} <b>{escape(names[line])}</b> <span class="ends">{escape(knob)}</span>', shots))
@@ -77,15 +78,17 @@ def _which(part: Part) -> None:
     )
 
 
-def _shot(shown: Shown, point: Point, cells: Any, number: int, best: str) -> str:
+def _shot(shown: Shown, point: Point, cells: Any, number: int, best: str, unseen: Baseline | None) -> str:
     found = {who: cell for who in beside.WHO if (cell := beside.strongest(cells, number, who)) is not None}
     chosen = " best" if name(point) == best else ""
     short = figures.number(point.strength) if point.strength == point.strength else ""
     if not found:
         return beside.shot("", "", short, "not known yet", f"small{chosen}")
     who = max(found, key=lambda w: float(found[w][f"psnr_{w}"]))
-    psnr = float(found[who][f"psnr_{who}"])
-    said = f"{100 * point.accuracy.value:.1f} %<br>{beside.WHO[who][0]} {band(psnr)}<br>{psnr:.1f} dB"
-    alt = f"{level(point.scenario) or 'No defense'}: accuracy {100 * point.accuracy.value:.1f} %, {who} attack {band(psnr)}, {psnr:.1f} dB."
+    psnr, ssim = float(found[who][f"psnr_{who}"]), float(found[who][f"ssim_{who}"])
+    said = f"{100 * point.accuracy.value:.1f} %<br>{beside.WHO[who][0]} {quality(psnr, ssim, unseen, '<br>')}"
+    alt = (
+        f"{level(point.scenario) or 'No defense'}: accuracy {100 * point.accuracy.value:.1f} %, {who} attack {quality(psnr, ssim, unseen)}."
+    )
     title = short or "as it is"
     return beside.shot(source.picture(shown, found[who].get(f"key_{who}")), alt, title, said, f"small {who}{chosen}")

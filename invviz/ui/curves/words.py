@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from ...core.figures import number
 from ...defenses import DEFENSES
-from ...risk import band
 from ...scenario import Scenario
 from ...tradeoff import PRIVACY, Mean, Point
 from .. import strength
@@ -18,12 +17,12 @@ AXES = {
     "aware": "Aware",
     "unaware": "Unaware",
     "ssim": "SSIM",
-    "ceiling": "Ceiling",
+    "ceiling": "Expected best",
     "invre": "InvRE",
 }
 MEANS = {
-    "strongest": "PSNR of the strongest attack: on every picture the best of all attacks that were run, told of the defense (aware) or not. 20 dB and more is "
-    "readable, under 10 dB hidden.",
+    "strongest": "PSNR of the strongest attack: on every picture the best of all attacks that were run, told of the defense (aware) or not. Its word "
+    "says how much that is beyond what somebody gets who sees no message.",
     "aware": "PSNR of attacks that are told the defense and its parameters, not its random draw.",
     "unaware": "PSNR of attacks that take the update at face value. A defense that only fools them hides nothing.",
     "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
@@ -84,12 +83,12 @@ def accuracy(mean: Mean) -> str:
     return spread(mean, ".1f", " %", 100)
 
 
-def figure(mean: Mean, measure: str) -> str:
-    """A measure with its unit and interval; PSNR with its word."""
+def figure(mean: Mean, measure: str, word: str = "") -> str:
+    """A measure with its word, unit and interval."""
     kind = PRIVACY[measure]
     unit = f" {kind.unit}" if kind.unit else ""
     said = spread(mean, kind.format, unit)
-    return f"{band(mean.value)}, {said}" if kind.unit == "dB" and mean.value == mean.value else said
+    return f"{word}, {said}" if word and mean.value == mean.value else said
 
 
 def seconds(time: float) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from ... import defended
+from ...metrics import EXACT, decibels
 from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
-from ...risk import band
 from ...scenario import Scenario
 from .. import asking, press, state
 from ..waits import waits
@@ -95,8 +95,8 @@ def _side(row: Row) -> None:
     attack, grey = row.attacks[row.scenario.attacker], np.full_like(row.truth, 0.5)
     ideal, real = (row.ideal if row.ideal is not None else grey), (attack.guess if attack.guess is not None else grey)
     told = [
-        f"ideal attacker {_score(row.ideal_psnr) or waits(row.job) or 'unknown'}",
-        f"real attack {_score(attack.psnr) or waits(attack.job) or 'not run yet'}",
+        f"ideal attacker {row.ideal_quality() if row.ideal is not None else waits(row.job) or 'unknown'}",
+        f"real attack {attack.quality() if attack.psnr is not None else waits(attack.job) or 'not run yet'}",
     ]
     alt = f"Truth, ideal attacker, real attack: {', '.join(told)}."
     st.image(strip_png([row.truth, ideal, real], [TRUTH, IDEAL, REAL], 160), alt=alt)
@@ -104,8 +104,12 @@ def _side(row: Row) -> None:
     st.caption(f"truth · :violet[{told[0]}] · :orange[{told[1]}]  \n{strengths}" + (f"  \n{row.unfit}" if row.unfit else ""))
 
 
-def _score(psnr: float | None) -> str:
-    return "" if psnr is None else f"{psnr:.1f} dB ({band(psnr)})"
+def _change(before: float, after: float) -> str:
+    if min(before, after) >= EXACT:
+        return "exact in both"
+    if max(before, after) >= EXACT or not np.isfinite(after - before):
+        return f"{decibels(before)} → {decibels(after)}"
+    return f"{abs(after - before):.1f} dB {'more' if after >= before else 'less'}"
 
 
 def _difference(found: Mapping[str, Row]) -> str:
@@ -118,5 +122,5 @@ def _difference(found: Mapping[str, Row]) -> str:
         ("the real attack", a.attacks[a.scenario.attacker].psnr, b.attacks[b.scenario.attacker].psnr),
     ):
         if left is not None and right is not None:
-            parts.append(f"{who} {abs(right - left):.1f} dB {'more' if right >= left else 'less'}")
+            parts.append(f"{who} {_change(left, right)}")
     return f"From A to B: {' and '.join(parts)}" if parts else "The difference appears here as soon as both sides are known"

@@ -10,13 +10,12 @@ import streamlit as st
 
 from ... import defended
 from ...plots.thumbs import thumb
-from ...risk import band
 from ...scenario import Scenario
-from .. import sources
+from .. import beyond, sources
 from ..known import Attack
 from ..waits import waits
 from .row import ATTACKERS, Old, Row
-from .words import amount, change
+from .words import amount, change, title
 
 HEAD = (
     ("defense", "Defense", "What the client does to its update before it sends it, and how strongly."),
@@ -29,7 +28,7 @@ HEAD = (
     ),
     (
         "risk",
-        "InvRE, ceiling",
+        "InvRE, expected best",
         "Share of what was unknown that an ideal attacker recovers, without and with the defense; and the PSNR it reaches on average.",
     ),
     ("cost", "Per update", "Bytes that are sent and milliseconds that the client takes, without and with the defense."),
@@ -54,6 +53,8 @@ def draw(rows: Sequence[Row], order: Sequence[Row], now: Scenario, old: Mapping[
     st.html(
         f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+    for note in beyond.notes([row for row in order if not row.unfit], lambda row: title(row, rows)):
+        st.caption(note)
 
 
 def _row(row: Row, bare: Row, opened: bool, old: Mapping[tuple[Row, str], Old]) -> str:
@@ -80,7 +81,10 @@ def _attacked(row: Row, attack: Attack, who: str, old: Old | None) -> str:
         words = waits(job)
     elif attack.psnr is not None and attack.result is not None:
         return _cell(
-            who, attack.guess, _said(row, who, attack.psnr), _score(attack.psnr, attack.psnr == row.best, attack.result["stopped"])
+            who,
+            attack.guess,
+            _said(row, who, attack.quality()),
+            _score(attack.quality("<br>"), attack.psnr == row.best, attack.result["stopped"]),
         )
     if picture is None:
         return _missing(who, words, job.error if job else "", old)
@@ -93,7 +97,12 @@ def _ideal(row: Row, old: Old | None) -> str:
     if row.ideal is None or row.ideal_psnr is None:
         words = "not scored" if row.unscored else waits(row.job) or "..."
         return _missing("ideal", words, row.unscored or (row.job.error if row.job else ""), old)
-    return _cell("ideal", row.ideal, _said(row, "ideal", row.ideal_psnr), _score(row.ideal_psnr, row.ideal_psnr == row.best))
+    return _cell(
+        "ideal",
+        row.ideal,
+        _said(row, "ideal", row.ideal_quality()),
+        _score(f"{row.ideal_quality('<br>')}{_mark(row)}", row.ideal_psnr == row.best),
+    )
 
 
 def _cell(who: str, picture: np.ndarray | None, alt: str, words: str) -> str:
@@ -111,21 +120,26 @@ def _missing(who: str, words: str, hover: str, old: Old | None) -> str:
     return _cell(f"{who} old", old.picture, f"Of another strength: {was}", words)
 
 
-def _said(row: Row, who: str, psnr: float) -> str:
-    return f"{row.name}, {who} attacker: {band(psnr)}, {psnr:.1f} dB"
+def _mark(row: Row) -> str:
+    """Behind the ideal attacker's figure where a real attack got more."""
+    return f' <span title="{escape(beyond.why(row))}">{beyond.MARK}</span>' if beyond.exceeded(row) else ""
 
 
-def _score(psnr: float, best: bool, stopped: bool = False) -> str:
-    return f'<span class="score{" best" if best else ""}">{band(psnr)}<br>{psnr:.1f} dB{" (stopped)" if stopped else ""}</span>'
+def _said(row: Row, who: str, quality: str) -> str:
+    return f"{row.name}, {who} attacker: {quality}"
+
+
+def _score(quality: str, best: bool, stopped: bool = False) -> str:
+    return f'<span class="score{" best" if best else ""}">{quality}{" (stopped)" if stopped else ""}</span>'
 
 
 def _risk(row: Row, bare: Row) -> str:
     after, before = row.figures, bare.figures
     if after is None:
         return '<td class="risk wait">...</td>'
-    span = f"InvRE {after.low:.3f} to {after.high:.3f}, ceiling {after.worst:.1f} to {after.best:.1f} dB (95 %)"
+    span = f"InvRE {after.low:.3f} to {after.high:.3f}, expected best {after.worst:.1f} to {after.best:.1f} dB (95 %)"
     score = change(f"{before.score:.2f}" if before else "", f"{after.score:.2f}")
-    return f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB, {band(after.ceiling)}</td>'
+    return f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB{after.word and ", "}{after.word}</td>'
 
 
 def _cost(row: Row, bare: Row) -> str:

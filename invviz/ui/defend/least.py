@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -10,7 +11,8 @@ import streamlit as st
 from ... import defended
 from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
-from ...risk import band, psnr_of
+from ...metrics import GAINS, word_of_share
+from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario, risk_problems
 from .. import choice, sight, state, strength
 from ..waits import waits
@@ -18,8 +20,8 @@ from ..widgets import holds
 from .opened import open_stack
 from .row import Row
 
-AIMS = {"ceiling": "PSNR ceiling", "invre": "InvRE"}
-WISH = {"ceiling": 15.0, "invre": 0.5}
+AIMS = {"ceiling": "Expected best", "invre": "InvRE"}
+WISH = {"ceiling": 13.0, "invre": 0.2}  # the last steps at which the picture is hidden
 WIDTHS = (2, 2.4, 1.2, 1.3, 1.2, 2.6, 1.4)
 
 
@@ -38,13 +40,13 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     with left:
         aim = choice.of_view("aim", AIMS, "What is wanted", label_visibility="collapsed")
     with right:
-        value = _wish(aim)
+        value = _wish(aim, bare)
     target = value if bare.view is None else defended.psnr_target(aim, value, bare.view.decomposition)
     with words:
         st.caption(_meaning(aim, value, target, bare))
     for column, label in zip(
         st.columns(WIDTHS),
-        ("Defense", "Least strength", "Noise energy", "Harm to training", "Ceiling there", "Formal guarantee", ""),
+        ("Defense", "Least strength", "Noise energy", "Harm to training", "Expected best there", "Formal guarantee", ""),
         strict=True,
     ):
         column.caption(f"**{label}**" if label else "")
@@ -56,9 +58,10 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     )
 
 
-def _wish(aim: str) -> float:
+def _wish(aim: str, bare: Row) -> float:
     low, high, step = (0.0, 100.0, 1.0) if aim == "ceiling" else (0.0, 1.0, 0.05)
-    now = min(max(_number(state.view("target"), WISH[aim]), low), high)
+    hidden = WISH[aim] if aim == "invre" or bare.view is None else last_hidden(bare.view.decomposition)
+    now = min(max(_number(state.view("target"), hidden), low), high)
     return st.number_input(
         "at most (dB)" if aim == "ceiling" else "at most (share recovered)",
         low,
@@ -66,8 +69,18 @@ def _wish(aim: str) -> float:
         now,
         step,
         format="%g",
-        **holds(f"target {aim}", now, lambda value: state.set_view("target", "" if value == WISH[aim] else f"{value:g}")),
+        **holds(f"target {aim}", now, lambda value: state.set_view("target", "" if value == hidden else f"{value:g}")),
     )
+
+
+def last_hidden(d: Decomposition) -> float:
+    """The highest expected best, in steps of 0.1 dB, that is still called hidden."""
+    return (math.ceil(round(10 * (_blind(d) + GAINS[0]), 6)) - 1) / 10
+
+
+def _blind(d: Decomposition) -> float:
+    """What somebody has on average who sees no message, in dB."""
+    return psnr_of(d.trace / d.size)
 
 
 def _number(text: str, otherwise: float) -> float:
@@ -79,12 +92,13 @@ def _number(text: str, otherwise: float) -> float:
 
 
 def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
-    words = f"{band(target)}" if aim == "ceiling" else f"a PSNR ceiling of {target:.1f} dB ({band(target)})"
-    blind = ""
-    if bare.view is not None:
-        d = bare.view.decomposition
-        blind = f" Without a message a guess reaches {psnr_of(d.trace / d.size):.1f} dB on average: nothing comes below."
-    return (f"{number(value)} dB is {words}." if aim == "ceiling" else f"InvRE {number(value)} is {words}.") + blind
+    if bare.view is None:
+        return ""
+    blind = _blind(bare.view.decomposition)
+    said = word_of_share(1 - 10 ** ((blind - target) / 10)) if aim == "ceiling" else word_of_share(value)
+    words = said if aim == "ceiling" else f"an expected best of {target:.1f} dB ({said})"
+    start = f"{number(value)} dB is {words}." if aim == "ceiling" else f"InvRE {number(value)} is {words}."
+    return f"{start} Without a message a guess reaches {blind:.1f} dB on average: nothing comes below."
 
 
 def _line(now: Scenario, row: Row, target: float) -> None:

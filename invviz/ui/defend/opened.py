@@ -8,21 +8,21 @@ import numpy as np
 import streamlit as st
 
 from ... import defended
+from ...metrics import decibels
 from ...plots.before_after import before_after
-from ...risk import band
 from ...risk.prior import TAU
 from ...scenario import Scenario
 from ...summary import doubts
-from .. import form, state
+from .. import beyond, form, state
 from ..views import Figures
 from ..waits import waits
 from ..widgets import holds
 from .row import Row
-from .words import title
+from .words import change, title
 
 SHRINKS = (
     ":material/info: The noise floor is a share of the message that is sent. This defense makes the message smaller, and with it that floor: "
-    "the ceiling can even rise where little else is lost."
+    "the expected best can even rise where little else is lost."
 )
 
 
@@ -67,16 +67,16 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
         return
     if not row.stack:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
-        st.markdown(f"PSNR ceiling **{before.ceiling:.1f} dB** ({band(before.ceiling)}). Open a row to see what its defense changes.")
+        st.markdown(f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}. Open a row to see what its defense changes.")
         return
     st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}")
     verdict = _verdict(before, after)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
-        f"PSNR ceiling **{before.ceiling:.1f} → {after.ceiling:.1f} dB** ({band(before.ceiling)} → {band(after.ceiling)}), expected over pictures."
+        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, on average over pictures."
     )
-    gaps = [f"{who} {psnr:.1f} dB" for who, psnr in row.got.items() if psnr is not None]
-    st.markdown(f"On this picture: {', '.join(gaps)}.")
+    gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
+    st.markdown(f"On this picture: {', '.join(gaps)}. {beyond.why(row)}")
     promise = defended.guarantee(row.stack)
     st.markdown(f"**Formal guarantee:** {promise if promise != 'none' else 'none. What protects here is measured, not proven.'}")
     assert row.view is not None
@@ -89,7 +89,11 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
 def _verdict(before: Figures, after: Figures) -> str:
     if before.score - after.score <= max(before.half + after.half, 0.01):
         return "**The defense changes next to nothing of that.**"
-    return "**It hides the picture.**" if band(after.ceiling) == "hidden" else ""
+    return "**It hides the picture.**" if after.word == "hidden" else ""
+
+
+def _in_brackets(word: str) -> str:
+    return f" ({word})" if word else ""
 
 
 def _percent(figures: Figures) -> str:

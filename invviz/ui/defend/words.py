@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...core.figures import number
-from ...risk import band
+from ...metrics import decibels, rank
 from .row import Row
 
 TELLING = 3.0  # dB between two attackers that are worth a title
-UNSEEN = 15.0  # dB below which a picture is at most blurred: who gets less is held off
+BLURRED = 1  # place among the words up to which an attacker is held off
 
 
 def finding(rows: Sequence[Row]) -> str:
@@ -19,21 +19,22 @@ def finding(rows: Sequence[Row]) -> str:
         rows: no defense first.
     """
     defended = [row for row in rows if row.stack and not row.unfit]
-    gap, row, low, high = _widest((r, r.got["unaware"], r.got["aware"]) for r in defended)
+    gap, row, low, high = _widest((r, "unaware", "aware") for r in defended)
     if row is not None and gap >= TELLING:
-        return f"{title(row, rows)} fools the unaware attacker ({low:.1f} dB) and not the aware one ({high:.1f} dB)"
+        return f"{title(row, rows)} fools the unaware attacker ({decibels(low)}) and not the aware one ({decibels(high)})"
     whole = [r for r in defended if None not in r.got.values()]
-    gap, row, low, high = _widest((r, _real(r), r.ideal_psnr) for r in whole)
+    gap, row, low, high = _widest((r, _real(r), "ideal") for r in whole)
     if row is not None and gap >= TELLING:
-        return f"{title(row, rows)} stops both real attacks ({low:.1f} dB) and not the ideal attacker ({high:.1f} dB)"
+        return f"{title(row, rows)} stops both real attacks ({decibels(low)}) and not the ideal attacker ({decibels(high)})"
     if whole:
         safest = min(whole, key=lambda r: r.best or 0.0)
         when = "here" if len(whole) == len(defended) else "so far"
-        return f"Safest {when}: {title(safest, rows)}; the best attacker gets {safest.best or 0:.1f} dB ({band(safest.best or 0)})"
+        who = max((w for w in safest.got if safest.got[w] is not None), key=lambda w: safest.got[w] or 0.0)
+        return f"Safest {when}: {title(safest, rows)}; the best attacker gets {decibels(safest.best or 0)} ({safest.word(who)})"
     scored = [r for r in defended if r.ideal_psnr is not None]
     if scored:
         safest = min(scored, key=lambda r: r.ideal_psnr or 0.0)
-        return f"Before any attack: the ideal attacker gets least behind {title(safest, rows)}, {safest.ideal_psnr or 0:.1f} dB"
+        return f"Before any attack: the ideal attacker gets least behind {title(safest, rows)}, {decibels(safest.ideal_psnr or 0)}"
     return (
         "Scoring the defenses ..."
         if any(r.job is not None and r.job.active for r in defended)
@@ -65,16 +66,16 @@ def change(before: str, after: str) -> str:
     return after if before in ("", after) else f"{before} → {after}"
 
 
-def _real(row: Row) -> float | None:
-    """What the better real attack got."""
-    return max((a.psnr for a in row.attacks.values() if a.psnr is not None), default=None)
+def _real(row: Row) -> str:
+    """The better real attack."""
+    return max(row.attacks, key=lambda who: -1.0 if row.attacks[who].psnr is None else row.attacks[who].psnr or 0.0)
 
 
-def _widest(pairs: Iterable[tuple[Row, float | None, float | None]]) -> tuple[float, Row | None, float, float]:
+def _widest(pairs: Iterable[tuple[Row, str, str]]) -> tuple[float, Row | None, float, float]:
     """The row where the first attacker is held off and the second is furthest ahead: by how much, which, and what both got."""
-    known = [
-        (high - low, row, low, high)
-        for row, low, high in pairs
-        if low is not None and high is not None and low < UNSEEN and band(low) != band(high)
-    ]
+    known = []
+    for row, weak, strong in pairs:
+        low, high = row.got[weak], row.got[strong]
+        if low is not None and high is not None and 0 <= rank(row.word(weak)) <= BLURRED and rank(row.word(strong)) > rank(row.word(weak)):
+            known.append((high - low, row, low, high))
     return max(known, key=lambda found: found[0], default=(0.0, None, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""The Risk page: is the ceiling right? Shipped studies of what was foretold against what attacks reached."""
+"""The Risk page: is the expected best right? Shipped studies of what was foretold against what attacks reached."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import streamlit as st
 from ... import calibration
 from ...calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
 from ...core.figures import number
+from ...gap import tally
 from ...plots.calibration import scatter
+from ...scenario import Scenario
 from .. import choice
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
 NEAR = 3.0  # dB
 AGAINST = {
-    "ceiling": ("psnr_ceiling", "PSNR ceiling (dB), expected over pictures"),
+    "ceiling": ("psnr_ceiling", "expected best (dB), an average over pictures"),
     "ideal": ("ideal_psnr", "PSNR of the ideal attacker on this very picture (dB)"),
     "invre": ("invre", "InvRE"),
 }
@@ -24,14 +26,14 @@ AGAINST = {
 def draw() -> None:
     """One study, one way to attack."""
     studies = {study.name: study for study in calibration.studies()}
-    st.markdown("## Calibration: is the ceiling right?")
+    st.markdown("## Calibration: is the expected best right?")
     if not studies:
         st.caption("No study is on this machine; make one with `python -m invviz.calibration photos`.")
         return
     with st.container(horizontal=True, gap="large"):
         name = choice.of_view("study", {n: s.title for n, s in studies.items()}, "Study")
         arm = choice.of_view("arm", {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"}, "Attacker")
-        against = choice.of_view("against", {"ceiling": "Ceiling", "ideal": "Ideal attacker", "invre": "InvRE"}, "Against")
+        against = choice.of_view("against", {"ceiling": "Expected best", "ideal": "Ideal attacker", "invre": "InvRE"}, "Against")
     study = studies[name]
     field, title = AGAINST[against]
     points, told = ([_point(p, a, field) for p in study.points if a in p["arms"]] for a in (arm, "oracle_map"))
@@ -100,6 +102,8 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
     if arm == "attack" and (words := weak_words(_pooled(points), points, _pooled(told))):
         st.markdown(words)
     st.markdown(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm])
+    if above := _above(study, arm):
+        st.caption(f"Of these, {above}")
     st.caption(
         f"{ARMS[arm]} · {study.prior} prior, floor {number(study.floor)}, seed {study.seed} · made by `{study.command}`"
         + (f" on {study.facts['machine']}" if "machine" in study.facts else "")
@@ -108,10 +112,19 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
 
 LESSONS = {
     "attack": "A point far **below** the line is an attack that fell short, not a picture that is safe. With much noise it fits the noise, because nobody told it of noise or of what pictures "
-    "look like; without noise its search ends or gets stuck early. A point **above** the line beats an expectation over pictures: this picture is easier than the prior expects, or the prior is too wide.",
+    "look like; without noise its search ends or gets stuck early. A point **above** the line beats an average over pictures and noise, as single pictures may: this one is easier than the prior expects.",
     "oracle": "**Oracle, for calibration only:** the search starts next to the truth, so it cannot get lost. What is still missing to the line was lost to noise that this attacker fits, "
     "because nobody told it of the noise.",
 }
+
+
+def _above(study: Study, arm: str) -> str:
+    """Why attacks got more than the ideal attacker on their picture, counted from the study itself."""
+    return tally(
+        (Scenario.parse(p["scenario"]), p["arms"][arm]["psnr"], p["ideal_psnr"], (study.floor / p["sigma"]) ** 2 if p["sigma"] else 1.0)
+        for p in study.points
+        if arm in p["arms"]
+    )
 
 
 def _near_ideal(study: Study) -> str:
@@ -121,10 +134,10 @@ def _near_ideal(study: Study) -> str:
     never = sorted({p["model"] for p in study.points} - {p["model"] for p in settled})
     words = (
         "**Oracle, for calibration only:** starts next to the truth, knows noise and prior, and looks for the most likely picture. "
-        f"Where its search settles ({len(settled)} of {len(study.points)}) it lands within 1 dB of the ideal attacker in {near}: there the straight line holds and the ceiling is tight."
+        f"Where its search settles ({len(settled)} of {len(study.points)}) it lands within 1 dB of the ideal attacker in {near}: there the straight line holds and the expected best is tight."
     )
     kinked = (
-        f" It never settles on {', '.join(never)}: ReLU's kinks break the straight line, and there the ceiling is local, not a bound."
+        f" It never settles on {', '.join(never)}: ReLU's kinks break the straight line, and there the expected best is local, not a bound."
         if never
         else ""
     )

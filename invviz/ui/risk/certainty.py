@@ -37,7 +37,7 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     interval, decibels = ("", "") if exact else (f" ({f.low:.2f} to {f.high:.2f})", f" ({f.worst:.1f} to {f.best:.1f})")
     st.markdown(
         f"**InvRE {f.score:.2f}{interval}: an ideal attacker recovers {100 * f.score:.0f} % of what was unknown.** "
-        f"PSNR ceiling {f.ceiling:.1f} dB{decibels}."
+        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}."
     )
     lines = ["| | squared error, summed over pixels | | PSNR (dB) |", "|---|---|---|---|"]
     for label, words, value in _rows(risk, sigma):
@@ -92,9 +92,9 @@ def _trust(risk: RiskView) -> None:
     words = f"Distance from the straight line over the size of the change; the line {reach}."
     st.vega_lite_chart(bend(steps, random, top, dark), key="bend", alt=words)
     local = (
-        "Beyond the line the ceiling is an expectation on a straight line, not a bound"
+        "Beyond the line the expected best is an expectation on a straight line, not a bound"
         if good
-        else "**So here the ceiling is local and no bound** (kinks of ReLU do this)"
+        else "**So here the expected best is local and no bound** (kinks of ReLU do this)"
     )
     st.caption(f"{_turning(t, risk.decomposition)} {local}; see the calibration below.")
 

@@ -15,7 +15,6 @@ from ...compare import AXES
 from ...core.figures import percent
 from ...plots._colours import TRUTH
 from ...plots.pictures import to_png
-from ...risk import band
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
 from .. import choice, press, sight, state
@@ -26,7 +25,7 @@ from .compared import COUNTS, Item, Scored
 
 TALL = 356  # of the table, in screen pixels
 WHAT = "what"  # name of the column that says what a row is
-SURE = 1.0  # dB: a narrower interval of a ceiling is told as one number
+SURE = 1.0  # dB: a narrower interval is told as one number
 THUMBNAIL = 44  # screen pixels
 
 
@@ -83,7 +82,7 @@ def finding(rows: list[Scored], axis: str, left_out: list[str]) -> str:
         return f"{done[0].item.label}: InvRE {most.score:.2f}"
     if most.score - least.score < most.half + least.half or f"{most.score:.2f}" == f"{least.score:.2f}":
         worst, best = min(row.figures.worst for row in done), max(row.figures.best for row in done)
-        return f"All {len(done)} are about equally exposed: InvRE {least.score:.2f} to {most.score:.2f}, PSNR ceilings {_span(worst, best)}"
+        return f"All {len(done)} are about equally exposed: InvRE {least.score:.2f} to {most.score:.2f}, expected best {_span(worst, best)}"
     close = [row.item.label for row in done[1:] if most.score - row.figures.score < most.half + row.figures.half]
     tie = f", not told apart from {', '.join(close) if len(close) < 3 else f'{len(close)} others'}" if close else ""
     return f"Most exposed: {done[0].item.label} (InvRE {most.score:.2f}{tie}); least: {done[-1].item.label} ({least.score:.2f})"
@@ -123,8 +122,8 @@ def _columns() -> dict[str, Any]:
         "": st.column_config.ImageColumn("", width=THUMBNAIL),
         "InvRE": st.column_config.ProgressColumn("InvRE", min_value=0.0, max_value=1.0, format="%.3f", color="violet", help=share),
         "±": st.column_config.TextColumn("±", help="Half the width of the 95 % interval; empty where the spectrum is exact.", width=56),
-        "ceiling": st.column_config.TextColumn(
-            "ceiling",
+        "expected best": st.column_config.TextColumn(
+            "expected best",
             help="PSNR that an ideal attacker reaches on average over pictures like this one; an interval (95 %) where it is wider than 1 dB.",
             width=150,
         ),
@@ -157,17 +156,21 @@ def _line(row: Scored) -> dict[str, Any]:
     what = row.item.label + (f" ({row.item.note})" if row.item.note else "")
     start = {"": _thumbnail(row.item), WHAT: what}
     if row.view is None:
-        return {**start, "InvRE": None, "±": "", "ceiling": _waits(row)}
+        return {**start, "InvRE": None, "±": "", "expected best": _waits(row)}
     exact = row.view.decomposition.quadrature is None
-    return {**start, "InvRE": row.figures.score, "±": "" if exact else f"{row.figures.half:.3f}", "ceiling": ceiling(row.figures)}
+    return {
+        **start,
+        "InvRE": row.figures.score,
+        "±": "" if exact else f"{row.figures.half:.3f}",
+        "expected best": expected_best(row.figures),
+    }
 
 
-def ceiling(figures: Figures) -> str:
-    """A PSNR ceiling with its word: one number where it is sure within 1 dB, else an interval, without a word where its ends have two."""
+def expected_best(figures: Figures) -> str:
+    """The PSNR that is expected of an ideal attacker with its word: one number where it is sure within 1 dB, else an interval, without a word where its ends have two."""
     if figures.best - figures.worst <= SURE:
-        return f"{figures.ceiling:.1f} dB, {band(figures.ceiling)}"
-    word = band(figures.worst)
-    return _span(figures.worst, figures.best) + (f", {word}" if word == band(figures.best) else "")
+        return f"{figures.ceiling:.1f} dB{figures.word and ', '}{figures.word}"
+    return _span(figures.worst, figures.best) + (f", {figures.word}" if figures.word else "")
 
 
 def _span(worst: float, best: float) -> str:

@@ -33,7 +33,7 @@ def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
         st.vega_lite_chart(chart, key="over depth", alt=said)
         st.caption(
             "Dashed purple: the best guess that spectrum and noise floor allow, to first order. Orange: attacks that were run. An attack below the purple line was "
-            "held up by what it could not compute or was not told; one above it gains from what the first order does not see (bounds of pixels, curvature)."
+            "held up by what it could not compute or was not told; why one may lie above it stands under the table."
         )
     with right:
         _spectra(shown, here, dark)

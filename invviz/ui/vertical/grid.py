@@ -10,7 +10,7 @@ import streamlit as st
 
 from ... import depths
 from ...plots.thumbs import thumb
-from ...risk import band
+from .. import beyond
 from ..known import Attack, Known
 from ..waits import waits
 from . import words
@@ -24,7 +24,7 @@ def draw(shown: Sequence[Known], here: Known) -> None:
     )
     rows = [_row("An ideal attacker", "ideal", [(one, _ideal(one)) for one in shown], here)]
     rows += [_row(depths.called(name), "real", [(one, _attack(one, one.attacks[name])) for one in shown], here) for name in here.attacks]
-    rows.append(_row("InvRE, ceiling", "risk", [(one, _risk(one)) for one in shown], here))
+    rows.append(_row("InvRE, expected best", "risk", [(one, _risk(one)) for one in shown], here))
     rows.append(_row("Joint accuracy", "risk", [(one, escape(words.accuracy(one))) for one in shown], here))
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "Every cut of the net: what each attacker makes of that embedding, and what the joint model of all parties is worth."
@@ -32,6 +32,8 @@ def draw(shown: Sequence[Known], here: Known) -> None:
         f'<div class="vertical depths{dark}"><table><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+    for note in beyond.notes(shown, lambda one: f"after {depths.layer_of(one.scenario)}"):
+        st.caption(note)
 
 
 def _row(title: str, role: str, cells: Sequence[tuple[Known, str]], here: Known) -> str:
@@ -50,24 +52,24 @@ def _ideal(one: Known) -> str:
     if one.ideal is None or one.ideal_psnr is None:
         return _got(None, "", "not scored" if one.unscored else escape(waits(one.job)) or "not asked for")
     if one.scenario.columns:
-        return escape(words.reached(one, one.ideal, one.ideal_psnr))
-    return _got(one.ideal, f"ideal attacker after {depths.layer_of(one.scenario)}", _said(one.ideal_psnr))
+        return escape(words.reached(one, "ideal"))
+    return _got(
+        one.ideal,
+        f"ideal attacker after {depths.layer_of(one.scenario)}",
+        one.ideal_quality("<br>") + (f" {beyond.MARK}" if beyond.exceeded(one) else ""),
+    )
 
 
 def _attack(one: Known, attack: Attack) -> str:
     if one.scenario.columns:
         busy = attack.job is not None and attack.job.active
         known = not busy and attack.guess is not None and attack.psnr is not None
-        return escape(words.reached(one, attack.guess, attack.psnr) if known else waits(attack.job) or "not run yet")  # type: ignore[arg-type]
+        return escape(words.reached(one, attack.scenario.attack.name) if known else waits(attack.job) or "not run yet")
     if attack.job is not None and attack.job.active:
         return _got(attack.guess, "still searching", escape(waits(attack.job)))
     if attack.psnr is None or attack.guess is None:
         return _got(None, "", escape(waits(attack.job) or "not run yet"))
-    return _got(attack.guess, attack.scenario.attack.title, _said(attack.psnr))
-
-
-def _said(psnr: float) -> str:
-    return f"{band(psnr)}<br>{psnr:.1f} dB"
+    return _got(attack.guess, attack.scenario.attack.title, attack.quality("<br>"))
 
 
 def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
@@ -78,4 +80,4 @@ def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
 def _risk(one: Known) -> str:
     if one.figures is None:
         return "not scored" if one.unscored else escape(waits(one.job)) or "not asked for"
-    return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB"
+    return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB{one.figures.word and ', '}{one.figures.word}"

@@ -8,18 +8,17 @@ import numpy as np
 import streamlit as st
 
 from ... import depths
-from ...core.errors import InvvizError
+from ...baseline import guess_without_message
 from ...core.table import between
-from ...metrics import PSNR, SSIM
+from ...metrics import PSNR, SSIM, quality
 from ...plots.parts import parted
 from ...plots.rows import table_html
 from ...plots.thumbs import thumb
-from ...risk import band
 from ...scenario import Scenario
 from .. import sources
 from ..known import Attack, Known
 from ..session import station
-from ..victim import Victim
+from ..victim import Victim, baseline
 from ..waits import waits
 from . import words
 
@@ -100,7 +99,7 @@ def _ideal(here: Known) -> str:
         return _tile("ideal", "An ideal attacker", here.rough, here.so_far)
     if here.ideal is None or here.ideal_psnr is None:
         return _tile("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "...")
-    return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.ideal, here.truth))
+    return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.scenario, here.ideal, here.truth))
 
 
 def _attack(name: str, attack: Attack) -> str:
@@ -119,7 +118,7 @@ def _mean(now: Scenario, truth: np.ndarray) -> str:
     if picture is None:
         return ""
     many = np.repeat(picture, len(truth), 0)
-    return _tile("mean", "The mean picture", many, f"{_scores(many, truth)}: who sees nothing gets this")
+    return _tile("mean", "The mean picture", many, f"{_scores(now, many, truth)}: who sees nothing gets this")
 
 
 def _tile(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
@@ -131,32 +130,21 @@ def _figure(role: str, title: str, address: str | None, said: str, alt: str) -> 
     return f'<figure class="{role}"><b>{escape(title)}</b>{shown}<figcaption>{escape(said)}</figcaption></figure>'
 
 
-def _scores(picture: np.ndarray, truth: np.ndarray) -> str:
-    psnr, ssim = float(PSNR().score(picture, truth).mean()), float(SSIM().score(picture, truth).mean())
-    return _said(psnr, ssim)
+def _scores(now: Scenario, picture: np.ndarray, truth: np.ndarray) -> str:
+    psnr, ssim = PSNR().score(picture, truth), SSIM().score(picture, truth)
+    return quality(psnr, ssim, baseline(now, truth), " · ") + _likeness(float(ssim.mean()))
 
 
 def _stored(attack: Attack) -> str:
-    assert attack.result is not None
-    psnr, ssim = (np.array([np.nan if v is None else v for v in attack.result["scores"][name]], float).mean() for name in ("psnr", "ssim"))
-    return _said(float(psnr), float(ssim))
+    return attack.quality(" · ") + _likeness(float(np.mean(attack.each("ssim"))))
 
 
-def _said(psnr: float, ssim: float) -> str:
-    return f"{band(psnr)} · {psnr:.1f} dB" + ("" if np.isnan(ssim) else f" · SSIM {ssim:.2f}")
+def _likeness(ssim: float) -> str:
+    return "" if np.isnan(ssim) else f" · SSIM {ssim:.2f}"
 
 
 def _mean_of(now: Scenario) -> np.ndarray | None:
-    cut = depths.cut_of(now)
-    return _mean_picture(now.data.replace(index=0).text(), (cut.parties, cut.split, cut.party, cut.together), now)
-
-
-@st.cache_data(max_entries=20, show_spinner=False)
-def _mean_picture(data: str, cut: tuple[object, ...], _now: Scenario) -> np.ndarray | None:
-    try:
-        return depths.mean_picture(_now, _now.data.load(station().site.data_dir))
-    except InvvizError:
-        return None
+    return guess_without_message(now, station().site.data_dir)
 
 
 def _uncut(now: Scenario) -> np.ndarray:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ... import depths
 from ...core.table import right
-from ...risk import band
+from ...metrics import decibels
 from ..known import Known
 
 
@@ -24,12 +22,12 @@ def finding(shown: Sequence[Known], here: Known) -> str:
     if not real:
         if here.ideal is None or here.ideal_psnr is None:
             return f"After {layer}: {missing(here)}"
-        return f"After {layer} an ideal attacker gets {reached(here, here.ideal, here.ideal_psnr)}; no attack was run here yet"
+        return f"After {layer} an ideal attacker gets {reached(here, 'ideal')}; no attack was run here yet"
     guesses = {name: guess for name in real if (guess := here.attacks[name].guess) is not None}
     columns = here.scenario.columns
     best = max(guesses, key=lambda name: (right(columns, here.truth, guesses[name]).mean() if columns else 0.0, real[name]))
     fallen = "" if columns else fall(shown, best)
-    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, guesses[best], real[best])}{fallen}"
+    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, best)}{fallen}"
 
 
 def missing(one: Known) -> str:
@@ -45,10 +43,10 @@ def missing(one: Known) -> str:
 
 def fall(shown: Sequence[Known], name: str) -> str:
     """How that attacker's picture changes from the first cut to the last, where both are known and far apart."""
-    known = [(depths.layer_of(one.scenario), psnr) for one in shown if (psnr := one.got.get(name)) is not None]
+    known = [(depths.layer_of(one.scenario), psnr) for one in shown if (psnr := one.got.get(name)) is not None and psnr == psnr]
     if len(known) < 2 or known[0][1] - known[-1][1] < 3:
         return ""
-    return f"; from {known[0][1]:.0f} dB after {known[0][0]} down to {known[-1][1]:.0f} dB after {known[-1][0]}"
+    return f"; from {decibels(known[0][1], 0)} after {known[0][0]} down to {decibels(known[-1][1], 0)} after {known[-1][0]}"
 
 
 def size_of(one: Known) -> str:
@@ -59,10 +57,14 @@ def size_of(one: Known) -> str:
     return f"{sent:,} numbers for {held:,} {'entries' if one.scenario.columns else 'pixel values'}"
 
 
-def reached(one: Known, picture: np.ndarray, psnr: float) -> str:
-    """How good a guess is: cells of a row, or the word and the PSNR of a picture."""
+def reached(one: Known, who: str) -> str:
+    """How good an attacker's guess is: cells of a row, or the word and the PSNR of a picture. Only where there is one."""
     if not one.scenario.columns:
-        return f"a {band(psnr)} picture ({psnr:.1f} dB)"
+        quality = one.ideal_quality(" · ") if who == "ideal" else one.attacks[who].quality(" · ")
+        said, _, psnr = quality.rpartition(" · ")
+        return f"a picture that is {said} ({psnr})" if said else f"a picture with {psnr}"
+    picture = one.ideal if who == "ideal" else one.attacks[who].guess
+    assert picture is not None
     hits = right(one.scenario.columns, one.truth, picture)
     return f"{hits.sum()} of {hits.size} cells right"
 

@@ -166,8 +166,3 @@ def test_floor_and_total_noise(spectrum):
     assert risk.total_sigma(dec, 0.01) == pytest.approx(0.01 * dec.message_norm / math.sqrt(dec.num_message))
     assert risk.total_sigma(dec, 0.0, 0.09) == pytest.approx(0.3)
     assert risk.total_sigma(dec, 0.02, 0.5) ** 2 == pytest.approx(risk.total_sigma(dec, 0.02) ** 2 + 0.5)
-
-
-def test_bands():
-    words = [risk.band(psnr) for psnr in (200, 20, 19.99, 15, 14.9, 10, 9.9, -3)]
-    assert words == ["readable"] * 2 + ["recognisable"] * 2 + ["blurred"] * 2 + ["hidden"] * 2
