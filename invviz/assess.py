@@ -77,9 +77,9 @@ def assess(
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
     if first:
         method, why = "sketch", "a first look: the fewest products that show anything"
-    products = first_budget(jacobian.work) if first else None
-    spectrum = decompose if method == "exact" else functools.partial(sketch, products=products)
-    dec = spectrum(jacobian, image, prior, tell("spectrum"))
+    products, exact = first_budget(jacobian.work) if first else None, method == "exact"
+    spectrum = decompose if exact else functools.partial(sketch, products=products)
+    dec = spectrum(jacobian, image, prior, tell("spectrum" if exact else "sketch"))
     # curvature and T3 are those of a release whose noise is the same at every picture
     measured = None if first or scenario.method == "quick" or shade else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     return Assessment(

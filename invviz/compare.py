@@ -19,6 +19,16 @@ def sketched(scenario: Scenario) -> Scenario:
     return scenario.replace(method="quick" if "quick" in SETTINGS["method"].choices else "sketch", upload="")
 
 
+def empty(now: Scenario) -> str:
+    """Why a scenario has no risk that could be compared; nothing where it has one."""
+    return " ".join(risk_problems(sketched(now)))
+
+
+def axes(now: Scenario) -> dict[str, str]:
+    """Along what it can be compared, by title; rounds only where the message of several of them has a risk."""
+    return {name: title for name, title in AXES.items() if name != "rounds" or any(not risk_problems(s) for s in over_rounds(now)[1:])}
+
+
 def pictures(now: Scenario, places: Sequence[int]) -> list[Scenario]:
     """One for each victim."""
     return [sketched(now).replace(data=now.data.replace(index=place)) for place in places]

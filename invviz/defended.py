@@ -58,6 +58,11 @@ def stacks(now: Scenario, which: str = "usual") -> list[Stack]:
     return [*rows[:same], own, *rows[same + 1 :]]
 
 
+def empty(now: Scenario) -> str:
+    """Why nothing can be compared: the scenario does not fit together even without a defense. Nothing where something can."""
+    return " ".join(problems(compared(now, ())))
+
+
 def compared(now: Scenario, stack: Stack) -> Scenario:
     """The row of one stack: the data set's own picture, since comparisons go through the store, which keeps no uploads."""
     return now.replace(defense=stack, upload="")
@@ -94,6 +99,7 @@ __all__ = [
     "Least",
     "Stack",
     "compared",
+    "empty",
     "guarantee",
     "in_short",
     "least_on_ladder",

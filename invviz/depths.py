@@ -42,6 +42,18 @@ def at_depths(now: Scenario) -> list[Scenario]:
     return [now.replace(protocol=cut, upload="") for cut in cuts]
 
 
+def listed(now: Scenario) -> list[Scenario]:
+    """Those depths whose embeddings can be attacked."""
+    return [s for s in at_depths(now) if not problems(s.replace(attack=_search(s)))]
+
+
+def empty(now: Scenario) -> str:
+    """Why nothing of a scenario can be shown depth by depth; nothing where something can."""
+    if not now.protocol.sends_embedding:
+        return f"{now.protocol.name} sends no embedding; this page is about embeddings. The Lab shows it."
+    return "" if listed(now) else " ".join(dict.fromkeys(p for s in at_depths(now) for p in problems(s.replace(attack=_search(s)))))
+
+
 def attackers(scenario: Scenario) -> dict[str, Scenario]:
     """The optimiser and the decoder, with their settings where the scenario names one of them; and its own attack where that is another."""
     listed = {"rmle": _search(scenario), "inverse_network": InverseNetwork()} | {scenario.attack.name: scenario.attack}
@@ -50,7 +62,7 @@ def attackers(scenario: Scenario) -> dict[str, Scenario]:
 
 def _search(scenario: Scenario) -> RMLE:
     """An optimiser; columns of a table have no neighbours to be smooth with."""
-    return RMLE(tv=0.0) if scenario.columns else RMLE()
+    return RMLE(tv=0.0) if scenario.data.columns else RMLE()
 
 
 def called(name: str) -> str:
@@ -94,7 +106,9 @@ __all__ = [
     "attackers",
     "called",
     "cut_of",
+    "empty",
     "layer_of",
+    "listed",
     "parts_of",
     "whose",
 ]

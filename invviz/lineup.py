@@ -41,6 +41,12 @@ def attackers(now: Scenario) -> dict[str, Scenario]:
     return {name: s for name, s in _every(now).items() if not problems(s)}
 
 
+def empty(now: Scenario) -> str:
+    """Why no attack fits a scenario; nothing where one does."""
+    fits = any(not problems(s) for s in _every(now).values())
+    return "" if fits else problems(now)[0]
+
+
 def unfit(now: Scenario) -> dict[str, str]:
     """Why the other attacks do not fit, by name."""
     return {name: " ".join(found) for name, s in _every(now).items() if (found := problems(s))}
@@ -97,4 +103,4 @@ def _every(now: Scenario) -> dict[str, Scenario]:
     return {name: now.replace(upload="", attack=attack) for name, attack in attacks.items()}
 
 
-__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "ordered", "seeds", "strongest", "unfit"]
+__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "empty", "ordered", "seeds", "strongest", "unfit"]

@@ -22,7 +22,7 @@ from .scenario import Scenario
 class Event:
     """One report of running work. `frame` and `psnr` come a few times a second, the truth being known to us and not to the attacker."""
 
-    phase: str  # "weights", "attack" or "spectrum"
+    phase: str  # what is counted: "weights", "attack", "spectrum" (exact), "sketch", "trust", "ladder", "train" or "clients"
     done: int
     total: int
     seconds: float
@@ -30,6 +30,7 @@ class Event:
     psnr: float | None = None
     frame: np.ndarray | None = None  # (b, c, h, w) in [0, 1], matched to the truth
     restart: int = 0
+    left: float | None = None  # seconds until this phase ends, where that is known
 
 
 Report = Callable[[Event], bool]

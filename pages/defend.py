@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from invviz import defended
 from invviz.ui import form, pulse, shell, state
 from invviz.ui.defend import page
 
 shell.ensure("defend")
 state.read_address(page.VIEWS)
 st.markdown("# Defend&ensp;:gray[Which defense protects against an attacker who knows it?]")
-form.controls()
+form.controls(defended.empty)
 pulse.part(page.draw)

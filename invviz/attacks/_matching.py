@@ -82,12 +82,14 @@ class Watch:
         steps: evaluations per start.
         tolerance: matching loss at which the search is over.
         unmatched: matching loss above which the message was not reproduced.
+        starts: at most, as far as that is known.
     """
 
     progress: Progress
     steps: int
     tolerance: float = 0.0
     unmatched: float = UNMATCHED
+    starts: int = 1
     best_loss: float = math.inf
     best: Batch | None = None
     trace: list[tuple[int, float]] = dataclasses.field(default_factory=list)
@@ -118,7 +120,7 @@ class Watch:
         if loss < self.best_loss:
             self.best_loss, self.best = loss, Batch.of(batch.image.detach().clone(), batch.label.detach().clone())
         picture = (shown or self.best or batch).image.detach()
-        if not self.progress(Step(number, (self.start + 1) * self.steps, loss, picture, self.start)):
+        if not self.progress(Step(number, max(self.starts, self.start + 1) * self.steps, loss, picture, self.start)):
             self.stopped = True
             raise Enough
         self._judge(loss)
@@ -185,6 +187,7 @@ def search(obs: Observation, watch: Watch, restarts: int, attempt: Callable[[], 
         attempt: runs one start until it ends or the watch has seen enough.
         every: make all starts; False makes another one only after a start that was stuck or diverged.
     """
+    watch.starts = restarts
     for _ in range(restarts):
         watch.begin()
         try:

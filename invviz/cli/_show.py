@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..core import plain
 from ..core.figures import number
+from ..core.remaining import ENDS_EARLY, FOLLOWED, Remaining, in_words
 
 if TYPE_CHECKING:
     from ..run import Event
@@ -39,6 +40,7 @@ class ProgressLine:
         self._tty = sys.stderr.isatty()
         self._last = 0.0 if self._tty else time.monotonic()  # what is over quickly needs no lines
         self._width = 0
+        self._remaining = Remaining()
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -51,7 +53,11 @@ class ProgressLine:
         """Show one report; never asks to stop."""
         more = "" if event.loss is None else f", loss {number(event.loss)}"
         more += "" if event.psnr is None else f", PSNR {event.psnr:.1f} dB"
-        self.show(event.done, event.total, f"{event.phase} {event.done:,}/{event.total:,}{more}, {event.seconds:.0f} s")
+        left = self._remaining.told(event.phase, event.done, event.total, time.monotonic())
+        more += f", {event.seconds:.0f} s"
+        if left is not None and left >= 1:
+            more += f", {'at most' if event.phase in ENDS_EARLY else 'about'} {in_words(left)} left{' of this part' * (event.phase in FOLLOWED)}"
+        self.show(event.done, event.total, f"{event.phase} {event.done:,}/{event.total:,}{more}")
         return True
 
     def show(self, done: int, total: int | None, words: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import plain
 from ..core.errors import InvvizError, TextError
+from ..core.remaining import in_words
 from ..scenario import Scenario
 from ._show import ProgressLine, to_json
 from ._site import read_site
@@ -94,7 +95,7 @@ def show_sweep(args: argparse.Namespace) -> int:
     store, workers = Store(site.cache_dir), args.workers or os.cpu_count() or 1
     left, seconds, known = estimate(sweep, store, workers)
     print(
-        f"{len(sweep.cells):,} cells, {left:,} jobs to compute, {'about' if known else 'perhaps'} {_time(seconds)} with {workers} workers",
+        f"{len(sweep.cells):,} cells, {left:,} jobs to compute, {'about' if known else 'perhaps'} {in_words(seconds)} with {workers} workers",
         file=sys.stderr,
     )
     if args.dry_run:
@@ -140,11 +141,5 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 
 
 def _words(p: Progress) -> str:
-    left = "" if p.left is None or not math.isfinite(p.left) else f", {_time(p.left)} left"
+    left = "" if p.left is None or not math.isfinite(p.left) else f", about {in_words(p.left)} left"
     return f"{p.done:,} of {p.total:,} jobs{left}" + (f", {p.failed} failed" if p.failed else "") + (f" ({p.doing})" if p.doing else "")
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -16,7 +16,7 @@ from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
-from ._job import FRESH, Job, Kind, State
+from ._job import FRESH, SOON, Job, Kind, State
 from ._workers import WorkerSide
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
-__all__ = ["Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "thinned"]
+__all__ = ["SOON", "Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "thinned"]
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
 TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often

@@ -103,6 +103,11 @@ class Database:
         self._make_tables(con)
         if not con.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone():  # a file from before there were any
             con.execute("CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL)")
+        if not _knows_ends(con):  # a file from before anybody foretold them
+            con.execute("BEGIN IMMEDIATE")
+            if not _knows_ends(con):  # another process may have been quicker
+                con.execute("ALTER TABLE jobs ADD COLUMN ends REAL")
+            con.execute("COMMIT")
 
     def _make_tables(self, con: sqlite3.Connection) -> None:
         if _version(con) == 0:
@@ -117,6 +122,10 @@ class Database:
                 f"The store {self.folder} was written by another version of invviz (format {version}; this one reads {SCHEMA}). "
                 "Update invviz, or name another folder with INVVIZ_STORE."
             )
+
+
+def _knows_ends(con: sqlite3.Connection) -> bool:
+    return any(row["name"] == "ends" for row in con.execute("PRAGMA table_info(jobs)"))
 
 
 def _version(con: sqlite3.Connection) -> int:

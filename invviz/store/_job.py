@@ -11,8 +11,9 @@ State = Literal["queued", "running", "done", "failed", "stopped", "pruned"]
 """`stopped` may hold a partial result; `pruned` was done, and its arrays were removed to make room: submit it again to have them."""
 
 
+SOON = 1.0  # seconds: what is so close, or overdue, is not foretold any more
 FRESH = (
-    "stop = 0, started = NULL, finished = NULL, phase = '', done = 0, total = 0, phase_seconds = 0, loss = NULL, psnr = NULL, "
+    "stop = 0, started = NULL, finished = NULL, phase = '', done = 0, total = 0, phase_seconds = 0, ends = NULL, loss = NULL, psnr = NULL, "
     "restart = 0, error = '', traceback = '', result = NULL"
 )
 """SQL that forgets an earlier attempt."""
@@ -34,7 +35,7 @@ class Job:
     total: int = 0
     restart: int = 0
     seconds: float = 0.0  # since a worker took it, or that it took
-    eta: float | None = None  # seconds until this phase ends
+    eta: float | None = None  # seconds until this phase ends, where that is known; never less than one
     loss: float | None = None
     psnr: float | None = None
     error: str = ""
@@ -55,9 +56,7 @@ class Job:
         running = row["state"] == "running"
         end = now if running else row["finished"]
         seconds = max(0.0, end - row["started"]) if row["started"] and end else 0.0
-        eta = None
-        if running and 0 < row["done"] <= row["total"]:
-            eta = max(0.0, row["phase_seconds"] * (row["total"] / row["done"] - 1) - (now - row["told"]))
+        eta = row["ends"] - now if running and row["ends"] is not None and row["ends"] >= now + SOON else None
         facts = {name: row[name] for name in _SAME}
         return cls(
             **facts, worker=row["worker"], position=position, seconds=seconds, eta=eta, stopping=bool(row["stop"]), finished=row["finished"]

@@ -71,8 +71,9 @@ class WorkerSide:
         """Write one report, with its frame if it has one; False where the job shall stop. Call it at most a few times a second."""
         now = time.time()
         with self._db.write() as con:
-            told = (now, now, event.phase, event.done, event.total, event.seconds, event.loss, event.psnr, event.restart)
-            sets = "beat = ?, told = ?, phase = ?, done = ?, total = ?, phase_seconds = ?"
+            ends = None if event.left is None else now + event.left
+            told = (now, now, event.phase, event.done, event.total, event.seconds, ends, event.loss, event.psnr, event.restart)
+            sets = "beat = ?, told = ?, phase = ?, done = ?, total = ?, phase_seconds = ?, ends = ?"
             if not self._update(con, job, sets + ", loss = COALESCE(?, loss), psnr = COALESCE(?, psnr), restart = ?", *told):
                 return False
             if event.frame is not None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import collections
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..core.remaining import FOLLOWED
 from ..pipe import start_worker
+from ..store import SOON
 
 if TYPE_CHECKING:
     from ..run import Site
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.3  # seconds between two looks at the store
 PATIENCE = 10.0  # seconds that workers have to put their job back when they are told to leave
+MODEL = re.compile(r"&model=(\w+)")
 GUESS = {"run": 10.0, "risk": 20.0, "train": 20.0}  # seconds; where nothing of the kind was computed here before
 
 
@@ -61,27 +65,38 @@ def watcher(sweep: Sweep) -> str:
 
 
 def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
-    """How far, and how long it will take judging by the jobs that are done.
+    """How far, and how long it will take judging by the jobs that are done; nothing is said of that before one of each kind, and of each model, is done.
 
     Args:
         jobs: those that the store knows.
         total: of all.
         hands: workers.
     """
-    took: dict[str, list[float]] = collections.defaultdict(list)
+    took: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
     for job in jobs:
         if job.state == "done" and job.seconds > 0:
-            took[job.kind].append(job.seconds)
-    for job in jobs:
-        if job.state == "running" and job.eta is not None and job.kind not in took:
-            took[job.kind] = [job.seconds + job.eta]  # the first of its kind
+            took[_like(job)].append(job.seconds)
     active = [job for job in jobs if job.active]
-    means = {kind: sum(values) / len(values) for kind, values in took.items()}
-    known = [max(0.0, means[job.kind] - job.seconds) for job in active if job.kind in means]
-    left = sum(known) / len(known) * len(active) / hands if known else None
+    means = {like: sum(values) / len(values) for like, values in took.items()}
+    each = [_left(job, means.get(_like(job))) for job in active]
+    known = [seconds for seconds in each if seconds is not None]
+    left = max(max(known), sum(known) / hands) if active and len(known) == len(active) else None
+    left = left if left is not None and left >= SOON else None  # all that are left are overdue
     running = [f"{job.kind} {job.done:,}/{job.total:,}" for job in active if job.state == "running" and job.total]
     ended = total - len(active)
     return Progress(ended, total, sum(job.state == "failed" for job in jobs), left, ", ".join(running[:4]))
+
+
+def _like(job: Job) -> tuple[str, str]:
+    """What takes about as long as others: kind and model."""
+    return job.kind, found.group(1) if (found := MODEL.search(job.scenario)) else ""
+
+
+def _left(job: Job, mean: float | None) -> float | None:
+    """Seconds that a job still takes: by those like it, or by its own pace where that says more; None where neither is known."""
+    if mean is None:
+        return None if job.phase in FOLLOWED else job.eta
+    return max(0.0, mean - job.seconds, job.eta or 0.0)
 
 
 def estimate(sweep: Sweep, store: Store, hands: int) -> tuple[int, float, bool]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from ..core.remaining import in_words
 from ..scenario import Scenario
 from ..store import Job, Kind
 from . import press
@@ -58,7 +59,7 @@ def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callabl
     """
     missing, going = left(listed), _going(listed)
     took = [a.result["seconds"] for a in listed if a.result]
-    guess = f", about {max(1, sum(took) / len(took) * len(missing) / station().hands):.0f} s" if took and missing else ""
+    guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().hands)}" if took and missing else ""
     label = f"{words} ({len(missing)} left{guess})" if missing else "Attacks are running" if going else "All attacks are in"
 
     def act() -> None:

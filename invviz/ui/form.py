@@ -19,15 +19,22 @@ from . import budget, choice, press, stack, state, strength, trouble, upload
 from .victim import Victim, victim_of
 from .widgets import holds
 
+Empty = Callable[[Scenario], str]
+WHAT_A_DEFENSE_IS = "What the client does to its message before it sends it. More, Defenses: several in order."
 IN_SIGHT = {"index"}  # knobs that have a place of their own
 
 
-def controls() -> None:
-    """The row at the top."""
+def controls(empty: Empty = lambda scenario: "") -> None:
+    """The row at the top.
+
+    Args:
+        empty: why the page would have nothing to show for a scenario; what leads there is not offered. A page that shows something of every scenario says nothing.
+    """
+    upload.fit()
     now = state.scenario()
     data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
     with data:
-        _pick("Data", "data", DATASETS)
+        _pick("Data", "data", DATASETS, empty)
     with picture:
         victim, seat = victim_of(now), state.seats("data")[0]
         last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
@@ -36,16 +43,28 @@ def controls() -> None:
             0,
             last,
             now.data.index,
-            help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.",
-            **holds("index", now.data.index, lambda index: state.set_knobs(seat, index=index), seat),
+            help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one."
+            + (
+                " Your own picture is shown: a step leaves it for the data set's, and brings a button that shows it again."
+                if now.upload
+                else ""
+            ),
+            **holds("index", now.data.index, lambda index: _step(seat, index), seat),
         )
     with model:
-        _pick("Model", "model", MODELS)
+        _pick("Model", "model", MODELS, empty)
     with defense:
-        _pick_defense()
+        _pick_defense(empty)
     with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
-        _more()
+        _more(empty)
+    upload.again()
     trouble.said()
+
+
+def _step(seat: state.Seat, index: int) -> None:
+    """Another picture of the data set; a person's own makes room for it."""
+    state.set_knobs(seat, index=index)
+    upload.leave()
 
 
 def slider(attacker: bool = False) -> None:
@@ -90,17 +109,19 @@ def _strength(now: Scenario) -> None:
     )
 
 
-def _pick(label: str, part: str, table: Mapping[str, type[Component]]) -> None:
-    """A list of components; those that do not fit say why, in the list and below it."""
+def _pick(label: str, part: str, table: Mapping[str, type[Component]], empty: Empty) -> None:
+    """A list of components; those that do not fit say so, those with which the page would be empty are not in it."""
     now = state.scenario()
     current = getattr(now, part).name
     reasons = {name: _reason(part, kind) for name, kind in table.items()}
+    absent = _absent(empty, {name: now.replace(**{part: kind()}) for name, kind in table.items() if name != current})
+    names = [name for name in table if name not in absent]
     st.selectbox(
         label,
-        list(table),
-        list(table).index(current),
+        names,
+        names.index(current),
         format_func=lambda n: table[n].title + (" (does not fit)" if reasons[n] else ""),
-        help=_first_line(getattr(now, part)),
+        help=_first_line(getattr(now, part)) + _said({table[name].title: why for name, why in absent.items()}),
         **holds(part, current, lambda name: state.change(**{part: table[name]()})),
     )
 
@@ -112,13 +133,25 @@ def _reason(part: str, kind: type[Component]) -> str:
     return " ".join(new)
 
 
-def _pick_defense() -> None:
+def _absent(empty: Empty, leads_to: Mapping[str, Scenario]) -> dict[str, str]:
+    """Choices with which the page would be empty, and why; none where it is empty already, so that every way out is open."""
+    return {} if empty(state.scenario()) else {name: why for name, scenario in leads_to.items() if (why := empty(scenario))}
+
+
+def _said(reasons: Mapping[str, str]) -> str:
+    """What is not offered, and why, for the help of a list."""
+    return "".join(f"\n\n**Not here: {title}.** {trouble.plain(why)}" for title, why in reasons.items())
+
+
+def _pick_defense(empty: Empty) -> None:
     now = state.scenario()
     titles = " + ".join(d.title for d in now.defense)
     names = ["none", *stack.listed(now)] + (["stack"] if len(now.defense) > 1 else [])
     current = "none" if not now.defense else "stack" if len(now.defense) > 1 else now.defense[0].name
     names += [current] if current not in names else []
     reasons = {name: stack.unfit(now, (DEFENSES[name](),)) for name in names if name in DEFENSES}
+    absent = _absent(empty, {name: now.replace(defense=(DEFENSES[name](),)) for name in reasons if name != current})
+    names = [name for name in names if name not in absent]
 
     def taken(choice: str) -> None:
         if choice != "stack":
@@ -129,14 +162,13 @@ def _pick_defense() -> None:
         names,
         names.index(current),
         format_func=lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
-        help=_first_line(now.defense[-1])
-        if now.defense
-        else "What the client does to its message before it sends it. More, Defenses: several in order.",
+        help=(_first_line(now.defense[-1]) if now.defense else WHAT_A_DEFENSE_IS)
+        + _said({DEFENSES[name].title: why for name, why in absent.items()}),
         **holds("defense", current, taken),
     )
 
 
-def _more() -> None:
+def _more(empty: Empty) -> None:
     now = state.scenario()
     attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", "Own picture"])
     with attack:
@@ -148,7 +180,7 @@ def _more() -> None:
         _knobs(now.data, state.seats("data")[0])
         _knobs(now.model, state.seats("model")[0])
     with rest:
-        _pick("Protocol", "protocol", PROTOCOLS)
+        _pick("Protocol", "protocol", PROTOCOLS, empty)
         _knobs(now.protocol, state.seats("protocol")[0])
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..pipe import Message, PrivateWorker, decomposition
 from ..risk import Decomposition
 from ..run import Site
 from ..scenario import Scenario
-from ..store import Curve, Frame, Job, Kind, State, thinned
+from ..store import SOON, Curve, Frame, Job, Kind, State, thinned
 
 KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 
@@ -23,6 +24,7 @@ class _Entry:
     job: Job
     number: int
     answer: Message | None = None
+    ends: float | None = None  # by time.monotonic(), where that is known
     frames: list[Frame] = dataclasses.field(default_factory=list)
     points: list[tuple[int, float, float, float, int]] = dataclasses.field(default_factory=list)
 
@@ -57,7 +59,10 @@ class PrivateDesk:
         with self._lock:
             self._fetch()
             entry = self._entries.get(key)
-            return entry.job if entry else None
+            if entry is None or entry.ends is None:
+                return entry.job if entry else None
+            left = entry.ends - time.monotonic()
+            return dataclasses.replace(entry.job, eta=left if left >= SOON and entry.job.active else None)
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Numbers and words of a finished job."""
@@ -126,8 +131,8 @@ def _take(entry: _Entry, message: Message) -> None:
     header, kind = message.header, message.header["type"]
     if kind == "progress":
         told = {name: header[name] for name in ("phase", "done", "total", "seconds", "loss", "psnr", "restart")}
-        left = header["seconds"] * (header["total"] / header["done"] - 1) if header["done"] else None
-        entry.job = dataclasses.replace(entry.job, eta=left, **told)
+        entry.ends = None if header["left"] is None else time.monotonic() + header["left"]
+        entry.job = dataclasses.replace(entry.job, **told)
         if header["phase"] == "attack":
             numbers = (math.nan if header[name] is None else header[name] for name in ("loss", "psnr"))
             entry.points.append((header["done"], *numbers, header["seconds"], header["restart"]))  # type: ignore[arg-type]

@@ -56,7 +56,8 @@ class Visitor:
     def __init__(self, station: Station) -> None:
         self.gone = False
         self.name = f"tab-{uuid.uuid4().hex[:12]}"
-        self.pictures: dict[str, np.ndarray] = {}
+        self.pictures: dict[str, np.ndarray] = {}  # cut to the shape of a data set, by digest
+        self.own = b""  # the file that was uploaded last
         self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
         self.left: set[str] = set()  # keys of running jobs that this tab has stopped watching
         self.attack = ""  # key of the attack that this tab asked for last
@@ -73,6 +74,7 @@ class Visitor:
         self.gone = True
         self.private.close()
         self.pictures.clear()
+        self.own = b""
         self.opened.clear()
         self._station.store.unwatch(self.name)
 

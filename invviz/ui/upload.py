@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import streamlit as st
 
 from ..core.errors import UploadError
@@ -19,25 +22,61 @@ def draw() -> None:
         f"{KINDS}, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
         "and a copied link does not contain it."
     )
+    key = state.key("upload")
     given = st.file_uploader(
         "Your own picture as the victim",
         ["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ppm", "pgm"],
-        key=state.key("upload"),
+        key=key,
         max_upload_size=LARGEST,
-        on_change=press.acted,  # the run that it asks for may be folded into one of the clock's, which does not come past here
+        on_change=lambda: _taken(st.session_state[key]),
     )
     now = state.scenario()
     if given is not None:
         try:
-            picture = read_upload(given.getvalue(), now.data.shape)
+            read_upload(given.getvalue(), now.data.shape)
         except UploadError as err:
             st.error(str(err), icon=":material/broken_image:")
-            return
-        session().pictures[digest(picture)] = picture
-        if now.upload != digest(picture):
-            state.change(upload=digest(picture))
-            st.rerun()
-    elif now.upload:
+    if now.upload:
         if now.upload not in session().pictures:
             st.warning("The link names an uploaded picture, which is not kept. Upload it again, or go back to the data set.")
-        press.button("Back to the data set's picture", "no upload", lambda: state.open_scenario(now.replace(upload="")))
+        press.button("Back to the data set's picture", "no upload", leave)
+
+
+def _taken(given: Any) -> None:
+    """A person gave a picture, or took it out of the box, which leaves it where it is."""
+    press.acted()  # the run that it asks for may be folded into one of the clock's, which does not come past the box
+    if given is not None:
+        with contextlib.suppress(UploadError):  # the box says why
+            read_upload(given.getvalue(), state.scenario().data.shape)
+            session().own = given.getvalue()
+            show()
+
+
+def show() -> None:
+    """The person's own picture becomes the victim, cut to the shape of the data set."""
+    picture = read_upload(session().own, state.scenario().data.shape)
+    session().pictures[digest(picture)] = picture
+    state.change(upload=digest(picture))
+
+
+def leave() -> None:
+    """The data set's picture is the victim again; the person's own is kept in memory."""
+    state.change(upload="")
+
+
+def fit() -> None:
+    """Before a page is drawn: the person's own picture follows when the data set has become one of another shape; a table has no place for it."""
+    now, own = state.scenario(), session().own
+    if not now.upload or not own:
+        return
+    if now.data.columns:
+        leave()
+    elif now.upload in session().pictures and session().pictures[now.upload].shape != now.data.shape:
+        show()
+
+
+def again() -> None:
+    """The way back to the person's own picture, where another one is shown."""
+    now = state.scenario()
+    if session().own and not now.upload and not now.data.columns:
+        press.button("Show your own picture again", "own picture", show, icon=":material/account_circle:", type="tertiary")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.remaining import ENDS_EARLY, FOLLOWED, in_words
 from ..store import Job
 
 
@@ -19,9 +20,8 @@ def waits(job: Job | None) -> str:
         return "stopping ..."
     if not job.total:
         return "starting ..."
-    left = f", {job.eta:.0f} s left" if job.eta is not None and job.eta >= 1 else ""
     step = {"weights": "training, epoch", "attack": "step"}.get(job.phase, job.phase)
-    return f"{step} {job.done:,} of {job.total:,}{left}"
+    return f"{step} {job.done:,} of {job.total:,}{_left(job, ', ')}"
 
 
 def waiting(job: Job | None, what: str) -> str:
@@ -38,9 +38,19 @@ def waiting(job: Job | None, what: str) -> str:
         "weights": "training the net, epoch",
         "train": "federated training, round",
         "spectrum": "measuring the Jacobian,",
+        "sketch": "sketching the Jacobian,",
         "trust": "measuring curvature,",
         "ladder": "trying other strengths,",
         "attack": "step",
     }.get(job.phase, job.phase)
-    left = f" · {job.eta:.0f} s left" if job.eta is not None else ""
-    return f"{phase} {job.done:,} of {job.total:,}{left}" + (f" · start {job.restart + 1}" if job.restart else "")
+    return f"{phase} {job.done:,} of {job.total:,}{_left(job, ' · ')}" + (f" · start {job.restart + 1}" if job.restart else "")
+
+
+def _left(job: Job, before: str) -> str:
+    """How long it still takes, where that is known. A search may end long before its steps are used up, and a net is trained for something that comes after it."""
+    if job.done >= job.total:
+        return f"{before}finishing ..."
+    if job.eta is None:
+        return ""
+    most = "at most " if job.phase in ENDS_EARLY else "about "
+    return f"{before}{most}{in_words(job.eta)} left{' of this part' if job.phase in FOLLOWED else ''}"

@@ -22,6 +22,7 @@ from ..assess import assess
 from ..clients import client_risks
 from ..core.errors import InvvizError, StoreError
 from ..core.lazy import torch
+from ..core.remaining import Remaining
 from ..returned import returned
 from ..risk import Cancelled
 from ..run import Event, Report, Site, run
@@ -213,19 +214,20 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
 
 
 def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Report:
-    """Pass on a few reports a second, whole phases and frames among them; stop when told to, or when it is time to leave."""
-    last, phase = 0.0, ""
+    """Pass on a few reports a second, whole phases and frames among them, with how long it still takes; stop when told to, or when it is time to leave."""
+    last, phase, remaining = 0.0, "", Remaining()
 
     def report(event: Event) -> bool:
         nonlocal last, phase
         now = time.monotonic()
         if leaving():
             return False
+        left = remaining.told(event.phase, event.done, event.total, now)
         if event.frame is None and event.phase == phase and now - last < REPORT_EVERY:
             return True
         last, phase = now, event.phase
         try:
-            return tell(event)
+            return tell(dataclasses.replace(event, left=left))
         except StoreError:  # the store may be locked for a while; the computation need not suffer
             return True
 

@@ -51,7 +51,7 @@ store = Store(sys.argv[1])
 
 
 def event(done=1, total=100, **more):
-    facts = {"phase": "attack", "seconds": 0.1 * done, "loss": 1 / (done + 1), "psnr": None, "frame": None, "restart": 0}
+    facts = {"phase": "attack", "seconds": 0.1 * done, "loss": 1 / (done + 1), "psnr": None, "frame": None, "restart": 0, "left": None}
     return SimpleNamespace(done=done, total=total, **{**facts, **more})
 
 
@@ -86,7 +86,7 @@ def test_a_job_from_submission_to_result(store):
     assert (job.key, job.attempts, job.worker) == (key, 1, "w")
     assert store.claim("other") is None
     frame = np.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
-    assert store.progress(job, event(25, seconds=5.0, loss=0.5, psnr=12.0, frame=frame))
+    assert store.progress(job, event(25, seconds=5.0, left=15.0, loss=0.5, psnr=12.0, frame=frame))
     running = store.job(key)
     assert (running.state, running.phase, running.done, running.total) == ("running", "attack", 25, 100)
     assert (running.loss, running.psnr) == (0.5, 12.0)

@@ -6,7 +6,6 @@ import pytest
 from visits import address, said
 
 from invviz.scenario import PARTS, SETTINGS, Scenario
-from invviz.ui import budget
 
 QUICK = "data=digits&model=mlp"
 NOISE = f"{QUICK}&defense=gaussian_noise(sigma=0.1)&attack=dlg"
@@ -29,9 +28,8 @@ def untroubled(at):
 
 
 @pytest.mark.parametrize("other", ["clipping", "dp_sgd", "quantisation", "none"])
-def test_a_strength_is_dropped_when_its_defense_is_gone(visit, monkeypatch, other):
+def test_a_strength_is_dropped_when_its_defense_is_gone(visit, other):
     """Both in one message, as a browser sends them that is a step behind: the list first, then the slider of the defense that was there."""
-    monkeypatch.setattr(budget, "_epsilons", lambda stops: dict.fromkeys(stops, 1.0))
     at = visit("lab", NOISE)
     box(at, "Defense").set_value(other)
     at.select_slider[0].set_value(0.5)

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from ... import conditions
+from ...core.remaining import in_words
 from ...plots import conditions as chart
 from ...plots.thumbs import thumb
 from ...scenario import Scenario
@@ -101,7 +102,7 @@ def _buttons(section: Section) -> None:
     with st.container(horizontal=True, gap="small"):
         if missing:
             took = [float(a.result["seconds"]) for row in section.rows for a in row.attacks if a.result and a.job]  # on this machine
-            guess = f", about {max(1, sum(took) / len(took) * len(missing) / station().hands):.0f} s" if took else ""
+            guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().hands)}" if took else ""
             label = f"Run this combination ({len(missing)} attacks{guess})"
             start = functools.partial(asking.start, missing)
             press.button(label, "run conditions", start, type="primary", icon=":material/play_arrow:", help=asking.WORKS)

@@ -7,12 +7,12 @@ import functools
 import streamlit as st
 
 from ...core.errors import InvvizError
+from ...core.remaining import in_words
 from ...sweep import Sweep, estimate, queue, watcher
 from .. import press, sight, state, trouble
 from ..session import station
 from . import source
 from .source import Shown
-from .words import seconds
 
 WORKS = (
     "It is computed in the background by this machine's workers, behind what people wait for at other pages, and goes on when this tab is closed. "
@@ -33,7 +33,7 @@ def draw(text: str) -> None:
         return
     st.caption("The sweep as one line, and as a command for another machine:")
     st.code(f"{sweep.text()}\n{sweep.command()}", language=None, wrap_lines=True)
-    about = f"{'about' if known else 'perhaps'} {seconds(time)} with {station().hands} worker{'s' * (station().hands != 1)}"
+    about = f"{'about' if known else 'perhaps'} {in_words(time)} with {station().hands} worker{'s' * (station().hands != 1)}"
     unfit = sum(not cell.jobs for cell in sweep.cells)
     lost = f" {unfit} cells do not fit: {trouble.plain(next(iter(sweep.cells[_first(sweep)].reasons.values())))}" if unfit else ""
     words = (
@@ -71,7 +71,7 @@ def running(shown: Shown) -> None:
     failed = [job for job in shown.jobs.values() if job.state == "failed"]
     missing = told.total - sum(job.state == "done" for job in shown.jobs.values())
     if shown.active:
-        left = f", about {seconds(told.left)} left" if told.left is not None else ""
+        left = f", about {in_words(told.left)} left" if told.left is not None else ""
         doing = (
             f" ({told.doing.replace('run ', 'attack step ').replace('train ', 'training round ').replace('risk ', 'spectrum ')})"
             if told.doing

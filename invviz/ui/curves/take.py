@@ -6,9 +6,9 @@ import io
 
 import streamlit as st
 
+from ...core.remaining import in_words
 from .. import state, trouble
 from .source import Shown
-from .words import seconds
 
 
 def draw(shown: Shown) -> None:
@@ -48,7 +48,7 @@ def footer(shown: Shown) -> None:
     if not facts:
         st.code(shown.command, language="bash", wrap_lines=True)
     if facts:
-        took = f" in {seconds(float(facts['seconds']))} of computing" if facts.get("seconds") else ""
+        took = f" in {in_words(float(facts['seconds']))} of computing" if facts.get("seconds") else ""
         said = [
             f"Made by `{shown.command}`{took}, {facts.get('date', 'no date')}, {trouble.plain(str(facts.get('machine', 'unknown machine')))}"
         ]

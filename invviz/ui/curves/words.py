@@ -89,15 +89,3 @@ def figure(mean: Mean, measure: str, word: str = "") -> str:
     unit = f" {kind.unit}" if kind.unit else ""
     said = spread(mean, kind.format, unit)
     return f"{word}, {said}" if word and mean.value == mean.value else said
-
-
-def seconds(time: float) -> str:
-    """A time with its unit.
-
-    Example:
-        >>> seconds(42), seconds(600), seconds(9000)
-        ('42 s', '10 min', '2.5 h')
-    """
-    if time < 90:
-        return f"{max(time, 1):.0f} s"
-    return f"{time / 60:.0f} min" if time < 5400 else f"{time / 3600:.1f} h"

@@ -29,10 +29,10 @@ def _draw() -> None:
     if st.session_state.pop("opened a row", False):
         st.rerun()  # the controls above show another scenario, too
     form.slider()
-    ranking.choices()
     now = state.scenario()
+    ranking.choices(now)
     state.write_address()
-    axis = choice.pick("compare", compare.AXES, "pictures")
+    axis = choice.pick("compare", compare.axes(now), "pictures")
     count = int(choice.pick("count", {n: n for n in compared.COUNTS}))
     risk, job = look.risk_of(now)  # asked for first: it is what is open
     chosen = compared.comparison(now, axis, count)

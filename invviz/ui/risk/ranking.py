@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ...compare import AXES
+from ...compare import AXES, axes
 from ...core.figures import percent
 from ...plots._colours import TRUTH
 from ...plots.pictures import to_png
@@ -29,11 +30,11 @@ SURE = 1.0  # dB: a narrower interval is told as one number
 THUMBNAIL = 44  # screen pixels
 
 
-def choices() -> None:
+def choices(now: Scenario) -> None:
     """What is compared."""
     axis, count = st.columns([3, 2], vertical_alignment="bottom")
     with axis:
-        chosen = choice.of_view("compare", AXES, "Compare", "pictures")
+        chosen = choice.of_view("compare", axes(now), "Compare", "pictures")
     if chosen == "pictures":
         with count:
             choice.of_view("count", {n: n for n in COUNTS}, "How many")
@@ -53,7 +54,9 @@ def table(now: Scenario, rows: list[Scored], axis: str, left_out: list[str]) -> 
     if not rows:
         return
     frame = pd.DataFrame([_line(row) for row in rows])
-    pictured, name = axis == "pictures", f"ranking {axis} {state.key('')}"
+    # its answer is a place in the table, so that another order is another table
+    order = hashlib.sha256("|".join(row.item.label for row in rows).encode()).hexdigest()[:8]
+    pictured, name = axis == "pictures", f"ranking {axis} {order} {state.key('')}"
     tall = THUMBNAIL if pictured else 35
     st.dataframe(
         frame if pictured else frame.drop(columns=[""]),

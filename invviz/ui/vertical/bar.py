@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from ... import depths
 from ...protocols.vfl import SPLITS
 from ...scenario import Scenario
-from .. import asking, choice, form, press, state
+from .. import asking, choice, form, press, state, trouble
 from ..known import Known
 from ..widgets import holds
 
@@ -24,15 +24,15 @@ def parties(now: Scenario) -> None:
     cut, seat = depths.cut_of(now), state.seats("protocol")[0]
     set_ = functools.partial(_set, seat)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="vertical-parties"):
-        counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties})]
+        counts = [str(n) for n in sorted({*range(1, MOST + 1), cut.parties}) if n == cut.parties or _split_for(now, n)]
         shown = lambda n: "1 (split learning)" if n == "1" else n  # noqa: E731
         choice.one_of("Parties", "parties", counts, str(cut.parties), functools.partial(_with_parties, seat), shown, seat)
         if cut.parties > 1:
-            splits = [s for s in SPLITS if s != "quadrants" or cut.parties == 4 or s == cut.split]
             if not now.columns:
-                choice.one_of("Each holds", "split", splits, cut.split, lambda s: set_(split=s), CUT.__getitem__, seat)
+                choice.one_of("Each holds", "split", _splits(now), cut.split, _with_split(seat), CUT.__getitem__, seat, help=_missing(now))
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
             now_seen = (cut.party, cut.together)
+            spans = [s for s in spans if s == now_seen or _fits(now, party=s[0], together=s[1])]
             seen = {_who(s, cut.parties): s for s in [*([] if now_seen in spans else [now_seen]), *spans]}
             choice.one_of(
                 "The attacker sees the embedding of",
@@ -42,7 +42,7 @@ def parties(now: Scenario) -> None:
                 lambda who: set_(party=seen[who][0], together=seen[who][1]),
                 seat=seat,
             )
-        sizes = [str(n) for n in sorted({*SIZES, cut.size})]
+        sizes = [str(n) for n in sorted({*SIZES, cut.size}) if n == cut.size or _fits(now, size=n)]
         choice.one_of(
             "Numbers sent" if cut.parties == 1 else "Numbers that each sends",
             "size",
@@ -118,9 +118,41 @@ def _who(span: tuple[int, int], count: int) -> str:
     return "all" if together == count else f"parties {first + 1} to {first + together}"
 
 
+def _fits(now: Scenario, **knobs: object) -> bool:
+    """Whether the page would have something to show with these knobs of the protocol."""
+    return not depths.empty(now.replace(protocol=now.protocol.replace(**knobs)))
+
+
+def _split_for(now: Scenario, parties: int) -> str:
+    """How pictures can be cut among so many parties: as they are cut now, or else in the first way that fits; nothing where none does."""
+    ways = sorted(SPLITS, key=lambda split: split != depths.cut_of(now).split)
+    return next((split for split in ways if _fits(now, parties=parties, party=0, together=1, split=split)), "")
+
+
+def _splits(now: Scenario) -> list[str]:
+    """Ways to cut pictures that fit; where an attacker sees several parts that would not lie side by side then, it sees the first."""
+    own = depths.cut_of(now).split
+    return [split for split in SPLITS if split == own or _fits(now, split=split, party=0, together=1)]
+
+
+def _missing(now: Scenario) -> str:
+    """Why other ways are not offered."""
+    absent = [split for split in SPLITS if split not in _splits(now)]
+    why = {split: depths.empty(now.replace(protocol=now.protocol.replace(split=split, party=0, together=1))) for split in absent}
+    return "How a picture is cut among the parties." + "".join(f"\n\n**Not here: {CUT[s]}.** {trouble.plain(why[s])}" for s in absent)
+
+
+def _with_split(seat: state.Seat) -> Callable[[str], None]:
+    def taken(split: str) -> None:
+        seen = {} if _fits(state.scenario(), split=split) else {"party": 0, "together": 1}
+        _set(seat, split=split, **seen)
+
+    return taken
+
+
 def _with_parties(seat: state.Seat, chosen: str) -> None:
-    split, count = depths.cut_of(state.scenario()).split, int(chosen)
-    _set(seat, parties=count, party=0, together=1, split="columns" if split == "quadrants" and count != 4 else split)
+    count = int(chosen)
+    _set(seat, parties=count, party=0, together=1, split=_split_for(state.scenario(), count) or depths.cut_of(state.scenario()).split)
 
 
 def _set(seat: state.Seat, **knobs: object) -> None:

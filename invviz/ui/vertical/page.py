@@ -44,13 +44,10 @@ def _draw() -> None:
         st.info(TURNED, icon=":material/swap_horiz:")
     victim = victim_of(now.replace(upload=""))
     bar.parties(now)
-    cuts = depths.at_depths(now)
-    listed = [s for s in cuts if not problems(s.replace(attack=depths.attackers(s)["rmle"].attack))]
+    listed = depths.listed(now)
     if isinstance(victim, str) or not listed:
         pulse.keep(False)
-        st.warning(
-            victim if isinstance(victim, str) else " ".join(dict.fromkeys(p for s in cuts for p in problems(s))), icon=":material/block:"
-        )
+        st.warning(victim if isinstance(victim, str) else depths.empty(now), icon=":material/block:")
         return
     bar.depth(now, listed)
     wanted = [s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut]
