@@ -50,6 +50,16 @@ class Attack(Component):
         """What it asks to be told beside message and net."""
         return Knowledge()
 
+    def problems(self, entries: int, inputs: int, batch: int) -> list[str]:
+        """Why an embedding cannot be inverted on this machine, one sentence each; of those that need embeddings.
+
+        Args:
+            entries: numbers in all that is sent of one sample, over all rounds.
+            inputs: numbers in one sample.
+            batch: samples.
+        """
+        return []
+
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The attacker's best guess.
 

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.errors import InvvizError, RiskError
 from ..core.lazy import torch
+from ..core.tangents import bytes_written, tangents_that_fit
 from ..core.tree import flatten
 from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._matching import UNMATCHED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator, Tensor
 
     from ..core.types import Observation, Progress
 
 LARGEST = 60_000_000  # entries of the Jacobian
 EXACTLY = 1e-8  # matching loss above which an answer is not called determined
+PEAK = 4  # gigabytes that so many take at most; 1.4 were measured for 34 million in float64
 DONE = 1e-24  # matching loss at which nothing is left to gain
 
 
@@ -51,6 +55,18 @@ class LeastSquares(Attack):
         """How many pictures there are; public ones where they are asked for."""
         return Knowledge(batch_size=True, public_data=self.prior == "public")
 
+    def problems(self, entries: int, inputs: int, batch: int) -> list[str]:
+        """A Jacobian of all samples that is too large to be taken apart."""
+        numbers = entries * inputs * batch**2
+        if numbers <= LARGEST:
+            return []
+        fits = math.isqrt(LARGEST // (entries * inputs))
+        way = f"Lower the batch to {fits}, or use" if fits else "Use smaller pictures, a smaller embedding, or"
+        return [
+            f"least_squares takes the whole Jacobian apart, {numbers:,} numbers here ({entries * batch:,} are sent of {inputs * batch:,}); "
+            f"at most {LARGEST:,} are taken, which is up to {PEAK} GB of memory. {way} rmle or dlg."
+        ]
+
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """All pictures at once, as a defense may look at the whole message; `rng` is not used.
 
@@ -58,17 +74,15 @@ class LeastSquares(Attack):
             RiskError: the Jacobian does not fit; says the way out.
         """
         image, target = obs.grey, flatten(obs.message)
-        if (entries := target.numel() * image.numel()) > LARGEST:
-            raise RiskError(
-                f"least_squares needs the whole Jacobian, {entries:,} numbers here; at most {LARGEST:,} are taken. Use rmle or dlg."
-            )
+        if found := self.problems(target.numel(), image.numel(), 1):
+            raise RiskError(" ".join(found))
         send = lambda x: flatten(obs.simulate(Batch.of(x, obs.template.label)))  # noqa: E731
         error = lambda x: float(((send(x) - target) ** 2).sum() / (target**2).sum())  # noqa: E731
         public = _Public.of(obs, self.noise * float(target.square().mean().sqrt())) if self.prior == "public" else None
         image = image if public is None else public.mean.expand_as(image).clone()
         best, rank, loss, stopped, trace = image, 0, error(image), False, []
         for step in range(self.steps):
-            jacobian = torch.func.jacrev(send)(image).flatten(1).detach()
+            jacobian = _jacobian(send, image, len(target))
             if not (torch.isfinite(jacobian).all() and torch.isfinite(target).all()):
                 loss = math.nan
                 break
@@ -101,25 +115,39 @@ def _certificate(rank: int, unknowns: int, loss: float, public: bool) -> str:
     return f"{found}every number of the picture is determined, if nothing altered the embedding."
 
 
+def _jacobian(send: Callable[[Tensor], Tensor], image: Tensor, entries: int) -> Tensor:
+    """All derivatives of a message of so many entries, (entries, n): by columns or by rows, whichever are fewer, as many at once as fit in memory."""
+    many = tangents_that_fit(bytes_written(send, image))
+    if image.numel() >= entries:
+        return torch.func.jacrev(send, chunk_size=many)(image).flatten(1).detach()
+    push = torch.func.vmap(lambda v: torch.func.jvp(send, (image,), (v,))[1], chunk_size=many)
+    return push(torch.eye(image.numel(), dtype=image.dtype, device=image.device).view(-1, *image.shape)).T.detach()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Public:
-    """What public pictures say of every picture: mean (1, c, h, w) and covariance (d, d); and the noise on a message entry."""
+    """What public pictures say of every picture: mean (1, c, h, w), a root L (d, r) of the covariance L L^T; and the noise on a message entry."""
 
     mean: Tensor
-    covariance: Tensor
+    root: Tensor
     sigma: float
 
     @classmethod
     def of(cls, obs: Observation, sigma: float) -> _Public:
         if obs.public is None or len(obs.public) < 2:
             raise InvvizError("least_squares(prior='public') takes public pictures, and there are none here. Use prior='none'.")
-        flat = obs.public.flatten(1)
-        return cls(obs.public.mean(0, keepdim=True), torch.cov(flat.T).reshape(flat.shape[1], flat.shape[1]), obs.noise or sigma)
+        spread = (obs.public - obs.public.mean(0)).flatten(1).T / (len(obs.public) - 1) ** 0.5
+        if spread.shape[1] > spread.shape[0]:  # more pictures than pixels: the same covariance has a smaller root
+            values, vectors = torch.linalg.eigh(spread @ spread.T)
+            spread = vectors * values.clamp(min=0).sqrt()
+        return cls(obs.public.mean(0, keepdim=True), spread, obs.noise or sigma)
 
     def step(self, image: Tensor, jacobian: Tensor, rest: Tensor) -> Tensor:
-        """The most likely picture under the net made linear at `image`."""
+        """The most likely picture under the net made linear at `image`: with A = J L, mu + L A^T (A A^T + s^2)^-1 r = mu + L (A^T A + s^2)^-1 A^T r."""
         rows = jacobian.reshape(len(jacobian), len(image), -1)  # pictures of a batch are independent of one another
-        spread = (rows @ self.covariance).flatten(1)
-        known = spread @ jacobian.T + self.sigma**2 * torch.eye(len(jacobian), dtype=image.dtype, device=image.device)
-        change = spread.T @ torch.linalg.solve(known, rest + jacobian @ (image - self.mean).flatten())
-        return self.mean + change.view_as(image)
+        seen, rest = (rows @ self.root).flatten(1), rest + jacobian @ (image - self.mean).flatten()
+        wide = seen.shape[0] <= seen.shape[1]
+        square = seen @ seen.T if wide else seen.T @ seen
+        square.diagonal().add_(self.sigma**2)
+        found = seen.T @ torch.linalg.solve(square, rest) if wide else torch.linalg.solve(square, seen.T @ rest)
+        return self.mean + (found.view(len(image), -1) @ self.root.T).view_as(image)

@@ -64,6 +64,14 @@ class Model(Component):
         """The stages, counted from 1, that can be cut before their activation."""
         return tuple(range(1, self.depth + 1))
 
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """How many numbers the first `cut` stages make of a picture, without building them; `activated` as in vertical FL."""
+        raise NotImplementedError
+
+    def fewest(self, shape: Shape) -> int:
+        """The least numbers of one picture that a batch-norm layer meets in a channel; only of a net that has such layers."""
+        raise NotImplementedError
+
     def stages(self, module: nn.Module) -> list[nn.Module]:
         """The module in pieces: `depth` stages that end with an activation (and pooling), then the rest."""
         return cut_at_activations(module)

@@ -44,6 +44,11 @@ def num_features(body: nn.Module, shape: tuple[int, int, int]) -> int:
         return body(torch.zeros(1, *shape)).flatten(1).shape[1]
 
 
+def halved(side: int) -> int:
+    """Pixels along a side after a layer of stride 2 that pads: the half, rounded up."""
+    return (side + 1) // 2
+
+
 def uniform_(module: nn.Module, bound: float) -> nn.Module:
     """Draw all weights and biases from [-bound, bound]."""
     with torch.no_grad():

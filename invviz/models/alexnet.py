@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Model, Shape
-from ._layers import ACTIVATIONS, activation, num_features, standardise
+from ._layers import ACTIVATIONS, activation, halved, num_features, standardise
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+TIMES = (1, 3, 6, 4, 4)  # channels of each convolution, in those of the first
+POOLED = (0, 1, 4)  # convolutions with a pooling behind them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +35,25 @@ class AlexNet(Model):
     act: str = knob("relu", "activation after each layer", choices=ACTIVATIONS)
     pool: str = knob("max", "pooling after convolutions 1, 2 and 5", choices=("max", "average"))
 
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """Poolings belong to the stages before them; a cut before an activation lies before its pooling."""
+        if cut > len(TIMES):
+            return self.hidden
+        h, w = shape[1:] if shape[1] <= 32 else (halved(shape[1]), halved(shape[2]))
+        for place in range(cut):
+            if place in POOLED and (activated or place < cut - 1):
+                h, w = h // 2, w // 2
+        return self.width * TIMES[cut - 1] * h * w
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Convolutions and poolings, then three linear layers."""
         nn = torch.nn
         parts: list[nn.Module] = [standardise()]
         channels = shape[0]
-        for place, times in enumerate((1, 3, 6, 4, 4)):
+        for place, times in enumerate(TIMES):
             stride = 2 if place == 0 and shape[1] > 32 else 1
             parts += [nn.Conv2d(channels, self.width * times, 3, stride=stride, padding=1), activation(self.act)]
-            if place in (0, 1, 4):
+            if place in POOLED:
                 parts.append(nn.MaxPool2d(2) if self.pool == "max" else nn.AvgPool2d(2))
             channels = self.width * times
         body = nn.Sequential(*parts, nn.Flatten())

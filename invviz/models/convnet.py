@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Model, Shape
-from ._layers import ACTIVATIONS, activation, num_features, standardise
+from ._layers import ACTIVATIONS, activation, halved, num_features, standardise
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,11 @@ class ConvNet(Model):
 
     width: int = knob(32, "channels of each convolution", low=1, high=256, unit="channels")
     act: str = knob("relu", "activation after each convolution", choices=ACTIVATIONS)
+
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """Half the sides after the second convolution."""
+        _, h, w = shape
+        return self.width * (h * w if cut == 1 else halved(h) * halved(w))
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Two convolutions with activations, then a linear layer."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Model, Shape
-from ._layers import ACTIVATIONS, activation, num_features, uniform_
+from ._layers import ACTIVATIONS, activation, halved, num_features, uniform_
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +31,13 @@ class LeNet(Model):
 
     width: int = knob(12, "channels of each convolution", low=1, high=128, unit="channels")
     act: str = knob("sigmoid", "activation after each convolution", choices=ACTIVATIONS)
+
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """Half the sides after each of the first two convolutions."""
+        _, h, w = shape
+        for _ in range(min(cut, 2)):
+            h, w = halved(h), halved(w)
+        return self.width * h * w
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Three convolutions with activations, then a linear layer."""

@@ -36,6 +36,10 @@ class MLP(Model):
         1, "hidden layers, all of the same width; vertical FL can cut behind each of them", low=1, high=MOST, late=True
     )
 
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """The neurons of any hidden layer."""
+        return self.width
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Flatten, linear and activation as often as there are hidden layers, linear."""
         nn, sizes = torch.nn, [shape[0] * shape[1] * shape[2], *[self.width] * self.hidden_layers]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Blocks, Shape
-from ._layers import ACTIVATIONS, activation, standardise
+from ._layers import ACTIVATIONS, activation, halved, standardise
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,6 +45,22 @@ class PreAct(Blocks):
     def batch_norm(self) -> bool:
         """Always."""
         return True
+
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """Every block after the first halves the sides and doubles the channels."""
+        h, w = self._sides(shape, cut)
+        return self.width * 2 ** (cut - 1) * h * w
+
+    def fewest(self, shape: Shape) -> int:
+        """Those of the last block."""
+        h, w = self._sides(shape, self.blocks)
+        return h * w
+
+    def _sides(self, shape: Shape, block: int) -> tuple[int, int]:
+        _, h, w = shape
+        for _ in range(block - 1):
+            h, w = halved(h), halved(w)
+        return h, w
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """First convolution, blocks, and a head: mean over places and a linear layer."""

@@ -10,11 +10,12 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.torchvision import load_torchvision
 from ._base import Model, Shape
-from ._layers import ACTIVATIONS, activation
+from ._layers import ACTIVATIONS, activation, halved
 
 if TYPE_CHECKING:
     from torch import nn
 
+SMALL = 64  # pixels, up to which pictures get the small stem
 NORMS = ("batch", "group", "none")
 
 
@@ -49,12 +50,32 @@ class ResNet18(Model):
         net = resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2], num_classes=num_classes, norm_layer=plain if self.width == 64 else scale)
         if self.width != 64:
             _rescale(net, self.width, num_classes)
-        if shape[0] != 3 or shape[1] <= 64:
-            small = shape[1] <= 64
+        small = shape[1] <= SMALL
+        if shape[0] != 3 or small:
             net.conv1 = nn.Conv2d(shape[0], self.width, 3 if small else 7, stride=1 if small else 2, padding=1 if small else 3, bias=False)
             net.maxpool = nn.Identity() if small else net.maxpool
         _swap_activations(net, self.act)
         return net
+
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """The stem and the first stage have the same shape; later stages halve the sides and double the channels."""
+        h, w = self._sides(shape, cut, activated)
+        return self.width * 2 ** max(0, cut - 2) * h * w
+
+    def fewest(self, shape: Shape) -> int:
+        """Those of the last stage."""
+        h, w = self._sides(shape, 5)
+        return h * w
+
+    def _sides(self, shape: Shape, cut: int, activated: bool = True) -> tuple[int, int]:
+        small = shape[1] <= SMALL
+        times = (
+            max(0, cut - 2) + (0 if small else 1) + (0 if small or not activated else 1)
+        )  # before its activation the stem has not pooled
+        _, h, w = shape
+        for _ in range(times):
+            h, w = halved(h), halved(w)
+        return h, w
 
     @property
     def batch_norm(self) -> bool:

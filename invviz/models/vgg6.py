@@ -34,6 +34,13 @@ class VGG6(Model):
     hidden: int = knob(128, "neurons of the hidden linear layer (He et al. 2019: 512)", low=1, high=4096, unit="neurons")
     act: str = knob("relu", "activation after each layer", choices=ACTIVATIONS)
 
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """Sides of a half after every two convolutions; a cut lies before the pooling."""
+        if cut == 7:
+            return self.hidden
+        times, block = (1, 2, 2)[(cut - 1) // 2], (cut - 1) // 2
+        return self.width * times * (shape[1] >> block) * (shape[2] >> block)
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Convolutions, poolings and linear layers in a row."""
         nn = torch.nn

@@ -45,6 +45,10 @@ class ViT(Blocks):
         "mean", "what gives the class scores: the mean of all tokens, or an extra class token", choices=("mean", "class token")
     )
 
+    def entries(self, shape: Shape, cut: int, activated: bool = True) -> int:
+        """A row of `width` numbers for every patch, and for the class token."""
+        return self.width * ((shape[1] // self.patch) * (shape[2] // self.patch) + (self.pool == "class token"))
+
     def problems(self, shape: Shape) -> list[str]:
         """A width that the heads do not share evenly; patches that do not tile the picture."""
         found = []

@@ -72,6 +72,10 @@ class Protocol(Component):
         """Why it does not go together with a model and pictures of some shape, one sentence each."""
         return model.problems(shape)
 
+    def entries(self, model: Model, shape: Shape) -> int:
+        """Numbers in what is sent of one picture, of a protocol that sends embeddings."""
+        raise NotImplementedError
+
     def assemble(self, model: Model, shape: Shape, num_classes: int, seed: int) -> nn.Module:
         """The net that is trained, with fresh weights."""
         return model.build(shape, num_classes, seed)

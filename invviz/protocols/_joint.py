@@ -18,6 +18,16 @@ HIDDEN = 64  # width of the top net's one hidden layer, where it is not the rest
 LARGEST = 50_000_000  # weights of the layer that gives embeddings their size
 
 
+def too_large(count: int, size: int) -> str:
+    """Why there is no linear layer from so many numbers to an embedding of a size; empty where there is."""
+    if (weights := count * size) <= LARGEST:
+        return ""
+    fits = f"Lower size to {LARGEST // count:,} or less, or" if count <= LARGEST else "Use smaller pictures, or"
+    return (
+        f"vfl: size={size} behind {count:,} numbers takes a layer of {weights:,} weights; at most {LARGEST:,} are taken. {fits} cut deeper."
+    )
+
+
 def sized(bottom: nn.Module, held: Shape, size: int, seed: int) -> nn.Module:
     """A bottom net with one more linear layer, to `size` numbers.
 
@@ -33,10 +43,8 @@ def sized(bottom: nn.Module, held: Shape, size: int, seed: int) -> nn.Module:
     nn = torch.nn
     with torch.no_grad():
         count = bottom.eval()(torch.zeros(1, *held)).numel()  # in inference mode, which leaves running statistics as they are
-    if (weights := count * size) > LARGEST:
-        raise InvvizError(
-            f"vfl: size={size} behind {count:,} numbers takes a layer of {weights:,} weights; at most {LARGEST:,} are taken. Lower size, or cut deeper."
-        )
+    if words := too_large(count, size):
+        raise InvvizError(words)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(*bottom.train().children(), nn.Flatten(), nn.Linear(count, size))

@@ -11,7 +11,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.rng import derive
 from ._base import Protocol
-from ._joint import joint, sized
+from ._joint import joint, sized, too_large
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -160,7 +160,15 @@ class VFL(Protocol):
             found.append(
                 f"vfl: {model.name} can be cut before an activation at cut={', '.join(map(str, model.open_cuts))} only. Use activated=True."
             )
+        elif self.size:
+            counts = [model.entries(self.of(party).shape(shape), self.cut, self.activated) for party in range(self.parties)]
+            found += filter(None, [too_large(max(counts), self.size)])
         return found
+
+    def entries(self, model: Model, shape: Shape) -> int:
+        """Numbers in what all attacked parties send of one picture."""
+        attacked = range(self.party, self.party + self.together)
+        return sum(self.size or model.entries(self.of(party).shape(shape), self.cut, self.activated) for party in attacked)
 
     def assemble(self, model: Model, shape: Shape, num_classes: int, seed: int) -> nn.Module:
         """The joint net of all parties on whole pictures, with fresh weights.

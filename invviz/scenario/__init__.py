@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ._problems import check, problems
-from ._risk import MAX_EXACT_INPUTS, risk_problems
+from ._risk import risk_problems
 from ._scenario import RESULTS_VERSION, Scenario, escaped
-from ._settings import KINDS, PARTS, SETTINGS
+from ._settings import KINDS, MAX_EXACT_INPUTS, PARTS, SETTINGS
 from ._train import train_problems
 
 __all__ = [

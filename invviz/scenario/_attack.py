@@ -43,6 +43,9 @@ def embedding(s: Scenario) -> Iterator[str]:
     """Attacks that invert a bottom net (vertical FL)."""
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         yield f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg."
+    if s.attack.needs_embedding and s.protocol.sends_embedding:
+        channels, height, width = s.shape
+        yield from s.attack.problems(s.rounds * s.protocol.entries(s.model, s.data.shape), channels * height * width, s.batch)
 
 
 def tangent_noise(s: Scenario) -> Iterator[str]:

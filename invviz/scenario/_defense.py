@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..defenses import Defense
 from ._rounds import defended
 from ._scenario import Scenario
+from ._settings import MAX_EXACT_INPUTS
 
 
 def defenses(s: Scenario) -> Iterator[str]:
@@ -32,6 +34,13 @@ def _per_sample(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
 def _place(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
     if defense.coloured and place < len(s.defense) - 1:
         yield f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last."
+    inputs = s.batch * math.prod(s.shape)
+    if defense is s.coloured and inputs > MAX_EXACT_INPUTS:
+        way = f"Set batch={s.batch * MAX_EXACT_INPUTS // inputs}" if inputs <= s.batch * MAX_EXACT_INPUTS else "Use smaller pictures"
+        yield (
+            f"{defense.name} takes all directions of a message, for up to {MAX_EXACT_INPUTS:,} input values (3 GB of memory); this batch has {inputs:,}. "
+            f"{way}, or gaussian_noise."
+        )
     if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
         yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
 

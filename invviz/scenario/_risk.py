@@ -8,8 +8,7 @@ from ..attacks import ATTACKS
 from ..defenses import Defense
 from ._problems import problems
 from ._scenario import Scenario
-
-MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours
+from ._settings import MAX_EXACT_INPUTS
 
 
 def risk_problems(scenario: Scenario) -> list[str]:

@@ -68,5 +68,6 @@ SETTINGS = {
         Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
     )
 }
+MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours
 RISK_ONLY = ("floor", "prior", "method", "layer")
 """Settings that the risk score alone reads."""

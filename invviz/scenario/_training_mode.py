@@ -24,6 +24,12 @@ def training_mode(s: Scenario) -> Iterator[str]:
             f"{attack.name} solves for a net whose layers treat every picture alone; in training mode batch norm mixes the batch. "
             "Use protocol=hfl or inverting_gradients."
         )
+    if s.batch * s.model.fewest(s.data.shape) == 1:
+        few = " or fewer blocks" if getattr(s.model, "blocks", 1) > 1 else ""
+        yield (
+            "In training mode batch norm needs more than one number per channel, and deep in "
+            f"{s.model.name} a picture of {s.shape[1]}x{s.shape[2]} has only one. Set batch=2, or use larger pictures{few}."
+        )
     for defense in s.defense:
         if defense.per_sample:
             yield f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from invviz.core.component import parse_component
 from invviz.core.torchvision import load_torchvision
 from invviz.models import MODELS
 
@@ -76,3 +77,49 @@ def test_shapes_and_no_layer_in_place(name, shape):
 def test_smallest_side_is_stated_right(name):
     side = MODELS[name].min_side
     assert MODELS[name]().build((3, side, side), 4, 7).eval()(torch.rand(1, 3, side, side)).shape == (1, 4)
+
+
+SIZED = {
+    "mlp": ["mlp(width=7,hidden_layers=3)"],
+    "lenet": ["lenet(width=3)"],
+    "convnet": ["convnet(width=3)"],
+    "vgg6": ["vgg6(width=2,hidden=5)"],
+    "alexnet": ["alexnet(width=1,hidden=5)"],
+    "vit": ["vit(width=8,heads=2)", "vit(width=8,heads=2,pool='class token',blocks=3)"],
+    "preact": ["preact(width=2,blocks=4)", "preact(width=2,blocks=3,order='post')"],
+    "resnet18": ["resnet18(width=4)"],
+}
+
+
+def test_every_model_is_sized():
+    assert set(SIZED) == set(MODELS)
+
+
+@pytest.mark.parametrize("text", [text for texts in SIZED.values() for text in texts])
+def test_entries_are_those_that_the_built_stages_make(text):
+    model, asked = parse_component(text, MODELS, "model"), 0
+    for shape in ((1, 8, 8), (3, 32, 32), (3, 32, 16), (3, 20, 28), (1, 72, 68), (3, 96, 80)):
+        if min(shape[1:]) < model.min_side or model.problems(shape):
+            continue
+        stages, x = model.stages(model.build(shape, 4, 0).eval()), torch.zeros(1, *shape)
+        for cut in range(1, model.depth + 1):
+            if cut in model.open_cuts:
+                assert model.entries(shape, cut, False) == model.opened(stages[cut - 1])(x).numel(), (shape, cut)
+            x = stages[cut - 1](x)
+            assert model.entries(shape, cut) == x.numel(), (shape, cut)
+            asked += 1
+    assert asked > 4
+
+
+@pytest.mark.parametrize(
+    "text", ["resnet18(width=4)", "preact(width=2,blocks=4)", "preact(width=2,blocks=3,order='post')", "preact(width=2,blocks=1)"]
+)
+def test_fewest_are_the_numbers_that_a_batch_norm_layer_meets(text):
+    model = parse_component(text, MODELS, "model")
+    for shape in ((1, 8, 8), (3, 9, 16), (3, 32, 32), (3, 96, 72)):
+        net, met = model.build(shape, 4, 0).eval(), []
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.register_forward_pre_hook(lambda module, given, met=met: met.append(given[0][0, 0].numel()))
+        net(torch.zeros(1, *shape))
+        assert model.fewest(shape) == min(met), shape

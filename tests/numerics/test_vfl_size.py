@@ -1,10 +1,17 @@
 """The size of embeddings as a knob of its own, and the cuts of a deeper mlp."""
 
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from invviz.assess import assess
+from invviz.attacks import least_squares
 from invviz.core.errors import InvvizError
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
@@ -141,7 +148,7 @@ def test_trained_weights_of_one_party(site, monkeypatch):
 
 
 def test_what_is_too_large_says_so(site):
-    with pytest.raises(InvvizError, match="Lower size, or cut deeper"):
+    with pytest.raises(InvvizError, match="Lower size to 190 or less, or cut deeper"):
         VFL(parties=1, size=4096).assemble(MODELS["resnet18"](width=64), (3, 64, 64), 10, 1)
 
 
@@ -167,3 +174,73 @@ def test_a_deeper_mlp_has_a_cut_behind_every_hidden_layer(count):
 def test_a_deeper_mlp_is_still_read_off_its_gradient(site):
     found = run(Scenario.parse("data=digits&model=mlp(hidden_layers=3)&attack=linear_layer&dtype=float64"), site)
     assert found.scores["psnr"][0] > 150
+
+
+@pytest.mark.parametrize("pictures", [6, 40], ids=["fewer pictures than pixels", "more"])
+@pytest.mark.parametrize("rows", [4, 90], ids=["short message", "long message"])
+def test_the_most_likely_picture_is_that_of_the_covariance_itself(pictures, rows):
+    """mu + C J^T (J C J^T + s^2)^-1 (m - f(x) + J (x - mu)), with the whole covariance of a batch, by NumPy."""
+    rng, d, b = np.random.default_rng(0), 9, 2
+    public, jacobian, x, rest = (
+        rng.random((pictures, 1, 3, 3)),
+        rng.normal(size=(rows, b * d)),
+        rng.random((b, 1, 3, 3)),
+        rng.normal(size=rows),
+    )
+    mu = public.mean(0)
+    covariance = np.kron(np.eye(b), np.cov(public.reshape(pictures, d).T))
+    known = jacobian @ covariance @ jacobian.T + 0.1**2 * np.eye(rows)
+    theirs = np.tile(mu.ravel(), b) + covariance @ jacobian.T @ np.linalg.solve(known, rest + jacobian @ (x - mu).ravel())
+    obs = SimpleNamespace(public=torch.tensor(public), noise=0.0)
+    ours = least_squares._Public.of(obs, 0.1).step(torch.tensor(x), torch.tensor(jacobian), torch.tensor(rest))
+    np.testing.assert_allclose(ours.numpy().ravel(), theirs, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("entries", [5, 40])
+def test_the_jacobian_by_columns_is_the_one_by_rows(entries):
+    weights = torch.randn(entries, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    send = lambda image: torch.tanh(weights @ image.flatten())  # noqa: E731
+    image = torch.linspace(-1, 1, 12, dtype=torch.float64).view(1, 1, 3, 4)
+    slope = 1 - torch.tanh(weights @ image.flatten()) ** 2
+    assert torch.allclose(least_squares._jacobian(send, image, entries), slope[:, None] * weights, rtol=1e-12)
+
+
+@pytest.mark.parametrize("entries", [11, 40])
+def test_derivatives_are_taken_a_few_at_once(entries, monkeypatch):
+    """Of a message of 40 numbers along the 12 of the picture, of one of 11 along its own: three times 5 or fewer."""
+    monkeypatch.setattr(least_squares, "tangents_that_fit", lambda written: 5)
+    real, sizes = torch.func.vmap, []
+
+    def vmap(function, chunk_size=None, **rest):
+        sizes.append(chunk_size)
+        return real(function, chunk_size=chunk_size, **rest)
+
+    monkeypatch.setattr(torch.func, "vmap", vmap)
+    monkeypatch.setattr(torch._functorch.eager_transforms, "vmap", vmap)
+    jacobian = least_squares._jacobian(lambda image: image.flatten().repeat(4)[:entries] ** 2, torch.ones(1, 1, 3, 4), entries)
+    assert jacobian.shape == (entries, 12)
+    assert sizes == ([5] if entries > 12 else [None] * 3), "PyTorch's jacrev cuts its rows itself"
+
+
+@pytest.mark.slow
+def test_a_long_message_is_solved_in_little_memory():
+    """A batch of 4 digits, 2 rounds of 4,096 numbers: all unit vectors of the message at once were 4.3 GB, of a batch of 8 17 GB."""
+    code = """
+import resource, sys
+from pathlib import Path
+from invviz.run import Site, run
+from invviz.scenario import Scenario, problems
+import torch
+torch.zeros(1)
+limit = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (4 << 30)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+s = Scenario.parse("data=digits&model=mlp&protocol=vfl(parties=1,size=4096)&attack=least_squares(steps=1)&batch=4&rounds=2")
+assert not problems(s)
+run(s, Site(None, Path(sys.argv[1]), 'cpu'))
+print("ran")
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", code, folder], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+        )
+    assert done.stdout.strip() == "ran", done.stderr[-500:]
