@@ -46,6 +46,7 @@ class Tangent(Attack):
     exact: ClassVar[str] = "the message is explained to its rounding, and picture and noise are determined by it (it says so)"
     paper: ClassVar[str] = "golub1973differentiation"
     needs_tangent_noise: ClassVar[bool] = True
+    solves: ClassVar[bool] = True  # its picture alone does not reproduce the message: the noise is found beside it
     one_round: ClassVar[bool] = True
 
     steps: int = knob(60, "most steps per start", low=1, high=10_000, unit="steps")
