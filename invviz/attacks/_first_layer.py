@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation
 
+ROUNDINGS, LEAST = 300, 1e-9  # times the message's rounding, and no less than: share of the whole gradient above which the answer is not exact, but noisy
 SCALED = 1e-3  # distance from one at which the message's scale is told
 
 
@@ -32,7 +33,7 @@ class Search:
         if not (torch.isfinite(gradient).all() and torch.isfinite(slope).all() and gradient.any() and slope.any()):
             raise Unreadable("The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it.")
         rounding = torch.finfo(gradient.dtype).eps
-        self.obs = in_double(obs)
+        self.rounding, self.obs = rounding, in_double(obs)
         self.rows = self._whole(weight, bias, gradient)
         net = {k: v.double() for k, v in self.obs.net.params.items()}
         gradient, slope = gradient.double()[self.rows], slope.double()[self.rows]
@@ -133,7 +134,9 @@ class Search:
             parts.append(f"read from the {len(self.rows):,} neurons whose gradients were sent whole")
         if self.agreement == 1 and self.changed:
             parts = [f"not exact: {parts[0]}", *parts[1:], self.changed]
-        elif self.certain:
+        elif self.certain and self.loss**0.5 <= max(ROUNDINGS * self.rounding, LEAST):
             parts = [f"exact: {parts[0]}", *parts[1:], WHAT.replace("picture", "batch")]
+        elif self.certain:
+            parts = [f"certified, but not exact: {parts[0]}", *parts[1:], f"{self.loss**0.5:.0e} of the message is noise or was altered"]
         note = "; ".join(parts)
         return note[:1].upper() + note[1:] + "."

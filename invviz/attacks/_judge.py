@@ -156,9 +156,10 @@ def _accused(seen: Comparison, whose: str) -> tuple[bool, str]:
         )
     if seen.loss <= CLOSE * seen.usual:
         return False, ""
-    if seen.loss <= NEAR * seen.usual:
-        return False, f"Close, not exact, if nothing altered the message ({losses})."
-    return False, f"{'What is left looks like even noise' if seen.down_to_noise else 'It explains a part of the message'} ({losses})."
+    if seen.down_to_noise:
+        return False, f"What is left looks like even noise ({losses})."
+    how = "Close, not exact, if nothing altered the message" if seen.loss <= NEAR * seen.usual else "It explains a part of the message"
+    return False, f"{how} ({losses})."
 
 
 def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | None:

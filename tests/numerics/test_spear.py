@@ -220,3 +220,13 @@ def test_what_does_not_fit_is_said():
     assert "at most" in one(f"data=digits&model=mlp&attack=spear&batch={SPEAR.max_batch + 1}")
     assert "fully connected first layer" in one("data=digits&model=convnet&attack=spear")
     assert "local steps" in one("data=digits&model=mlp&protocol=hfl(local_steps=2)&attack=spear")
+
+
+@pytest.mark.parametrize(("sigma", "exact"), [(1e-5, True), (1e-3, False)])
+def test_what_noise_has_touched_is_certified_but_not_exact(sigma, exact):
+    """The condition is an undisturbed gradient: noise of 1e-3 of an entry's size leaves lambda at 1 and pictures at 70 dB, which are not exact."""
+    text = f"data=digits&model=mlp(width=256)&batch=2&attack=spear(samples=5000)&defense=gaussian_noise(sigma={sigma})"
+    found = run(Scenario.parse(text), SITE)
+    assert not found.failed and "lambda = 1 " in found.note
+    assert found.note.startswith("Exact: ") == exact and found.note.startswith("Certified, but not exact: ") != exact
+    assert (min(found.scores["psnr"]) > 100) == exact
