@@ -42,7 +42,7 @@ class Attack(Component):
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table
     one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
     solves: ClassVar[bool] = (
-        False  # solves equations of a part of the message: its answer may be right where the whole message does not match
+        False  # solves equations other than that its answer gives the whole message, so it may be right where that does not match
     )
     malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
 
