@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation
 
-ROUNDINGS, LEAST = 300, 1e-9  # times the message's rounding, and no less than: share of the whole gradient above which the answer is not exact, but noisy
+ROUNDINGS, LEAST = (
+    300,
+    1e-9,
+)  # times the message's rounding, and no less than: share of the whole gradient above which the answer is not exact, but noisy
 SCALED = 1e-3  # distance from one at which the message's scale is told
 
 
