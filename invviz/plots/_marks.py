@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ._colours import DEFENSE
+from ._colours import DEFENSE, css, line
 
 COLOURS = (DEFENSE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito without the colours that mean an attacker
 SHAPES = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "star", "cross", "hexagram", "bowtie")
@@ -66,11 +66,11 @@ class Look:
     file: str = "plane"
 
 
-def style(place: int) -> tuple[str, str, str]:
+def style(place: int, dark: bool = False) -> tuple[str, str, str]:
     """Colour, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
-    return COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
+    return line(COLOURS[place % len(COLOURS)], dark), SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
 
 
-def glyph(place: int) -> str:
-    """The mark of the n-th defense as a letter."""
-    return GLYPHS[place % len(GLYPHS)]
+def sign(place: int) -> str:
+    """The mark of the n-th defense as a letter in its colour, as HTML; it stands beside a name and is not read out."""
+    return f'<span aria-hidden="true" style="color:{css(COLOURS[place % len(COLOURS)])}">{GLYPHS[place % len(GLYPHS)]}</span>'

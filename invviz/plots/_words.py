@@ -37,11 +37,6 @@ def text(fig: go.Figure, x: float, y: float, words: str, colour: str, dark: bool
     fig.add_annotation(x=x, y=y, text=words, showarrow=False, font={"size": 12, "color": colour}, bgcolor=ground, borderpad=0)
 
 
-def lighter(colour: str) -> str:
-    """A third of the way to white, for letters on a dark ground."""
-    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.65 + 255 * 0.35):02X}" for i in (1, 3, 5))
-
-
 def ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside) -> None:
     """A ring around the operating point, and its words, towards the middle of the plane."""
     best = next((m for m in marks if m.key == look.best), None)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._axes import powers
-from ._colours import DEFENSE, IDEAL, PALE, TRUTH
+from ._colours import DASHED, DEFENSE, GROUNDS, IDEAL, SOLID, TRUTH, framed, ink, line
 
 POINTS = 90  # of each line
 DECADES = 7  # below the largest value
@@ -37,7 +37,7 @@ def before_after(before: np.ndarray, after: np.ndarray, floors: tuple[float, flo
     y["scale"] = {"type": "log", "nice": False, "domain": [low, top * 2], "clamp": True}
     y["axis"] = powers(low, top * 2)
     parts = [part for part, _ in drawn]
-    styles = {"color": [TRUTH, PALE if dark else IDEAL], "strokeDash": [[1, 0], [6, 3]], "strokeWidth": [2.5, 3]}
+    styles = {"color": [line(TRUTH, dark), line(IDEAL, dark)], "strokeDash": [SOLID, DASHED], "strokeWidth": [2.5, 3]}
     stroke = {k: {"field": "part", "scale": {"domain": parts, "range": v}, "legend": None} for k, v in styles.items()}
     tooltip = [
         {"field": "part", "title": " "},
@@ -45,7 +45,7 @@ def before_after(before: np.ndarray, after: np.ndarray, floors: tuple[float, flo
         {"field": "y", "title": "singular value", "format": ".3g"},
     ]
     lines = {"mark": {"type": "line", "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip, **stroke}}
-    return {"data": {"values": rows}, "layer": [lines, *_floors(floors, low, top, dark)], "height": 300}
+    return framed({"data": {"values": rows}, "layer": [lines, *_floors(floors, low, top, dark)], "height": 300}, dark)
 
 
 def _places(values: np.ndarray, low: float) -> np.ndarray:
@@ -59,11 +59,11 @@ def _floors(floors: tuple[float, float], low: float, top: float, dark: bool) -> 
     """Both floors with their names; one name where they are the same."""
     before, after = floors
     same = before > 0 and abs(np.log(max(after, 1e-300) / before)) < 0.02
-    named = [(after, "noise floor" if same else "noise floor with the defense", 2.5, [1, 0])]
+    named = [(after, "noise floor" if same else "noise floor with the defense", 2.5)]
     if not same:
-        named.append((before, "noise floor without", 1.5, [4, 3]))
-    ink, ground, layers = "#56B4E9" if dark else DEFENSE, "#14171C" if dark else "#FFFFFF", []
-    for level, words, width, dash in named:
+        named.append((before, "noise floor without", 1.2))
+    layers: list[dict[str, Any]] = []
+    for level, words, width in named:
         below = level < max(floors)  # the lower one is named below its line
         if level <= 0:
             continue
@@ -72,8 +72,8 @@ def _floors(floors: tuple[float, float], low: float, top: float, dark: bool) -> 
         text = {"type": "text", "align": "left", "dy": 10 if below else -8, "dx": 6, "fontWeight": "bold", "fontSize": 12}
         named_at = {**place, "x": {"value": 0}, "text": {"field": "text"}}
         layers += [
-            {"data": data, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": width, "strokeDash": dash}, "encoding": place},
-            {"data": data, "mark": {**text, "color": ground, "stroke": ground, "strokeWidth": 4}, "encoding": named_at},
-            {"data": data, "mark": {**text, "color": ink}, "encoding": named_at},
+            {"data": data, "mark": {"type": "rule", "color": line(DEFENSE, dark), "strokeWidth": width}, "encoding": place},
+            {"data": data, "mark": {**text, "color": GROUNDS[dark], "stroke": GROUNDS[dark], "strokeWidth": 4}, "encoding": named_at},
+            {"data": data, "mark": {**text, "color": ink(DEFENSE, dark)}, "encoding": named_at},
         ]
     return layers

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._colours import IDEAL, REAL, TRUTH
+from ._colours import DASHED, IDEAL, REAL, SOLID, TRUTH, framed, ink, line
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
-def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool = False) -> dict[str, Any]:
+def scatter(points: list[dict[str, Any]], x_title: str, told: bool, dark: bool = False) -> dict[str, Any]:
     """Reached PSNR over what was foretold; one mark a scenario.
 
     Args:
         points: each with x, y, model, defense, picture, settled (whether the search did not fail in its own eyes; others are faint).
         x_title: of the horizontal axis.
-        oracle: marks are hollow: the attacker began at the truth.
+        told: whether the attacker knows the noise; marks are hollow where it does not.
         dark: choose colours for a dark ground.
     """
     foretold_in_db = "dB" in x_title
@@ -32,11 +32,11 @@ def scatter(points: list[dict[str, Any]], x_title: str, oracle: bool, dark: bool
             {"field": "x", "title": x_title, "format": ".2f"},
             {"field": "y", "title": "reached (dB)", "format": ".1f"},
         ],
-        "opacity": {"condition": {"test": "datum.settled", "value": 0.85}, "value": 0.35},
+        "opacity": {"condition": {"test": "datum.settled", "value": 1.0}, "value": 0.35},
     }
-    mark = {"type": "point", "size": 55, "color": REAL, "filled": not oracle, "strokeWidth": 1.5, "clip": True}
+    mark = {"type": "point", "size": 55, "color": line(REAL, dark), "filled": told, "strokeWidth": 1.5, "clip": True}
     diagonal = _diagonal(low, high, dark) if foretold_in_db else []
-    return {"data": {"values": points}, "layer": [{"mark": mark, "encoding": encoding}, *diagonal], "height": 380}
+    return framed({"data": {"values": points}, "layer": [{"mark": mark, "encoding": encoding}, *diagonal], "height": 380}, dark)
 
 
 def _axis(field: str, title: str, domain: list[float]) -> dict[str, Any]:
@@ -54,10 +54,10 @@ def _diagonal(low: float, high: float, dark: bool) -> list[dict[str, Any]]:
     ends = [{"x": low, "y": low}, {"x": high, "y": high}]
     place = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}}
     at = high - 0.28 * (high - low)
-    text = {"type": "text", "color": "#C9B8DB" if dark else IDEAL, "dy": -8, "dx": -30, "fontWeight": "bold"}
-    line = {"type": "line", "color": IDEAL, "strokeDash": [6, 3], "strokeWidth": 2}
+    text = {"type": "text", "color": ink(IDEAL, dark), "dy": -8, "dx": -30, "fontWeight": "bold"}
+    across = {"type": "line", "color": line(IDEAL, dark), "strokeDash": DASHED, "strokeWidth": 2}
     return [
-        {"data": {"values": ends}, "mark": line, "encoding": place},
+        {"data": {"values": ends}, "mark": across, "encoding": place},
         {"data": {"values": [{"x": at, "y": at, "text": "as foretold"}]}, "mark": text, "encoding": {**place, "text": {"field": "text"}}},
     ]
 
@@ -66,8 +66,8 @@ def bend(steps: list[float], random: list[float], top: list[float], dark: bool =
     """How far the release leaves its straight line, over the size of a change of the picture, on two log axes."""
     rows = [
         {"x": s, "y": max(v, 1e-4), "way": way}
-        for way, line in (("strongest directions", top), ("random changes", random))
-        for s, v in zip(steps, line, strict=True)
+        for way, bent in (("strongest directions", top), ("random changes", random))
+        for s, v in zip(steps, bent, strict=True)
     ]
     place = {
         "x": {
@@ -86,18 +86,23 @@ def bend(steps: list[float], random: list[float], top: list[float], dark: bool =
         },
     }
     colours = {
-        "scale": {"domain": ["strongest directions", "random changes"], "range": ["#C9B8DB" if dark else IDEAL, TRUTH]},
+        "scale": {"domain": ["strongest directions", "random changes"], "range": [line(IDEAL, dark), line(TRUTH, dark)]},
         "legend": {"orient": "top", "title": None, "columns": 1},
     }
-    return {
+    dashes = {"scale": {"domain": ["strongest directions", "random changes"], "range": [DASHED, SOLID]}, "legend": None}
+    spec = {
         "data": {"values": rows},
         "layer": [
-            {"mark": {"type": "line", "point": True}, "encoding": {**place, "color": {"field": "way", **colours}}},
+            {
+                "mark": {"type": "line", "point": True},
+                "encoding": {**place, "color": {"field": "way", **colours}, "strokeDash": {"field": "way", **dashes}},
+            },
             {
                 "data": {"values": [{"y": 1.0}]},
-                "mark": {"type": "rule", "strokeDash": [2, 2], "color": TRUTH},
+                "mark": {"type": "rule", "color": line(TRUTH, dark)},
                 "encoding": {"y": {"field": "y", "type": "quantitative"}},
             },
         ],
         "height": 280,
     }
+    return framed(spec, dark)

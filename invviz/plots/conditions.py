@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._colours import IDEAL, PALE, REAL, TRUTH
-from .race import GROUNDS, WORDS
+from ._colours import IDEAL, REAL, SOLID, TRUTH, framed, ink, line
 
 STEP = 25  # screen pixels a row
 MARGIN = 1.0  # dB beside the outermost dot
@@ -65,16 +64,15 @@ def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, mea
         "labelPadding": 8,
         "labelFontSize": 12,
     }
-    ground = GROUNDS[dark]
     layers = [_nothing(names, y)]
-    for value, words, dash, colour in ((mean, "mean picture", [1, 0], TRUTH), (base, "", [3, 3], REAL)):
+    for value, words, colour in ((mean, "mean picture", TRUTH), (base, "", REAL)):
         if value is not None:
-            layers += _down(value, words, colour, dash, x, names[0] if names else "")
+            layers += _down(value, words, colour, x, dark)
     layers += _seeds(rows, x, y)
     layers.append(_medians(rows, x, y))
-    layers += _ideals(ideals, span, x, y, PALE if dark else IDEAL)
-    layers.append(_said(rows, y, WORDS[ground]))
-    return {"layer": layers, "height": {"step": STEP}}
+    layers += _ideals(ideals, span, x, y, ink(IDEAL, dark))
+    layers.append(_said(rows, y, ink(REAL, dark)))
+    return framed({"layer": layers, "height": {"step": STEP}}, dark)
 
 
 def _is_open(rows: Sequence[Row]) -> str:
@@ -87,12 +85,12 @@ def _nothing(names: list[str], y: dict[str, Any]) -> dict[str, Any]:
     return {"data": {"values": [{"name": name} for name in names]}, "mark": {"type": "point", "opacity": 0}, "encoding": {"y": y}}
 
 
-def _down(value: float, words: str, colour: str, dash: list[int], x: dict[str, Any], first: str) -> list[dict[str, Any]]:
+def _down(value: float, words: str, colour: str, x: dict[str, Any], dark: bool) -> list[dict[str, Any]]:
     rows = [{"x": round(value, 2), "text": f"{words} {value:.1f} dB" if words else ""}]
-    mark = {"type": "rule", "color": colour, "strokeDash": dash, "strokeWidth": 1.5, "opacity": 0.8}
+    mark = {"type": "rule", "color": line(colour, dark), "strokeDash": SOLID, "strokeWidth": 1.5}
     layers: list[dict[str, Any]] = [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x}}]
     if words:
-        text = {"type": "text", "align": "center", "baseline": "bottom", "color": colour, "fontSize": 11, "dy": -4}
+        text = {"type": "text", "align": "center", "baseline": "bottom", "color": ink(colour, dark), "fontSize": 11, "dy": -4}
         layers.append({"data": {"values": rows}, "mark": text, "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text"}}})
     return layers
 
@@ -115,7 +113,7 @@ def _seeds(rows: Sequence[Row], x: dict[str, Any], y: dict[str, Any]) -> list[di
             ]
             if dots:
                 shape = "diamond" if plain else "circle"
-                mark = {"type": "point", "color": REAL, "filled": not hollow, "shape": shape, "size": 65, "strokeWidth": 2, "opacity": 0.85}
+                mark = {"type": "point", "color": REAL, "filled": not hollow, "shape": shape, "size": 65, "strokeWidth": 2}
                 layers.append({"data": {"values": dots}, "mark": mark, "encoding": {"x": x, "y": y, "tooltip": tooltip}})
     return layers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._colours import IDEAL, PALE, REAL, TRUTH
+from ._colours import IDEAL, REAL, TRUTH, dash, framed, ink, line
 
 SHAPES = ("circle", "diamond", "square", "triangle-up")
 
@@ -17,6 +17,7 @@ def over_depth(
     mean: float | None,
     here: str,
     dark: bool = False,
+    hollow: bool = False,
 ) -> dict[str, Any]:
     """PSNR after each layer.
 
@@ -27,8 +28,8 @@ def over_depth(
         mean: PSNR of the mean picture; None draws no line.
         here: the chosen layer.
         dark: choose colours for a dark ground.
+        hollow: whether real attackers are not told of a defense.
     """
-    purple = PALE if dark else IDEAL
     x = {"field": "x", "type": "ordinal", "title": "the party's last layer", "sort": list(layers), "axis": {"labelAngle": 0, "grid": False}}
     y = {"field": "y", "type": "quantitative", "title": "PSNR, dB", "scale": {"zero": True}}
     layered: list[dict[str, Any]] = [
@@ -41,19 +42,19 @@ def over_depth(
     if mean is not None:
         rows = [{"y": round(mean, 2), "text": f"mean picture, {mean:.1f} dB"}]
         layered += [
-            {"data": {"values": rows}, "mark": {"type": "rule", "color": TRUTH, "strokeWidth": 2}, "encoding": {"y": y}},
+            {"data": {"values": rows}, "mark": {"type": "rule", "color": line(TRUTH, dark), "strokeWidth": 2}, "encoding": {"y": y}},
             {
                 "data": {"values": rows},
-                "mark": {"type": "text", "align": "left", "dx": 4, "dy": 12, "color": TRUTH, "fontSize": 12},
+                "mark": {"type": "text", "align": "left", "dx": 4, "dy": 12, "color": ink(TRUTH, dark), "fontSize": 12},
                 "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text"}},
             },
         ]
     lines = {"an ideal attacker": ideal, **real}
     places = _places(list(lines.values()), len(layers))
-    layered += _line("an ideal attacker", layers, ideal, x, y, purple, [6, 4], "circle", places[0])
+    layered += _line("an ideal attacker", layers, ideal, x, y, IDEAL, "circle", places[0], dark)
     for (name, values), shape, place in zip(real.items(), SHAPES, places[1:], strict=False):
-        layered += _line(name, layers, values, x, y, REAL, [1, 0], shape, place)
-    return {"layer": layered, "height": 300}
+        layered += _line(name, layers, values, x, y, REAL, shape, place, dark, hollow)
+    return framed({"layer": layered, "height": 300}, dark)
 
 
 def _line(
@@ -63,23 +64,24 @@ def _line(
     x: dict[str, Any],
     y: dict[str, Any],
     colour: str,
-    dash: list[int],
     shape: str,
     place: int,
+    dark: bool,
+    hollow: bool = False,
 ) -> list[dict[str, Any]]:
     """One attacker, its name written at one of its points."""
     rows = [{"x": at, "y": round(value, 2), "name": name} for at, value in zip(layers, values, strict=True) if value is not None]
     if not rows:
         return []
     tooltip = [{"field": "name", "title": " "}, {"field": "x", "title": "after"}, {"field": "y", "title": "PSNR, dB", "format": ".1f"}]
-    point = {"shape": shape, "size": 60, "filled": True, "color": colour}
+    point = {"shape": shape, "size": 60, "filled": not hollow, "color": line(colour, dark)}
     right = place >= len(layers) / 2
     text = {
         "type": "text",
         "align": "right" if right else "left",
         "dx": -6 if right else 8,
         "dy": -10,
-        "color": colour,
+        "color": ink(colour, dark),
         "fontWeight": "bold",
         "fontSize": 12,
     }
@@ -87,7 +89,7 @@ def _line(
     return [
         {
             "data": {"values": rows},
-            "mark": {"type": "line", "color": colour, "strokeDash": dash, "strokeWidth": 2.5, "point": point},
+            "mark": {"type": "line", "color": line(colour, dark), "strokeDash": dash(colour), "strokeWidth": 2.5, "point": point},
             "encoding": {"x": x, "y": y, "tooltip": tooltip},
         },
         {"data": {"values": named}, "mark": text, "encoding": {"x": x, "y": y, "text": {"field": "name"}}},
@@ -98,10 +100,10 @@ def _places(lines: Sequence[Sequence[float | None]], count: int) -> list[int]:
     """Where each line's name is written: at the point that is furthest from the other lines and names."""
     taken: list[tuple[int, float]] = []
     found = []
-    for number, line in enumerate(lines):
+    for number, values in enumerate(lines):
         room = []
         for at in range(count):
-            value = line[at]
+            value = values[at]
             if value is None:
                 room.append(-1.0)
                 continue
@@ -110,6 +112,6 @@ def _places(lines: Sequence[Sequence[float | None]], count: int) -> list[int]:
             room.append(min([*others, *near], default=0.0))
         best = max(range(count), key=room.__getitem__)
         found.append(best)
-        if line[best] is not None:
-            taken.append((best, float(line[best])))  # type: ignore[arg-type]
+        if values[best] is not None:
+            taken.append((best, float(values[best])))  # type: ignore[arg-type]
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._axes import powers
-from ._colours import DEFENSE, IDEAL, PALE, TRUTH
+from ._colours import DASHED, DEFENSE, GROUNDS, IDEAL, PALE, SOLID, TRUTH, framed, ink, line
 
 POINTS = {"this": 80, "most": 80, "least": 80, "other": 30}  # of one spectrum
 EVERY = {"this": 1, "most": 1, "least": 1, "other": 2}  # point of a risk curve is drawn
@@ -38,7 +38,7 @@ def risk_curves(curves: list[dict[str, Any]], noise: float, dark: bool = False) 
     ]
     lines = {"mark": {"type": "line", "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip, **_stroke(dark)}}
     layers = [_band(curves, x), lines, *_ends(curves, dark), _now(min(max(noise, low), high), dark)]
-    return {"data": {"values": rows}, "layer": layers, "height": 330}
+    return framed({"data": {"values": rows}, "layer": layers, "height": 330}, dark)
 
 
 def spectra(curves: list[dict[str, Any]], floor: float, dark: bool = False) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def spectra(curves: list[dict[str, Any]], floor: float, dark: bool = False) -> d
     ]
     lines = {"mark": {"type": "line", "clip": True}, "encoding": {"x": x, "y": y, "tooltip": tooltip, **_stroke(dark)}}
     across = _floor(float(np.clip(floor, low, top)), dark) if floor > 0 else []
-    return {"data": {"values": rows}, "layer": [lines, *across], "height": 330}
+    return framed({"data": {"values": rows}, "layer": [lines, *across], "height": 330}, dark)
 
 
 def _short(value: float) -> float:
@@ -98,11 +98,11 @@ def _band(curves: list[dict[str, Any]], x: dict[str, Any]) -> dict[str, Any]:
 def _now(noise: float, dark: bool) -> dict[str, Any]:
     """The line at the present noise."""
     place = {"x": {"field": "x", "type": "quantitative"}}
-    text = {"type": "text", "color": _blue(dark), "align": "left", "dx": 5, "dy": -8, "fontWeight": "bold"}
+    text = {"type": "text", "color": ink(DEFENSE, dark), "align": "left", "dx": 5, "dy": -8, "fontWeight": "bold"}
     return {
         "data": {"values": [{"x": noise, "text": "noise now"}]},
         "layer": [
-            {"mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2}, "encoding": place},
+            {"mark": {"type": "rule", "color": line(DEFENSE, dark), "strokeWidth": 2}, "encoding": place},
             {"mark": text, "encoding": {**place, "y": {"value": "height"}, "text": {"field": "text"}}},
         ],
     }
@@ -111,18 +111,18 @@ def _now(noise: float, dark: bool) -> dict[str, Any]:
 def _floor(level: float, dark: bool) -> list[dict[str, Any]]:
     """The noise across the spectra."""
     data, place = {"values": [{"y": level, "text": "noise floor"}]}, {"y": {"field": "y", "type": "quantitative"}}
-    text = {"type": "text", "color": _blue(dark), "align": "left", "dy": -8, "dx": 4, "fontWeight": "bold"}
+    text = {"type": "text", "color": ink(DEFENSE, dark), "align": "left", "dy": -8, "dx": 4, "fontWeight": "bold"}
     return [
-        {"data": data, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": place},
+        {"data": data, "mark": {"type": "rule", "color": line(DEFENSE, dark), "strokeWidth": 2.5}, "encoding": place},
         {"data": data, "mark": text, "encoding": {**place, "x": {"value": 0}, "text": {"field": "text"}}},
     ]
 
 
 def _stroke(dark: bool) -> dict[str, Any]:
     """The one on the screen in full purple and thick, the others pale; the most and the least exposed in grey."""
-    colours = {"this": PALE if dark else IDEAL, "most": TRUTH, "least": TRUTH, "other": "#6D5A80" if dark else PALE}
+    colours = {"this": line(IDEAL, dark), "most": line(TRUTH, dark), "least": line(TRUTH, dark), "other": "#6D5A80" if dark else PALE}
     widths = {"this": 3.5, "most": 2.2, "least": 2.2, "other": 1.2}
-    dashes = {"this": [6, 3], "most": [1, 0], "least": [1, 0], "other": [1, 0]}
+    dashes = {"this": DASHED, "most": SOLID, "least": SOLID, "other": SOLID}
     parts = list(colours)
     by_part = {"color": colours, "strokeWidth": widths, "strokeDash": dashes}
     scales = {k: {"domain": parts, "range": [v[p] for p in parts]} for k, v in by_part.items()}
@@ -137,7 +137,6 @@ def _ends(curves: list[dict[str, Any]], dark: bool) -> list[dict[str, Any]]:
         place = int(np.abs(np.asarray(c["value"]) - height).argmin())
         right = place > 0.8 * len(c["noise"])  # no room beside it
         rows.append({"x": float(c["noise"][place]), "y": float(c["value"][place]), "text": c["name"], "part": c["part"], "right": right})
-    ground = "#14171C" if dark else "#FFFFFF"
     text = {
         "type": "text",
         "align": {"expr": "datum.right ? 'right' : 'left'"},
@@ -146,14 +145,13 @@ def _ends(curves: list[dict[str, Any]], dark: bool) -> list[dict[str, Any]]:
         "fontSize": 12,
     }
     encoding = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}, "text": {"field": "text"}}
-    ink = {"this": PALE if dark else IDEAL}
-    rim = {"data": {"values": rows}, "mark": {**text, "stroke": ground, "strokeWidth": 4, "color": ground}, "encoding": encoding}
+    rim = {
+        "data": {"values": rows},
+        "mark": {**text, "stroke": GROUNDS[dark], "strokeWidth": 4, "color": GROUNDS[dark]},
+        "encoding": encoding,
+    }
     inked = [
-        {"data": {"values": [row]}, "mark": {**text, "color": ink.get(row["part"], "#B8BCC4" if dark else "#5A5F68")}, "encoding": encoding}
+        {"data": {"values": [row]}, "mark": {**text, "color": ink(IDEAL if row["part"] == "this" else TRUTH, dark)}, "encoding": encoding}
         for row in rows
     ]
     return [rim, *inked] if rows else []
-
-
-def _blue(dark: bool) -> str:
-    return "#56B4E9" if dark else DEFENSE

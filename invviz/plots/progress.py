@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._axes import powers
-from ._colours import PALE, REAL, TRUTH
+from ._colours import REAL, TRUTH, framed, line
 
 POINTS = 300  # of a line
 HEIGHT = 125  # screen pixels
@@ -44,20 +44,21 @@ def _chart(rows: Rows, y: dict[str, Any], title: str, last: int, here: int | Non
     x: dict[str, Any] = {"field": "step", "type": "quantitative", "scale": {"domain": [0, last], "nice": False}}
     x |= {"axis": {"grid": False, "title": title, "tickMinStep": 1} if title else {"grid": False, "labels": False, "title": None}}
     y = {"field": "value", "type": "quantitative", **y, "axis": {"minExtent": 36, **y["axis"]}}
-    line: dict[str, Any] = {"type": "line", "color": REAL, "strokeWidth": 2, "interpolate": "linear"}
+    way: dict[str, Any] = {"type": "line", "color": line(REAL, dark), "strokeWidth": 2, "interpolate": "linear"}
     if len(rows) <= POINTS // 2:
-        line["point"] = {"color": REAL, "size": 16}
+        way["point"] = {"color": line(REAL, dark), "size": 16}
     tooltip = [{"field": "step", "format": ","}, {"field": "value", "title": y["title"], "format": ".3~g"}]
-    rule = {"type": "rule", "color": PALE if dark else TRUTH, "strokeWidth": 2}
+    rule = {"type": "rule", "color": line(TRUTH, dark), "strokeWidth": 2}
     marked: Sequence[dict[str, Any]] = [{"step": here}] if here is not None else [{"step": None}]
-    return {
+    spec = {
         "datasets": {"way": rows or [{"step": None, "value": None}], "here": marked},  # a dataset without rows would have no columns
         "height": HEIGHT + (30 if title else 0),
         "layer": [
-            {"data": {"name": "way"}, "mark": line, "encoding": {"x": x, "y": y, "tooltip": tooltip}},
+            {"data": {"name": "way"}, "mark": way, "encoding": {"x": x, "y": y, "tooltip": tooltip}},
             {"data": {"name": "here"}, "mark": rule, "encoding": {"x": x}},
         ],
     }
+    return framed(spec, dark)
 
 
 def _rows(steps: np.ndarray, values: np.ndarray) -> Rows:

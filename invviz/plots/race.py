@@ -1,22 +1,24 @@
-"""Attacks side by side: quality over seconds, and its spread over seeds; Vega-Lite charts that are updated in place."""
+"""Attacks side by side: quality over seconds; a Vega-Lite chart that is updated in place."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._colours import IDEAL, PALE, REAL, TRUTH
+from ._colours import GROUNDS, IDEAL, REAL, TRUTH, dash, framed, ink, line
+from ._heights import apart
 
 POINTS = 120  # of a line
 LOW, TOP = 5.0, 65.0  # dB between which lines are drawn; what is better is exact to the eye and stands at the top
 FIRST = 0.002  # seconds before which nothing is drawn
-GROUNDS: tuple[str, str] = ("#FFFFFF", "#0E1117")  # of Streamlit's themes, light and dark
-WORDS: dict[str, str] = dict(zip(GROUNDS, ("#B34E00", "#FF9A4D"), strict=True))  # the real attack's colour as it is legible in words
-APART = 3.4  # dB between two names
-INNER, LETTER = 820.0, 6.4  # about the width of the plot and of a letter, screen pixels
+HEIGHT = 420  # screen pixels
+APART, LEAST = 3.0, 2.2  # dB between two names, where there is room and where there is little: 12 pixels are a letter's height
+SHADES = (("#D55E00", "#FF9A4D"), ("#8A3C00", "#D55E00"), ("#DB7410", "#FFC08A"))  # oranges, on light and dark ground
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right", "triangle-left")
+GLYPHS = ("●○", "■□", "▲△", "◆◇", "▼▽", "▶▷", "◀◁")  # the same as letters, filled and hollow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +30,22 @@ class Run:
         seconds: since it began, (k,).
         psnr: of its picture at that moment in dB, (k,).
         done: whether it has ended.
+        hollow: whether the attacker is not told of the defense.
+        place: of the attack among all, which decides its mark and its shade of orange.
     """
 
     name: str
     seconds: np.ndarray
     psnr: np.ndarray
     done: bool
+    hollow: bool = False
+    place: int = 0
 
 
 def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | None, dark: bool = False) -> dict[str, Any]:
-    """PSNR against seconds (log scale), one line an attack, the ideal attacker as a line across.
+    """PSNR against seconds (log scale), one line an attack, the ideal attacker as a line across; names at the right, the best at the top.
+
+    A line ends in its mark where the attack ended; a thin line leads from there to its name. Pausing on a line lets the others fade.
 
     Args:
         runs: with at least one point each.
@@ -48,70 +56,127 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | No
     """
     last = max([float(r.seconds[-1]) for r in runs], default=10.0)
     first = min([max(float(r.seconds[0]), FIRST) for r in runs], default=FIRST)
-    span = [min(first, 0.2) / 2, max(1.0, 20 * last)]  # room for names
+    span = [min(first, 0.2) / 2, max(1.0, 1.3 * last)]
+    span.append(span[1] * (span[1] / span[0]) ** 0.06)  # between the second and the third, lines lead to their names
     x = {
         "field": "x",
         "type": "quantitative",
         "title": "seconds (log scale)",
-        "scale": {"type": "log", "domain": span, "nice": False},
+        "scale": {"type": "log", "domain": [span[0], span[2]], "nice": False},
         "axis": {"grid": False, "values": [10.0**e for e in range(-2, 6)], "format": "~g"},
     }
     y = {"field": "y", "type": "quantitative", "title": "PSNR of its picture, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
-    layered: list[dict[str, Any]] = []
-    ground = GROUNDS[dark]
-    for value, words, colour, dash in (
-        (ceiling, "ideal attacker", PALE if dark else IDEAL, [6, 4]),
-        (mean, "mean picture", TRUTH, [1, 0]),
-    ):
-        if value is not None:
-            layered += _across(value, words, colour, dash, x, y, span[0], ground)
-    order = sorted(runs, key=lambda r: (r.name != best, r.seconds[-1]))
-    heights = _names([(float(r.seconds[-1]), _clip(float(r.psnr[-1])), _words(r)) for r in order], span)
-    for run, height in zip(order, heights, strict=True):
-        layered += _line(run, run.name == best, height, x, y, ground)
-    return {"layer": layered, "height": 380}
+    heights = names([float(r.psnr[-1]) for r in runs], ceiling)
+    layers: list[dict[str, Any]] = []
+    if mean is not None:
+        layers += _across(mean, "mean picture", TRUTH, y, dark)
+    if ceiling is not None:
+        layers += _across(ceiling, "ideal attacker", IDEAL, y, dark)
+    before = len(layers)
+    for run, height in sorted(zip(runs, heights, strict=True), key=lambda pair: pair[0].name == best):
+        layers += _line(run, run.name == best, height, x, y, span, dark)
+    if runs:
+        layers[before]["params"] = [
+            {"name": "near", "select": {"type": "point", "fields": ["name"], "on": "pointerover", "clear": "pointerout", "nearest": False}}
+        ]
+    return framed({"layer": layers, "height": HEIGHT}, dark)
 
 
-def _across(
-    value: float, words: str, colour: str, dash: list[int], x: dict[str, Any], y: dict[str, Any], start: float, ground: str
+def look(place: int, dark: bool) -> tuple[str, str, str]:
+    """Shade, mark, and that mark as two letters (filled, hollow) of the n-th attack; no two of the first 21 have the same shade and mark."""
+    return SHADES[place % len(SHADES)][dark], SHAPES[place % len(SHAPES)], GLYPHS[place % len(GLYPHS)]
+
+
+def names(ends: Sequence[float], ceiling: float | None) -> list[float]:
+    """Heights of the attacks' names in the column at the right: who ended below the ideal attacker stands below its line, where there is room for all.
+
+    Args:
+        ends: PSNR in dB that each attack reached.
+        ceiling: the ideal attacker's; None where there is no such line.
+    """
+    drawn = [shown(v) for v in ends]
+    if ceiling is None:
+        return apart(drawn, APART, (LOW, TOP))
+    level = shown(ceiling)
+    below, above = ([i for i, v in enumerate(drawn) if (v <= level) == under] for under in (True, False))
+    rooms = (LOW, level - APART), (level + APART, TOP)
+    if any(high - low < LEAST * (len(part) - 1) for part, (low, high) in zip((below, above), rooms, strict=True) if part):
+        return apart(drawn, APART, (LOW, TOP))
+    found = dict(
+        zip(
+            [*below, *above],
+            [h for part, room in zip((below, above), rooms, strict=True) for h in apart([drawn[i] for i in part], APART, room)],
+            strict=True,
+        )
+    )
+    return [found[i] for i in range(len(drawn))]
+
+
+def _across(value: float, words: str, colour: str, y: dict[str, Any], dark: bool) -> list[dict[str, Any]]:
+    """A line across the plot; its name stands on it at the left, where attacks have hardly begun: above the ideal attacker's, below the mean picture's."""
+    rows = [{"y": shown(value), "text": f"{words}, {value:.1f} dB"}]
+    rule = {"type": "rule", "color": line(colour, dark), "strokeWidth": 2.5 if colour == IDEAL else 1.5, "strokeDash": dash(colour)}
+    text = {
+        "type": "text",
+        "align": "left",
+        "dx": 6,
+        "dy": -9 if colour == IDEAL else 10,
+        "color": ink(colour, dark),
+        "fontWeight": "bold",
+        "fontSize": 12,
+    }
+    name = {"data": {"values": rows}, "mark": text, "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "text"}}}
+    return [{"data": {"values": rows}, "mark": rule, "encoding": {"y": y}}, name]
+
+
+def _line(
+    run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, Any], span: Sequence[float], dark: bool
 ) -> list[dict[str, Any]]:
-    rows = [{"x": start, "y": _clip(value), "text": f"{words}, {value:.1f} dB"}]
-    text = {"type": "text", "align": "left", "dx": 6, "dy": -8, "color": colour, "fontWeight": "bold", "fontSize": 12}
-    rule = {"type": "rule", "color": colour, "strokeWidth": 2, "strokeDash": dash}
-    return [{"data": {"values": rows}, "mark": rule, "encoding": {"y": y}}, *_written(rows, text, {"x": x, "y": y}, ground)]
-
-
-def _written(rows: list[dict[str, Any]], text: dict[str, Any], places: dict[str, Any], ground: str) -> list[dict[str, Any]]:
-    """Words that stay legible where a line runs through them."""
-    encoding = {**places, "text": {"field": "text"}}
-    halo = {**text, "color": ground, "stroke": ground, "strokeWidth": 4, "opacity": 0.85}
-    return [{"data": {"values": rows}, "mark": mark, "encoding": encoding} for mark in (halo, text)]
-
-
-def _line(run: Run, best: bool, height: float, x: dict[str, Any], y: dict[str, Any], ground: str) -> list[dict[str, Any]]:
+    """The line, its mark where it ended, the way from there to its name, and the name."""
+    shade, shape, glyphs = look(run.place, dark)
     keep = np.unique(np.linspace(0, len(run.seconds) - 1, POINTS).round().astype(int))
     rows = [
-        {"x": max(float(run.seconds[i]), FIRST), "y": _clip(float(run.psnr[i])), "psnr": round(float(run.psnr[i]), 1), "name": run.name}
+        {"x": max(float(run.seconds[i]), FIRST), "y": shown(float(run.psnr[i])), "psnr": round(float(run.psnr[i]), 1), "name": run.name}
         for i in keep
     ]
-    end = [{**rows[-1], "text": _words(run), "label": height}]
+    end = [{**rows[-1], "text": f"{glyphs[run.hollow]} {_words(run)}", "label": height}]
+    lead = [
+        {"x": at, "y": up, "name": run.name} for at, up in ((rows[-1]["x"], rows[-1]["y"]), (span[1], rows[-1]["y"]), (span[2], height))
+    ]
     tooltip = [
         {"field": "name", "title": " "},
         {"field": "x", "title": "seconds", "format": ".2f"},
         {"field": "psnr", "title": "PSNR, dB"},
     ]
-    opacity = 1.0 if best else 0.6
-    mark = {"type": "line", "color": REAL, "strokeWidth": 3 if best else 1.5, "opacity": opacity, "clip": True}
-    text = {"type": "text", "align": "left", "dx": 8, "color": WORDS[ground], "fontWeight": "bold" if best else "normal", "fontSize": 12}
-    encoding = {"x": x, "y": y, "tooltip": tooltip}
-    lead = {"type": "rule", "color": REAL, "strokeWidth": 0.8, "opacity": 0.6, "strokeDash": [2, 2]}  # from the end to its name
-    point = {"type": "point", "color": REAL, "filled": run.done, "size": 70 if best else 40, "opacity": opacity}
+    fade = {"opacity": {"condition": {"param": "near", "value": 1.0}, "value": 0.15}}
+    mark = {"type": "line", "color": shade, "strokeWidth": 3.5 if best else 1.8, "clip": True}
+    point = {"type": "point", "shape": shape, "color": shade, "fill": GROUNDS[dark] if run.hollow else shade, "filled": not run.hollow}
+    point |= {"size": 110 if best else 60, "strokeWidth": 2}
+    thin = {"type": "line", "color": shade, "strokeWidth": 0.8, "opacity": 0.7}
     return [
-        {"data": {"values": rows}, "mark": mark, "encoding": encoding},
-        {"data": {"values": end}, "mark": point, "encoding": encoding},
-        {"data": {"values": end}, "mark": lead, "encoding": {"x": x, "y": y, "y2": {"field": "label"}}},
-        *_written(end, text, {"x": x, "y": {**y, "field": "label"}}, ground),
+        {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "tooltip": tooltip, "detail": {"field": "name"}, **fade}},
+        {"data": {"values": lead}, "mark": thin, "encoding": {"x": x, "y": y}},
+        {"data": {"values": end}, "mark": point, "encoding": {"x": x, "y": y, "tooltip": tooltip}},
+        _name(end, ink(REAL, dark), best, y),
     ]
+
+
+def _name(rows: list[dict[str, Any]], colour: str, bold: bool, y: dict[str, Any]) -> dict[str, Any]:
+    """Words to the right of the plot."""
+    text = {
+        "type": "text",
+        "align": "left",
+        "dx": 6,
+        "color": colour,
+        "fontWeight": "bold" if bold else "normal",
+        "fontSize": 12,
+        "limit": 240,
+    }
+    return {
+        "data": {"values": rows},
+        "mark": text,
+        "encoding": {"x": {"value": "width"}, "y": {**y, "field": "label"}, "text": {"field": "text"}},
+    }
 
 
 def _words(run: Run) -> str:
@@ -119,69 +184,6 @@ def _words(run: Run) -> str:
     return f"{run.name} {final:.0f} dB{' ↑' if final > TOP else ''}{'' if run.done else ' ...'}"
 
 
-def _clip(value: float) -> float:
+def shown(value: float) -> float:
+    """PSNR as it is drawn: within the axis."""
     return round(float(np.clip(value, LOW, TOP)), 2)
-
-
-def _names(ends: Sequence[tuple[float, float, str]], span: Sequence[float]) -> list[float]:
-    """Heights of names that begin at the ends of their lines: as near as there is room, none over another.
-
-    Args:
-        ends: seconds and dB of every line's end, and its words; who comes first keeps its place.
-        span: first and last second of the axis.
-    """
-    scale = INNER / np.log10(span[1] / span[0])  # screen pixels a decade
-    taken: list[tuple[float, float, float]] = []  # from, to, height
-    placed = []
-    for x, height, words in ends:
-        start = scale * np.log10(max(x, span[0]) / span[0])
-        stop = start + LETTER * len(words) + 12
-        beside = [at for low, high, at in taken if low < stop and start < high]
-        tries = [min(max(height + side * k * APART / 2, LOW + 1), TOP) for k in range(60) for side in (1, -1)]
-        free = next((h for h in tries if all(abs(h - at) >= APART for at in beside)), height)
-        taken.append((start, stop, free))
-        placed.append(round(float(free), 2))
-    return placed
-
-
-def spread(found: Mapping[str, Sequence[tuple[int, float, bool]]], dark: bool = False) -> dict[str, Any]:
-    """One dot a seed, one row an attack; hollow where the attack itself says that it failed; the worst seed is named.
-
-    Args:
-        found: seed, PSNR in dB and whether it failed, by the attack's name in words; rows in this order.
-        dark: choose colours for a dark ground.
-    """
-    rows = [
-        {"name": name, "x": _clip(psnr), "psnr": round(psnr, 1), "seed": seed, "failed": failed}
-        for name, runs in found.items()
-        for seed, psnr, failed in runs
-    ]
-    worst = [{**min((r for r in rows if r["name"] == name), key=lambda r: r["psnr"])} for name, runs in found.items() if len(runs) > 1]
-    for row in worst:
-        row["text"] = f"seed {row['seed']}: {row['psnr']:.1f}"
-    x = {"field": "x", "type": "quantitative", "title": "PSNR, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
-    y = {"field": "name", "type": "nominal", "title": None, "sort": list(found), "axis": {"grid": True, "labelLimit": 260}}
-    tooltip = [
-        {"field": "name", "title": " "},
-        {"field": "seed", "title": "seed"},
-        {"field": "psnr", "title": "PSNR, dB"},
-        {"field": "failed", "title": "failed"},
-    ]
-    dot = {"type": "point", "color": REAL, "size": 70, "strokeWidth": 2, "opacity": 0.85}
-    text = {"type": "text", "align": "right", "dx": -8, "color": PALE if dark else "#555", "fontSize": 11}
-    return {
-        "layer": [
-            {
-                "data": {"values": [r for r in rows if not r["failed"]]},
-                "mark": {**dot, "filled": True},
-                "encoding": {"x": x, "y": y, "tooltip": tooltip},
-            },
-            {
-                "data": {"values": [r for r in rows if r["failed"]]},
-                "mark": {**dot, "filled": False},
-                "encoding": {"x": x, "y": y, "tooltip": tooltip},
-            },
-            {"data": {"values": worst}, "mark": text, "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
-        ],
-        "height": {"step": 26},
-    }

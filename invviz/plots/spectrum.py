@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._axes import powers
-from ._colours import DEFENSE, IDEAL, PALE
+from ._colours import DEFENSE, GROUNDS, IDEAL, PALE, framed, ink, line
 
 POINTS = 400  # more than the screen shows
 
@@ -64,13 +64,13 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
             "encoding": {"x": x, "y": y, "y2": {"field": "low"}},
         },
         {
-            "mark": {"type": "line", "color": IDEAL if not dark else PALE, "strokeWidth": 1.5, "clip": True},
+            "mark": {"type": "line", "color": line(IDEAL, dark), "strokeWidth": 1.5, "clip": True},
             "encoding": {"x": x, "y": y, "tooltip": tooltip},
         },
     ]
     if floor > 0:
         layers += _floor(len(values), min(max(floor, low), top), dark)
-    return {"data": {"values": rows}, "layer": layers, "height": 250}
+    return framed({"data": {"values": rows}, "layer": layers, "height": 250}, dark)
 
 
 def _floor(last: int, level: float, dark: bool) -> list[dict[str, Any]]:
@@ -78,11 +78,10 @@ def _floor(last: int, level: float, dark: bool) -> list[dict[str, Any]]:
     data = {"values": [{"i": last, "s": level, "text": "noise floor"}]}
     x, y = ({"field": name, "type": "quantitative"} for name in ("i", "s"))
     text = {"type": "text", "align": "right", "dy": -8, "dx": -4, "fontWeight": "bold", "fontSize": 12}
-    ground, ink = ("#14171C", "#56B4E9") if dark else ("#FFFFFF", DEFENSE)
-    rim = {"stroke": ground, "strokeWidth": 4, "color": ground}
+    rim = {"stroke": GROUNDS[dark], "strokeWidth": 4, "color": GROUNDS[dark]}
     encoding = {"x": x, "y": y, "text": {"field": "text"}}
     return [
-        {"data": data, "mark": {"type": "rule", "color": DEFENSE, "strokeWidth": 2.5}, "encoding": {"y": y}},
+        {"data": data, "mark": {"type": "rule", "color": line(DEFENSE, dark), "strokeWidth": 2.5}, "encoding": {"y": y}},
         {"data": data, "mark": {**text, **rim}, "encoding": encoding},
-        {"data": data, "mark": {**text, "color": ink}, "encoding": encoding},
+        {"data": data, "mark": {**text, "color": ink(DEFENSE, dark)}, "encoding": encoding},
     ]

@@ -7,9 +7,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from . import _colours
 from ._colours import TRUTH
-from ._marks import Look, Mark, Spot, glyph, style
-from ._words import Aside, Fit, labels, lighter, ring, text
+from ._marks import COLOURS, Look, Mark, Spot, sign, style
+from ._words import Aside, Fit, labels, ring, text
 
 TALL = 440  # screen pixels
 HALO = "shown beside"  # name of the rings of which one is seen
@@ -35,11 +36,11 @@ def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, asi
         mine = [m for m in marks if m.line == line]
         if mine:
             seen = any(m in inside for m in mine)
-            _line(fig, mine, number, ink, seen and line not in placed, (x_range, y_range))
+            _line(fig, mine, number, look, ink, seen and line not in placed, (x_range, y_range))
     bare = [m for m in marks if not m.line]
-    _undefended(fig, bare, ink, (x_range, y_range))
+    _undefended(fig, bare, look, ink, (x_range, y_range))
     for line, (x, y) in placed.items():
-        colour = lighter(style(lines.index(line))[0]) if look.dark else style(lines.index(line))[0]
+        colour = _colours.ink(COLOURS[lines.index(line) % len(COLOURS)], look.dark)
         text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
     ring(fig, marks, look, ink, (x_range, y_range), aside)
     _halo(fig, marks, look.open, ink)
@@ -75,7 +76,7 @@ def _ground(fig: go.Figure, marks: Sequence[Mark], look: Look, x_range: tuple[fl
     """The allowed region, its border, and the front as a pale stair."""
     tint = "rgba(86, 180, 233, 0.13)" if look.dark else "rgba(0, 114, 178, 0.07)"
     fig.add_vrect(x0=look.limit, x1=x_range[1], fillcolor=tint, line_width=0, layer="below")
-    fig.add_vline(x=look.limit, line={"color": TRUTH, "dash": "dash", "width": 1.5}, layer="below")
+    fig.add_vline(x=look.limit, line={"color": TRUTH, "width": 1.5}, layer="below")
     fig.add_annotation(
         x=look.limit,
         xanchor="right",
@@ -85,7 +86,7 @@ def _ground(fig: go.Figure, marks: Sequence[Mark], look: Look, x_range: tuple[fl
         yanchor="bottom",
         text=look.allowed,
         showarrow=False,
-        font={"size": 11.5, "color": TRUTH},
+        font={"size": 11.5, "color": _colours.ink(TRUTH, look.dark)},
     )
     front = sorted((m for m in marks if m.front), key=lambda m: m.x)
     if len(front) > 1:
@@ -95,8 +96,8 @@ def _ground(fig: go.Figure, marks: Sequence[Mark], look: Look, x_range: tuple[fl
         )
 
 
-def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, legend: bool, ends: tuple[Spot, Spot]) -> None:
-    colour, shape, dash = style(number)
+def _line(fig: go.Figure, mine: Sequence[Mark], number: int, look: Look, ink: str, legend: bool, ends: tuple[Spot, Spot]) -> None:
+    colour, shape, dash = style(number, look.dark)
     dots = [(x, y, m.key) for m in mine for x, y in m.dots] if any(len(m.dots) > 1 for m in mine) else []
     if dots:
         fig.add_scatter(
@@ -112,10 +113,11 @@ def _line(fig: go.Figure, mine: Sequence[Mark], number: int, ink: str, legend: b
     )  # fmt: skip
 
 
-def _undefended(fig: go.Figure, bare: Sequence[Mark], ink: str, ends: tuple[Spot, Spot]) -> None:
+def _undefended(fig: go.Figure, bare: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot]) -> None:
+    words = {"color": _colours.ink(TRUTH, look.dark)}
     fig.add_scatter(
-        x=[m.x for m in bare], y=[m.y for m in bare], hoverinfo="skip", unselected={"marker": {"opacity": 1.0}, "textfont": {"color": TRUTH}},
-        mode="markers+text", text=["no defense"] * len(bare), textposition="top center", textfont={"color": TRUTH}, showlegend=False,
+        x=[m.x for m in bare], y=[m.y for m in bare], hoverinfo="skip", unselected={"marker": {"opacity": 1.0}, "textfont": words},
+        mode="markers+text", text=["no defense"] * len(bare), textposition="top center", textfont=words, showlegend=False,
         marker={"color": TRUTH, "symbol": "diamond", "size": 15, "line": {"color": ink, "width": 1.5}},
         error_x=_whiskers(bare, "x", TRUTH, ends[0]), error_y=_whiskers(bare, "y", TRUTH, ends[1]),
     )  # fmt: skip
@@ -164,8 +166,11 @@ def _layout(fig: go.Figure, look: Look, x_range: tuple[float, float], y_range: t
         dragmode="pan",
         legend={"orientation": "h", "yanchor": "top", "y": -0.15, "x": 0, "font": {"size": 12}},
     )
+    grey = _colours.ink(TRUTH, look.dark)
     fig.update_xaxes(title="accuracy on held-out pictures (%), higher is better", range=list(x_range), zeroline=False, showgrid=False)
     fig.update_yaxes(title=look.y_title, range=list(y_range), zeroline=False)
+    for axes in (fig.update_xaxes, fig.update_yaxes):
+        axes(tickfont={"color": grey}, title_font={"color": grey})
 
 
-__all__ = ["Look", "Mark", "config", "glyph", "plane", "ranges", "style"]
+__all__ = ["Look", "Mark", "config", "plane", "ranges", "sign", "style"]

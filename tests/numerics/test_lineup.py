@@ -10,6 +10,7 @@ import pytest
 from invviz import lineup
 from invviz.attacks import ATTACKS
 from invviz.plots import race
+from invviz.plots.spread import spread
 from invviz.scenario import Scenario, problems
 
 NOW = Scenario.parse("data=photos&model=lenet&attack=dlg(steps=7)&batch=1")
@@ -65,38 +66,40 @@ def test_the_race_shows_every_run_and_both_lines():
     ]
     spec = race.race(runs, "second", 34.0, 10.3)
     json.dumps(spec)
-    lines = {layer["data"]["values"][0]["name"]: layer for layer in drawn(spec, "line")}
+    lines = {layer["data"]["values"][0]["name"]: layer for layer in drawn(spec, "line") if layer["mark"]["strokeWidth"] > 1}
     assert [row["psnr"] for row in lines["first"]["data"]["values"]] == [10.0, 31.4]
     assert (
         lines["second"]["data"]["values"][0]["y"] == race.TOP
         and lines["second"]["mark"]["strokeWidth"] > lines["first"]["mark"]["strokeWidth"]
     )
-    across = [layer for layer in drawn(spec, "rule") if "y2" not in layer["encoding"]]
-    assert [layer["data"]["values"][0]["y"] for layer in across] == [34.0, 10.3]
+    across = [layer for layer in drawn(spec, "rule")]
+    assert [layer["data"]["values"][0]["y"] for layer in across] == [10.3, 34.0]
     words = {layer["data"]["values"][0]["text"] for layer in drawn(spec, "text")}
-    assert {"first 31 dB", "second 243 dB ↑", "third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
+    assert {"● first 31 dB", "● second 243 dB ↑", "● third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
     heights = {rows["text"]: rows["label"] for layer in drawn(spec, "text") for rows in layer["data"]["values"] if "label" in rows}
-    assert abs(heights["first 31 dB"] - heights["third 31 dB ..."]) >= race.APART - 0.011, "they end side by side"
+    assert abs(heights["● first 31 dB"] - heights["● third 31 dB ..."]) >= race.APART - 0.011, "they end side by side"
     left = spec["layer"][0]["encoding"]
     assert "x" not in left, "a rule goes all the way across"
     assert not race.race([], "", None, None)["layer"]
 
 
-def test_names_keep_apart_where_they_would_meet():
-    same = [(1.0, height, "ten letters") for height in (12.0, 12.1, 12.2, 64.9, 65.0, 30.0)]
-    placed = race._names(same, (0.01, 1000.0))
-    ordered = np.sort(placed)
-    assert (np.diff(ordered) >= race.APART - 0.011).all() and ordered[0] > race.LOW and ordered[-1] <= race.TOP
-    assert placed[0] == 12.0 and placed[5] == 30.0, "who comes first, or has room, stays"
-    assert max(abs(p - h) for p, (_, h, _) in zip(placed, same, strict=True)) <= 2 * race.APART
-    far = [(0.02, 12.0, "ten letters"), (100.0, 12.1, "ten letters")]
-    assert race._names(far, (0.01, 1000.0)) == [12.0, 12.1], "side by side nothing moves"
+def test_names_of_who_ended_below_the_ideal_attacker_stand_below_its_line():
+    ends = [31.1, 31.1, 29.9, 24.8, 23.9, 18.2, 17.3, 16.4, 15.2, 15.0, 12.1, 12.0]
+    placed = race.names(ends, 34.0)
+    assert placed == sorted(placed, reverse=True), "the best at the top, and who comes first above its equal"
+    assert max(placed) <= 34.0 - race.APART and min(placed) >= race.LOW
+    assert np.diff(sorted(placed)).min() >= race.LEAST - 0.011
+    over = race.names([82.5, *ends], 34.0)
+    assert over[0] == race.TOP and over[1:] == placed, "who ended above stands above"
+    assert race.names([10.0, 34.0], None) == [10.0, 34.0]
+    crowd = race.names([8.0] * 12, 9.0)
+    assert np.diff(sorted(crowd)).min() >= race.LEAST and max(crowd) > 9.0, "where there is no room below, legible comes first"
 
 
-def test_spread_names_the_worst_seed_and_hollows_failures():
+def test_spread_names_the_worst_seed_and_crosses_failures():
     found = {"a": [(7, 30.0, False), (8, 12.5, True), (9, 28.0, False)], "b": [(7, 90.0, False)]}
-    spec = race.spread(found)
-    filled, hollow, worst = (layer["data"]["values"] for layer in spec["layer"])
-    assert len(filled) == 3 and [row["seed"] for row in hollow] == [8]
+    spec = spread(found)
+    well, failed, worst = (layer["data"]["values"] for layer in spec["layer"])
+    assert len(well) == 3 and [row["seed"] for row in failed] == [8]
     assert [row["text"] for row in worst] == ["seed 8: 12.5"], "one seed alone has no worst"
-    assert filled[-1]["x"] == race.TOP and filled[-1]["psnr"] == 90.0
+    assert well[-1]["x"] == race.TOP and well[-1]["psnr"] == 90.0

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from invviz.plots import race
+from invviz.plots.spread import spread
 
 RUNS = [
-    race.Run("late", np.array([0.0001, 2.0, 9.0]), np.array([10.0, 2.0, 31.44]), True),
-    race.Run("early", np.array([0.5, 1.0]), np.array([8.0, 243.0]), False),
+    race.Run("late", np.array([0.0001, 2.0, 9.0]), np.array([10.0, 2.0, 31.44]), True, True, 1),
+    race.Run("early", np.array([0.5, 1.0]), np.array([8.0, 243.0]), False, False, 2),
     race.Run("near", np.array([0.5, 9.0]), np.array([8.0, 31.0]), True),
 ]
 
@@ -28,8 +29,15 @@ def spec():
     return race.race(RUNS, "near", 34.0, 10.3)
 
 
+def lines(spec):
+    """Lines of attacks, and the thin ones that lead to their names, by the attack."""
+    found = drawn(spec, "line")
+    thin = [layer for layer in found if layer["mark"]["strokeWidth"] < 1]
+    return [{layer["data"]["values"][0]["name"]: layer for layer in part} for part in ([x for x in found if x not in thin], thin)]
+
+
 def test_lines_stand_where_their_seconds_and_decibels_say(spec):
-    found = {layer["data"]["values"][0]["name"]: places(layer) for layer in drawn(spec, "line")}
+    found = {name: places(layer) for name, layer in lines(spec)[0].items()}
     assert found == {
         "late": [(race.FIRST, 10.0), (2.0, race.LOW), (9.0, 31.44)],
         "early": [(0.5, 8.0), (1.0, race.TOP)],
@@ -39,8 +47,7 @@ def test_lines_stand_where_their_seconds_and_decibels_say(spec):
 
 def test_a_long_line_keeps_its_ends():
     seconds = np.linspace(1.0, 500.0, 1000)
-    (line,) = drawn(race.race([race.Run("a", seconds, np.full(1000, 20.0), True)], "a", None, None), "line")
-    at = [x for x, _ in places(line)]
+    at = [x for x, _ in places(lines(race.race([race.Run("a", seconds, np.full(1000, 20.0), True)], "a", None, None))[0]["a"])]
     assert len(at) == race.POINTS and at[0] == 1.0 and at[-1] == 500.0 and np.diff(at).max() < 6
 
 
@@ -51,22 +58,49 @@ def test_ends_and_names_stand_at_the_last_point(spec):
         "early": [(1.0, race.TOP)],
         "near": [(9.0, 31.0)],
     }
-    assert {name: layer["mark"]["filled"] for name, layer in ends.items()} == {"late": True, "early": False, "near": True}
-    names = {layer["data"]["values"][0]["text"]: places(layer)[0] for layer in drawn(spec, "text") if "psnr" in layer["data"]["values"][0]}
-    assert names["near 31 dB"] == (9.0, 31.0), "the best attack's name stays at its end"
-    assert names["late 31 dB"][0] == 9.0 and abs(names["late 31 dB"][1] - 31.0) >= race.APART - 0.011
-    leads = [layer for layer in drawn(spec, "rule") if "y2" in layer["encoding"]]
-    to_names = {layer["data"]["values"][0]["text"]: places(layer, down="y2")[0] for layer in leads}
-    assert to_names == names
-    assert {layer["data"]["values"][0]["text"]: places(layer)[0] for layer in leads}["late 31 dB"] == (9.0, 31.44)
+    assert {name: layer["mark"]["filled"] for name, layer in ends.items()} == {"late": False, "early": True, "near": True}, (
+        "hollow is who is not told"
+    )
+    heights = dict(zip(("late", "early", "near"), race.names([31.44, 243.0, 31.0], 34.0), strict=True))
+    names = {layer["data"]["values"][0]["text"]: layer for layer in drawn(spec, "text") if "psnr" in layer["data"]["values"][0]}
+    assert {text: layer["data"]["values"][0]["label"] for text, layer in names.items()} == {
+        "□ late 31 dB": heights["late"],
+        "▲ early 243 dB ↑ ...": heights["early"],
+        "● near 31 dB": heights["near"],
+    }
+    assert all(layer["encoding"]["y"]["field"] == "label" and layer["encoding"]["x"] == {"value": "width"} for layer in names.values())
+    for name, layer in lines(spec)[1].items():
+        start, knee, end = places(layer)
+        assert (
+            start == places(ends[name])[0] and knee[1] == start[1] and end == (layer["encoding"]["x"]["scale"]["domain"][1], heights[name])
+        )
+        assert start[0] < knee[0] < end[0]
+    assert heights["early"] > 34 > heights["late"] > heights["near"]
+
+
+def test_no_two_attacks_look_the_same():
+    assert [len({race.look(place, dark) for place in range(21)}) for dark in (False, True)] == [21, 21]
+    marks = [layer["mark"] for layer in drawn(race.race(RUNS, "near", None, None), "point")]
+    assert len({(m["shape"], m["color"]) for m in marks}) == 3
+
+
+def test_the_lines_across_carry_their_names(spec):
+    across = drawn(spec, "rule")
+    named = [layer for layer in drawn(spec, "text") if "psnr" not in layer["data"]["values"][0]]
+    assert [(layer["data"]["values"][0]["y"], layer["data"]["values"][0]["text"]) for layer in named] == [
+        (10.3, "mean picture, 10.3 dB"),
+        (34.0, "ideal attacker, 34.0 dB"),
+    ]
+    assert [layer["data"]["values"][0]["y"] for layer in across] == [10.3, 34.0]
+    assert named[0]["mark"]["dy"] > 0 > named[1]["mark"]["dy"], "below the mean picture's, above the ideal attacker's"
 
 
 def test_axes_say_what_they_show_and_run_upwards(spec):
     for layer in spec["layer"]:
         axes = layer["encoding"]
         assert "dB" in axes["y"]["title"] and axes["y"]["scale"]["domain"] == [race.LOW, race.TOP]
-        assert axes.get("y2", axes["y"])["field"] in ("y", "label")
-        if "x" in axes:
+        assert axes["y"]["field"] in ("y", "label")
+        if "field" in axes.get("x", {}):
             low, high = axes["x"]["scale"]["domain"]
             assert "seconds" in axes["x"]["title"] and axes["x"]["scale"]["type"] == "log"
             assert 0 < low < race.FIRST and high > 9.0
@@ -77,11 +111,12 @@ def test_axes_say_what_they_show_and_run_upwards(spec):
 
 def test_dots_of_the_spread_stand_in_their_rows():
     found = {"b": [(7, 30.0, False), (8, 12.5, True)], "a": [(7, 2.0, False)]}
-    full, hollow, worst = race.spread(found)["layer"]
+    full, failed, worst = spread(found)["layer"]
     assert places(full) == [(30.0, "b"), (race.LOW, "a")] and full["mark"]["filled"]
-    assert places(hollow) == [(12.5, "b")] and not hollow["mark"]["filled"]
+    assert places(failed) == [(12.5, "b")] and failed["mark"]["shape"].startswith("M"), "a cross"
+    assert not spread(found, hollow=True)["layer"][0]["mark"]["filled"]
     assert places(worst) == [(12.5, "b")] and worst["encoding"]["text"]["field"] == "text"
-    for layer in (full, hollow, worst):
+    for layer in (full, failed, worst):
         x, y = layer["encoding"]["x"], layer["encoding"]["y"]
         assert "dB" in x["title"] and x["type"] == "quantitative" and x["scale"]["domain"] == [race.LOW, race.TOP]
         assert y["type"] == "nominal" and y["sort"] == ["b", "a"], "rows in the order of their attacks"

@@ -17,26 +17,26 @@ from . import words
 def draw(here: Known, mean: float | None) -> None:
     """One line an attack, as far as it has come."""
     dark = st.context.theme.type == "dark"
-    runs = [run for name, attack in here.attacks.items() if (run := _run(name, attack)) is not None]
+    runs = [run for place, (name, attack) in enumerate(here.attacks.items()) if (run := _run(place, name, attack)) is not None]
     best = words.strongest(here)
     said = "How good each attack's picture is, second by second"
     st.markdown(f"### {said}")
     st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, mean, dark), key="race chart", alt=said)
     st.caption(
-        "Orange: real attacks, timed on one thread of the machine that ran them. Dashed purple: the best guess that noise and spectrum allow, to first order. Grey: who sees no message. Lines end where the attack did; "
-        f"{race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."
+        "Orange: real attacks, timed on one thread of the machine that ran them; each line ends in its mark, hollow where the attacker is not told of the defense, and a thin line leads to its name. Dashed purple: the best "
+        f"guess that noise and spectrum allow, to first order. Grey: who sees no message. {race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."
     )
     if why := beyond.why(here):
         st.caption(why)
 
 
-def _run(name: str, attack: Attack) -> race.Run | None:
+def _run(place: int, name: str, attack: Attack) -> race.Run | None:
     """A line, where there is at least one point."""
     ended = attack.result is not None and not (attack.job is not None and attack.job.active)
     at, got = _curve(attack)
     total = float(attack.result["seconds"]) if ended and attack.result else np.inf
     seconds, psnr = lineup.curve(at, got, total, attack.psnr if ended else None)
-    return race.Run(words.short(name), seconds, psnr, ended) if len(seconds) else None
+    return race.Run(words.short(name), seconds, psnr, ended, words.untold(attack.scenario), place) if len(seconds) else None
 
 
 def _curve(attack: Attack) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from ...plots import race
+from ...plots.spread import spread
 from .. import asking
 from ..known import Known
 from . import words
@@ -18,8 +18,8 @@ def draw(every: Sequence[Known]) -> None:
     attacks = [a for one in every for a in one.attacks.values()]
     st.markdown("## Luck: the same attacks with other seeds")
     st.caption(
-        f"A seed decides the fresh weights of the net, the draw of the defense and the attack's starts. Seeds {every[0].scenario.seed} to {every[-1].scenario.seed}; hollow: the attack itself "
-        "says that it failed. One good picture proves that a victim is exposed; one bad one proves nothing."
+        f"A seed decides the fresh weights of the net, the draw of the defense and the attack's starts. Seeds {every[0].scenario.seed} to {every[-1].scenario.seed}; a cross: the attack itself "
+        "says that it failed; hollow: not told of the defense. One good picture proves that a victim is exposed; one bad one proves nothing."
     )
     found = {}
     for name in every[0].attacks:
@@ -33,6 +33,6 @@ def draw(every: Sequence[Known]) -> None:
     found = dict(sorted(found.items(), key=lambda item: -float(np.median([psnr for _, psnr, _ in item[1]]))))
     if found and any(len(runs) > 1 for runs in found.values()):
         said = "PSNR of every seed, attack by attack; the worst seed is named"
-        st.vega_lite_chart(race.spread(found, st.context.theme.type == "dark"), key="spread chart", alt=said)
+        st.vega_lite_chart(spread(found, words.untold(every[0].scenario), st.context.theme.type == "dark"), key="spread chart", alt=said)
     with st.container(horizontal=True, gap="small"):
         asking.run_all(attacks, f"Run {len(every)} seeds of every attack", prominent=False, name="run seeds")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ... import conditions, lineup
 from ...attacks import ATTACKS
 from ...metrics import EXACT, decibels, rank
+from ...scenario import Scenario
 from ..known import Attack, Known
 from .modes import INFERENCE, NOTHING, Found, Section
 
@@ -27,6 +28,11 @@ def title(name: str) -> str:
 def short(name: str) -> str:
     """The same without what stands in brackets."""
     return title(name).split(" (")[0]
+
+
+def untold(scenario: Scenario) -> bool:
+    """Whether there is a defense that the attacker is not told of: hollow marks."""
+    return bool(scenario.defense) and scenario.attacker == "unaware"
 
 
 def finding(here: Known) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...core.figures import number
-from ...plots.tradeoff import glyph, style
+from ...plots.tradeoff import sign
 from ...tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume
 from .. import trouble
 from . import numbers, plane
@@ -53,8 +53,7 @@ def _row(place: int, line: str, names: Mapping[str, str], at: Sequence[AtDrop], 
     cells = "".join(f"<td>{_cell(one, form)}</td>" for drop in DROPS for one in at if one.defense == line and one.drop == drop)
     area = areas.get(line) if not isinstance(areas, str) else None
     volume = spread(area.volume, ".2f") if area is not None and area.volume.value == area.volume.value else "–"
-    sign = f'<span style="color:{style(place)[0]}">{glyph(place)}</span>'
-    return f'<tr><th scope="row">{sign} <b>{escape(names[line])}</b></th>{cells}<td>{_aside(volume)}</td></tr>'
+    return f'<tr><th scope="row">{sign(place)} <b>{escape(names[line])}</b></th>{cells}<td>{_aside(volume)}</td></tr>'
 
 
 def _cell(one: AtDrop, form: str) -> str:

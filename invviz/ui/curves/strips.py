@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...core import figures
 from ...metrics import Baseline, quality
-from ...plots.tradeoff import glyph, style
+from ...plots.tradeoff import sign
 from ...tradeoff import Operating, Point
 from .. import state
 from ..widgets import holds
@@ -51,9 +51,8 @@ def _blocks(mark: tuple[str, ...], number: int, best: str, _shown: Shown, _part:
     blocks = [_block("<b>No defense</b>", first)]
     for place, line in enumerate(lines):
         shots = "".join(_shot(shown, p, cells[p], number, best, unseen) for p in points if p.defense == line)
-        sign = f'<span style="color:{style(place)[0]}">{glyph(place)}</span>'
         knob = next((p.strength_name for p in points if p.defense == line), "")
-        blocks.append(_block(f'{sign} <b>{escape(names[line])}</b> <span class="ends">{escape(knob)}</span>', shots))
+        blocks.append(_block(f'{sign(place)} <b>{escape(names[line])}</b> <span class="ends">{escape(knob)}</span>', shots))
     return f'<div class="curves strips">{"".join(blocks)}</div>'
 
 

@@ -12,11 +12,12 @@ from ... import equal
 from ...core.figures import number, percent
 from ...defenses import DEFENSES
 from ...equal import TITLES, Study
+from ...plots._colours import css
 from ...plots.equal import COLOURS, SHAPES, panel
 from ...scenario import Scenario
 from .. import choice
 
-PANELS = {"unaware": "○ Unaware attack, dotted", "aware": "● Aware attack, solid", "ceiling": "Ideal attacker, dashed"}
+PANELS = {"unaware": "○ Unaware attack, hollow marks", "aware": "● Aware attack, filled marks", "ceiling": "Ideal attacker, dashed"}
 MARKS = dict(zip(SHAPES, "●■◆▲▼", strict=True))
 WIDEST = 0.15  # of accuracy that panels show below the undefended one
 HIGHEST = 35.0  # dB that panels over accuracy show: above it nothing is lost yet
@@ -75,7 +76,7 @@ def _table(study: Study, arms: Mapping[str, Any]) -> str:
     bare = study.bare["curve"][0]
     rows = [_row("No defense", "", "", "", bare | {"energy": None})]
     for place, (name, arm) in enumerate(arms.items()):
-        mark = f'<span style="color:{COLOURS[place]}">{MARKS[SHAPES[place]]}</span> '
+        mark = f'<span aria-hidden="true" style="color:{css(COLOURS[place])}">{MARKS[SHAPES[place]]}</span> '
         rows.append(_row(TITLES[name], mark, _spread(arm["strength"], number, knob=_knob(name)), AWAY[arm["missed"]], arm))
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "PSNR in dB that each attacker reaches, on average over pictures and seeds; the lower, the better hidden."
@@ -118,7 +119,7 @@ def _panels(study: Study, kind: str, target: float) -> None:
         ]
         column.caption(f"**{title}**")
         at = whole - target if kind == "accuracy" else target
-        column.vega_lite_chart(panel(rows, names, who, x, [min(heights), top], at), key=f"equal {who}", alt=_alt(title, kind))
+        column.vega_lite_chart(panel(rows, names, who, x, [min(heights), top], at, st.context.theme.type == "dark"), key=f"equal {who}", alt=_alt(title, kind))
 
 
 def _ends(axis: str, figure: Sequence[float]) -> dict[str, float]:

@@ -44,14 +44,15 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     target = value if bare.view is None else defended.psnr_target(aim, value, bare.view.decomposition)
     with words:
         st.caption(_meaning(aim, value, target, bare))
-    for column, label in zip(
-        st.columns(WIDTHS),
-        ("Defense", "Least strength", "Noise energy", "Harm to training", "Expected best there", "Formal guarantee", ""),
-        strict=True,
-    ):
-        column.caption(f"**{label}**" if label else "")
-    for row in found:
-        _line(now, row, target)
+    with st.container(key="least-table"):
+        for column, label in zip(
+            st.columns(WIDTHS),
+            ("Defense", "Least strength", "Noise energy", "Harm to training", "Expected best there", "Formal guarantee", ""),
+            strict=True,
+        ):
+            column.caption(f"**{label}**" if label else "")
+        for row in found:
+            _line(now, row, target)
     st.caption(
         "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
         "training: energy of Gaussian noise that would raise the loss as much, by its curvature on public pictures (Fisher matrix); low is what a client wants."

@@ -43,7 +43,7 @@ def draw() -> None:
         with st.container(width=560, key="coefficients"):
             _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
-            st.vega_lite_chart(scatter(points, title, arm != "attack", dark), key="calibration", alt=_title(points, against))
+            st.vega_lite_chart(scatter(points, title, arm == "oracle_map", dark), key="calibration", alt=_title(points, against))
 
 
 def _point(point: Any, arm: str, field: str) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
         real = {depths.called(name).lower(): [one.got.get(name) for one in shown] for name in here.attacks}
         said = "What comes back after each layer"
         st.markdown(f"### {said}")
-        chart = over_depth(layers, [one.ideal_psnr for one in shown], real, mean, depths.layer_of(here.scenario), dark)
+        chart = over_depth(
+            layers, [one.ideal_psnr for one in shown], real, mean, depths.layer_of(here.scenario), dark, bool(here.scenario.defense)
+        )
         st.vega_lite_chart(chart, key="over depth", alt=said)
         st.caption(
             "Dashed purple: the best guess that spectrum and noise floor allow, to first order. Orange: attacks that were run. An attack below the purple line was "
