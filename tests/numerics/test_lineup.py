@@ -72,7 +72,7 @@ def test_the_race_shows_every_run_and_both_lines():
         lines["second"]["data"]["values"][0]["y"] == race.TOP
         and lines["second"]["mark"]["strokeWidth"] > lines["first"]["mark"]["strokeWidth"]
     )
-    across = [layer for layer in drawn(spec, "rule")]
+    across = drawn(spec, "rule")
     assert [layer["data"]["values"][0]["y"] for layer in across] == [10.3, 34.0]
     words = {layer["data"]["values"][0]["text"] for layer in drawn(spec, "text")}
     assert {"● first 31 dB", "● second 243 dB ↑", "● third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
