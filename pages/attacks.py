@@ -3,11 +3,13 @@
 import streamlit as st
 
 from invviz import lineup
-from invviz.ui import form, pulse, shell, state
+from invviz.ui import form, more, pulse, shell, state
 from invviz.ui.attacks import page, training
 
 shell.ensure("attacks")
 state.read_address(page.VIEWS)
-st.markdown("# Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]&ensp;" + training.LINK)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    st.markdown("# Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]", width="content")
+    st.button(training.TITLE, key="to training", on_click=more.show, args=(training.PLACE,), type="tertiary")
 form.controls(lineup.empty)
 pulse.part(page.draw)

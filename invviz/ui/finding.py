@@ -73,14 +73,14 @@ def _explanations(now: Scenario, risk: RiskView | None) -> None:
     """Short, beside the numbers, each with its equation."""
     with st.expander("What is released, and what is J?"):
         st.markdown(released(now, risk and risk.decomposition.num_message))
-        st.latex(rf"r = G(x) + \eta,\qquad G(x)={formula(now)},\qquad J=\partial G/\partial x = U S V^\top")
+        _equations(r"r = G(x) + \eta", f"G(x) = {formula(now)}", r"J = \partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(
             f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.things}. Noise drowns what "
             "is softer than it: directions above the floor can be read, those below cannot. More noise lifts the floor."
         )
-        st.latex(
-            r"\mathrm{InvLoss}=\sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2},\qquad \mathrm{InvRE}=1-\frac{\mathrm{InvLoss}}{n\tau^2}"
+        _equations(
+            r"\mathrm{InvLoss} = \sum_i\frac{\tau^2\sigma^2}{\sigma^2+\tau^2 s_i^2}", r"\mathrm{InvRE} = 1-\frac{\mathrm{InvLoss}}{n\tau^2}"
         )
         st.caption(f"Definition ours, after {cite(PAPER)}; white prior written out.", help=title(PAPER))
     with st.expander("Why is a failed attack no proof of safety?"):
@@ -88,7 +88,12 @@ def _explanations(now: Scenario, risk: RiskView | None) -> None:
             "A real attack searches, and searches get stuck. The ideal attacker does not search: it reads the best guess off the spectrum in closed form. "
             "Whatever lies between the two is what that attacker could not compute or was not told: a better optimiser, a better start or a word more may close it tomorrow."
         )
-        st.latex(r"\hat x=\mu+P J^\top\Sigma^{-1}(r-G(\mu)),\qquad P=(C^{-1}+J^\top\Sigma^{-1}J)^{-1}")
+        _equations(r"\hat x = \mu+P J^\top\Sigma^{-1}(r-G(\mu))", r"P = (C^{-1}+J^\top\Sigma^{-1}J)^{-1}")
+
+
+def _equations(*lines: str) -> None:
+    """One below the other, lined up at the equals sign: side by side they would be cut."""
+    st.latex(r"\begin{aligned}" + r"\\[0.3em] ".join(line.replace("=", "&=", 1) for line in lines) + r"\end{aligned}")
 
 
 def about_spectrum(now: Scenario) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ... import lineup
 from ...scenario import Scenario
-from .. import asking, form, known, press, pulse, sight, state, trouble
+from .. import asking, form, known, more, press, pulse, sight, state, trouble
 from ..victim import victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -31,7 +31,7 @@ def _draw() -> None:
         pulse.keep(busy)
         st.warning(victim if isinstance(victim, str) else "No attack fits this scenario; why is listed below.", icon=":material/block:")
         _unfit(now)
-        training.draw(section)
+        _training(section)
         _scenes()
         return
     seeds = lineup.seeds(now)
@@ -52,11 +52,17 @@ def _draw() -> None:
     table.draw(here)
     asking.unscored(now, [here])
     asking.failed(every, lambda one: f"seed {one.scenario.seed}")
-    spread.draw(every)
+    with more.figures("luck, the same attacks with other seeds", "luck"):
+        spread.draw(every)
     _unfit(now)
-    training.draw(section)
+    _training(section)
     _scenes()
     st.code(now.text(), language=None, wrap_lines=True)
+
+
+def _training(section: modes.Section | str) -> None:
+    with more.figures("does training mode protect?", training.PLACE, (modes.VIEW, VIEWS[modes.VIEW])):
+        training.draw(section)
 
 
 def _unfit(now: Scenario) -> None:

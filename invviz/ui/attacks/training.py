@@ -20,7 +20,7 @@ from . import modes, pictures, words
 from .modes import INFERENCE, NOTHING, VIEW, Found, Section
 
 TITLE = "Does training mode protect?"
-LINK = f":small[[{TITLE}](#does-training-mode-protect)]"
+PLACE = "training"  # where it is folded on the page
 PAPER = (
     "**The paper says** (Valadi et al., *From Research to Reality*, arXiv 2508.19819): most attacks were shown on nets in inference mode, which is much easier. In training mode they work "
     "only where the net is shallow and wide, has skip connections and normalises before the activation."
@@ -158,7 +158,7 @@ def _small_print(section: Section) -> str:
     )
     return (
         "● uses batch statistics where there are some (those that are sent; of kept ones a guess from public pictures); ◆ matches the gradient alone; hollow: not told of the dropout (who is told "
-        "sees which features all pictures of the batch dropped; the rest of the masks stays unknown). Stroke: median. At the right: dB against the base line (dashed), seed by seed, "
+        "sees which features all pictures of the batch dropped; the rest of the masks stays unknown). Stroke: median. At the right: dB against the base line (orange), seed by seed, "
         f"median (least to most), of the attacker with the best median. {ideal or ''}"
         f"{len(section.victim.truth)} pictures of 16x16 in one gradient, fresh weights, labels known, {conditions.STEPS} steps of every attack, seeds {', '.join(map(str, conditions.SEEDS))}: "
         "much smaller than the paper's experiments, so this neither confirms nor refutes its figures. Made by `python -m invviz.gallery conditions`."

@@ -12,7 +12,7 @@ from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies import PLANS
 from ...tradeoff import Missing, blunt, sentence
-from .. import asking, choice, pulse, state, trouble
+from .. import asking, choice, more, pulse, state, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, titles
 
@@ -67,12 +67,15 @@ def _study(shown: source.Shown) -> None:
             plane.draw(shown, part, found, best, measure, budget, finding)
         with st.container(width=370, key="beside"):
             beside.draw(shown, part, found, best, measure)
-    strips.draw(shown, part, found, best)
-    drops.draw(part, found, measure)
-    paper.headline(shown)
-    _lacking(shown)
+    with more.figures("pictures of every strength", "strips", ("seen", VIEWS["seen"])):
+        strips.draw(shown, part, found, best)
+    with more.figures("defenses at equal accuracy, and the paper's headline", "drops"):
+        drops.draw(part, found, measure)
+        paper.headline(shown)
+    with more.figures("what failed or is missing, and where all this comes from", "origin"):
+        _lacking(shown)
+        take.footer(shown)
     take.draw(shown)
-    take.footer(shown)
 
 
 def _nothing() -> None:

@@ -119,7 +119,9 @@ def _panels(study: Study, kind: str, target: float) -> None:
         ]
         column.caption(f"**{title}**")
         at = whole - target if kind == "accuracy" else target
-        column.vega_lite_chart(panel(rows, names, who, x, [min(heights), top], at, st.context.theme.type == "dark"), key=f"equal {who}", alt=_alt(title, kind))
+        column.vega_lite_chart(
+            panel(rows, names, who, x, [min(heights), top], at, st.context.theme.type == "dark"), key=f"equal {who}", alt=_alt(title, kind)
+        )
 
 
 def _ends(axis: str, figure: Sequence[float]) -> dict[str, float]:

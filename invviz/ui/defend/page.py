@@ -6,7 +6,7 @@ import streamlit as st
 
 from ... import defended
 from ...scenario import problems
-from .. import asking, choice, pulse, state, trouble
+from .. import asking, choice, more, pulse, state, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, row, rows
 
@@ -43,7 +43,10 @@ def _draw() -> None:
     asking.failed(shown, lambda one: one.name)
     with st.container(key="opened"):
         opened.draw(now, shown)
-    ab.draw(now, {name: found[s] for name, s in sides.items()})
-    least.draw(now, shown[0], [found[s] for s in solved])
-    equal.draw()
+    with more.figures("A and B, the same picture with one thing changed", "a-and-b", ("a", VIEWS["a"]), ("b", VIEWS["b"])):
+        ab.draw(now, {name: found[s] for name, s in sides.items()})
+    with more.figures("the least noise that hides it", "least", ("aim", VIEWS["aim"]), ("target", VIEWS["target"])):
+        least.draw(now, shown[0], [found[s] for s in solved])
+    with more.figures("defenses at equal cost", "equal", ("equal", VIEWS["equal"])):
+        equal.draw()
     st.code(now.text(), language=None, wrap_lines=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ... import compare
-from .. import choice, form, look, pulse, state, trouble
+from .. import choice, form, look, more, pulse, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
 OPENING = compare.OPENING
@@ -21,7 +21,10 @@ def draw() -> None:
 def below() -> None:
     """What does not depend on the scenario."""
     with trouble.shown():
-        calibration.draw()
+        with more.figures(
+            "calibration, is the ceiling right?", "calibration", *((view, VIEWS[view]) for view in ("study", "arm", "against"))
+        ):
+            calibration.draw()
         state.write_address()
 
 

@@ -11,7 +11,7 @@ from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from .. import look, press, sources, state
+from .. import look, more, press, sources, state
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
@@ -39,14 +39,16 @@ def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
         _map(risk, sigma)
     with right:
         _direction(risk, sigma)
-    _examples(risk, sigma)
+    with more.figures("what leaks first, what leaks last", "directions"):
+        _examples(risk, sigma)
     if risk.first:
         known = risk.figures(sigma)
         st.caption(
             f":material/draw: InvRE between {known.low:.2f} and {known.high:.2f} (95 %): {look.said(job)}. Bounds, and how far to trust them, come with the spectrum."
         )
         return
-    certainty.draw(now, risk, sigma)
+    with more.figures("the number, its bounds, and how far to trust them", "certainty"):
+        certainty.draw(now, risk, sigma)
 
 
 def _truth(now: Scenario) -> None:

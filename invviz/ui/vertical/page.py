@@ -6,7 +6,7 @@ import streamlit as st
 
 from ... import depths
 from ...scenario import problems
-from .. import asking, known, pulse, state, trouble
+from .. import asking, known, more, pulse, state, trouble
 from ..victim import victim_of
 from . import bar, charts, grid, returned, tiles, words
 
@@ -61,11 +61,13 @@ def _draw() -> None:
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)
-    charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
+    with more.figures("charts over the depth, and the spectra", "charts"):
+        charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
     asking.unscored(now, shown)
     for reason in dict.fromkeys(" ".join(problems(a.scenario)) for one in shown for a in one.attacks.values()):
         if reason:
             st.caption(f":material/block: {trouble.plain(reason)}")
     asking.failed(shown, lambda one: f"after {depths.layer_of(one.scenario)}")
-    returned.draw(here)
+    with more.figures("the other way round, what a party learns of the labels", "returned"):
+        returned.draw(here)
     st.code(now.text(), language=None, wrap_lines=True)
