@@ -154,6 +154,7 @@ def test_words_and_lines_stand_out_from_the_ground(name, dark, hollow):
         assert all(contrast(c, ground) >= 4.5 for c in letters) and all(contrast(c, ground) >= 3 for c in drawn)
         return
     assert all(contrast(c, ground) >= 4.5 for part in ("axis", "legend") for c in figure["config"][part].values())
+    assert figure["config"]["point"]["opacity"] == figure["config"]["tick"]["opacity"] == 1, "of itself Vega-Lite draws them at 0.7"
     for mark, _, colour, _ in marks(figure):
         if mark["type"] == "text" and mark.get("stroke") != ground:  # the rim of a word has the ground's colour
             assert contrast(colour, ground) >= 4.5, colour
