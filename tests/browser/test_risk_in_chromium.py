@@ -74,5 +74,5 @@ def test_nothing_scrolls_sideways(page, server):
     page.set_viewport_size({"width": 900, "height": 700})
     page.goto(server + "risk")
     ready(page)
-    page.locator("[data-testid='stVegaLiteChart']").last.wait_for()
+    page.locator("[data-testid='stVegaLiteChart']").first.wait_for()
     fits(page)
