@@ -44,7 +44,7 @@ def attackers(now: Scenario) -> dict[str, Scenario]:
 def empty(now: Scenario) -> str:
     """Why no attack fits a scenario; nothing where one does."""
     fits = any(not problems(s) for s in _every(now).values())
-    return "" if fits else problems(now)[0]
+    return "" if fits else next(iter(problems(now)), "no attack that is known fits it")
 
 
 def unfit(now: Scenario) -> dict[str, str]:
