@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -30,6 +32,7 @@ def make(
     wanted: Iterable[tuple[Scenario, list[Scenario]]],
     curves: bool = False,
     scored: Collection[Scenario] | None = None,
+    most: float = math.inf,
 ) -> None:
     """Write facts.json and arrays.npz.
 
@@ -39,6 +42,7 @@ def make(
         wanted: scenarios whose spectrum is shown, each with the attacks that stand beside it; what does not fit is left out, as the page says why.
         curves: keep each attack's PSNR over seconds, too.
         scored: those whose spectrum is computed; None: all.
+        most: seconds of one processor for one attack; what takes longer is left to who asks for it.
     """
     torch.set_num_threads(1)
     arrays: dict[str, np.ndarray] = {}
@@ -53,7 +57,16 @@ def make(
             key = scenario.key("run")
             if key not in facts:
                 events: list[Event] = []
-                result = run(scenario, site, lambda event: events.append(event) or True)
+                end = time.process_time() + most
+
+                def report(event: Event) -> bool:
+                    events.append(event)
+                    return time.process_time() < end
+
+                result = run(scenario, site, report)
+                if result.stopped:
+                    sys.stderr.write(f"{scenario.text()}: left out, as it takes more than {most:.0f} s\n")
+                    return
                 facts[key] = {**result.to_json(), "trace": []}
                 arrays[f"{key}/guess"] = as_bytes(result.guess)
                 if curves:
