@@ -104,6 +104,14 @@ def prepared_view(scenario: Scenario) -> RiskView | None:
     return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, trust=scene.trust)
 
 
+def drawable(scenario: Scenario, truth: np.ndarray) -> RiskView | None:
+    """A spectrum that came with another page, where it knows the ideal attacker's picture at this very noise; the Lab's scenes know theirs at any."""
+    if scenario.upload or scenario.key("risk") in _scenes("risk"):
+        return None
+    view = prepared_view(scenario)
+    return dataclasses.replace(view, truth=truth) if view is not None and view.can_draw(view.sigma(scenario)) else None
+
+
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _from_gallery(page: str, key: str) -> RiskView:
     arrays, facts = gallery.results(page)[key]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ..assess import sketched_first
 from ..risk import Decomposition
-from ..scenario import Scenario, problems
+from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import kept, sources
 from .session import session, station
@@ -22,13 +22,21 @@ BEHIND = 1  # priority of the first sketches of a comparison: that of what is op
 MARK = "sketch, being sharpened"
 
 
-def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
-    """As `sources.risk_of`; while the spectrum is computed, a first sketch of it stands in (`RiskView.first`)."""
+def risk_of(scenario: Scenario, whole: bool = False) -> tuple[RiskView | None, Job | None]:
+    """As `sources.risk_of`; while the spectrum is computed, a first sketch of it stands in (`RiskView.first`).
+
+    Args:
+        scenario: that is on the screen.
+        whole: with all directions and maps; else a spectrum that came with another page will do.
+    """
+    victim = victim_of(scenario)
+    if not whole and not risk_problems(scenario) and not isinstance(victim, str) and (ready := kept.drawable(scenario, victim.truth)):
+        leave()
+        return ready, None
     risk, job = sources.risk_of(scenario)
     if risk is not None or job is None or not job.active:
         leave()
         return risk, job
-    victim = victim_of(scenario)
     assert not isinstance(victim, str)  # else there would be no job
     return sketches([scenario], victim.truth, sources.PRIORITY["sketch"]).get(scenario), job
 

@@ -1,0 +1,51 @@
+"""What a click on a card, a scene or a victim opens is there: prepared, or begun by itself with a first sketch."""
+
+from __future__ import annotations
+
+import pytest
+from visits import asked_for, said
+
+from invviz import compare, defended, depths, gallery
+from invviz.assess import sketched_first
+from invviz.scenario import Scenario, risk_problems
+from invviz.ui import kept
+
+OFFERED = {
+    **{f"card {card.name}": card.scenario for card in gallery.CARDS},
+    "risk": compare.OPENING,
+    "vertical": depths.VERTICAL,
+}
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_every_case_that_a_page_offers_has_its_attack_and_its_ideal_picture(name):
+    scenario = Scenario.parse(OFFERED[name])
+    view = kept.prepared_view(scenario)
+    assert kept.prepared_run(scenario) is not None, "its own attack"
+    assert view is not None and view.can_draw(view.sigma(scenario)) and not risk_problems(scenario)
+
+
+def test_rows_of_the_pages_are_prepared_or_begin_by_themselves():
+    now = Scenario.parse(gallery.OPENING)
+    rows = [defended.compared(now, stack) for stack in defended.stacks(now)]
+    assert all(kept.prepared_view(s) for s in rows if not risk_problems(s))
+    assert all(kept.prepared_view(s) for s in depths.at_depths(Scenario.parse(depths.VERTICAL)))
+    opened = [s.replace(method=now.method) for s in compare.pictures(Scenario.parse(compare.OPENING), range(gallery.PICTURES))]
+    assert all(kept.prepared_view(s) or sketched_first(s) for s in opened), "a row of Risk that is clicked"
+
+
+@pytest.mark.parametrize("who", ["unaware", "aware"])
+def test_the_lab_shows_what_was_prepared_for_defend(visit, store_dir, who):
+    """README's fifth step: clipping fools the unaware attacker alone."""
+    text = f"data=photos&model=lenet&defense=clipping&attack=dlg&attacker={who}&prior=natural&floor=0.0001"
+    at = visit("lab", text)
+    found = kept.prepared(Scenario.parse(text), "run")
+    assert found is not None and (found[1]["scores"]["psnr"][0] > 40) == (who == "aware")
+    assert not at.exception and f"{found[1]['scores']['psnr'][0]:.1f} dB" in said(at) and "prepared earlier" in said(at)
+    assert "InvRE 1.00:" in said(at) and not asked_for(store_dir), "its spectrum is there, too"
+    assert next(b for b in at.button if b.label == "Run the attack").disabled is False
+
+
+def test_the_lab_computes_where_the_prepared_picture_is_of_other_noise(visit, store_dir):
+    visit("lab", "data=photos&model=lenet&defense=clipping&defense=gaussian_noise(sigma=0.02)&attack=dlg&prior=natural&floor=0.0001")
+    assert {job.kind for job in asked_for(store_dir).values()} == {"risk", "sketch"}
