@@ -14,6 +14,7 @@ IDEAL = "#7B4EA3"
 REAL = "#D55E00"
 DEFENSE = "#0072B2"
 PALE = "#C9B8DB"  # what lies beside the one that is meant
+BESIDE = (PALE, "#6D5A80")  # the same as lines, on light and dark ground; they may be faint
 
 GROUNDS = ("#FFFFFF", "#14171C")  # of the pages, light and dark
 LETTERS, LINES = 4.5, 3.0  # least contrast of words, and of lines and marks (WCAG 2.2, AA)

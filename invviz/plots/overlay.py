@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._axes import powers
-from ._colours import DASHED, DEFENSE, GROUNDS, IDEAL, PALE, SOLID, TRUTH, framed, ink, line
+from ._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, SOLID, TRUTH, framed, ink, line
 
 POINTS = {"this": 80, "most": 80, "least": 80, "other": 30}  # of one spectrum
 EVERY = {"this": 1, "most": 1, "least": 1, "other": 2}  # point of a risk curve is drawn
@@ -120,7 +120,7 @@ def _floor(level: float, dark: bool) -> list[dict[str, Any]]:
 
 def _stroke(dark: bool) -> dict[str, Any]:
     """The one on the screen in full purple and thick, the others pale; the most and the least exposed in grey."""
-    colours = {"this": line(IDEAL, dark), "most": line(TRUTH, dark), "least": line(TRUTH, dark), "other": "#6D5A80" if dark else PALE}
+    colours = {"this": line(IDEAL, dark), "most": line(TRUTH, dark), "least": line(TRUTH, dark), "other": BESIDE[dark]}
     widths = {"this": 3.5, "most": 2.2, "least": 2.2, "other": 1.2}
     dashes = {"this": DASHED, "most": SOLID, "least": SOLID, "other": SOLID}
     parts = list(colours)

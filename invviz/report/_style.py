@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..plots._colours import DEFENSE, IDEAL, PALE, REAL, TRUTH
+from ..plots._colours import DASHED, DEFENSE, IDEAL, PALE, REAL, TRUTH, ink, line
 
 STYLE = f"""
 :root {{ color-scheme: light dark; --ink:#1B1F24; --soft:#5B636E; --ground:#FFFFFF; --panel:#F3F4F6; --rule:#D9DCE1;
  --ideal:{IDEAL}; --real:{REAL}; --floor:{DEFENSE}; --floor-ink:{DEFENSE}; --truth:{TRUTH}; --bad:#A4262C; --fill:{IDEAL}; --pale:{PALE}; }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ --ink:#E8EAED; --soft:#A4ABB5; --ground:#14171C; --panel:#20252C; --rule:#3A4149;
- --ideal:{PALE}; --real:#F0803C; --floor-ink:#56B4E9; --floor:#56B4E9; --bad:#FF9A94; --pale:#5B4A70; }} }}
+ --ideal:{line(IDEAL, True)}; --real:{ink(REAL, True)}; --floor-ink:{ink(DEFENSE, True)}; --floor:{line(DEFENSE, True)}; --bad:#FF9A94; --pale:#5B4A70; }} }}
 * {{ box-sizing:border-box; }}
 body {{ margin:0 auto; max-width:60rem; padding:1.5rem 1.25rem 3rem; background:var(--ground); color:var(--ink);
  font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif; }}
@@ -32,7 +32,7 @@ figure {{ margin:1.1rem 0; }} figcaption {{ margin-bottom:.4rem; }} .footer {{ m
 svg text {{ fill:var(--ink); font-size:12px; }} svg .tick {{ fill:var(--soft); font-size:11.5px; }} svg .name {{ font-size:12.5px; }}
 svg .label {{ font-weight:600; paint-order:stroke; stroke:var(--ground); stroke-width:4px; stroke-linejoin:round; }}
 svg .grid {{ stroke:var(--rule); stroke-width:.8; }} svg .axis {{ stroke:var(--soft); }} svg polyline {{ fill:none; stroke-width:2; stroke-linejoin:round; }}
-svg .real {{ stroke:var(--real); }} svg .ideal {{ stroke:var(--ideal); stroke-dasharray:6 3; }} svg .defense {{ stroke:var(--floor); }}
+svg .real {{ stroke:var(--real); }} svg .ideal {{ stroke:var(--ideal); stroke-dasharray:{DASHED[0]} {DASHED[1]}; }} svg .defense {{ stroke:var(--floor); }}
 svg .readable {{ fill:var(--fill); opacity:.75; }} svg .drowned {{ fill:var(--pale); opacity:.45; }}
 svg .floor {{ stroke:var(--floor); stroke-width:2.5; }} svg .floor-text {{ fill:var(--floor-ink); }}
 svg .chance {{ stroke:var(--truth); stroke-dasharray:2 3; }} svg .chance-text {{ fill:var(--soft); font-weight:400; }}

@@ -16,7 +16,7 @@ from PIL import Image
 
 from invviz import plots
 from invviz.plots import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tradeoff
-from invviz.plots._colours import DASHED, DEFENSE, GROUNDS, IDEAL, PALE, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
+from invviz.plots._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
 from invviz.plots._heights import apart
 from invviz.plots.pictures import strip_png, to_png
 
@@ -160,7 +160,7 @@ def test_words_and_lines_stand_out_from_the_ground(name, dark, hollow):
             assert contrast(colour, ground) >= 4.5, colour
             looked += 1
         plain = mark["type"] in ("line", "rule", "point", "tick") and mark.get("opacity", 1) == 1 and mark.get("strokeWidth", 2) >= 1
-        if plain and colour not in (None, PALE, "#6D5A80"):  # what lies beside the one that is meant is pale
+        if plain and colour not in (None, *BESIDE):  # what lies beside the one that is meant is pale
             assert contrast(colour, ground) >= 3, colour
             looked += 1
     assert looked
@@ -223,6 +223,23 @@ def test_the_style_sheet_speaks_the_same_language():
     assert len(rules) == 1 and ".ideal img" in rules[0][0] and "var(--ideal)" in rules[0][1], "only the ideal attacker's frame is dashed"
     later = CSS[CSS.index("/* Frames") :]
     assert not re.findall(r"#(?:7B4EA3|D55E00|0072B2|8A8F98)", later), "roles are named, not coloured again"
+
+
+def test_reports_speak_it_too():
+    from invviz.report._style import STYLE
+
+    assert (
+        f"svg .ideal {{ stroke:var(--ideal); stroke-dasharray:{DASHED[0]} {DASHED[1]}; }}" in STYLE
+        and "svg .real { stroke:var(--real); }" in STYLE
+    )
+    days, nights = STYLE.split("@media screen", 1)
+    for sheet, dark in ((days, False), (nights, True)):
+        named = dict(re.findall(r"--([a-z-]+):(#[0-9A-Fa-f]{6})", sheet))
+        assert named["ideal"] == line(IDEAL, dark) and named["floor"] == line(DEFENSE, dark) and named["ground"] == GROUNDS[dark]
+        assert all(
+            contrast(named[name], GROUNDS[dark]) >= least
+            for name, least in (("ink", 4.5), ("soft", 4.5), ("floor-ink", 4.5), ("real", 3), ("ideal", 3))
+        )
 
 
 def least_squares(ends, gap, within):

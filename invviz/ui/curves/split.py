@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from ...core.figures import number
-from ...plots._colours import DEFENSE
+from ...plots._colours import DEFENSE, line
 from ...scenario import Scenario
 from .. import state, trouble
 from ..session import station
@@ -69,7 +69,7 @@ def chart(counts: np.ndarray, classes: Sequence[str], dark: bool = False) -> dic
     down = {"field": "class", "type": "nominal", "title": "class", "sort": list(classes), "axis": {"labelOverlap": False}}
     colour = {
         "field": "pictures", "type": "quantitative", "title": "pictures",
-        "scale": {"range": ["#20252C", "#56B4E9"] if dark else ["#F3F4F6", DEFENSE], "domainMin": 0},
+        "scale": {"range": ["#20252C" if dark else "#F3F4F6", line(DEFENSE, dark)], "domainMin": 0},
     }  # fmt: skip
     tooltip = [{"field": name, "title": name} for name in ("client", "class", "pictures")]
     return {
