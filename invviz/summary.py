@@ -20,6 +20,7 @@ from .risk import (
     k_star,
     psnr_ceiling,
     psnr_interval,
+    psnr_spread,
     sample_loss,
     total_sigma,
     van_trees_bound,
@@ -107,7 +108,8 @@ def risk_summary(
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
         inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which no attacker of any kind comes on
         average over pictures (T3; at one picture InvLoss may lie below it);
-        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word; the `_interval`s that hold the true
+        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word; psnr_spread, between which 19 of 20 pictures that are drawn from the prior lie (white prior, exact spectrum);
+        the `_interval`s that hold the true
         values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size, stages)
@@ -138,6 +140,7 @@ def risk_summary(
         "psnr_ceiling": psnr_ceiling(d, sigma),
         "word": word_of_share(invre(d, sigma)),
         "psnr_interval": list(psnr_interval(d, sigma)),
+        "psnr_spread": list(spread) if (spread := psnr_spread(d, sigma)) else None,
         "trust": trust,
         "caveats": doubts(scenario, d, sigma),
         "seconds": round(d.seconds, 3),

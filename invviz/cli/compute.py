@@ -171,10 +171,12 @@ def _risk_words(risk: dict[str, Any]) -> str:
     sure = risk["method"] == "exact"
     low, high = risk["psnr_interval"]
     within = "" if sure else f" (95 %: {risk['invre_interval'][0]:.3f} to {risk['invre_interval'][1]:.3f})"
+    ends = risk["psnr_spread"]
+    spread = "" if ends is None else f" (19 of 20 pictures drawn from the prior: {ends[0]:.1f} to {ends[1]:.1f} dB)"
     lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {number(risk['invloss_lower'], 4)}"
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}; InvLoss {number(risk['invloss'], 4)}; "
+        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}{spread}; InvLoss {number(risk['invloss'], 4)}; "
         f"at most (truncated inverse) {number(risk['invloss_bound'], 4)}{lower}",
         f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
         f"(floor {number(risk['floor'])}, {risk['prior']} prior)",

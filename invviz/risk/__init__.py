@@ -19,7 +19,7 @@ from .invloss import (
     total_sigma,
     van_trees_bound,
 )
-from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of
+from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
@@ -67,6 +67,7 @@ __all__ = [
     "psnr_ceiling",
     "psnr_interval",
     "psnr_of",
+    "psnr_spread",
     "room",
     "rounds",
     "sample_loss",

@@ -21,6 +21,7 @@ from invviz.cli import compute, main
 from invviz.cli._preview import preview
 from invviz.cli._show import ProgressLine, to_json
 from invviz.datasets import DATASETS
+from invviz.metrics import WORDS
 from invviz.run import Event
 from invviz.scenario import Scenario
 from invviz.store import Store
@@ -122,6 +123,13 @@ def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
     assert (found["device"], found["version"]) == ("cpu", __version__)
     assert 5 < found["scores"]["psnr"][0] < 60
     assert found["risk"]["psnr_ceiling"] > 0
+    with np.load(tmp_path / "out" / "reconstruction.npz") as arrays:
+        public = scenario.data.load(None).public
+        mean = public.take(range(len(public)))[0].mean(0)
+        unseen = -10 * np.log10(((arrays["truth"][0] - mean) ** 2).mean())
+        grey = -10 * np.log10(arrays["truth"][0].var())
+    assert found["baseline"]["psnr"] == [pytest.approx(max(unseen, grey), abs=0.01)] and found["word"] in WORDS
+    assert isinstance(found["ideal_psnr"][0], float) and isinstance(found["above_ideal"], list) and "dB" in found["gap"]
     assert found["risk_note"] == ""
     with np.load(tmp_path / "out" / "reconstruction.npz") as arrays:
         mse = ((arrays["truth"] - arrays["guess"]) ** 2).mean()
@@ -147,7 +155,7 @@ def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
 
 FIELDS = (
     "scenario key n p singular_values resolved method products sigma floor noise_variance prior invloss invloss_interval invloss_bound "
-    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling word psnr_interval trust caveats seconds why"
+    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling word psnr_interval psnr_spread trust caveats seconds why"
 )
 
 

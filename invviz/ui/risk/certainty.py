@@ -11,7 +11,7 @@ import streamlit as st
 from ...core.figures import number
 from ...core.papers import cite, title
 from ...plots.calibration import bend
-from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, subspace_error, trusted_radius
+from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
 from ...summary import doubts, lower_bound
 from ..views import RiskView
@@ -37,7 +37,7 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     interval, decibels = ("", "") if exact else (f" ({f.low:.2f} to {f.high:.2f})", f" ({f.worst:.1f} to {f.best:.1f})")
     st.markdown(
         f"**InvRE {f.score:.2f}{interval}: an ideal attacker recovers {100 * f.score:.0f} % of what was unknown.** "
-        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}."
+        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}.{_spread(d, sigma)}"
     )
     lines = ["| | squared error, summed over pixels | | PSNR (dB) |", "|---|---|---|---|"]
     for label, words, value in _rows(risk, sigma):
@@ -53,6 +53,15 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     )
     for words in doubts(now, d, sigma):
         st.caption(f":material/info: {words}")
+
+
+def _spread(d: Decomposition, sigma: float) -> str:
+    ends = psnr_spread(d, sigma)
+    return (
+        ""
+        if ends is None
+        else f" Of pictures drawn from the prior 19 in 20 lie between {ends[0]:.1f} and {ends[1]:.1f} dB; real ones spread more."
+    )
 
 
 def _rows(risk: RiskView, sigma: float) -> list[tuple[str, str, float]]:

@@ -26,6 +26,23 @@ def test_equals_the_dense_bayesian_estimator(spectrum, sigma):
     np.testing.assert_allclose(picture.ravel(), guess, atol=2e-3 * np.abs(guess - 0.5).max())
 
 
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 5.0])
+def test_nineteen_in_twenty_lie_within_the_spread(linear, sigma):
+    """Against draws of pictures and noise; of other priors and of sketches nothing is said."""
+    dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior("white"))
+    rng = np.random.default_rng(4)
+    psnr = []
+    for seed in range(1500):
+        u = rng.standard_normal(dec.size)
+        guess = risk.ideal(dataclasses.replace(dec, coefficients=u), sigma, seed)
+        psnr.append(-10 * np.log10(((guess.ravel() - dec.mean - dec.basis @ u) ** 2).mean()))
+    low, high = risk.psnr_spread(dec, sigma)
+    assert low < risk.psnr_ceiling(dec, sigma) < high
+    assert np.quantile(psnr, [0.025, 0.975]) == pytest.approx([low, high], abs=0.15)
+    assert risk.psnr_spread(dataclasses.replace(dec, method="sketch"), sigma) is None
+    assert risk.psnr_spread(risk.decompose(linear.jacobian, linear.batch.image, linear.prior("natural")), sigma) is None
+
+
 @pytest.mark.parametrize("name", ["white", "natural", "dataset"])
 def test_mean_squared_error_is_invloss(linear, name):
     dec = risk.decompose(linear.jacobian, linear.batch.image, linear.prior(name))
