@@ -37,18 +37,18 @@ class Row:
     open: bool = False
 
 
-def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, mean: float | None, dark: bool = False) -> dict[str, Any]:
+def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, unseen: float | None, dark: bool = False) -> dict[str, Any]:
     """PSNR of every seed, one line a set of conditions, with a short stroke at every attacker's median.
 
     Args:
         rows: in order; those without any seed keep their line.
         ideals: the ideal attacker's PSNR in dB by the rows' names, where it is known; one that lies outside stands at the edge with its number.
         base: median of the base line in dB, drawn across; None draws none.
-        mean: the mean picture's; None draws none.
+        unseen: of what needs no message; None draws none.
         dark: choose colours for a dark ground.
     """
     names = list(dict.fromkeys(row.name for row in rows))
-    known = [psnr for row in rows for psnr in row.psnr.values()] + [v for v in (base, mean) if v is not None]
+    known = [psnr for row in rows for psnr in row.psnr.values()] + [v for v in (base, unseen) if v is not None]
     span = [np.floor(min(known, default=10.0) - MARGIN), np.ceil(max(known, default=20.0) + MARGIN)]
     x = {"field": "x", "type": "quantitative", "title": "PSNR of the attacker's pictures, dB", "scale": {"domain": span, "nice": False}}
     x["axis"] = {"tickMinStep": 1, "format": "~g"}
@@ -65,7 +65,7 @@ def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, mea
         "labelFontSize": 12,
     }
     layers = [_nothing(names, y)]
-    for value, words, colour in ((mean, "mean picture", TRUTH), (base, "", REAL)):
+    for value, words, colour in ((unseen, "without a message", TRUTH), (base, "", REAL)):
         if value is not None:
             layers += _down(value, words, colour, x, dark)
     layers += _seeds(rows, x, y)

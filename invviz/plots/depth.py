@@ -14,7 +14,7 @@ def over_depth(
     layers: Sequence[str],
     ideal: Sequence[float | None],
     real: Mapping[str, Sequence[float | None]],
-    mean: float | None,
+    unseen: float | None,
     here: str,
     dark: bool = False,
     hollow: bool = False,
@@ -25,7 +25,7 @@ def over_depth(
         layers: names of the cuts, the shallowest first.
         ideal: PSNR of the ideal attacker's picture after each, None where it is not known.
         real: the same of each real attacker, by name.
-        mean: PSNR of the mean picture; None draws no line.
+        unseen: PSNR of what needs no message; None draws no line.
         here: the chosen layer.
         dark: choose colours for a dark ground.
         hollow: whether real attackers are not told of a defense.
@@ -39,8 +39,8 @@ def over_depth(
             "encoding": {"x": x},
         }
     ]
-    if mean is not None:
-        rows = [{"y": round(mean, 2), "text": f"mean picture, {mean:.1f} dB"}]
+    if unseen is not None:
+        rows = [{"y": round(unseen, 2), "text": f"without a message, {unseen:.1f} dB"}]
         layered += [
             {"data": {"values": rows}, "mark": {"type": "rule", "color": line(TRUTH, dark), "strokeWidth": 2}, "encoding": {"y": y}},
             {

@@ -42,7 +42,7 @@ class Run:
     place: int = 0
 
 
-def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | None, dark: bool = False) -> dict[str, Any]:
+def race(runs: Sequence[Run], best: str, ceiling: float | None, unseen: float | None, dark: bool = False) -> dict[str, Any]:
     """PSNR against seconds (log scale), one line an attack, the ideal attacker as a line across; names at the right, the best at the top.
 
     A line ends in its mark where the attack ended; a thin line leads from there to its name. Pausing on a line lets the others fade.
@@ -51,7 +51,7 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | No
         runs: with at least one point each.
         best: name of the one that is drawn strongest.
         ceiling: the ideal attacker's PSNR in dB; None draws none.
-        mean: the mean picture's; None draws none.
+        unseen: of what needs no message; None draws none.
         dark: choose colours for a dark ground.
     """
     last = max([float(r.seconds[-1]) for r in runs], default=10.0)
@@ -68,8 +68,8 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, mean: float | No
     y = {"field": "y", "type": "quantitative", "title": "PSNR of its picture, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
     heights = names([float(r.psnr[-1]) for r in runs], ceiling)
     layers: list[dict[str, Any]] = []
-    if mean is not None:
-        layers += _across(mean, "mean picture", TRUTH, y, dark)
+    if unseen is not None:
+        layers += _across(unseen, "without a message", TRUTH, y, dark)
     if ceiling is not None:
         layers += _across(ceiling, "ideal attacker", IDEAL, y, dark)
     before = len(layers)
@@ -113,7 +113,7 @@ def names(ends: Sequence[float], ceiling: float | None) -> list[float]:
 
 
 def _across(value: float, words: str, colour: str, y: dict[str, Any], dark: bool) -> list[dict[str, Any]]:
-    """A line across the plot; its name stands on it at the left, where attacks have hardly begun: above the ideal attacker's, below the mean picture's."""
+    """A line across the plot; its name stands on it at the left, where attacks have hardly begun: above the ideal attacker's, below that of who sees no message."""
     rows = [{"y": shown(value), "text": f"{words}, {value:.1f} dB"}]
     rule = {"type": "rule", "color": line(colour, dark), "strokeWidth": 2.5 if colour == IDEAL else 1.5, "strokeDash": dash(colour)}
     text = {

@@ -57,6 +57,11 @@ def _baseline(data: str, protocol: str, shape: tuple[int, ...], pixels: bytes, _
     return baseline_of(_scenario, _truth, station().site.data_dir)
 
 
+def unseen_psnr(scenario: Scenario, truth: np.ndarray) -> float:
+    """PSNR of what needs no message, as charts draw it as a line."""
+    return baseline(scenario, truth).middle.psnr[0]
+
+
 def cells_unseen(scenario: Scenario, truth: np.ndarray) -> float | None:
     """Share of the cells of a table's rows that its mean row has right; None of pictures."""
     return cells_without_message(scenario, truth, station().site.data_dir)

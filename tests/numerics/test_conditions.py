@@ -118,7 +118,7 @@ def test_the_strip_shows_every_seed():
     assert [(m["name"], m["x"]) for m in medians] == [("base", 21.4), ("dropout", 12.5), ("dropout", 10.75)], "one seed alone has no median"
     assert [(i["name"], i["psnr"]) for i in ideals] == [("kept", 22.0)]
     texts = [row["text"] for m in marks(spec, "text") for row in m["data"]["values"]]
-    assert texts == ["mean picture 11.9 dB", "ideal 42 dB →", "base line", "−9 dB", "not run yet"]
+    assert texts == ["without a message 11.9 dB", "ideal 42 dB →", "base line", "−9 dB", "not run yet"]
     assert [m["data"]["values"][0]["x"] for m in marks(spec, "rule")] == [11.9, 21.4]
 
 

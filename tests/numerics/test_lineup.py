@@ -75,7 +75,7 @@ def test_the_race_shows_every_run_and_both_lines():
     across = drawn(spec, "rule")
     assert [layer["data"]["values"][0]["y"] for layer in across] == [10.3, 34.0]
     words = {layer["data"]["values"][0]["text"] for layer in drawn(spec, "text")}
-    assert {"● first 31 dB", "● second 243 dB ↑", "● third 31 dB ...", "ideal attacker, 34.0 dB", "mean picture, 10.3 dB"} == words
+    assert {"● first 31 dB", "● second 243 dB ↑", "● third 31 dB ...", "ideal attacker, 34.0 dB", "without a message, 10.3 dB"} == words
     heights = {rows["text"]: rows["label"] for layer in drawn(spec, "text") for rows in layer["data"]["values"] if "label" in rows}
     assert abs(heights["● first 31 dB"] - heights["● third 31 dB ..."]) >= race.APART - 0.011, "they end side by side"
     left = spec["layer"][0]["encoding"]

@@ -88,11 +88,11 @@ def test_the_lines_across_carry_their_names(spec):
     across = drawn(spec, "rule")
     named = [layer for layer in drawn(spec, "text") if "psnr" not in layer["data"]["values"][0]]
     assert [(layer["data"]["values"][0]["y"], layer["data"]["values"][0]["text"]) for layer in named] == [
-        (10.3, "mean picture, 10.3 dB"),
+        (10.3, "without a message, 10.3 dB"),
         (34.0, "ideal attacker, 34.0 dB"),
     ]
     assert [layer["data"]["values"][0]["y"] for layer in across] == [10.3, 34.0]
-    assert named[0]["mark"]["dy"] > 0 > named[1]["mark"]["dy"], "below the mean picture's, above the ideal attacker's"
+    assert named[0]["mark"]["dy"] > 0 > named[1]["mark"]["dy"], "below that of who sees no message, above the ideal attacker's"
 
 
 def test_axes_say_what_they_show_and_run_upwards(spec):

@@ -9,7 +9,7 @@ import streamlit as st
 from ... import lineup
 from ...scenario import Scenario
 from .. import asking, form, known, more, press, pulse, sight, state, trouble
-from ..victim import victim_of
+from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
 VIEWS = {modes.VIEW: ""}
@@ -39,11 +39,11 @@ def _draw() -> None:
     every = known.found(known.Known, seeds, others.__getitem__, victim.truth, asked=seeds[:1])
     here, attacks = every[0], list(every[0].attacks.values())
     pulse.keep(busy or any(job.active for one in every for job in one.jobs))
-    mean = pictures.mean_psnr(now, victim.truth)
+    unseen = unseen_psnr(now, victim.truth)
     st.markdown(f"## {trouble.plain(words.finding(here))}")
     with st.container(horizontal=True, gap="medium", key="attacks-top"):
         with st.container(width="stretch", key="race"):
-            race.draw(here, mean)
+            race.draw(here, unseen)
         with st.container(width=250, key="attacks-pictures"):
             pictures.draw(here, victim)
     with st.container(horizontal=True, gap="small"):

@@ -7,12 +7,8 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...baseline import guess_without_message
-from ...metrics import PSNR
 from ...plots.thumbs import thumb
-from ...scenario import Scenario
 from ..known import Known
-from ..session import station
 from ..victim import Victim
 from ..waits import waits
 from . import words
@@ -34,12 +30,6 @@ def draw(here: Known, victim: Victim) -> None:
         cells.append(_figure("real", words.title(best), here.attacks[best].guess, here.attacks[best].quality(" · ")))
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(f'<div class="attacks tiles{dark}">{"".join(cells)}</div>')
-
-
-def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:
-    """What the mean of the public pictures reaches; None where the data set cannot be read."""
-    mean = guess_without_message(now, station().site.data_dir)
-    return None if mean is None else float(PSNR().score(np.repeat(mean, len(truth), 0), truth).mean())
 
 
 def _figure(role: str, title: str, picture: np.ndarray | None, said: str) -> str:

@@ -14,14 +14,14 @@ from ..session import station
 from . import words
 
 
-def draw(here: Known, mean: float | None) -> None:
+def draw(here: Known, unseen: float | None) -> None:
     """One line an attack, as far as it has come."""
     dark = st.context.theme.type == "dark"
     runs = [run for place, (name, attack) in enumerate(here.attacks.items()) if (run := _run(place, name, attack)) is not None]
     best = words.strongest(here)
     said = "How good each attack's picture is, second by second"
     st.markdown(f"### {said}")
-    st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, mean, dark), key="race chart", alt=said)
+    st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, unseen, dark), key="race chart", alt=said)
     st.caption(
         "Orange: real attacks, timed on one thread of the machine that ran them; each line ends in its mark, hollow where the attacker is not told of the defense, and a thin line leads to its name. Dashed purple: the best "
         f"guess that noise and spectrum allow, to first order. Grey: who sees no message. {race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."

@@ -15,8 +15,9 @@ from ...scenario import Scenario
 from .. import asking, press, sight, sources, state, trouble
 from ..known import Attack
 from ..session import station
+from ..victim import unseen_psnr
 from ..waits import waits
-from . import modes, pictures, words
+from . import modes, words
 from .modes import INFERENCE, NOTHING, VIEW, Found, Section
 
 TITLE = "Does training mode protect?"
@@ -33,8 +34,8 @@ def draw(section: Section | str) -> None:
     if isinstance(section, str):
         st.caption(f":material/block: {trouble.plain(section)}")
         return
-    mean = pictures.mean_psnr(section.here.seeds[conditions.SEEDS[0]][section.here.strongest].scenario, section.victim.truth)
-    st.markdown(f"**{words.training(section, mean)}**")
+    unseen = unseen_psnr(section.here.seeds[conditions.SEEDS[0]][section.here.strongest].scenario, section.victim.truth)
+    st.markdown(f"**{words.training(section, unseen)}**")
     for place, text in zip(st.columns(2, gap="large"), (PAPER, f"**Measured here:** {words.measured(section.rows)}"), strict=True):
         place.markdown(text)
     with st.container(horizontal=True, gap="small", key="modes-switches"):
@@ -43,7 +44,7 @@ def draw(section: Section | str) -> None:
         st.caption(f":material/info: {why}")
     _pictures(section)
     _buttons(section)
-    _strip(section, mean)
+    _strip(section, unseen)
     st.caption(_small_print(section))
 
 
@@ -124,14 +125,14 @@ def _reset() -> None:
     state.set_view(VIEW, "")
 
 
-def _strip(section: Section, mean: float | None) -> None:
+def _strip(section: Section, unseen: float | None) -> None:
     """One line a condition, a dot a seed."""
     base = conditions.middle(section.base.reached.values())
     rows = [row for found in section.rows for row in _lines(found, section)]
     ideals = {conditions.called(found.changed): found.ideal_psnr for found in section.rows if found.ideal_psnr is not None}
     said = "One condition changed at a time: what attackers get at every seed"
     st.markdown(f"### {said}")
-    st.vega_lite_chart(chart.strip(rows, ideals, base, mean, st.context.theme.type == "dark"), key="modes chart", alt=said)
+    st.vega_lite_chart(chart.strip(rows, ideals, base, unseen, st.context.theme.type == "dark"), key="modes chart", alt=said)
 
 
 def _lines(found: Found, section: Section) -> list[chart.Row]:

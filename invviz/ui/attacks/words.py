@@ -98,7 +98,7 @@ def apart(found: Found, base: Found) -> str:
     return f"{_db(ends[0])} dB ({_db(ends[1])} to {_db(ends[2])})" if ends else "not run yet"
 
 
-def training(section: Section, mean: float | None) -> str:
+def training(section: Section, unseen: float | None) -> str:
     """What the section says of what its switches show."""
     here, base = section.here, section.base
     if here.changed not in (NOTHING, INFERENCE):
@@ -114,7 +114,7 @@ def training(section: Section, mean: float | None) -> str:
     ends = conditions.differences(own.reached, calm.reached)
     if easy is None or hard is None or ends is None:
         return "Not computed yet: run it to see what the attack gets."
-    nothing = "" if mean is None else f" Who sees no message has {mean:.1f} dB."
+    nothing = "" if unseen is None else f" Who sees no message has {unseen:.1f} dB."
     if base.ideal_psnr is not None:
         nothing += f" The message hides {'nothing' if base.ideal_psnr >= lineup.EXACT else 'little'}: an ideal attacker reads {base.ideal_psnr:.0f} dB out of it."
     verb = "costs" if ends[2] < 0 else "gives" if ends[1] > 0 else "changes little for"

@@ -17,7 +17,7 @@ from ..known import Known
 from . import words
 
 
-def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
+def draw(shown: Sequence[Known], here: Known, unseen: float | None) -> None:
     """Two charts side by side; where there is one cut only, its spectrum alone."""
     dark = st.context.theme.type == "dark"
     if len(shown) < 2:
@@ -30,7 +30,7 @@ def draw(shown: Sequence[Known], here: Known, mean: float | None) -> None:
         said = "What comes back after each layer"
         st.markdown(f"### {said}")
         chart = over_depth(
-            layers, [one.ideal_psnr for one in shown], real, mean, depths.layer_of(here.scenario), dark, bool(here.scenario.defense)
+            layers, [one.ideal_psnr for one in shown], real, unseen, depths.layer_of(here.scenario), dark, bool(here.scenario.defense)
         )
         st.vega_lite_chart(chart, key="over depth", alt=said)
         st.caption(

@@ -7,7 +7,7 @@ import streamlit as st
 from ... import depths
 from ...scenario import problems
 from .. import asking, known, more, pulse, state, trouble
-from ..victim import victim_of
+from ..victim import unseen_psnr, victim_of
 from . import bar, charts, grid, returned, tiles, words
 
 VIEWS = {"depths": "one"}
@@ -62,7 +62,7 @@ def _draw() -> None:
     bar.run(shown, here)
     grid.draw(shown, here)
     with more.figures("charts over the depth, and the spectra", "charts"):
-        charts.draw(shown, here, tiles.mean_psnr(now, victim.truth))
+        charts.draw(shown, here, unseen_psnr(now, victim.truth))
     asking.unscored(now, shown)
     for reason in dict.fromkeys(" ".join(problems(a.scenario)) for one in shown for a in one.attacks.values()):
         if reason:

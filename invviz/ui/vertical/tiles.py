@@ -74,12 +74,6 @@ def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
     st.html(f'<div class="vertical tiles{dark}">{"".join(cells)}</div>')
 
 
-def mean_psnr(now: Scenario, truth: np.ndarray) -> float | None:
-    """What the mean of the public pictures reaches."""
-    picture = _mean_of(now)
-    return None if picture is None else float(PSNR().score(np.repeat(picture, len(truth), 0), truth).mean())
-
-
 def _whole(now: Scenario, victim: Victim) -> str:
     cut = depths.cut_of(now)
     if cut.parties == 1:
