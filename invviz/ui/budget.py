@@ -7,30 +7,28 @@ import streamlit as st
 from ..core.errors import InvvizError
 from ..defenses.dp_sgd import DPSGD
 from ..scenario import Scenario
-from ..utility import Spent, spent, split_counts
+from ..utility import ASSUMED, Spent, spent, split_counts
 from .session import station
 
 
-def draw(now: Scenario) -> None:
-    """Epsilon and delta of the scenario's DP-SGD, if it has one, over the scenario's training."""
-    if words := said(now):
-        st.caption(words)
-
-
-def said(now: Scenario, trained: bool = False) -> str:
-    """The same as one line of markdown; nothing without DP-SGD. Of a training that was done, rate and steps are its own, whatever the knobs say."""
+def draw(now: Scenario, trained: bool = False) -> None:
+    """Epsilon and delta of the scenario's DP-SGD, if it has one. Of a training that was done, rate and steps are its own, whatever the knobs say."""
     if not any(isinstance(d, DPSGD) and not d.off for d in now.defense):
-        return ""
+        return
     try:
-        found = _spent(f"{trained} {now.for_train().form('train')}", now, getattr(now.train, "rounds", None) if trained else None)
+        done = getattr(now.train, "rounds", None) if trained else None
+        found = _spent(f"{trained} {now.for_train().form('train')}", now, done)
     except InvvizError as err:
-        return f":material/info: epsilon is not known: {err}"
+        st.caption(f":material/info: epsilon is not known: {err}")
+        return
     if found is None:
-        return ""
+        return
     if found.why:
-        return f":material/lock_open: N{found.words()[1:]}"
-    number, _, rest = found.words().partition(" at delta")
-    return f":material/lock: **{number}** at delta{rest}. Small protects; above 10 the promise says little. The pictures show one single release."
+        st.caption(f":material/lock_open: N{found.words()[1:]}")
+        return
+    number, _, rest = found.short().partition(" at delta")
+    more = f"{found.counted[0].upper()}{found.counted[1:]}; {ASSUMED}. Small protects; above 10 the promise says little. The pictures show one single release."
+    st.caption(f":material/lock: **{number}** at delta{rest}, if batches are Poisson samples.", help=more)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

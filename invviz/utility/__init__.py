@@ -19,7 +19,7 @@ from ..run import Client, meet_client
 from ..scenario import Scenario, train_problems
 from ..training import Federated
 from ..weights import copy_of, one_thread
-from ._budget import Spent, spent
+from ._budget import ASSUMED, Spent, spent
 from ._deal import Deal, split_counts
 from ._messages import Round, pieces
 from ._state import State
@@ -230,4 +230,4 @@ def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopp
     )
 
 
-__all__ = ["Deal", "Spent", "Trained", "VerticalRound", "spent", "split_counts", "train"]
+__all__ = ["ASSUMED", "Deal", "Spent", "Trained", "VerticalRound", "spent", "split_counts", "train"]

@@ -16,6 +16,7 @@ from ..training import Federated
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
+ASSUMED = "counted by Opacus as Poisson batches, while the training draws batches of a fixed size"
 MOST_DRAWN = 10_000  # rounds whose draws of clients are repeated to count them; of more, all are counted
 
 
@@ -44,13 +45,16 @@ class Spent:
         return {**dataclasses.asdict(self), "words": self.words()}
 
     def words(self) -> str:
-        """One line: the number, and for which rate and steps."""
+        """One line: the number, for which rate and steps, and what is assumed."""
+        return self.short() if self.why else f"{self.short()} ({self.counted}); {ASSUMED}"
+
+    def short(self) -> str:
+        """The number, and for which rate and steps."""
         if self.why:
             return f"no formal guarantee: {self.why}"
         return (
             f"epsilon = {shown(self.epsilon)} at delta = {number(self.delta)} for every single sample, over {self.steps:,} "
-            f"step{'s' if self.steps > 1 else ''} at sample rate {number(self.sample_rate)} ({self.counted}); "
-            "counted by Opacus as Poisson batches, while the training draws batches of a fixed size"
+            f"step{'s' if self.steps > 1 else ''} at sample rate {self.sample_rate:.3g}"
         )
 
 

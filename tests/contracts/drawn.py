@@ -86,18 +86,21 @@ def tried(scenario, site, patience=PATIENCE):
     """What became of it: "ran", or why not."""
     from invviz.run import run
 
+    out = []
+
     def late(signum, frame):
+        out.append(True)
         raise TimeoutError
 
     signal.signal(signal.SIGPROF, late)
     signal.setitimer(signal.ITIMER_PROF, patience)
     try:
         result = run(scenario, site)
-    except TimeoutError:
-        return f"LATE after {PATIENCE} s of processor time"
     except InvvizError as err:
         return f"REFUSED {err}"
     except Exception as err:
+        if out:  # PyTorch may have wrapped it
+            return f"LATE after {patience} s of processor time"
         return f"BROKEN {type(err).__name__}: {str(err)[:200]}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -15,7 +15,7 @@ from visits import address, asked_for, button, html, press, said
 from invviz import studies
 from invviz.metrics import PSNR
 from invviz.plots.tradeoff import HALO, Look, Mark, plane
-from invviz.scenario import Scenario
+from invviz.scenario import PARTS, Scenario
 from invviz.store import Store
 from invviz.strengths import rising
 from invviz.sweep import Sweep, queue, table, watcher
@@ -395,3 +395,12 @@ def test_titles_tell_twins_apart():
     found = words.titles(["none", "invl_gnp", "invl_gnp(reuse=5)", "clipping + gaussian_noise"])
     assert found["none"] == "No defense" and found["invl_gnp(reuse=5)"] == "InvL-GNP (reuse=5)"
     assert len(set(found.values())) == 4 and re.match(r".* \+ Gaussian noise", found["clipping + gaussian_noise"])
+
+
+def test_a_point_of_dp_sgd_says_what_its_training_spends(visit):
+    """100 rounds of 10 clients that hold 129 or 130 digits each; it never was a thousand steps at 0.01."""
+    pytest.importorskip("opacus")
+    expected = PARTS["defense"]["dp_sgd"](noise_multiplier=0.3, steps=100, sample_rate=1 / 129).epsilon()
+    at = visit("curves", of="digits", point="dp_sgd@0.3")
+    assert f"epsilon = {expected:.2f}" in said(at) and "over 100 steps at sample rate 0.00775" in said(at)
+    assert "epsilon" not in said(visit("curves", of="digits", point="pruning@0.9"))

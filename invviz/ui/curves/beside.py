@@ -41,8 +41,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         lines.append(f":gray[On most pictures the strongest was {point.attack}.]".replace("_", "\\_"))
     st.markdown("  \n".join(lines))
     scenario = run_shown(cells, number, measure) or Scenario.parse(point.scenario)
-    if promise := budget.said(scenario, trained=True):
-        st.caption(promise)
+    budget.draw(scenario, trained=True)
     press.button(
         "Open in the Lab",
         "curves lab",
