@@ -37,6 +37,9 @@ class Defense(Component):
     in_tangent_space: ClassVar[bool] = (
         False  # of a coloured one: its noise lies in the range of the Jacobian at the private batch (theory T11)
     )
+    takes_directions: ClassVar[bool] = (
+        False  # of a coloured one: of the whole spectrum, whose matrices grow with the square of the input values
+    )
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
     rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
     remembers: ClassVar[bool] = False  # what it sends depends on what it sent before

@@ -63,6 +63,7 @@ class Coloured(Defense):
     """
 
     coloured: ClassVar[bool] = True
+    takes_directions: ClassVar[bool] = True
     adds_noise: ClassVar[bool] = True
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"

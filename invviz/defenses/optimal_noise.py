@@ -42,6 +42,7 @@ class OptimalNoise(Coloured):
     reads_batch: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = True
     slack: ClassVar[float] = 0.1  # which entries are noisy depends little on the picture (measured: 2 to 3 dB better than 1)
+    takes_directions: ClassVar[bool] = False
     guarantee: ClassVar[str] = "none: how much noise an entry gets depends on the private picture"
 
     sigma: float = knob(

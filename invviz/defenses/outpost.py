@@ -41,6 +41,7 @@ class Outpost(Coloured):
     identity: ClassVar[Value] = 0.0
     adds_noise: ClassVar[bool] = False  # it prunes as well
     hides: ClassVar[bool] = True
+    takes_directions: ClassVar[bool] = False
     guarantee: ClassVar[str] = "none: which entries get noise depends on the private picture"
 
     base: float = knob(

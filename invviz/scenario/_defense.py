@@ -19,6 +19,7 @@ def defenses(s: Scenario) -> Iterator[str]:
         yield from _place(s, defense, place)
         yield from _several(s, defense, place)
         yield from _message(s, defense)
+        yield from _directions(s, defense)
         yield from defense.problems()
 
 
@@ -34,15 +35,24 @@ def _per_sample(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
 def _place(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
     if defense.coloured and place < len(s.defense) - 1:
         yield f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last."
-    inputs = s.batch * math.prod(s.shape)
-    if defense is s.coloured and inputs > MAX_EXACT_INPUTS:
-        way = f"Set batch={s.batch * MAX_EXACT_INPUTS // inputs}" if inputs <= s.batch * MAX_EXACT_INPUTS else "Use smaller pictures"
-        yield (
-            f"{defense.name} takes all directions of a message, for up to {MAX_EXACT_INPUTS:,} input values (3 GB of memory); this batch has {inputs:,}. "
-            f"{way}, or gaussian_noise."
-        )
     if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
         yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
+
+
+def _directions(s: Scenario, defense: Defense) -> Iterator[str]:
+    """Noise that takes the whole spectrum of a message, for which there is not memory for every batch."""
+    inputs = s.batch * math.prod(s.shape)
+    if not (defense.takes_directions and not defense.off) or inputs <= MAX_EXACT_INPUTS:
+        return
+    if s.protocol.sends_embedding and not s.protocol.problems(s.model, s.data.shape):
+        sent = s.batch * s.protocol.entries(s.model, s.data.shape)
+        if 2 * sent < inputs and sent * inputs <= MAX_EXACT_INPUTS**2:  # by its rows then, which are few
+            return
+    fits = MAX_EXACT_INPUTS * s.batch // inputs
+    yield (
+        f"{defense.name} takes all directions of a message, for up to {MAX_EXACT_INPUTS:,} input values (3 GB of memory); this batch has {inputs:,}. "
+        f"{f'Set batch={fits}' if fits else 'Use smaller pictures'}, or use gaussian_noise."
+    )
 
 
 def _several(s: Scenario, defense: Defense, place: int) -> Iterator[str]:

@@ -54,6 +54,12 @@ REFUSED = {  # what was accepted and then refused, or ended in a crash; and the 
         "attack=rmle",
     ),
     "data=digits&model=mlp&protocol=vfl(size=2000)&attack=least_squares&batch=64": ("Lower the batch to 30", "batch=30"),
+    "data=photos&model=lenet&defense=invl_gnp&batch=3": ("(3 GB of memory); this batch has 9,216. Set batch=2", "batch=2"),
+    "data=photos(size=64)&model=lenet&defense=water_filling": ("Use smaller pictures", "defense=optimal_noise"),
+    "data=photos(size=64)&model=mlp&protocol=vfl(parties=1,size=4096)&defense=invl_dnp&batch=2": (
+        "Use smaller pictures",
+        "protocol=vfl(parties=1,size=16)",
+    ),
     "data=photos(size=16)&model=vgg6(width=28)&protocol=vfl(parties=1,size=3071)&attack=least_squares&batch=8": (
         "at most 60,000,000 are taken",
         "batch=5",
@@ -69,3 +75,8 @@ def test_what_cannot_run_is_said_up_front_with_what_does(text):
     part = change.partition("=")[0]
     kept = [pair for pair in Scenario.parse(text).pairs() if pair[0] != part]
     assert not problems(Scenario.from_pairs([*kept, tuple(change.split("=", 1))]))
+
+
+def test_noise_with_a_shape_that_takes_no_directions_serves_every_size():
+    for defense in ("outpost", "optimal_noise", "invl_gnp(scale=0.0)"):
+        assert not problems(Scenario.parse(f"data=photos(size=64)&model=lenet&defense={defense}&batch=8")), defense
