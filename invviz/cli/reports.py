@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from ._site import read_site
 FORMS = ("html", "md", "csv", "json")
 KEYS = """A KEY is the key of a result or of a sweep, the beginning of one (6 characters or more), or a scenario or sweep as text; of a
 scenario its attack, risk score and training are told, as far as they are in the store. HTML is one file with pictures that needs
-neither network nor script; Markdown has the words and tables; CSV a row a result; JSON everything but the arrays."""
+neither network nor script; Markdown has the words and tables; CSV a row a result; JSON everything but the arrays.
+A stored result that is damaged is set aside and named, on stderr, too; the exit code is then 1, and the report is written all the same."""
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -38,13 +40,17 @@ def show(args: argparse.Namespace) -> int:
 
     ending = args.out.suffix.removeprefix(".") if args.out else ""
     form = args.to or (ending if ending in FORMS else "md")
-    text = WRITERS[form](collect(Store(read_site(args.set).cache_dir), args.keys))
+    found = collect(Store(read_site(args.set).cache_dir), args.keys)
+    text = WRITERS[form](found)
+    damaged = [entry.job.error for entry in found.entries if entry.job.damaged]
+    for words in damaged:
+        print(words, file=sys.stderr)
     if args.out is None:
         print(text, end="" if text.endswith("\n") else "\n")
-        return 0
+        return int(bool(damaged))
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text, encoding="utf-8")
     except OSError as err:
         raise InvvizError(f"The report cannot be written to {args.out}: {err.strerror or err}. Name another file with --out.") from err
-    return 0
+    return int(bool(damaged))

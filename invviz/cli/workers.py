@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
-from ..core.errors import TextError
+from ..core.errors import InvvizError, TextError
+from ..scenario import Scenario
+from ..store import Kind
 from ._site import read_site
 
-KINDS = ("run", "risk", "sketch", "train", "clients", "labels")
+if TYPE_CHECKING:
+    from ..store import Store
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -16,6 +23,13 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     worker = verbs.add_parser("work", parents=[places], help="compute what waits in the store, until told to end")
     worker.add_argument("--store", metavar="PATH", help="as --set store=PATH")
     worker.add_argument("--once", action="store_true", help="end when nothing waits")
+    worker.add_argument(
+        "--again",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="first put these jobs, which failed or whose results were damaged or removed, into the queue again",
+    )
     worker.add_argument("--kinds", default=",".join(KINDS), help=f"what to compute, with commas (default: {','.join(KINDS)})")
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
@@ -34,6 +48,29 @@ def work(args: argparse.Namespace) -> int:
 
     if args.pipe:
         _pipe.serve(site)
-    else:
-        worker.work(Store(site.cache_dir), site, once=args.once, kinds=kinds, parent_pid=args.parent)
-    return 0
+        return 0
+    store = Store(site.cache_dir)
+    keys = _again(store, args.again)
+    worker.work(store, site, once=args.once, kinds=kinds, parent_pid=args.parent)
+    jobs = store.jobs(keys)
+    for key, job in jobs.items():
+        print(f"{key}: {job.state}{': ' * bool(job.error)}{job.error}", file=sys.stderr)
+    return int(any(job.state == "failed" for job in jobs.values()))
+
+
+def _again(store: Store, keys: Sequence[str]) -> list[str]:
+    """Put jobs into the queue again.
+
+    Raises:
+        InvvizError: there is no such job.
+    """
+    jobs = store.jobs(keys)
+    if unknown := [key for key in keys if key not in jobs]:
+        raise InvvizError(
+            f"--again {unknown[0]}: the store {store.path} knows no job with that key. `python -m invviz report {unknown[0]}` lists what it knows."
+        )
+    for job in jobs.values():
+        if job.state == "done":
+            store.whole(job.key)  # where nobody has looked yet
+        store.submit(job.kind, Scenario.parse(job.scenario), "cli")
+    return list(jobs)

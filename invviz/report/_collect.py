@@ -13,22 +13,23 @@ import numpy as np
 
 from .. import __version__
 from ..baseline import baseline_of
-from ..core.errors import InvvizError, StoreError
+from ..core.errors import InvvizError
 from ..core.types import Size
 from ..metrics import Baseline
-from ..risk import Decomposition, ideal
+from ..risk import ideal
 from ..risk.prior import TAU
 from ..run import Site
 from ..summary import risk_summary
 from ..sweep import Sweep, table
 from ._bib import cited
-from ._find import Asked, command, find
+from ._find import Asked, find
+from ._kinds import KINDS, KindOfWork, command
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..scenario import Scenario
-    from ..store import Job, Store
+    from ..store import Job, Kind, Store
 
 PACKAGES = {"torch": "torch", "numpy": "numpy", "scikit-image": "scikit-image", "pandas": "pandas"}
 
@@ -83,8 +84,8 @@ class Entry:
         return self.job.key
 
     @property
-    def kind(self) -> str:
-        """Of the job: run, risk or train."""
+    def kind(self) -> Kind:
+        """Of the job."""
         return self.job.kind
 
     def baseline(self, truth: np.ndarray) -> Baseline | None:
@@ -121,13 +122,9 @@ class Report:
     @property
     def title(self) -> str:
         """What there is in it."""
-        counts = {
-            "attack": sum(e.kind == "run" for e in self.entries),
-            "risk score": sum(e.kind == "risk" for e in self.entries),
-            "training": sum(e.kind == "train" for e in self.entries),
-            "sweep": len(self.sweeps),
-        }
-        return "invviz report: " + ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts.items() if n)
+        counts = [(kind, sum(e.kind == name for e in self.entries)) for name, kind in KINDS.items()]
+        found = [kind.counted(n) for kind, n in [*counts, (KindOfWork("Sweep", "sweep", ""), len(self.sweeps))] if n]
+        return f"invviz report: {', '.join(found)}"
 
 
 def collect(store: Store, keys: Sequence[str]) -> Report:
@@ -141,8 +138,9 @@ def collect(store: Store, keys: Sequence[str]) -> Report:
         InvvizError: a key that is unknown or fits several, or nothing of all this is done yet.
     """
     asked, sweeps = find(store, keys)
-    results = {key: found for a in asked if (found := store.result(key := a.job.key))}
-    entries = tuple(_entry(store, a, results.get(a.job.key) or {}) for a in asked)
+    results = {key: found for a in asked if store.whole(key := a.job.key) and (found := store.result(key))}
+    jobs = store.jobs([a.job.key for a in asked])  # after the results: those that were found damaged have failed by now
+    entries = tuple(_entry(store, Asked(jobs.get(a.job.key, a.job), a.scenario), results.get(a.job.key) or {}) for a in asked)
     swept = tuple(Swept(s.key, table(s, store), s.text(), s.command()) for s in sweeps)
     if all(e.job.active for e in entries) and all((s.rows["state"] == "waiting").all() for s in swept):
         waiting = len(entries) + sum(len(s.rows) for s in swept)
@@ -169,25 +167,27 @@ def _entry(store: Store, asked: Asked, facts: dict[str, Any]) -> Entry:
     arrays = store.arrays(job.key) if facts else {}
     shapes = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
     entry = Entry(job, scenario, facts, shapes, truth=arrays.get("truth"), guess=arrays.get("guess"))
-    if job.kind == "risk" and facts:
+    if job.kind in ("risk", "sketch") and facts:
         return _with_spectrum(entry, store, facts)
     if job.kind == "run" and facts:
         entry = dataclasses.replace(entry, curve=_curve(store, job.key, facts))
         key = scenario.key("risk")
         if known := store.results_of([key]).get(key):
-            return dataclasses.replace(_with_spectrum(entry, store, known), gap="")
+            entry = _with_spectrum(entry, store, known)
+        beside = store.job(key)
+        return dataclasses.replace(entry, gap=f"No risk score beside it. {beside.error}" if beside is not None and beside.damaged else "")
     return entry
 
 
 def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
     s = entry.scenario
-    key = s.key("risk")
-    try:
-        d = Decomposition.load(store.folder(key))
-        figures = risk_summary(s, d, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]], facts.get("trust"))
-    except (StoreError, KeyError) as err:
-        gap = "Its arrays were removed to make room, so there are no figures." if entry.job.state == "pruned" else f"No figures: {err}"
-        return dataclasses.replace(entry, gap=gap)
+    key = entry.key if entry.kind == "sketch" else s.key("risk")
+    d = store.spectrum(key)
+    if d is None:
+        job = store.job(key)
+        gap = job.error if job is not None and job.damaged else "Its arrays were removed to make room, so there are no figures."
+        return dataclasses.replace(entry, gap=gap, job=job if job is not None and entry.kind != "run" else entry.job)
+    figures = risk_summary(s, d, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]], facts.get("trust"))
     picture = np.nan_to_num(ideal(d, figures["sigma"]), nan=0.5).clip(0, 1)
     figures.pop("singular_values")
     levels = np.sqrt(np.asarray(d.gains, dtype=float)) / TAU
@@ -225,6 +225,5 @@ def _components(entries: Sequence[Entry], sweeps: Sequence[Sweep]) -> dict[str, 
     return papers
 
 
-def _used(kind: str, s: Scenario) -> list[Any]:
-    common = [s.data, s.model, s.protocol, *s.defense]
-    return common + {"run": [s.attack], "train": [s.train]}.get(kind, [])
+def _used(kind: Kind, s: Scenario) -> list[Any]:
+    return [s.data, s.model, s.protocol, *s.defense, *(getattr(s, part) for part in KINDS[kind].uses)]

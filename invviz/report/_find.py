@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
@@ -70,7 +69,7 @@ def _read(text: str) -> Sweep | None:
 def _of_scenario(store: Store, text: str) -> list[Asked]:
     """What there is of a scenario: attack, spectrum, training."""
     scenario = Scenario.parse(text)
-    keys = {scenario.key(kind): kind for kind in KINDS}
+    keys = {scenario.key(kind): kind for kind in KINDS if kind != "sketch"}  # a first sketch is told of only where its key is named
     jobs = store.jobs(list(keys))
     if not jobs:
         raise InvvizError(
@@ -153,10 +152,3 @@ def _short(text: str) -> str:
         return Scenario.parse(text).text()
     except InvvizError:
         return text
-
-
-def command(kind: str, scenario: Scenario) -> str:
-    """The line that computes a result again."""
-    text = scenario.text()
-    quoted = f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
-    return f"python -m invviz {kind} {quoted}"

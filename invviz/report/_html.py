@@ -107,7 +107,14 @@ def _section(s: Section) -> str:
         parts.append(f'<table class="facts">{rows}</table>')
     parts += [_table(t) for t in s.tables]
     parts += [f'<p class="note">{escape(n)}</p>' for n in s.notes]
+    parts += [f"<details><summary>{escape(title)}</summary>{_list(lines)}</details>" for title, lines in s.remarks]
+    if s.failures:
+        parts.append(f'<div class="bad" role="note"><p><b>What failed</b></p>{_list(s.failures)}</div>')
     return "\n".join([*parts, "</section>"])
+
+
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
 def _figure(f: Figure) -> str:

@@ -34,7 +34,14 @@ def _section(s: Section) -> str:
     parts += [f"{_text(t.title)}\n\n{_table(t.head, t.rows)}" for t in s.tables]
     parts += [f"Figure, not in this form: {_text(f.finding)}" for f in s.figures]
     parts += [_text(n) for n in s.notes]
+    parts += [f"{_text(title)}:\n\n{_list(lines)}" for title, lines in s.remarks]
+    if s.failures:
+        parts.append(f"**What failed**\n\n{_list(s.failures)}")
     return "\n\n".join(parts)
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"* {_text(line)}" for line in lines)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from ..metrics import Baseline, quality, word_of_share
 from ..utility import spent
 from ._collect import Entry, Report, Spectrum
 from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
+from ._kinds import KINDS
 from ._numbers import amount, mean, number, read, seconds
 
-KINDS = {"run": "Attack", "risk": "Risk score", "train": "Training"}
+if TYPE_CHECKING:
+    from ..store import Kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +45,10 @@ class Section:
         full: scenario in its full form; empty where that is the same for nobody (a sweep).
         command: that makes it again.
         facts: name and value.
-        warnings: what failed.
+        warnings: what keeps the finding of one result from being taken at its word.
         notes: other remarks.
+        remarks: groups of lines that are folded: title, lines.
+        failures: of a sweep's cells, grouped; they come last.
     """
 
     anchor: str
@@ -59,28 +63,44 @@ class Section:
     notes: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    remarks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """What there is to say of one result; as in a section."""
+
+    finding: str
+    facts: list[tuple[str, str]]
+    warnings: list[str]
+    notes: list[str]
+    figures: list[Figure]
+    tables: Sequence[Table] = ()
 
 
 def sections(report: Report) -> list[Section]:
     """One for each result, sweeps last."""
+    from . import _parties
     from ._sweep import sweep_section
 
     spectra = {e.key for e in report.entries if e.kind == "risk"}
-    makers = {"run": _attack, "risk": _risk, "train": _training}
+    tell: dict[Kind, Callable[[Entry], Told]] = {
+        "run": _attack, "risk": _risk, "sketch": _risk, "train": _training, "clients": _parties.clients, "labels": _parties.labels
+    }  # fmt: skip
     found: list[Section] = []
     for e in report.entries:
         times = sum(s.anchor.startswith(e.key) for s in found)  # one spectrum may be looked at with several noises
-        finding, facts, warnings, notes, figures = makers[e.kind](e) if e.facts else (_missing(e), [], [], [], [])
+        finding, facts, warnings, notes, figures, tables = tell[e.kind](e) if e.facts else Told(_missing(e), [], [], [], [])
         if e.kind == "run" and e.spectrum and e.scenario.key("risk") not in spectra:
             figures.append(spectrum_figure(e.spectrum, e.scenario.text()))
         if e.job.error:
-            warnings = [f"It failed: {e.job.error}", *warnings]
+            warnings = [e.job.error if e.job.damaged else f"It failed: {e.job.error}", *warnings]
         if e.gap:
             notes = [*notes, e.gap]
         found.append(
             Section(
-                f"{e.key}-{times + 1}" if times else e.key, KINDS[e.kind], finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
-                tuple(facts), tuple(warnings), tuple(notes), tuple(figures),
+                f"{e.key}-{times + 1}" if times else e.key, KINDS[e.kind].title, finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
+                tuple(facts), tuple(warnings), tuple(notes), tuple(figures), tuple(tables),
             )
         )  # fmt: skip
     return found + [sweep_section(s) for s in report.sweeps]
@@ -92,18 +112,16 @@ def _state(e: Entry) -> str:
 
 def _missing(e: Entry) -> str:
     """Of what has no result."""
+    title = KINDS[e.kind].title
     return {
-        "failed": f"{KINDS[e.kind]} failed",
-        "queued": f"{KINDS[e.kind]} waits in the queue",
-        "running": f"{KINDS[e.kind]} is being computed",
-        "pruned": f"{KINDS[e.kind]} was removed; ask for it again to have it computed",
-    }.get(e.job.state, f"{KINDS[e.kind]} was stopped before it had a result")
+        "failed": f"{title}: the stored result is damaged" if e.job.damaged else f"{title}: failed",
+        "queued": f"{title}: waits in the queue",
+        "running": f"{title}: is being computed",
+        "pruned": f"{title}: was removed; ask for it again to have it computed",
+    }.get(e.job.state, f"{title}: was stopped before it had a result")
 
 
-Parts = tuple[str, list[tuple[str, str]], list[str], list[str], list[Figure]]
-
-
-def _attack(e: Entry) -> Parts:
+def _attack(e: Entry) -> Told:
     f = e.facts
     scores = f.get("scores", {})
     psnr, ssim = mean(scores.get("psnr")), mean(scores.get("ssim"))
@@ -140,7 +158,7 @@ def _attack(e: Entry) -> Parts:
         figures.append(picture_figure(e.truth, ideal, e.guess, (psnr, ssim), e.scenario.text(), unseen))
     if e.curve:
         figures.append(loss_figure(*e.curve, e.scenario.text()))
-    return finding, facts, warnings, notes + _data_note(f), figures
+    return Told(finding, facts, warnings, notes + _data_note(f), figures)
 
 
 def _quality(scores: dict[str, Any], unseen: Baseline | None) -> str:
@@ -182,11 +200,11 @@ def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
     ]
 
 
-def _risk(e: Entry) -> Parts:
+def _risk(e: Entry) -> Told:
     f = e.facts
     notes = _data_note(f)
     if e.spectrum is None:
-        return "The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, []
+        return Told("The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, [])
     r = e.spectrum.figures
     finding = f"InvRE {r['invre']:.2f}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"
     lower = "" if r["invloss_lower"] is None else f"; over all pictures at least {number(r['invloss_lower'], 4, 'g')} for any attacker"
@@ -212,10 +230,10 @@ def _risk(e: Entry) -> Parts:
         score = psnr_of(e.spectrum.picture, e.spectrum.truth)
         unseen = e.baseline(e.spectrum.truth)
         figures.insert(0, picture_figure(e.spectrum.truth, e.spectrum.picture, None, score, e.scenario.text(), unseen))
-    return finding, facts, [], [*r["caveats"], *notes], figures
+    return Told(finding, facts, [], [*r["caveats"], *notes], figures)
 
 
-def _training(e: Entry) -> Parts:
+def _training(e: Entry) -> Told:
     f = e.facts
     finding = f"Training reached {100 * f['accuracy']:.1f} % accuracy after {f['rounds']:,} rounds"
     facts = [
@@ -232,7 +250,7 @@ def _training(e: Entry) -> Parts:
     warnings = ["It was stopped early."] if f.get("stopped") else []
     history = [row for row in f.get("history", []) if row[1] is not None]
     figures = [accuracy_figure(history, f.get("classes"), e.scenario.text())] if len(history) > 1 else []
-    return finding, facts, warnings, ([f["note"]] if f.get("note") else []) + _data_note(f), figures
+    return Told(finding, facts, warnings, ([f["note"]] if f.get("note") else []) + _data_note(f), figures)
 
 
 def _data_note(f: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ code,pre {{ font:.82rem/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,mono
 pre {{ background:var(--panel); padding:.8rem; border-radius:4px; white-space:pre-wrap; }}
 .lines {{ margin:.3rem 0; }} details {{ margin:.3rem 0; }} details p {{ margin:.3rem 0 .3rem 1rem; }} summary {{ cursor:pointer; font-size:.9rem; }}
 .again {{ background:var(--panel); border-radius:4px; padding:.5rem .8rem; }} .again span {{ display:block; }}
-.bad {{ color:var(--bad); }} p.bad {{ border-left:4px solid var(--bad); padding-left:.7rem; }}
+.bad {{ color:var(--bad); }} p.bad,div.bad {{ border-left:4px solid var(--bad); padding-left:.7rem; }} .bad p {{ margin:.2rem 0; }} ul {{ margin:.2rem 0 .4rem; padding-left:1.2rem; }} details li {{ color:var(--soft); font-size:.85rem; }}
 .wide {{ overflow-x:auto; }} table {{ border-collapse:collapse; font-size:.9rem; margin:.6rem 0; }} caption {{ text-align:left; padding:.2rem 0; max-width:44rem; }}
 th,td {{ text-align:left; vertical-align:top; padding:.3rem .9rem .3rem 0; border-bottom:1px solid var(--rule); }}
 .facts th {{ font-weight:600; white-space:nowrap; }} .numbers td {{ font-variant-numeric:tabular-nums; }} .numbers th {{ vertical-align:bottom; }} small {{ color:var(--soft); white-space:nowrap; }} .glance td:nth-child(2) {{ min-width:15rem; }}

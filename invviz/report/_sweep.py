@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ MEASURES = ("strongest", "ssim", "ceiling", "invre")  # columns of the table, wh
 DRAWN = {"strongest": "real", "ceiling": "ideal"}  # planes, and their colours
 BUDGETS = (0.01, 0.02, 0.05)  # accuracy that may be lost, shares
 MOST = 6  # settings that are shown
+SAID = {"unfit": "Cells that are left out, as their parts do not fit together", "done": "What is to be said of cells that are done"}
+NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|[0-9a-f]{16,}")
 MEANS = ("accuracy", "psnr_unaware", "psnr_aware", "ssim_unaware", "ssim_aware", "psnr_ceiling", "invre")
 GIVEN = (
     "unaware attackers: nothing of the defense; aware ones: the defense and its parameters, not its random draw; both: message, net and what the "
@@ -63,18 +66,24 @@ def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: 
         figures += found_figures
     facts = [("cells", words), ("attacker was given", GIVEN)]
     state = "done" if set(states.index) <= {"done", "unfit"} else "not all done"
-    warnings = [f"{count} cell{'s' * (count > 1)} {state_}: {why or 'no reason is known'}" for state_, why, count in _lacking(rows)]
+    remarks = [(title, found) for state_, title in SAID.items() if (found := _reasons(rows, state_))]
     return Section(
-        anchor, "Sweep", title or best or f"Sweep of {len(rows):,} cells", state, tuple(lines), "", command, tuple(facts), tuple(warnings),
-        tuple(n for n in notes if title or n != best), tuple(figures), tuple(tables),
+        anchor, "Sweep", title or best or f"Sweep of {len(rows):,} cells", state, tuple(lines), "", command, tuple(facts), (),
+        tuple(n for n in notes if title or n != best), tuple(figures), tuple(tables), tuple(remarks), _reasons(rows, "failed"),
     )  # fmt: skip
 
 
-def _lacking(rows: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """State, reason and number of cells that will not be done, and of those that are done with something to say."""
-    all_ = rows.assign(reason=rows["reason"].fillna("").astype(str))
-    counts = all_.loc[all_["state"].isin(["failed", "unfit"]) | (all_["reason"] != "")].groupby(["state", "reason"], sort=False).size()
-    return [(str(state), str(why), int(count)) for (state, why), count in counts.items()]  # type: ignore[misc]
+def _reasons(rows: pd.DataFrame, state: str) -> tuple[str, ...]:
+    """What is said of cells in a state, most frequent first; reasons that differ in their numbers only are told once, with the numbers of the first."""
+    mine = rows.loc[rows["state"] == state, "reason"].fillna("").astype(str)
+    groups: dict[str, list[str]] = {}
+    for why in mine if state == "failed" else mine[mine != ""]:
+        groups.setdefault(NUMBER.sub("0", why), []).append(why)
+    return tuple(
+        f"{len(found):,} cell{'s' * (len(found) > 1)}{' failed' * (state == 'failed')}: {found[0] or 'no reason is known'}"
+        + (" (and the like)" if len(set(found)) > 1 else "")
+        for found in sorted(groups.values(), key=len, reverse=True)
+    )
 
 
 def _settings(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core import npy
 from ..core.errors import StoreError
 from .quadrature import Quadrature
 
@@ -126,8 +127,7 @@ class Decomposition:
         try:
             facts = json.loads((folder / FACTS).read_text())
             names = [name for name in facts.pop("arrays") if name in (*ARRAYS, "heard") or name.startswith("quadrature_")]
-            return cls.of(
-                {k: np.load(folder / f"{k}.npy", mmap_mode="r" if k == "basis" else None, allow_pickle=False) for k in names}, facts
-            )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
+            mapped = {name: npy.load(folder / f"{name}.npy") for name in names}
+            return cls.of({name: array if name == "basis" else np.array(array) for name, array in mapped.items()}, facts)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as err:
             raise StoreError(f"The spectrum in {folder} cannot be read ({err}); compute it again.") from err

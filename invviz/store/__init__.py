@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._job import FRESH, SOON, Job, Kind, State
+from ._reading import MANY, Reading
 from ._workers import WorkerSide
 
 if TYPE_CHECKING:
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SOON", "Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "thinned"]
 
-MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
-TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often
 
-
-class Store(WorkerSide):
+class Store(WorkerSide, Reading):
     """A folder that pages, workers and the command line share; every method may be called from any thread or process.
 
     Args:
@@ -44,6 +41,7 @@ class Store(WorkerSide):
     def __init__(self, path: Path | str, timeout: float = TIMEOUT) -> None:
         self.path = Path(path).expanduser()
         self._db = Database(self.path, timeout)
+        self._seen_whole = set()
         with explained(self.path):
             (self.path / "arrays").mkdir(exist_ok=True)
 
@@ -157,24 +155,6 @@ class Store(WorkerSide):
         with self._db.read() as con:
             return _frames.curve(con, key, phase)
 
-    def result(self, key: str) -> dict[str, Any] | None:
-        """Numbers and words of a finished job, or the partial ones of a stopped one; None where there are none (yet)."""
-        with self._db.read() as con:
-            row = con.execute("SELECT result, used FROM jobs WHERE key = ? AND state IN ('done', 'stopped', 'pruned')", (key,)).fetchone()
-        if row is None or row["result"] is None:
-            return None
-        self._note_use(key, row["used"])
-        return json.loads(row["result"])
-
-    def results_of(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Numbers and words of those jobs that are done (their arrays may be pruned), by key; reading so many at a time counts as no use."""
-        with self._db.read() as con:
-            rows = con.execute(
-                f"SELECT key, result FROM jobs WHERE state IN ('done', 'pruned') AND result IS NOT NULL AND key IN {MANY}",
-                (json.dumps(list(keys)),),
-            ).fetchall()
-        return {row["key"]: json.loads(row["result"]) for row in rows}
-
     def typical_seconds(self, kind: Kind, model: str) -> float | None:
         """Mean time that the last twenty jobs of a kind with a model (its name) took; None where there were none."""
         with self._db.read() as con:
@@ -195,22 +175,6 @@ class Store(WorkerSide):
         with self._db.read() as con:
             return [row["text"] for row in con.execute("SELECT text FROM sweeps ORDER BY asked DESC LIMIT 200")]
 
-    def arrays(self, key: str) -> dict[str, np.ndarray]:
-        """Arrays of a result by name, mapped from the disk; empty where there are none."""
-        with explained(self.path):
-            return _arrays.read(self.folder(key))
-
-    def results(self, kind: Kind | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result; first sketches only where they are named."""
-        with self._db.read() as con:
-            rows = con.execute(
-                "SELECT key, kind, scenario, state, finished, finished - started AS seconds, bytes, result FROM jobs "
-                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) AND (kind != 'sketch' OR kind = ?) "
-                "ORDER BY finished DESC LIMIT ? OFFSET ?",
-                (kind, kind, limit, offset),
-            ).fetchall()
-        return [{**dict(row), "result": json.loads(row["result"])} for row in rows]
-
     def forget(self, key: str) -> None:
         """Drop the result of a finished job, so that it is computed anew when it is asked for again."""
         with self._db.write() as con:
@@ -229,8 +193,3 @@ class Store(WorkerSide):
                     _arrays.drop(self.folder(row["key"]))
                     dropped += 1
         return dropped
-
-    def _note_use(self, key: str, used: float) -> None:
-        if time.time() - used > TOUCH_EVERY:
-            with contextlib.suppress(StoreError), self._db.write() as con:  # a full disk must not keep anyone from reading
-                con.execute("UPDATE jobs SET used = ? WHERE key = ?", (time.time(), key))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core import npy
+
 Save = Callable[[Path], None]
 """Writes its files into the folder that it is given."""
 
@@ -61,5 +63,20 @@ def drop_parts(folder: Path) -> None:
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:
-    """Every NAME.npy by name, read from the disk as it is used."""
-    return {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+    """Every NAME.npy by name, read from the disk as it is used.
+
+    Raises:
+        ValueError: one is damaged; says which and how.
+    """
+    return {file.stem: npy.load(file) for file in sorted(folder.glob("*.npy"))}
+
+
+def damage(folder: Path) -> str:
+    """Which array is damaged, and how; empty where none is, or none is there."""
+    try:
+        read(folder)
+    except ValueError as err:
+        return str(err)
+    except OSError:
+        return ""
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import sqlite3
 import time
 from collections import deque
@@ -91,6 +92,9 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         con = sqlite3.connect(self.folder / "store.db", timeout=self.timeout, isolation_level=None, check_same_thread=False)
         con.row_factory = sqlite3.Row
+        con.text_factory = functools.partial(
+            str, encoding="utf-8", errors="replace"
+        )  # one damaged text must not hide what else is asked for
         try:
             _use_wal(con, self.timeout)
             con.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose the last moments, never the file

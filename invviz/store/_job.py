@@ -18,6 +18,9 @@ FRESH = (
 )
 """SQL that forgets an earlier attempt."""
 
+DAMAGED = "The stored result"
+"""How the error of a job begins whose result was found damaged and set aside."""
+
 _SAME = ("key", "kind", "scenario", "state", "phase", "done", "total", "restart", "loss", "psnr", "error", "traceback", "attempts")
 
 
@@ -49,6 +52,11 @@ class Job:
     def active(self) -> bool:
         """Whether it waits or runs: whoever shows it should look again."""
         return self.state in ("queued", "running")
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it was done, and its result can no longer be read: it was set aside, and can be computed again as what failed can."""
+        return self.state == "failed" and self.error.startswith(DAMAGED)
 
     @classmethod
     def of(cls, row: sqlite3.Row, now: float, position: int = 0) -> Job:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..core.errors import StoreError
 from ..core.types import Size
 from ..defenses import Defense
-from ..risk import Decomposition, invre, psnr_ceiling, total_sigma
+from ..risk import invre, psnr_ceiling, total_sigma
 from ..scenario import Scenario
 from ..summary import noise_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..risk import Decomposition
     from ..store import Job, Store
     from . import Cell, Sweep
 
@@ -43,8 +43,9 @@ def table(sweep: Sweep, store: Store) -> pd.DataFrame:
         Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), key_<name> for every job, axes by their names.
     """
     keys = list(sweep.jobs)
-    jobs, results = store.jobs(keys), store.results_of(keys)
+    results = store.results_of(keys)
     spectra = _Spectra(store, results)
+    jobs = store.jobs(keys)  # after the results: those that were found damaged have failed by now
     return frame([_row(cell, jobs, results, spectra) for cell in sweep.cells])
 
 
@@ -90,10 +91,10 @@ def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], s
     for who in ("unaware", "aware"):
         if found := known.get(who):
             scores = found["scores"]
-            facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores["ssim"]), f"{who}_seconds": found["seconds"]}
+            facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores.get("ssim")), f"{who}_seconds": found["seconds"]}
     if "risk" in known:
         found = spectra.figures(s, cell.keys["risk"])
-        facts |= found or {"reason": f"{reason} risk: the spectrum was removed to make room; --retry computes it again.".strip()}
+        facts |= found or spectra.lost(cell.keys["risk"], reason)
     return facts
 
 
@@ -121,7 +122,7 @@ class _Spectra:
 
     def __init__(self, store: Store, results: dict[str, dict[str, Any]]) -> None:
         self._store, self._results = store, results
-        self._open: tuple[str, Decomposition] | None = None
+        self._open: tuple[str, Decomposition | None] | None = None
         self._known: dict[tuple[str, float, float], dict[str, float]] = {}
 
     def figures(self, scenario: Scenario, key: str) -> dict[str, float]:
@@ -130,14 +131,19 @@ class _Spectra:
         variance = noise_variance(scenario, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]])
         which = (key, variance, scenario.floor)
         if which not in self._known:
-            try:
-                if self._open is None or self._open[0] != key:
-                    self._open = (key, Decomposition.load(self._store.folder(key)))
-            except StoreError:
+            if self._open is None or self._open[0] != key:
+                self._open = (key, self._store.spectrum(key))
+            if (spectrum := self._open[1]) is None:
                 return {}
-            spectrum = self._open[1]
             sigma = total_sigma(spectrum, scenario.floor, variance)
             self._known[which] = {
-                "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts["seconds"]
+                "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts.get("seconds", math.nan)
             }  # fmt: skip
         return self._known[which]
+
+    def lost(self, key: str, reason: str) -> dict[str, str]:
+        """What to say of a cell whose spectrum could not be opened: it was damaged, or removed to make room."""
+        job = self._store.job(key)
+        if job is not None and job.damaged:
+            return {"state": "failed", "reason": f"{reason} risk: {job.error}".strip()}
+        return {"reason": f"{reason} risk: the spectrum was removed to make room; --retry computes it again.".strip()}

@@ -134,9 +134,10 @@ def once(
     """
     store, key = station().store, scenario.key(kind)
     job = store.job(key)
-    result = store.result(key) if job is not None and job.state == "done" else None
-    if result is not None:
-        return result
+    if job is not None and job.state == "done":
+        if store.whole(key) and (result := store.result(key)) is not None:
+            return result
+        job = store.job(key)  # what was found damaged has failed now
     if why:
         st.caption(why)
     if job is not None and job.active:

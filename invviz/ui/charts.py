@@ -9,7 +9,7 @@ from ..metrics import decibels
 from ..plots.spectrum import spectrum_spec
 from ..scenario import Scenario, risk_problems
 from ..store import Job
-from . import finding, look, press, sources, stale, steps
+from . import finding, look, press, sources, stale, steps, trouble
 from .stale import UNFINISHED
 from .views import RiskView, RunView
 from .waits import waiting
@@ -18,7 +18,9 @@ from .waits import waiting
 def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Singular values with the floor across them."""
     if risk is None:
-        st.info(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}", icon=":material/query_stats:")
+        st.info(
+            trouble.plain(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}"), icon=":material/query_stats:"
+        )
         if job is not None and job.state == "failed":
             press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
         return

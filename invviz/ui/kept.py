@@ -11,7 +11,6 @@ import streamlit as st
 
 from .. import gallery, studies
 from ..metrics import PSNR, SSIM
-from ..risk import Decomposition
 from ..scenario import Scenario
 from ..store import Kind
 from . import sources
@@ -74,22 +73,24 @@ def floats(picture: np.ndarray) -> np.ndarray:
 
 @st.cache_resource(max_entries=300, show_spinner=False)
 def attacked(key: str, made: float | None, _truth: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
-    """An attack's result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
+    """An attack's result by its key and the time at which it was made; one of another copy of the data set is forgotten, a damaged one set aside."""
     store = station().store
-    result = store.result(key)
+    result = store.result(key) if store.whole(key) else None
     if result is None or not sources.is_of(_truth, store, key):
         return None
-    return result, np.array(store.arrays(key)["guess"])
+    guess = store.arrays(key).get("guess")
+    return None if guess is None else (result, np.array(guess))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
 def stored_view(key: str, made: float | None, _truth: np.ndarray) -> RiskView | None:
     """The same of a spectrum."""
     store = station().store
-    result = store.result(key)
+    result = store.result(key) if store.whole(key) else None
     if result is None or not sources.is_of(_truth, store, key):
         return None
-    return view_of(Decomposition.load(store.folder(key)), result, _truth)
+    spectrum = store.spectrum(key)
+    return None if spectrum is None else view_of(spectrum, result, _truth)
 
 
 def prepared_view(scenario: Scenario) -> RiskView | None:

@@ -202,6 +202,7 @@ def spectra(
     jobs = store.jobs([keys[s] for s in fitting if s not in views])
     done = {s: jobs[keys[s]] for s in fitting if s not in views and keys[s] in jobs and jobs[keys[s]].state == "done"}
     views |= {s: view for s, job in done.items() if (view := kept.stored_view(job.key, job.finished, truth)) is not None}
+    jobs |= store.jobs([keys[s] for s in done if s not in views])  # what was found damaged has failed now
     missing = {s: key for s, key in keys.items() if s not in views and (asked is None or s in asked or _active(jobs.get(key)))}
     if not visitor.gone:
         sources.leave_comparison(list(missing.values()))
@@ -228,5 +229,6 @@ def _attack(scenario: Scenario, key: str, jobs: dict[str, Job], truth: np.ndarra
         stored = kept.attacked(key, job.finished, truth)
         if stored is not None:
             return Attack(scenario, *stored, job, truth)
+        job = station().store.job(key)  # what was found damaged has failed now
     ready = kept.prepared(scenario, "run", key)
     return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job, truth)

@@ -9,7 +9,6 @@ import numpy as np
 import streamlit as st
 
 from ..assess import sketched_first
-from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
 from . import kept, sources
@@ -62,7 +61,8 @@ def sketches(scenarios: Sequence[Scenario], truth: np.ndarray, priority: int = B
         desk = sources.desk_of(s)
         job = desk.job(key)
         if job is not None and job.state == "done" and sources.is_of(truth, desk, key):
-            found[s] = _private(key) if s.upload else _stored(key, job.finished)
+            if (view := _private(key) if s.upload else _stored(key, job.finished)) is not None:  # a damaged one is passed over: the spectrum comes
+                found[s] = view
         elif job is None or job.state in ("done", "stopped", "pruned"):
             sources.ask("sketch", s, priority)
     return found
@@ -82,11 +82,12 @@ def said(job: Job | None) -> str:
 
 
 @st.cache_resource(max_entries=60, show_spinner=False)
-def _stored(key: str, made: float | None) -> RiskView:
+def _stored(key: str, made: float | None) -> RiskView | None:
     store = station().store
-    result, arrays = store.result(key), store.arrays(key)
-    assert result is not None
-    return dataclasses.replace(view_of(Decomposition.load(store.folder(key)), result, arrays["truth"]), first=True)
+    result, truth, spectrum = store.result(key), store.arrays(key).get("truth"), store.spectrum(key)
+    if result is None or truth is None or spectrum is None or not store.whole(key):
+        return None
+    return dataclasses.replace(view_of(spectrum, result, truth), first=True)
 
 
 def _private(key: str) -> RiskView:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from .. import gallery
 from ..assess import sketched_first
-from ..risk import Decomposition
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Curve, Job, Kind, Store
 from .session import session, station
@@ -35,8 +34,10 @@ def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
         return None, None  # said under the picture; there is nothing to compute
     desk = desk_of(scenario)
     job = desk.job(key)
-    if job is not None and job.state == "done" and is_of(victim.truth, desk, key):
-        return _opened(scenario, key, job), None
+    if job is not None and job.state == "done":
+        if desk.whole(key) and is_of(victim.truth, desk, key) and (view := _opened(scenario, key, job)) is not None:
+            return view, None
+        job = desk.job(key)  # what was found damaged has failed now
     first = not scenario.upload and session().spectrum != key  # it may wait behind others, as part of a comparison
     if job is None or job.state in ("done", "stopped", "pruned") or (job.state == "queued" and first):
         if sketched_first(scenario):
@@ -54,8 +55,10 @@ def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
     key, desk = scenario.key("run"), desk_of(scenario)
     job = desk.job(key)
     victim = victim_of(scenario)
-    finished = job is not None and job.state in ("done", "stopped") and not isinstance(victim, str) and is_of(victim.truth, desk, key)
-    result = desk.result(key) if finished else None
+    result = None
+    if job is not None and job.state in ("done", "stopped") and not isinstance(victim, str):
+        result = desk.result(key) if desk.whole(key) and is_of(victim.truth, desk, key) else None
+        job = desk.job(key) if result is None else job  # what was found damaged has failed now
     join(scenario, job)
     if result is None:
         return None, job
@@ -172,7 +175,7 @@ def leave_comparison(keep: Collection[str] = ()) -> None:
     visitor.compared &= set(keep)
 
 
-def _opened(scenario: Scenario, key: str, job: Job) -> RiskView:
+def _opened(scenario: Scenario, key: str, job: Job) -> RiskView | None:
     if not scenario.upload:
         return _from_store(key, job.finished)
     opened = session().opened
@@ -186,9 +189,8 @@ def _opened(scenario: Scenario, key: str, job: Job) -> RiskView:
 
 
 @st.cache_resource(max_entries=KEEP, show_spinner=False)
-def _from_store(key: str, made: float | None) -> RiskView:
-    """A result by its key and the time at which it was made: one that was computed anew is opened anew."""
+def _from_store(key: str, made: float | None) -> RiskView | None:
+    """A result by its key and the time at which it was made: one that was computed anew is opened anew. None where it is damaged."""
     store = station().store
-    result, arrays = store.result(key), store.arrays(key)
-    assert result is not None
-    return view_of(Decomposition.load(store.folder(key)), result, arrays["truth"])
+    result, truth, spectrum = store.result(key), store.arrays(key).get("truth"), store.spectrum(key)
+    return None if result is None or truth is None or spectrum is None else view_of(spectrum, result, truth)

@@ -16,7 +16,7 @@ from ..store import Job
 from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import baseline, cells_unseen, victim_of
 from .views import RiskView, RunView
-from .waits import waiting
+from .waits import could_not, waiting
 
 
 def draw() -> None:
@@ -192,7 +192,7 @@ def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Jo
     elif old is None:
         st.caption("not run yet")
     if job is not None and job.state == "failed":
-        st.error(f"The attack could not run: {job.error}", icon=":material/error:")
+        st.error(trouble.plain(could_not(job, "The attack could not run")), icon=":material/error:")
     victim = victim_of(now)
     reason = " ".join(problems(now)) or (victim if isinstance(victim, str) else "")
     stopped = run is not None and run.result["stopped"]

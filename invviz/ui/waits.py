@@ -24,6 +24,11 @@ def waits(job: Job | None) -> str:
     return f"{step} {job.done:,} of {job.total:,}{_left(job, ', ')}"
 
 
+def could_not(job: Job, words: str) -> str:
+    """Why there is no result: because its work failed, said in these words, or because what was stored is damaged."""
+    return job.error if job.damaged else f"{words}: {job.error}"
+
+
 def waiting(job: Job | None, what: str) -> str:
     """Where a job is, in whole sentences."""
     if job is None:
@@ -31,7 +36,7 @@ def waiting(job: Job | None, what: str) -> str:
     if job.state == "queued":
         return f"Waiting: number {job.position} in line." + (" A worker died; trying again." if job.attempts > 1 else "")
     if job.state == "failed":
-        return f"The {what} could not be computed: {job.error}"
+        return could_not(job, f"The {what} could not be computed")
     if not job.total:
         return "Starting ..."
     phase = {

@@ -337,6 +337,8 @@ def test_spectra_that_were_removed_to_make_room_are_said(store):
     assert gone.entries[0].spectrum is None and "cannot be read" in gone.entries[0].gap
     for text in (to_html(gone), to_md(gone), to_json(gone), to_csv(gone)):
         assert "cannot be read" in text
+    assert store.job(key).damaged and store.submit("risk", scenario, "me") == key, "what is damaged is asked for again as what failed"
+    work(store)
     store.forget(key)
     assert "was removed; ask for it again" in to_html(collect(store, [key]))
 

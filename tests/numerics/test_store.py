@@ -407,7 +407,7 @@ def test_prune_drops_what_was_not_used_for_longest(store, monkeypatch):
     for _ in keys:
         store.finish(claim(store), {}, {"x": np.zeros(1_000)})
         time.sleep(0.01)
-    monkeypatch.setattr("invviz.store.TOUCH_EVERY", 0)
+    monkeypatch.setattr("invviz.store._reading.TOUCH_EVERY", 0)
     store.result(keys[0])  # so b is now the oldest
     assert store.prune(2 * 9_000) == 1
     assert [store.job(key).state for key in keys] == ["done", "pruned", "done"]

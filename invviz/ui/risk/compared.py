@@ -12,7 +12,6 @@ import streamlit as st
 
 from ... import compare, gallery
 from ...core.errors import InvvizError
-from ...risk import Decomposition
 from ...scenario import Scenario, risk_problems
 from ...store import Job
 from ..session import session, station
@@ -103,6 +102,7 @@ def scored(wanted: Sequence[Item]) -> list[Scored]:
     jobs = store.jobs([item.key for item in wanted if item.key not in gallery.sketches()])
     views = {item.key: _opened(item, jobs.get(item.key)) for item in wanted}
     missing = [item for item in wanted if views[item.key] is None]
+    jobs |= store.jobs([item.key for item in missing if item.key in jobs])  # what was found damaged has failed now
     if missing and not visitor.gone:
         for item in missing:
             job = jobs.get(item.key)
@@ -141,12 +141,13 @@ def _prepared(key: str) -> RiskView:
 def _from_store(key: str, made: float | None, _truth: Callable[[], np.ndarray]) -> RiskView | None:
     """A result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
     store = station().store
-    result = store.result(key)
+    result = store.result(key) if store.whole(key) else None
     if result is None:
         store.forget(key)
     if result is None or not is_of(_truth(), store, key):
         return None
-    return view_of(Decomposition.load(store.folder(key)), result, np.zeros(0))
+    spectrum = store.spectrum(key)
+    return None if spectrum is None else view_of(spectrum, result, np.zeros(0))
 
 
 def _pictures(now: Scenario, count: int) -> Comparison:

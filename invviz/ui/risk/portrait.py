@@ -11,7 +11,7 @@ from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from .. import look, more, press, sources, state
+from .. import look, more, press, sources, state, trouble
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
@@ -65,7 +65,7 @@ def _truth(now: Scenario) -> None:
 
 def _not_yet(now: Scenario, job: Job | None, place) -> None:
     with place:
-        st.info(" ".join(risk_problems(now)) or waiting(job, "spectrum"), icon=":material/query_stats:")
+        st.info(trouble.plain(" ".join(risk_problems(now)) or waiting(job, "spectrum")), icon=":material/query_stats:")
         if job is not None and job.state == "failed":
             press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
 
