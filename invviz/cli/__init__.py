@@ -45,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         if isinstance(err, (TextError, ScenarioError)):
             return _say(str(err), 2)
-        if isinstance(err, (InvvizError, OSError)):
+        if isinstance(err, InvvizError):
             return _say(str(err), 1)
+        if isinstance(err, OSError) and err.filename and err.strerror:
+            other = "Check its name, the room on the disk and your right to write there; --out, --set store=DIR and --set data_dir=DIR name other places."
+            return _say(f"{err.filename} cannot be used: {err.strerror}. {other}", 1)
         return _say(f"{type(err).__name__}: {err} (--traceback shows where)", 1)
 
 

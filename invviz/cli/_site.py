@@ -35,4 +35,10 @@ def read_site(settings: Sequence[str], store: str | None = None) -> Site:
         raise TextError(f"--set device={device}: known are {', '.join(DEVICES)}.")
     if device == "cuda" and not torch.cuda.is_available():
         raise InvvizError("device=cuda: PyTorch finds no GPU on this machine. Use device=cpu, or leave it out.")
-    return dataclasses.replace(Site.from_env(store or given.get("store"), given.get("data_dir")), device=device)
+    site = dataclasses.replace(Site.from_env(store or given.get("store"), given.get("data_dir")), device=device)
+    for name, variable, place in (("store", "INVVIZ_STORE", site.cache_dir), ("data_dir", "INVVIZ_DATA", site.data_dir)):
+        if place is not None and place.exists() and not place.is_dir():
+            raise InvvizError(
+                f"{name}: {place} is a file, not a folder. Name a folder with --set {name}=DIR or the environment variable {variable}."
+            )
+    return site

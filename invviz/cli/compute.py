@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..run import Result, Site, run
 from ..scenario import Scenario, check, risk_problems
 from ..summary import risk_summary
 from ..worker import set_threads
+from . import _out
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
@@ -30,14 +30,14 @@ UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
     """The verbs."""
     runner = verbs.add_parser("run", parents=[places], help="attack a scenario")
-    runner.add_argument("--out", type=Path, metavar="DIR", help="write reconstruction.npz (truth, guess), result.json and preview.png")
+    runner.add_argument("--out", type=_out.path, metavar="DIR", help="write reconstruction.npz (truth, guess), result.json and preview.png")
     runner.add_argument("--no-risk", action="store_true", help="leave the risk score out; it may take longer than the attack")
     runner.set_defaults(go=show_run)
     risker = verbs.add_parser("risk", parents=[places], help="risk score of a scenario; no attack is run")
     risker.add_argument(
         "--method", choices=("auto", "exact", "sketch", "quick"), help="how the spectrum is computed (default: as the scenario says)"
     )
-    risker.add_argument("--values", type=int, metavar="K", help="print only the K largest singular values")
+    risker.add_argument("--values", type=_count, metavar="K", help="print only the K largest singular values")
     risker.add_argument(
         "--clients", action="store_true", help="of every client that the scenario's training simulates, instead of the victim's"
     )
@@ -47,11 +47,18 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         verb.add_argument("--json", action="store_true", help='as JSON; infinite numbers are the strings "inf" and "-inf"')
 
 
+def _count(text: str) -> int:
+    """As argparse's type: how many."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: write a whole number from 0 on")
+    return int(text)
+
+
 def show_run(args: argparse.Namespace) -> int:
     """Attack. An attack that failed in its own eyes is a result like others: it is printed and said, and the exit code is 0."""
     scenario, site = check(Scenario.parse(args.scenario)), read_site(args.set)
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)  # better refused now than after an hour
+        _out.folder(args.out)
     with ProgressLine() as line:
         set_threads("run")
         result = run(scenario, site, line.report)

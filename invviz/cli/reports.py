@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
-from ..core.errors import InvvizError
+from ..core.errors import InvvizError, TextError
+from . import _out
 from ._site import read_site
 
 FORMS = ("html", "md", "csv", "json")
@@ -27,8 +27,8 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("keys", metavar="KEY", nargs="+")
-    verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, else md)")
-    verb.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to stdout")
+    verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, md where there is none)")
+    verb.add_argument("--out", type=_out.path, metavar="FILE", help="write there instead of to stdout")
     verb.set_defaults(go=show)
 
 
@@ -39,7 +39,11 @@ def show(args: argparse.Namespace) -> int:
     from ..store import Store
 
     ending = args.out.suffix.removeprefix(".") if args.out else ""
-    form = args.to or (ending if ending in FORMS else "md")
+    if ending and ending not in FORMS and not args.to:
+        raise TextError(
+            f"--out {args.out}: no report ends with .{ending}. Write one that ends with {', '.join('.' + f for f in FORMS)}, or say its form with --to."
+        )
+    form = args.to or ending or "md"
     found = collect(Store(read_site(args.set).cache_dir), args.keys)
     text = WRITERS[form](found)
     damaged = [entry.job.error for entry in found.entries if entry.job.damaged]
@@ -48,8 +52,8 @@ def show(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text, end="" if text.endswith("\n") else "\n")
         return int(bool(damaged))
+    _out.file(args.out)
     try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text, encoding="utf-8")
     except OSError as err:
         raise InvvizError(f"The report cannot be written to {args.out}: {err.strerror or err}. Name another file with --out.") from err

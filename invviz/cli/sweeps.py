@@ -13,6 +13,7 @@ from ..core import plain
 from ..core.errors import InvvizError, TextError
 from ..core.remaining import in_words
 from ..scenario import Scenario
+from . import _out
 from ._show import ProgressLine, to_json
 from ._site import read_site
 
@@ -50,7 +51,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     sweeper.add_argument(
         "--ray", nargs="?", const="", metavar="ADDRESS", help="compute on a Ray cluster; without ADDRESS, on one of this machine"
     )
-    sweeper.add_argument("--out", type=Path, metavar="FILE", help=f"write the table: {', '.join(SUFFIXES)}")
+    sweeper.add_argument("--out", type=_out.path, metavar="FILE", help=f"write the table: {', '.join(SUFFIXES)}")
     sweeper.add_argument("--retry", action="store_true", help="try again what failed")
     sweeper.add_argument("--dry-run", action="store_true", help="say what would be computed and how long that may take, and end")
     sweeper.add_argument("--json", action="store_true", help="print the table as JSON")
@@ -95,13 +96,13 @@ def show_sweep(args: argparse.Namespace) -> int:
     store, workers = Store(site.cache_dir), args.workers or os.cpu_count() or 1
     left, seconds, known = estimate(sweep, store, workers)
     print(
-        f"{len(sweep.cells):,} cells, {left:,} jobs to compute, {'about' if known else 'perhaps'} {in_words(seconds)} with {workers} workers",
+        f"{_many(len(sweep.cells), 'cell')}, {_many(left, 'job')} to compute, {'about' if known else 'perhaps'} {in_words(seconds)} with {_many(workers, 'worker')}",
         file=sys.stderr,
     )
     if args.dry_run:
         return 0
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)  # better refused now than after hours
+        _out.file(args.out)
     with ProgressLine() as line:
         tell = lambda p: line.show(p.done, p.total, _words(p))  # noqa: E731
         if args.ray is not None:
@@ -121,7 +122,7 @@ def _hand_over(rows: pd.DataFrame, sweep: Sweep, args: argparse.Namespace) -> in
     else:
         print(rows[[name for name in SHOWN if name in rows]].to_string(index=False, float_format="{:.4g}".format))  # type: ignore[arg-type]
     for reason, count in rows.loc[rows.state.isin(["failed", "unfit"]), "reason"].value_counts().items():
-        print(f"{count} cells not computed: {reason}", file=sys.stderr)
+        print(f"{_many(count, 'cell')} not computed: {reason}", file=sys.stderr)
     return 0
 
 
@@ -143,3 +144,7 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 def _words(p: Progress) -> str:
     left = "" if p.left is None or not math.isfinite(p.left) else f", about {in_words(p.left)} left"
     return f"{p.done:,} of {p.total:,} jobs{left}" + (f", {p.failed} failed" if p.failed else "") + (f" ({p.doing})" if p.doing else "")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

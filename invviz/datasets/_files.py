@@ -96,7 +96,7 @@ def _fetch_any(remote: Remote, target: Path, progress: Progress | None) -> None:
             return fetch(url, target, remote.md5, progress)
         except InvvizError as err:
             failures.append(str(err))
-    raise InvvizError("\n".join(failures))
+    raise InvvizError("\n".join(dict.fromkeys(failures)))
 
 
 def _unpack(archive: Path) -> None:

@@ -143,12 +143,18 @@ def collect(store: Store, keys: Sequence[str]) -> Report:
     entries = tuple(_entry(store, Asked(jobs.get(a.job.key, a.job), a.scenario), results.get(a.job.key) or {}) for a in asked)
     swept = tuple(Swept(s.key, table(s, store), s.text(), s.command()) for s in sweeps)
     if all(e.job.active for e in entries) and all((s.rows["state"] == "waiting").all() for s in swept):
-        waiting = len(entries) + sum(len(s.rows) for s in swept)
-        raise InvvizError(
-            f"Nothing is done yet of what was asked for ({waiting} in the queue). `python -m invviz work --once` computes what waits."
-        )
+        raise InvvizError(_nothing(store, entries, sweeps))
     references, note = cited(_components(entries, sweeps))
     return Report(entries, swept, datetime.now(UTC), versions(), references, note)
+
+
+def _nothing(store: Store, entries: Sequence[Entry], sweeps: Sequence[Sweep]) -> str:
+    """Why there is nothing to report, and what to do."""
+    jobs = [e.job for e in entries] + [job for s in sweeps for job in store.jobs(list(s.jobs)).values()]
+    if any(job.active for job in jobs):
+        waits = f"{sum(job.active for job in jobs):,} in the queue"
+        return f"Nothing is done yet of what was asked for ({waits}). `python -m invviz work --once` computes what waits."
+    return f"Nothing was computed here of {sweeps[0].text()}. Compute it: {sweeps[0].command()}"
 
 
 def versions() -> dict[str, str]:

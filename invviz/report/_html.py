@@ -16,6 +16,7 @@ from ._style import STYLE
 if TYPE_CHECKING:
     import pandas as pd
 
+LONG = 240  # characters of a line that is shown as a whole
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -88,6 +89,13 @@ def _lines(lines: Sequence[str]) -> str:
     return "<br>".join(f"<code>{_breaking(line)}</code>" for line in lines)
 
 
+def _line(line: str) -> str:
+    """One scenario or sweep; the end of a long one, a sweep with its values written out, is folded."""
+    if len(line) <= LONG:
+        return f'<p class="lines"><code>{_breaking(line)}</code></p>'
+    return f'<details class="lines"><summary><code>{_breaking(line[:LONG])} ...</code></summary><p><code>{_breaking(line)}</code></p></details>'
+
+
 def _breaking(text: str) -> str:
     """Escaped, with places where a long line may break."""
     return escape(text).replace("&amp;", "<wbr>&amp;").replace(",", ",<wbr>")
@@ -97,7 +105,7 @@ def _section(s: Section) -> str:
     parts = [f'<section id="{escape(s.anchor)}"><p class="kind">{s.kind} <code>{escape(s.anchor)}</code> · {escape(s.state)}</p>']
     parts.append(f"<h2>{escape(s.finding)}</h2>")
     parts += [f'<p class="bad" role="note"><b>Failure.</b> {escape(w)}</p>' for w in s.warnings]
-    parts.append(f'<p class="lines">{_lines(s.lines)}</p>')
+    parts += [_line(line) for line in s.lines]
     if s.full:
         parts.append(f"<details><summary>The full form, with every default</summary><p><code>{_breaking(s.full)}</code></p></details>")
     parts.append(f'<p class="again"><span>To compute it again</span><code>{_breaking(s.command)}</code></p>')

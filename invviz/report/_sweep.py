@@ -25,7 +25,7 @@ DRAWN = {"strongest": "real", "ceiling": "ideal"}  # planes, and their colours
 BUDGETS = (0.01, 0.02, 0.05)  # accuracy that may be lost, shares
 MOST = 6  # settings that are shown
 SAID = {"unfit": "Cells that are left out, as their parts do not fit together", "done": "What is to be said of cells that are done"}
-NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|[0-9a-f]{16,}")
+NUMBER = re.compile(r"[-+]?\d(?:[\d,]*\d)?(?:\.\d+)?(?:[eE][-+]?\d+)?|[0-9a-f]{16,}")
 MEANS = ("accuracy", "psnr_unaware", "psnr_aware", "ssim_unaware", "ssim_aware", "psnr_ceiling", "invre")
 GIVEN = (
     "unaware attackers: nothing of the defense; aware ones: the defense and its parameters, not its random draw; both: message, net and what the "

@@ -42,7 +42,14 @@ MORE: dict[Kind, dict[str, Any]] = {
 }  # fmt: skip
 """What pages and reports rely on besides."""
 SIZE = {field.name for field in dataclasses.fields(Size)}
-ARRAYS: dict[Kind, tuple[str, ...]] = {"run": ("truth", "guess"), "risk": ("truth",), "sketch": ("truth",), "train": (), "clients": (), "labels": ()}
+ARRAYS: dict[Kind, tuple[str, ...]] = {
+    "run": ("truth", "guess"),
+    "risk": ("truth",),
+    "sketch": ("truth",),
+    "train": (),
+    "clients": (),
+    "labels": (),
+}
 
 
 def facts(text: str | bytes) -> dict[str, Any]:

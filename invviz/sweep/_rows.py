@@ -110,7 +110,7 @@ def _state(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]])
     broken = [f"{name}: {results[key]['note']}" for name, key in cell.keys.items() if key in results and results[key].get("failed")]
     reasons = [f"{name}: {why}" for name, why in {**cell.reasons, **failed}.items()] + broken
     if not cell.jobs:
-        return "unfit", " ".join(reasons)
+        return "unfit", " ".join(reasons) or "Nothing of it is asked for: without a defense there is nothing to be aware of."
     if failed:
         return "failed", " ".join(reasons)
     waiting = [name for name, key in cell.keys.items() if key not in results]

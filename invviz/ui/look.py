@@ -61,7 +61,9 @@ def sketches(scenarios: Sequence[Scenario], truth: np.ndarray, priority: int = B
         desk = sources.desk_of(s)
         job = desk.job(key)
         if job is not None and job.state == "done" and sources.is_of(truth, desk, key):
-            if (view := _private(key) if s.upload else _stored(key, job.finished)) is not None:  # a damaged one is passed over: the spectrum comes
+            if (
+                view := _private(key) if s.upload else _stored(key, job.finished)
+            ) is not None:  # a damaged one is passed over: the spectrum comes
                 found[s] = view
         elif job is None or job.state in ("done", "stopped", "pruned"):
             sources.ask("sketch", s, priority)

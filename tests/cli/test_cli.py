@@ -231,7 +231,7 @@ def test_errors_are_one_message_unless_a_traceback_is_asked_for(capsys, monkeypa
     assert "in broken" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["run", QUICK, "--out", str(tmp_path / "file")]) == 1
-    assert "exists" in capsys.readouterr().err
+    assert "is a file, not a folder" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_no_traceback(capsys, monkeypatch):

@@ -325,6 +325,40 @@ def test_settings_of_a_sweep_are_told_apart(store):
     assert "Of 8 settings only the first 6 are told here" in found
 
 
+def test_a_sweep_has_its_verdict_first_and_failures_grouped_and_last(store):
+    """Attacks that end in a remark of their own are done: of 113 remarks not one is a failure."""
+    rows = pd.concat([table(SWEEP, store)] * 20, ignore_index=True)
+    remark = "unaware: Not converged: the best matching loss is {}, so the message was not reproduced."
+    rows["reason"] = [remark.format(f"{n / 7:.2g}") for n in range(len(rows))]
+    page = sweep_html(rows, "t", ["l"], "c")
+    assert 'class="bad"' not in page and "Failure" not in page and "What failed" not in page
+    assert f"<li>{len(rows)} cells: unaware: Not converged" in page and page.count("<li>") == 1, "told once"
+    rows.loc[:4, ["state", "reason"]] = "failed", "MemoryError: 3.1 GB"
+    rows.loc[5, ["state", "reason"]] = "failed", ""
+    rows.loc[6:8, ["state", "reason"]] = "unfit", "pruning does not go with this."
+    page = sweep_html(rows, "t", ["l"], "c")
+    said = [
+        "<h2>",
+        "<figure",
+        "</table>",
+        "Cells that are left out",
+        "<li>3 cells: pruning",
+        "What is to be said of cells that are done",
+        "What failed",
+    ]
+    said += ["<li>5 cells failed: MemoryError", "<li>1 cell failed: no reason is known"]
+    assert [page.rindex(words) for words in said] == sorted(page.rindex(words) for words in said)
+    assert not page[page.rindex("no reason is known") :].count("<p") and page.count('class="bad"') == 1
+
+
+def test_a_long_line_is_folded_whole():
+    line = "data=digits | seed=" + ",".join(map(str, range(200)))
+    page = sweep_html(
+        pd.DataFrame({"state": ["waiting"], "reason": [""], "defense": ["none"], "strength": [1.0]}), "t", [line, "short"], "c"
+    )
+    assert page.count("<details") == 1 and re.sub("<wbr>", "", page).count(line) == 1 and ">short</code></p>" in page
+
+
 def test_spectra_that_were_removed_to_make_room_are_said(store):
     scenario = Scenario.parse("data=digits(index=5)&model=mlp(width=4)")
     key = store.submit("risk", scenario, "me")

@@ -6,7 +6,6 @@ import pickle
 import sqlite3
 
 import pytest
-import streamlit as st
 from visits import asked_for, button, computed, press, said
 
 from invviz import compare, depths
@@ -41,14 +40,6 @@ def damage(folder, key: str, how: str, file: str) -> None:
         write_result(folder, key, how)
 
 
-def anew(at):
-    """As somebody sees it whose server has just been started: nothing is remembered but the store."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    at.session_state["visitor"] = None
-    return at.run()
-
-
 def plainly(at) -> str:
     return said(at).replace("\\", "")
 
@@ -61,7 +52,7 @@ def test_lab_an_attack_is_named_and_run_again(visit, store_dir, how):
     key = Scenario.parse(QUICK).key("run")
     assert Store(store_dir).job(key).state == "done" and button(at, "Finished").disabled
     damage(store_dir, key, how, "guess.npy")
-    anew(at)
+    at = visit("lab", QUICK)
     assert not at.exception
     assert f"The stored result {key} is damaged" in plainly(at) and str(store_dir / "damaged" / key) in plainly(at)
     computed(press(at, "Run the attack"), store_dir)
@@ -73,7 +64,7 @@ def test_lab_a_spectrum_is_named_and_computed_again(visit, store_dir, how):
     at = computed(visit("lab", QUICK), store_dir)
     key = Scenario.parse(QUICK).key("risk")
     damage(store_dir, key, how, "gains.npy")
-    anew(at)
+    at = visit("lab", QUICK)
     assert not at.exception and f"The stored result {key} is damaged" in plainly(at)
     computed(press(at, "Try again"), store_dir)
     assert not at.exception and "InvRE" in said(at) and "damaged" not in said(at)
@@ -84,7 +75,7 @@ def test_comparisons_name_what_is_damaged_and_try_it_again(visit, store_dir, how
     at = computed(visit("risk", QUICK, compare="rounds"), store_dir)
     keys = [s.key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))]
     damage(store_dir, keys[1], how, "weights.npy")
-    anew(at)
+    at = visit("risk", QUICK, compare="rounds")
     assert not at.exception and f"The stored result {keys[1]} is damaged" in plainly(at)
     computed(press(at, "Try failed ones again"), store_dir)
     assert not at.exception and "damaged" not in said(at)
@@ -96,7 +87,7 @@ def test_defend_names_what_is_damaged_and_tries_it_again(visit, store_dir, how):
     wanted = [job.key for job in asked_for(store_dir).values() if job.kind == "risk"][:2]
     computed(at, store_dir)
     damage(store_dir, wanted[0], how, "gains.npy")
-    anew(at)
+    at = visit("defend", QUICK)
     assert not at.exception and f"The stored result {wanted[0]} is damaged" in plainly(at)
     computed(press(at, "Try failed ones again"), store_dir)
     assert not at.exception and "damaged" not in said(at)
@@ -110,7 +101,7 @@ def test_vertical_and_attacks_name_what_is_damaged(visit, store_dir, how, monkey
     computed(at, store_dir)
     key = next(job.key for job in asked_for(store_dir).values() if job.kind == "run" and job.state == "done")
     damage(store_dir, key, how, "truth.npy")
-    anew(at)
+    at = visit("vertical", SPLIT)
     assert not at.exception and f"The stored result {key} is damaged" in plainly(at)
     computed(press(at, "Try failed ones again"), store_dir)
     assert not at.exception and "damaged" not in said(at)
@@ -122,7 +113,7 @@ def test_labels_name_what_is_damaged_and_are_told_again(visit, store_dir, how):
     computed(press(at, "Let the party guess labels"), store_dir)
     key = Scenario.parse(SPLIT).key("labels")
     damage(store_dir, key, how, "")
-    anew(at)
+    at = visit("vertical", SPLIT)
     assert not at.exception and f"The stored result {key} is damaged" in plainly(at)
     computed(press(at, "Let the party guess labels"), store_dir)
     assert not at.exception and "damaged" not in said(at) and "one known example" in said(at)
