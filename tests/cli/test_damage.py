@@ -21,9 +21,10 @@ from invviz.sweep import Sweep, queue, table
 from invviz.worker import execute
 
 TRAIN = "train=federated(clients=2,rounds=3,samples=60)"
-SCENARIOS: dict[Kind, Scenario] = {
+SCENARIOS: dict[Kind, Scenario] = {  # in the order of the kinds
     "run": Scenario.parse("data=digits&model=mlp(width=8)&attack=linear_layer"),
     "risk": Scenario.parse("data=digits&model=mlp(width=8)&attack=linear_layer"),
+    "sketch": Scenario.parse("data=digits&model=mlp(width=8)&attack=linear_layer"),
     "train": Scenario.parse(f"data=digits&model=mlp(width=8)&{TRAIN}"),
     "clients": Scenario.parse(f"data=digits&model=mlp(width=8)&{TRAIN}"),
     "labels": Scenario.parse("data=digits&model=convnet(width=2)&protocol=vfl(parties=2,cut=1)&attack=rmle"),
