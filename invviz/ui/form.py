@@ -116,13 +116,14 @@ def _pick(label: str, part: str, table: Mapping[str, type[Component]], empty: Em
     reasons = {name: _reason(part, kind) for name, kind in table.items()}
     absent = _absent(empty, {name: now.replace(**{part: kind()}) for name, kind in table.items() if name != current})
     names = [name for name in table if name not in absent]
-    st.selectbox(
+    choice.from_list(
         label,
+        part,
         names,
-        names.index(current),
-        format_func=lambda n: table[n].title + (" (does not fit)" if reasons[n] else ""),
+        current,
+        lambda name: state.change(**{part: table[name]()}),
+        lambda name: table[name].title + (" (does not fit)" if reasons[name] else ""),
         help=_first_line(getattr(now, part)) + _said({table[name].title: why for name, why in absent.items()}),
-        **holds(part, current, lambda name: state.change(**{part: table[name]()})),
     )
 
 
@@ -153,18 +154,19 @@ def _pick_defense(empty: Empty) -> None:
     absent = _absent(empty, {name: now.replace(defense=(DEFENSES[name](),)) for name in reasons if name != current})
     names = [name for name in names if name not in absent]
 
-    def taken(choice: str) -> None:
-        if choice != "stack":
-            state.change(defense=() if choice == "none" else (DEFENSES[choice](),))
+    def taken(name: str) -> None:
+        if name != "stack":
+            state.change(defense=() if name == "none" else (DEFENSES[name](),))
 
-    st.selectbox(
+    choice.from_list(
         "Defense",
+        "defense",
         names,
-        names.index(current),
-        format_func=lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
+        current,
+        taken,
+        lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
         help=(_first_line(now.defense[-1]) if now.defense else WHAT_A_DEFENSE_IS)
         + _said({DEFENSES[name].title: why for name, why in absent.items()}),
-        **holds("defense", current, taken),
     )
 
 
@@ -231,10 +233,12 @@ def _widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: sta
     """One control for one knob, of a component or of the scenario itself, whatever its kind."""
     label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
     name = f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}"
-    common: dict[str, Any] = {"help": f"{knob.help}. Allowed: {knob.range}.", **holds(name, value, taken, seat)}
+    hint = f"{knob.help}. Allowed: {knob.range}."
     if knob.choices:
-        st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
-    elif isinstance(knob.default, bool):
+        choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint)
+        return
+    common: dict[str, Any] = {"help": hint, **holds(name, value, taken, seat)}
+    if isinstance(knob.default, bool):
         st.toggle(label, bool(value), **common)
     elif isinstance(knob.default, int):
         st.number_input(label, int(knob.low or 0), int(knob.high or 2**31 - 1), int(value), **common)  # type: ignore[call-overload]

@@ -9,9 +9,8 @@ import streamlit as st
 
 from ..defenses import DEFENSES, Defense
 from ..scenario import Scenario, problems
-from . import state
+from . import choice, state
 from .state import Seat
-from .widgets import holds
 
 MOST = 6  # defenses in a stack
 
@@ -58,13 +57,14 @@ def draw(knobs: Callable[[Defense, Seat], None]) -> None:
     if len(now.defense) >= MOST:
         return
     reasons = {name: unfit(now, (*now.defense, DEFENSES[name]())) for name in listed(now)}
-    st.selectbox(
+    choice.from_list(
         "One more defense" if now.defense else "A defense",
+        "one more",
         list(reasons),
         None,
-        format_func=lambda n: DEFENSES[n].title + (" (does not fit here)" if reasons[n] else ""),
+        lambda name: state.change(defense=(*state.scenario().defense, DEFENSES[name]())),
+        lambda name: DEFENSES[name].title + (" (does not fit here)" if reasons[name] else ""),
         placeholder="Choose one to put it last",
-        **holds("one more", None, lambda name: name and state.change(defense=(*state.scenario().defense, DEFENSES[name]()))),
     )
 
 

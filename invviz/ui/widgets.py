@@ -24,7 +24,7 @@ def holds(name: str, value: object, act: Callable[[Any], object], seat: Seat | N
     Args:
         name: of the widget, the only one on its page, or the only one of its seat.
         value: what it shows.
-        act: takes a new value.
+        act: takes a new value, which is never None: that is a row of buttons of which the pressed one is gone.
         seat: the component that the value belongs to; None where there is none.
     """
     drawn: dict[tuple[Seat | None, str], tuple[int, object]] = st.session_state.setdefault("drawn", {})
@@ -41,7 +41,7 @@ def holds(name: str, value: object, act: Callable[[Any], object], seat: Seat | N
         nonlocal known
         new, present = st.session_state[key], drawn.get((seat, name), (number, value))[0] == number
         echo, known = new == known and not present, new
-        if echo or (seat is not None and state.place_of(seat) is None):
+        if new is None or echo or (seat is not None and state.place_of(seat) is None):
             return
         if present:
             drawn[seat, name] = number, new

@@ -140,3 +140,20 @@ def test_opening_a_row_undoes_nothing_that_was_changed_beside_it(visit):
     box(at, "Open a row").set_value(row)
     untroubled(at.run())
     assert address(at, "defense").startswith("clipping") and "index=3" in address(at, "data")
+
+
+def test_a_list_understands_words_that_have_changed_since(visit):
+    """What an option is called depends on whether it fits; a browser answers with the words that it has seen."""
+    at = visit("lab", "data=digits&model=lenet&attack=dlg")
+    old = next(option for option in box(at, "Data").options if option.startswith("Wine"))
+    assert old.endswith("(does not fit)")
+    box(at, "Model").set_value("mlp").run()
+    assert old not in box(at, "Data").options
+    states = at._tree.get_widget_states()
+    next(w for w in states.widgets if "-data#" in w.id).string_value = old
+    untroubled(at._run(states))
+    assert address(at, "data") == "wine"
+    states = at._tree.get_widget_states()
+    next(w for w in states.widgets if "-data#" in w.id).string_value = "words that nobody has ever seen"
+    untroubled(at._run(states))
+    assert address(at, "data") == "wine" and box(at, "Data").value == "wine"

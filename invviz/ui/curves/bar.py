@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import streamlit as st
 
 from .. import choice, state
-from ..widgets import holds
 from . import numbers
 from .source import Shown
 from .words import AXES, BUDGETS, MEANS
@@ -19,15 +18,7 @@ def draw(names: Mapping[str, str]) -> str:
     """The three choices; answers the name of what is shown."""
     chosen = choice.pick("of", names)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curves-bar"):
-        listed = list(names)
-        st.selectbox(
-            "Study or sweep",
-            listed,
-            listed.index(chosen),
-            format_func=names.__getitem__,
-            width=300,
-            **holds("curves of", chosen, _open),
-        )
+        choice.from_list("Study or sweep", "curves of", list(names), chosen, _open, names.__getitem__, width=300)
         choice.of_view("privacy", AXES, "What leaks (upward axis)", help=MEANS[choice.pick("privacy", AXES)])
         choice.of_view("budget", BUDGETS, "Points that may be lost", "1", help="Of accuracy: from 90.0 % to 89.0 % is 1 point.")
         choice.of_view("span", SPANS, "Shown")
@@ -45,11 +36,6 @@ def setting(shown: Shown) -> int:
     names = dict(zip(map(str, range(10_000)), numbers.choices(shown), strict=False))
     chosen = choice.pick("setting", names)
     if len(names) > 1:
-        st.selectbox(
-            "Setting (one at a time can be compared)",
-            list(names),
-            list(names).index(chosen),
-            format_func=names.__getitem__,
-            **holds("curves setting", chosen, lambda value: state.set_view("setting", value)),
-        )
+        label, taken = "Setting (one at a time can be compared)", lambda value: state.set_view("setting", value)
+        choice.from_list(label, "curves setting", list(names), chosen, taken, names.__getitem__)
     return int(chosen)

@@ -12,8 +12,7 @@ from ...gap import above
 from ...metrics import Baseline, quality
 from ...scenario import Scenario
 from ...tradeoff import Operating, Point
-from .. import budget, press, sight, state
-from ..widgets import holds
+from .. import budget, choice, press, sight, state
 from . import numbers, plane, source
 from .numbers import Part
 from .source import Shown
@@ -67,14 +66,7 @@ def _above(cells: Table, number: int) -> str:
 def _choose(found: Sequence[Point], point: Point, best: Operating | None, names: Mapping[str, str]) -> None:
     keys = [name(p) for p in plane.ordered(found)]
     said = {name(p): called(p, names) + (" (use this)" if best and p == best.point else "") for p in found}
-    st.selectbox(
-        "Open point",
-        keys,
-        keys.index(name(point)),
-        format_func=said.__getitem__,
-        label_visibility="collapsed",
-        **holds("curves point", name(point), plane.open_point),
-    )
+    choice.from_list("Open point", "curves point", keys, name(point), plane.open_point, said.__getitem__, label_visibility="collapsed")
     st.caption(level(point.scenario) or "The update is sent as it is.")
 
 

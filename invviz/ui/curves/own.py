@@ -14,7 +14,7 @@ from ...core.errors import InvvizError
 from ...defenses import DEFENSES, Defense
 from ...scenario import Scenario, problems, train_problems
 from ...sweep import MARK
-from .. import state, trouble
+from .. import choice, state, trouble
 from ..widgets import holds
 from . import clients, launch, split
 from .words import titles
@@ -66,12 +66,13 @@ def _training(now: Scenario) -> None:
 
 def _knob(knob: Knob, value: object) -> None:
     seat = state.seats("train")[0]
-    common: dict[str, Any] = {"help": f"{knob.help}. Allowed: {knob.range}."}
-    common |= holds(f"train/{knob.name}", value, lambda new: state.set_knobs(seat, **{knob.name: new}), seat)
-    label = NAMES[knob.name]
+    name, label, hint = f"train/{knob.name}", NAMES[knob.name], f"{knob.help}. Allowed: {knob.range}."
+    taken = lambda new: state.set_knobs(seat, **{knob.name: new})  # noqa: E731
     if knob.choices:
-        st.selectbox(label, list(knob.choices), list(knob.choices).index(value), **common)  # type: ignore[arg-type]
-    elif isinstance(knob.default, int):
+        choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint)
+        return
+    common: dict[str, Any] = {"help": hint, **holds(name, value, taken, seat)}
+    if isinstance(knob.default, int):
         st.number_input(label, int(knob.low or 0), int(knob.high or 100_000), int(value), **common)  # type: ignore[call-overload]
     else:
         st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]

@@ -12,9 +12,8 @@ from ...metrics import EXACT, decibels
 from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
 from ...scenario import Scenario
-from .. import asking, press, state
+from .. import asking, choice, press, state
 from ..waits import waits
-from ..widgets import holds
 from .row import Row
 
 OPTIONS = {
@@ -82,13 +81,8 @@ def draw(now: Scenario, found: Mapping[str, Row]) -> None:
 
 def _choose(now: Scenario, side: str) -> None:
     offered = list(variants(now))
-    st.selectbox(
-        side.upper(),
-        offered,
-        offered.index(chosen(now)[side]),
-        format_func=OPTIONS.__getitem__,
-        **holds(f"side {side}", chosen(now)[side], lambda value: state.set_view(side, value)),
-    )
+    taken = lambda value: state.set_view(side, value)  # noqa: E731
+    choice.from_list(side.upper(), f"side {side}", offered, chosen(now)[side], taken, OPTIONS.__getitem__)
 
 
 def _side(row: Row) -> None:

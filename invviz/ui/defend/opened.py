@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +14,9 @@ from ...plots.before_after import before_after
 from ...risk.prior import TAU
 from ...scenario import Scenario
 from ...summary import doubts
-from .. import beyond, form, state
+from .. import beyond, choice, form, state
 from ..views import Figures
 from ..waits import waits
-from ..widgets import holds
 from .row import Row
 from .words import change, title
 
@@ -46,11 +46,11 @@ def draw(now: Scenario, shown: Sequence[Row]) -> None:
 
 
 def _choose(now: Scenario, shown: Sequence[Row]) -> None:
-    names = [f"{r.name} ({r.level})" if r.stack else r.name for r in shown]
-    stacks = [r.stack for r in shown]
-    place = stacks.index(now.defense) if now.defense in stacks else 0
-    taken = holds("open row", names[place], lambda row: open_stack(now, stacks[names.index(row)]))
-    st.selectbox("Open a row", names, place, help="What is open here is the defense of all pages.", **taken)
+    names = {r.stack: f"{r.name} ({r.level})" if r.stack else r.name for r in shown}
+    here = now.defense if now.defense in names else shown[0].stack
+    taken = functools.partial(open_stack, now)
+    hint = "What is open here is the defense of all pages."
+    choice.from_list("Open a row", "open row", list(names), here, taken, names.__getitem__, help=hint)
 
 
 def open_stack(now: Scenario, stack: defended.Stack) -> None:
