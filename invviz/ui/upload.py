@@ -66,8 +66,8 @@ def leave() -> None:
 
 def fit() -> None:
     """Before a page is drawn: the person's own picture follows when the data set has become one of another shape; a table has no place for it."""
-    now, own = state.scenario(), session().own
-    if not now.upload or not own:
+    now = state.scenario()
+    if not now.upload or not _own():
         return
     if now.data.columns:
         leave()
@@ -78,5 +78,11 @@ def fit() -> None:
 def again() -> None:
     """The way back to the person's own picture, where another one is shown."""
     now = state.scenario()
-    if session().own and not now.upload and not now.data.columns:
+    if _own() and not now.upload and not now.data.columns:
         press.button("Show your own picture again", "own picture", show, icon=":material/account_circle:", type="tertiary")
+
+
+def _own() -> bytes:
+    """The file that this tab has uploaded last; none where nobody could arrive, because the store cannot be used."""
+    visitor = st.session_state.get("visitor")
+    return visitor.own if visitor is not None else b""
