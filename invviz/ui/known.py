@@ -157,7 +157,7 @@ def found(
         asked: those whose spectra are computed where they are missing; None: all.
     """
     views, waited = spectra([s for s in scenarios if not risk_problems(s)], truth, unseen, asked)
-    rough = look.sketches([s for s, job in waited.items() if job.active and s not in unseen], truth)
+    rough = look.sketches({s: lambda: truth for s, job in waited.items() if job.active and s not in unseen})
     drawn = {s: view.draw(view.sigma(s)).clip(0, 1) for s, view in rough.items()}
     return [
         make(s, " ".join(problems(s)), " ".join(risk_problems(s)), attacks, views.get(s), waited.get(s), truth, drawn.get(s))

@@ -7,6 +7,7 @@ import re
 import pytest
 from visits import asked_for, html, said
 
+from invviz import compare
 from invviz.assess import assess
 from invviz.risk import invre, invre_interval
 from invviz.run import Site
@@ -62,6 +63,20 @@ def test_risk_opens_a_picture_by_its_sketch(visit, store_dir):
     at = visit("risk", NEW)
     made(at, store_dir, "sketch")
     assert not at.exception and "being sharpened" in said(at) and "Bounds, and how far to trust them, come with the spectrum" in said(at)
+
+
+def test_rows_of_risk_have_intervals_before_they_are_scored(visit, store_dir):
+    at = visit("risk", NEW.replace("index=3,", ""))
+    assert len(asked_for(store_dir)) > 12 and at.dataframe[0].value["InvRE"].isna().all()
+    made(at, store_dir, "sketch")
+    table = at.dataframe[0].value
+    assert not at.exception and table["InvRE"].notna().all() and table["expected best"].str.startswith("sketch, being sharpened").all()
+    assert "Scoring 12 pictures" in said(at) and "Most exposed" not in said(at), "no order is said of them"
+    scenario = compare.pictures(Scenario.parse(NEW), [4])[0]
+    first = assess(scenario, Site(None, store_dir, "cpu"), first=True)
+    low, high = invre_interval(first.decomposition, first.size.rms * (0.1**2 + 0.01**2) ** 0.5)
+    row = table[table["what"].str.startswith("4 ")].iloc[0]
+    assert row["InvRE"] == pytest.approx((low + high) / 2, abs=1e-6) and float(row["±"]) == pytest.approx((high - low) / 2, abs=6e-4)
 
 
 def test_a_sketch_that_nobody_looks_at_any_more_is_not_made(visit, store_dir):

@@ -14,6 +14,7 @@ from ... import compare, gallery
 from ...core.errors import InvvizError
 from ...scenario import Scenario, risk_problems
 from ...store import Job
+from .. import look
 from ..session import session, station
 from ..sources import is_of, join, leave_comparison
 from ..victim import victim_of
@@ -55,6 +56,7 @@ class Scored:
     item: Item
     view: RiskView | None
     job: Job | None
+    rough: RiskView | None = None  # a first sketch, while there is no spectrum; no finding rests on it
 
     @functools.cached_property
     def sigma(self) -> float:
@@ -95,8 +97,13 @@ def comparison(now: Scenario, axis: str, count: int) -> Comparison:
     return Comparison(items, refused)
 
 
-def scored(wanted: Sequence[Item]) -> list[Scored]:
-    """Each with its spectrum; those that are missing are queued, and what is no longer compared is not waited for any more."""
+def scored(wanted: Sequence[Item], now: Scenario) -> list[Scored]:
+    """Each with its spectrum; those that are missing are queued, and what is no longer compared is not waited for any more.
+
+    Args:
+        wanted: what is compared.
+        now: what is open on the screen.
+    """
     store, visitor, found = station().store, session(), []
     leave_comparison([item.key for item in wanted])
     jobs = store.jobs([item.key for item in wanted if item.key not in gallery.sketches()])
@@ -116,7 +123,8 @@ def scored(wanted: Sequence[Item]) -> list[Scored]:
     for item in wanted:
         view = views[item.key]
         found.append(Scored(item, view, None if view else jobs.get(item.key)))
-    return found
+    rough = look.sketches({row.item.scenario: row.item.truth for row in found if row.job and row.job.active}, beside=[now.key("sketch")])
+    return [dataclasses.replace(row, rough=rough.get(row.item.scenario)) for row in found]
 
 
 def retry(failed: Sequence[Scored]) -> None:

@@ -37,9 +37,10 @@ def _draw() -> None:
     state.write_address()
     axis = choice.pick("compare", compare.axes(now), "pictures")
     count = int(choice.pick("count", {n: n for n in compared.COUNTS}))
-    risk, job = look.risk_of(now, whole=True)  # asked for first: it is what is open
     chosen = compared.comparison(now, axis, count)
-    rows = sorted(compared.scored(chosen.items), key=lambda row: -row.figures.score if row.view else 1.0)
+    others = {item.scenario.key("sketch") for item in chosen.items}
+    risk, job = look.risk_of(now, whole=True, beside=others)  # asked for first: it is what is open
+    rows = sorted(compared.scored(chosen.items, now), key=lambda row: -row.figures.score if row.view else 1.0)
     active = any(row.job is not None and row.job.active for row in rows) or (job is not None and job.active)
     pulse.keep(active)
     with st.container(horizontal=True, gap="medium"):

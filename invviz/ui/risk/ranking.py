@@ -18,7 +18,7 @@ from ...plots._colours import TRUTH
 from ...plots.pictures import to_png
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
-from .. import choice, press, sight, state
+from .. import choice, look, press, sight, state
 from ..trouble import plain
 from ..views import NOISES, Figures
 from . import compared
@@ -158,6 +158,9 @@ def _line(row: Scored) -> dict[str, Any]:
     """One row of the table."""
     what = row.item.label + (f" ({row.item.note})" if row.item.note else "")
     start = {"": _thumbnail(row.item), WHAT: what}
+    if row.view is None and row.rough is not None:
+        rough = row.rough.figures(row.rough.sigma(row.item.scenario))
+        return {**start, "InvRE": (rough.low + rough.high) / 2, "±": f"{rough.half:.3f}", "expected best": f"{look.MARK} ({_waits(row)})"}
     if row.view is None:
         return {**start, "InvRE": None, "±": "", "expected best": _waits(row)}
     exact = row.view.decomposition.quadrature is None
