@@ -14,6 +14,7 @@ from invviz.attacks import ATTACKS
 from invviz.gallery import _attacks
 from invviz.run import Site, run
 from invviz.scenario import Scenario
+from invviz.ui import kept
 
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"
 FEW = {
@@ -96,3 +97,16 @@ def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path
         assert "is the strongest of 2 attacks" in said(at) and any(b.label == "All attacks are in" for b in at.button)
     finally:
         gallery.results.cache_clear()
+
+
+def test_a_victim_that_is_not_prepared_begins_by_itself(visit, store_dir):
+    at = visit("attacks")
+    for scene in lineup.SCENES:
+        press(at, scene.title)
+        assert not at.exception
+        scenario = Scenario.parse(scene.scenario)
+        jobs = {(job.kind, job.key) for job in asked_for(store_dir).values() if job.active}
+        ready = kept.prepared(scenario, "run") is not None
+        assert (("run", scenario.key("run")) in jobs) != ready, f"{scene.title}: its own attack is prepared, or waits"
+        drawn = kept.prepared_view(scenario) is not None
+        assert (("risk", scenario.key("risk")) in jobs) != drawn and (("sketch", scenario.key("sketch")) in jobs) != drawn

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ... import lineup
 from ...scenario import Scenario
-from .. import asking, form, known, more, press, pulse, sight, state, trouble
+from .. import asking, form, kept, known, more, press, pulse, sight, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -74,11 +74,18 @@ def _unfit(now: Scenario) -> None:
         st.markdown("\n".join(f"* **{words.title(name)}**: {trouble.plain(why)}" for name, why in reasons.items()))
 
 
+def _open(victim: Scenario) -> None:
+    """Show a victim; its own attack begins by itself where nothing is known of it, so that no chart is empty."""
+    state.open_scenario(victim)
+    if kept.prepared(victim, "run") is None:
+        asking.start([known.Attack(victim)])
+
+
 def _scenes() -> None:
     st.markdown("## Victims to try")
     with st.container(horizontal=True, gap="medium", key="attacks-scenes"):
         for place, scene in enumerate(lineup.SCENES):
             with st.container(border=True, width=230):
-                show = functools.partial(state.open_scenario, Scenario.parse(scene.scenario))
+                show = functools.partial(_open, Scenario.parse(scene.scenario))
                 press.button(scene.title, f"victim/{place}", show, shows=sight.TOP, type="tertiary", width="stretch")
                 st.caption(scene.lesson)
