@@ -36,6 +36,7 @@ class Attack(Component):
     fewer_than_classes: ClassVar[bool] = False  # tells apart fewer samples than there are classes
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
+    decodes: ClassVar[bool] = False  # a trained decoder: aims at pictures, and nothing makes its answer match the message
     needs_tangent_noise: ClassVar[bool] = False  # solves for noise along the Jacobian's directions, which it knows to be there
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
     needs_training_mode: ClassVar[bool] = False  # matches the batch statistics of batch norm, which only training mode has

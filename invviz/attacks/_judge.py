@@ -106,7 +106,9 @@ class Comparison:
         return self.by_chance or (self.no_better and not (self.clear and self.loss > UNMATCHED))
 
 
-def judged(obs: Observation, found: Reconstruction, others: Tensor, whose: str, solves: bool = False) -> Reconstruction:
+def judged(
+    obs: Observation, found: Reconstruction, others: Tensor, whose: str, solves: bool = False, decodes: bool = False
+) -> Reconstruction:
     """The same answer, with `failed` and a sentence in its note by what other pictures' messages come to.
 
     An attack that gave up, was stopped, or works with another net than the client's is left as it is: there is nothing to compare.
@@ -117,6 +119,7 @@ def judged(obs: Observation, found: Reconstruction, others: Tensor, whose: str, 
         others: pictures that have nothing to do with the message, (k, b, c, h, w), taken with the answer's labels. The attack need not have had them.
         whose: what they are, in words.
         solves: see `Attack.solves`: the comparison can clear such an answer, and proves nothing against it.
+        decodes: see `Attack.decodes`: such an answer is held against it only where it does no better than other pictures usually do.
     """
     if found.stopped or not math.isfinite(found.loss) or not obs.knowledge.weights or (solves and not found.failed):
         return found
@@ -124,7 +127,7 @@ def judged(obs: Observation, found: Reconstruction, others: Tensor, whose: str, 
         seen = compare(obs, found.batch, others)
     if seen is None:
         return found
-    failed, said = _cleared(seen, whose) if found.failed else _accused(seen, whose)
+    failed, said = _cleared(seen, whose) if found.failed else _accused(seen, whose, decodes)
     return dataclasses.replace(found, failed=failed, note=" ".join(part for part in (found.note, said) if part))
 
 
@@ -143,12 +146,12 @@ def _cleared(seen: Comparison, whose: str) -> tuple[bool, str]:
     return True, f"Beside other pictures: {_losses(seen, whose)}."
 
 
-def _accused(seen: Comparison, whose: str) -> tuple[bool, str]:
+def _accused(seen: Comparison, whose: str, decodes: bool = False) -> tuple[bool, str]:
     """Whether an attack failed that does not think so, and the sentence about it."""
     losses = _losses(seen, whose)
     if seen.by_chance and seen.noise > DROWNED * seen.usual:
         return True, f"The message holds too little: other pictures explain it as well, as far as noise allows to tell ({losses})."
-    if seen.nothing:
+    if seen.loss >= seen.usual if decodes else seen.nothing:
         how = "no" if seen.loss >= seen.usual else "hardly"
         return (
             True,

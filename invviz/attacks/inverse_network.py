@@ -38,6 +38,7 @@ class InverseNetwork(Attack):
     title: ClassVar[str] = "Inverse network (decoder)"
     paper: ClassVar[str] = "he2019inversion"
     needs_embedding: ClassVar[bool] = True
+    decodes: ClassVar[bool] = True
 
     epochs: int = knob(20, "passes over the training pictures", low=1, high=1000, unit="epochs")
     width: int = knob(32, "channels of the decoder (a table's row: an eighth of its neurons)", low=4, high=256, unit="channels")

@@ -46,7 +46,7 @@ def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconst
         note = said if quiet else f"{said} {found.note}".strip()
         return dataclasses.replace(found, batch=batch, note=note, failed=not found.stopped)
     pictures, whose = others(scenario, client, found.batch, stream(scenario.seed, "other pictures"))
-    return judged(obs, found, pictures, whose, scenario.attack.solves)
+    return judged(obs, found, pictures, whose, scenario.attack.solves, scenario.attack.decodes)
 
 
 def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) -> tuple[Tensor, str]:

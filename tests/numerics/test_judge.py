@@ -9,7 +9,7 @@ import pytest
 import torch
 from seen import SITE, psnr, seen_by
 
-from invviz.attacks._judge import Comparison, compare, even_noise, judged, silence
+from invviz.attacks._judge import Comparison, _accused, compare, even_noise, judged, silence
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Reconstruction
 from invviz.run import run
@@ -209,3 +209,11 @@ def test_least_squares_is_determined_only_where_nothing_is_left(sigma, words):
     defense = f"&defense=gaussian_noise(sigma={sigma})" if sigma else ""
     found = run(Scenario.parse(f"data=digits&model=lenet&protocol=vfl(parties=1){defense}&attack=least_squares"), SITE)
     assert "rank 64 of 64" in found.note and words in found.note and (psnr(found) > 60) == (not sigma)
+
+
+def test_a_decoder_is_held_to_the_median_of_the_others():
+    """It aims at pictures, not at the message: some other pictures may match better by luck without its answer being wrong."""
+    others = tuple(np.linspace(0.2, 0.6, 24))
+    told = {loss: Comparison(loss, others, 0.0, 50.0) for loss in (0.1, 0.3, 0.5)}
+    assert [_accused(seen, "others")[0] for seen in told.values()] == [False, True, True]
+    assert [_accused(seen, "others", decodes=True)[0] for seen in told.values()] == [False, False, True]
