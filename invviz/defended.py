@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .core.component import parse_component
 from .defenses import DEFENSES, Defense
@@ -63,6 +64,12 @@ def empty(now: Scenario) -> str:
     return " ".join(problems(compared(now, ())))
 
 
+def solved_for(stacks: Sequence[Stack]) -> list[str]:
+    """Titles of the stacks whose last noise lies in the tangent space, so that an attacker who knows that may solve for it (theory T11)."""
+    last = [stack[-1] for stack in stacks if stack and stack[-1].in_tangent_space and not stack[-1].off]
+    return list(dict.fromkeys(defense.title.split(" (")[0] for defense in last))
+
+
 def compared(now: Scenario, stack: Stack) -> Scenario:
     """The row of one stack: the data set's own picture, since comparisons go through the store, which keeps no uploads."""
     return now.replace(defense=stack, upload="")
@@ -109,5 +116,6 @@ __all__ = [
     "sent_bytes",
     "shifted",
     "solvable",
+    "solved_for",
     "stacks",
 ]

@@ -10,7 +10,10 @@ from invviz.attacks._fit import Fit
 from invviz.attacks._matching import Watch, in_double
 from invviz.attacks._tangent import Projected
 from invviz.attacks.tangent import _error, _texture
+from invviz.core.component import parse_component
 from invviz.core.rng import stream
+from invviz.defended import solved_for
+from invviz.defenses import DEFENSES
 from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
 from invviz.summary import caveats
@@ -133,3 +136,10 @@ def test_the_score_says_that_such_noise_is_no_bound():
     for defense, no_bound in {"invl_gnp": True, "water_filling": True, "optimal_noise": False, "gaussian_noise": False}.items():
         said = " ".join(caveats(Scenario.parse(f"data=digits&model=lenet&defense={defense}")))
         assert ("attack tangent" in said) == no_bound
+
+
+def test_a_comparison_names_the_defenses_that_may_be_solved_for():
+    named = ["invl_gnp", "invl_gnp(scale=0.0)", "water_filling", "optimal_noise", "gaussian_noise"]
+    stacks = [(), *((parse_component(text, DEFENSES, "defense"),) for text in named)]
+    assert solved_for(stacks) == ["InvL-GNP", "Water-filling"]
+    assert solved_for([(*stacks[1], *stacks[5])]) == []  # isotropic noise lies over it
