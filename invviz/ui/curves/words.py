@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 
 from ...core.figures import number
-from ...defenses import DEFENSES
+from ...defenses import DEFENSES, Defense
 from ...scenario import Scenario
 from ...tradeoff import PRIVACY, Mean, Point
 from .. import strength
@@ -37,6 +37,12 @@ def titles(labels: Iterable[str]) -> dict[str, str]:
     short = {label: _short(label) for label in dict.fromkeys(labels)}
     twins = [name for name in short.values() if list(short.values()).count(name) > 1]
     return {label: f"{name} ({_knobs(label) or 'defaults'})" if name in twins else name for label, name in short.items()}
+
+
+def stack_of(label: str) -> tuple[Defense, ...]:
+    """The defenses that a label names, at their default knobs; none where one is not known here."""
+    names = [part.split("(")[0] for part in label.split(" + ")]
+    return tuple(DEFENSES[name]() for name in names) if all(name in DEFENSES for name in names) else ()
 
 
 def _short(label: str) -> str:

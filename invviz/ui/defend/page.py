@@ -6,7 +6,7 @@ import streamlit as st
 
 from ... import defended
 from ...scenario import problems
-from .. import asking, choice, more, pulse, state, trouble
+from .. import asking, broken, choice, more, pulse, state, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, row, rows
 
@@ -39,11 +39,7 @@ def _draw() -> None:
     bar.draw(shown, victim)
     old = row.remembered(shown)
     grid.draw(shown, bar.ordered(shown, old), now, old)
-    if broken := defended.solved_for([one.stack for one in shown if not one.unfit]):
-        st.markdown(
-            f":material/warning: **{', '.join(broken)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and the aware attacker "
-            "of this table does not solve for it. The attack *Tangent search* does: on LeNet it read digits exactly at every strength tried."
-        )
+    broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table")
     asking.unscored(now, [one for one in shown if not one.unfit])
     asking.failed(shown, lambda one: one.name)
     with st.container(key="opened"):

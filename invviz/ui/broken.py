@@ -1,0 +1,24 @@
+"""What is said wherever a defense is compared whose noise an attacker who knows it may solve for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ..defended import Stack, solved_for
+
+
+def draw(stacks: Sequence[Stack], here: str) -> None:
+    """A warning that names them; nothing where there is none.
+
+    Args:
+        stacks: the defenses that are compared.
+        here: whose attackers did not try that, in words.
+    """
+    if found := solved_for(stacks):
+        st.markdown(
+            f":material/warning: **{', '.join(found)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and {here} "
+            "did not solve for it. The attack *Tangent search* does: on LeNet it read digits exactly at every strength tried. Its border: messages shorter than twice the "
+            "batch, kinks (ReLU), isotropic noise beneath."
+        )
