@@ -21,6 +21,7 @@ LOG_GRID = re.compile(rf"({NUMBER})\.\.({NUMBER})/(\d+)")
 WHOLE = re.compile(r"(?<![\d.eE+-])(-?\d+)\.\.(-?\d+)(?![\d.eE]|/)")
 GRIDS = 10  # of one value
 LONGEST = 80  # characters of a grid: no number that anything takes has more digits
+LONG_NUMBER = re.compile(rf"\d{{{LONGEST + 1}}}")
 UNFINISHED = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 FREE = [name for name in SETTINGS if name not in ("attacker", "upload")]  # both attackers are computed of every cell; uploads are private
 HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
@@ -134,6 +135,10 @@ def expanded(value: str) -> list[str]:
     Raises:
         TextError: a grid that cannot be read, or so many numbers that no sweep has room for them.
     """
+    if ".." not in value:
+        return [value]
+    if LONG_NUMBER.search(value):  # before the patterns of grids, which take minutes over thousands of digits
+        raise TextError(f"{shown(value)} holds a number of more than {LONGEST} digits. Use fewer.")
     found = next((hit for pattern in (LOG_GRID, WHOLE, UNFINISHED) if (hit := pattern.search(value))), None)
     if found is None:
         return [value]
