@@ -174,7 +174,8 @@ def test_every_data_set_has_a_model_and_every_attack_a_scenario():
 
 def everything():
     for data, model, protocol, attack in product(*(PARTS[p].values() for p in ("data", "model", "protocol", "attack"))):
-        yield Scenario(data=data(), model=model(), protocol=protocol(), attack=attack())
+        told = {"defense": (PARTS["defense"]["invl_gnp"](),), "attacker": "aware"} if attack.needs_tangent_noise else {}
+        yield Scenario(data=data(), model=model(), protocol=protocol(), attack=attack(), **told)
 
 
 def test_reading_a_scenario_does_not_import_torch():

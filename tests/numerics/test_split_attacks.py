@@ -271,7 +271,8 @@ def test_stops_when_asked(site, name):
         Scenario.parse(f"{BASE}&attack={text}"), site, lambda event: event.phase != "attack" or calls.append(event) or len(calls) < 2
     )
     assert found.stopped
-    assert len(calls) == 2
+    assert found.steps == 2  # the search; what follows is the answer's own frame
+    assert len(calls) == 3 and np.allclose(calls[-1].frame, found.guess)
     assert np.isfinite(found.guess).all()
 
 
