@@ -350,12 +350,12 @@ def test_a_sample_whose_gradient_is_zero_has_a_finite_jacobian():
         ("stochastic_quantisation(bits=1)", "2 to 32 bits"),
         ("stochastic_quantisation(bits=2.5)", "a whole number"),
         ("local_dp(epsilon=0)", "0.001 to 1,000,000"),
-        ("local_dp(delta=0)", "1e-12 to 0.1"),
-        ("local_dp(clip_norm=0)", "1e-06 to 1,000,000"),
+        ("local_dp(delta=0)", "10⁻¹² to 0.1"),
+        ("local_dp(clip_norm=0)", "10⁻⁶ to 1,000,000"),
         ("dp_sgd(noise_multiplier=-1)", "0 to 1,000"),
         ("dp_sgd(sample_rate=1.1)", "0 to 1"),
         ("dp_sgd(steps=-1)", "0 to 1,000,000"),
-        ("dp_sgd(delta=1)", "1e-12 to 0.1"),
+        ("dp_sgd(delta=1)", "10⁻¹² to 0.1"),
     ],
 )
 def test_nonsense_is_refused_with_the_range(text, words):

@@ -603,7 +603,7 @@ def test_who_skips_what_was_held_back_sees_the_picture(defense):
         ("dropout(probability=1)", "0 to 0.999"),
         ("censor(share=2)", "0 to 1"),
         ("censor(tries=0)", "1 to 1,000"),
-        ("censor(step=0)", "1e-08 to 10"),
+        ("censor(step=0)", "10⁻⁸ to 10"),
     ],
 )
 def test_nonsense_is_refused_with_the_range(text, words):
