@@ -252,6 +252,7 @@ def test_what_does_not_fit_says_so():
         "linear_layer",
         "peeling",
         "spear",
+        "tangent",
     }
     saves = Scenario.parse("data=digits&defense=gradient_dropping&rounds=2")
     assert any("saves up what it does not send" in w for w in problems(saves))
