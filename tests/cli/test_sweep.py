@@ -204,7 +204,7 @@ def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(worker_h
     rows = json.loads(out)["rows"]
     assert [row["state"] for row in rows] == ["done", "failed"]
     assert "train: " in rows[1]["reason"] and "invviz data download cifar10" in rows[1]["reason"] and rows[1]["accuracy"] is None
-    assert "1 cells not computed: " in err and "Traceback" not in err
+    assert "1 cell not computed: " in err and "Traceback" not in err
     before = jobs_of(store, sweep)
     assert main(args) == 0
     assert jobs_of(store, sweep) == before, "what failed by itself fails again"
@@ -219,7 +219,7 @@ def test_unfit_cells_are_in_the_table_with_their_reason(store_dir, capsys):
     assert main(["sweep", TINY, "model=lenet", "--what", "unaware", "--json"]) == 0
     out, err = capsys.readouterr()
     (row,) = json.loads(out)["rows"]
-    assert row["state"] == "unfit" and "Use model=mlp" in row["reason"] and "1 cells not computed" in err
+    assert row["state"] == "unfit" and "Use model=mlp" in row["reason"] and "1 cell not computed" in err
     assert table(Sweep.of(TINY, ["model=lenet"], ("unaware",)), Store(store_dir)).state.tolist() == ["unfit"]
 
 
