@@ -58,6 +58,7 @@ def test_a_scene_of_the_lab_is_in_sight(page, server):
 
 def test_a_strength_that_is_opened_is_in_sight(page, server):
     page.goto(server + "defend?data=digits&model=lenet")
+    page.get_by_text("the least noise that hides it").click()  # it is folded
     page.get_by_role("button", name="Open it").first.wait_for()
     idle(page)
     down(page)
