@@ -141,7 +141,7 @@ class Projected:
         """The objective at a trial z: the best d by conjugate gradients, with the present R to make directions alike."""
         assert self.frame is not None
         slope, frame = Slope.of(self.fit, z), self.frame
-        y, rest = torch.zeros_like(z), slope.rest - slope.forth(self.d)
+        rest = slope.rest - slope.forth(self.d)
         r = frame.solve_back(slope.back(rest))
         p, now = r, float(r @ r)
         first = now
@@ -150,7 +150,7 @@ class Projected:
                 break
             moved = slope.forth(frame.solve(p))
             share = now / float(moved @ moved)
-            y, rest = y + share * p, rest - share * moved
+            rest = rest - share * moved  # d itself is not asked for: moving to z fills it in
             r = frame.solve_back(slope.back(rest))
             before, now = now, float(r @ r)
             p = r + now / before * p

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.tree import randn_like
+from ..core.tree import flatten, randn_like
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._fit import Fit
@@ -74,7 +74,7 @@ class Tangent(Attack):
         if (rows := len(fit.target)) <= fit.size:
             note = f"{rows:,} numbers came, and noise along {fit.size:,} directions explains any of them: nothing is left for the picture. Use dlg."
             return Reconstruction(grey, math.inf, note=note, failed=True)
-        size = float(torch.cat([leaf.flatten() for leaf in obs.message.values()]).double().norm())
+        size = float(flatten(obs.message).double().norm())
         beneath = (obs.beneath / size) ** 2
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         goal = 0.0 if beneath else (LEFT * rounding) ** 2
