@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import DataMissing, InvvizError
 from ._base import Dataset, Samples
+from ._packed import unpacked
 from ._pictures import in_memory
 
 Stamp = tuple[tuple[int, int] | None, ...]
@@ -24,7 +25,8 @@ class TorchvisionSet(Dataset):
     needs_folder: ClassVar[bool] = True
     needed: ClassVar[tuple[str, ...]]  # files below the data set's folder without which it is missing
     optional: ClassVar[tuple[str, ...]] = ()  # files that are read where they are there
-    packed: ClassVar[bool] = False  # whether a file may also lie there as NAME.gz
+    packed: ClassVar[bool] = True  # whether a file may also lie there as NAME.gz
+    largest: ClassVar[int] = 1 << 30  # bytes of one file, unpacked
     archive: ClassVar[str] = ""  # the published file that holds all of them, which is unpacked and not read
     how_to_get: ClassVar[str] = ""  # for sets that cannot be downloaded by the command
     labels: ClassVar[tuple[str, ...]]
@@ -76,8 +78,13 @@ class TorchvisionSet(Dataset):
             InvvizError: the files are there but broken.
         """
         folder = self.find(data_dir)
-        files = (*self.needed, *self.optional)
-        return _load(type(self), folder, stamp(folder, (*files, *(f"{file}.gz" for file in files if self.packed))))
+        return _load(type(self), folder, self.stamp(folder))
+
+    @classmethod
+    def stamp(cls, folder: Path) -> Stamp:
+        """Changes when a file of this data set does, packed or not."""
+        files = (*cls.needed, *cls.optional)
+        return stamp(folder, (*files, *(f"{file}.gz" for file in files if cls.packed)))
 
     @classmethod
     def read(cls, folder: Path) -> tuple[Part, Part, str]:
@@ -96,7 +103,8 @@ class TorchvisionSet(Dataset):
 @functools.lru_cache(maxsize=4)  # the largest, complete SVHN, takes about 300 MB
 def _load(cls: type[TorchvisionSet], folder: Path, version: Stamp) -> Samples:
     try:
-        victims, public, note = cls.read(folder)
+        with unpacked(folder, (*cls.needed, *cls.optional), cls.largest) as place:
+            victims, public, note = cls.read(place)
         _check(cls, victims)
         _check(cls, public)
     except InvvizError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
+import zlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,8 +15,9 @@ from ..core.errors import InvvizError
 from ..core.table import Column, laid
 from ._base import Samples
 from ._fetch import same_md5
+from ._packed import unpacked
 from ._table import Rows, Table
-from ._torchvision import Stamp, TorchvisionSet, stamp
+from ._torchvision import Stamp, TorchvisionSet
 
 URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 MD5 = {"adult.data": "5d7c39d7b8804f071cdd1f2a7c460872", "adult.test": "35238206dfdf7f1fe215bbb874adecdc"}  # [S] of UCI's files
@@ -194,18 +196,19 @@ class Adult(Table, TorchvisionSet):
             InvvizError: the files are there but broken.
         """
         folder = self.find(data_dir)
-        return _load(folder, stamp(folder, self.needed))
+        return _load(folder, self.stamp(folder))
 
 
 @functools.lru_cache(maxsize=2)
 def _load(folder: Path, version: Stamp) -> Samples:
     try:
-        test, train = _part(folder / "adult.test"), _part(folder / "adult.data")
-    except (OSError, ValueError) as err:
+        with unpacked(folder, Adult.needed, Adult.largest) as place:
+            test, train = _part(place / "adult.test"), _part(place / "adult.data")
+            same = all(same_md5(place / file, md5) for file, md5 in MD5.items())
+    except (OSError, ValueError, EOFError, zlib.error) as err:
         raise InvvizError(
             f"the copy of Adult in {folder} is broken ({err}). Move it away and get a new one: `python -m invviz data download adult`."
         ) from err
-    same = all(same_md5(folder / file, md5) for file, md5 in MD5.items())
     note = Adult.note_on((test.rows, test.labels), (train.rows, train.labels), same)
     return Samples(test, train, Adult.labels, note)
 

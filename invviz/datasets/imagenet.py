@@ -40,6 +40,7 @@ class Imagenet(TorchvisionSet):
     similar: ClassVar[str] = "photos"
     citation: ClassVar[str] = "Deng et al. 2009; for non-commercial research and education, each picture belongs to its owner."
     needed: ClassVar[tuple[str, ...]] = (FOLDER,)
+    packed: ClassVar[bool] = False  # it is a folder
     how_to_get: ClassVar[str] = (
         "ImageNet cannot be downloaded by a command: its terms must be accepted at image-net.org. Unpack the validation part as "
         "DIR/imagenet/val/CLASS/PICTURE.JPEG, one folder a class, whose sorted order is the class number."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import math
 from pathlib import Path
 from typing import ClassVar
@@ -11,8 +10,6 @@ from typing import ClassVar
 import numpy as np
 
 from ._torchvision import Part, TorchvisionSet
-
-MOST = 16 + 70_000 * 28 * 28  # bytes of a file once it is unpacked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Mnist(TorchvisionSet):
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"MNIST/raw/{part}-{what}-ubyte" for part in ("t10k", "train") for what in ("images-idx3", "labels-idx1")
     )
-    packed: ClassVar[bool] = True
+    largest: ClassVar[int] = 16 + 70_000 * 28 * 28
     labels: ClassVar[tuple[str, ...]] = tuple("0123456789")
     published: ClassVar[tuple[int, int]] = (10_000, 60_000)
 
@@ -43,23 +40,24 @@ class Mnist(TorchvisionSet):
 
     @classmethod
     def _part(cls, folder: Path, name: str) -> Part:
-        images, labels = (_idx(cls.place(folder, file)) for what in ("images", "labels") for file in cls.needed if f"{name}-{what}" in file)
+        images, labels = (
+            _idx(folder / file, cls.largest) for what in ("images", "labels") for file in cls.needed if f"{name}-{what}" in file
+        )
         if images.ndim != 3:
             raise ValueError(f"pictures of {images.ndim} dimensions")
         return images[:, None], labels.astype(np.int64)
 
 
-def _idx(path: Path | None) -> np.ndarray:
-    """Bytes of a file in MNIST's format, packed or not, in their shape.
+def _idx(path: Path, most: int) -> np.ndarray:
+    """Bytes of a file in MNIST's format, in their shape.
 
     Raises:
-        ValueError, OSError, EOFError, zlib.error: too large, cut short, or another kind of file.
+        ValueError, OSError: too large, cut short, or another kind of file.
     """
-    assert path is not None
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        raw = file.read(MOST + 1)
-    if len(raw) > MOST:
-        raise ValueError(f"{path.name} holds more than {MOST:,} bytes, which no file of MNIST does")
+    with path.open("rb") as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise ValueError(f"{path.name} holds more than {most:,} bytes, which no file of MNIST does")
     start = 4 + 4 * raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
     shape = np.frombuffer(raw[4:start], ">u4").tolist() if start and len(raw) >= start else []
     if not shape or len(raw) - start != math.prod(shape):

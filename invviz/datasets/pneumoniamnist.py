@@ -41,7 +41,7 @@ class PneumoniaMnist(TorchvisionSet):
         """
         if data_dir is not None:
             shared = Path(data_dir).expanduser().absolute() / FOLDER
-            if (shared / FILE).is_file():
+            if cls.place(shared, FILE) is not None:
                 return shared
         return super().find(data_dir)
 
