@@ -6,12 +6,12 @@ Made once by `python -m invviz.calibration`, kept as plain JSON without pictures
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..core.plain import from_json, to_json
 from ..scenario import RESULTS_VERSION
 from ._correlation import Correlation, Within, correlate, correlate_within
 
@@ -59,8 +59,8 @@ class Study:
     def to_json(self) -> str:
         """Plain JSON, one point a line, numbers with 4 significant digits."""
         head = {k: v for k, v in dataclasses.asdict(self).items() if k != "points"}
-        lines = [json.dumps(_rounded(p), allow_nan=False) for p in self.points]
-        start = json.dumps({"results_version": RESULTS_VERSION, **head}, indent=1, allow_nan=False)
+        lines = [to_json(p, digits=4) for p in self.points]
+        start = to_json({"results_version": RESULTS_VERSION, **head}, indent=1)
         return start[:-2] + ',\n "points": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
     @classmethod
@@ -70,7 +70,7 @@ class Study:
         Raises:
             ValueError, KeyError, TypeError: not such a text.
         """
-        kept = json.loads(text)
+        kept = from_json(text)
         if kept.pop("results_version") != RESULTS_VERSION:
             return None
         return cls(**{**kept, "points": tuple(kept["points"])})
@@ -94,15 +94,6 @@ def paired(points: Iterable[Point], arm: str, x: str = "psnr_ceiling", y: str = 
     """What `correlate` takes: a figure of the risk, a score of an arm, and the picture that each point is of."""
     chosen = list(points)
     return [p[x] for p in chosen], [p["arms"][arm][y] for p in chosen], [p["index"] for p in chosen]
-
-
-def _rounded(value: Any) -> Any:
-    """Numbers with 4 significant digits, all the way down."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, Mapping):
-        return {k: _rounded(v) for k, v in value.items()}
-    return value
 
 
 __all__ = [

@@ -36,9 +36,30 @@ def plain(value: Any, digits: int | None = None) -> Any:
     return value
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: Any, indent: int | None = None, digits: int | None = None) -> str:
     """The same as text."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False)
+    return json.dumps(plain(value, digits), indent=indent, allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """What `to_json` wrote: "inf" and "-inf" are numbers again, where they stand for one; what was unknown stays None.
+
+    Raises:
+        ValueError: no JSON.
+
+    Example:
+        >>> from_json(to_json({"a": [float("inf"), float("nan"), "in"]}))
+        {'a': [inf, None, 'in']}
+    """
+    return _numbers(json.loads(text))
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _numbers(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_numbers(v) for v in value]
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def read(value: Any) -> float:

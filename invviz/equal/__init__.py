@@ -7,12 +7,12 @@ left out: there is no vertical protocol.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..core.plain import from_json, to_json
 from ..scenario import RESULTS_VERSION
 from ._sums import BASELINE
 from ._words import headline, misled, sentence
@@ -60,7 +60,7 @@ class Study:
     def to_json(self) -> str:
         """Plain JSON, numbers with 4 significant digits."""
         parts = {"results_version": RESULTS_VERSION, **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}}
-        lines = [f'"{name}": {json.dumps(_rounded(value), allow_nan=False)}' for name, value in parts.items()]
+        lines = [f'"{name}": {to_json(value, digits=4)}' for name, value in parts.items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
@@ -70,7 +70,7 @@ class Study:
         Raises:
             ValueError, KeyError, TypeError: not such a text.
         """
-        kept = json.loads(text)
+        kept = from_json(text)
         if kept.pop("results_version") != RESULTS_VERSION:
             return None
         return cls(**{**kept, **{name: tuple(kept[name]) for name in ("pictures", "seeds", "points")}})
@@ -91,15 +91,6 @@ def load() -> Study | None:
         return Study.from_json((FOLDER / "study.json").read_text())
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _rounded(value: Any) -> Any:
-    """Numbers with 4 significant digits, all the way down."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, Mapping):
-        return {k: _rounded(v) for k, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 __all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "Study", "headline", "load", "misled", "sentence"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import multiprocessing
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from .. import __version__
 from ..assess import assess
 from ..core.lazy import torch
+from ..core.plain import from_json, to_json
 from ..core.record import origin, write_whole
 from ..core.rng import stream
 from ..core.types import Size
@@ -45,8 +45,8 @@ def make(folder: Path = FOLDER, site: Site | None = None, workers: int = WORKERS
     site = site or Site(Site.from_env().data_dir, Site.from_env().cache_dir, "cpu")
     folder.mkdir(parents=True, exist_ok=True)
     part, listed = folder / "study.part.json", tasks()
-    stamp = json.dumps([RESULTS_VERSION, MODEL, ATTACK, PICTURES, ROUNDS, CLIENTS, LR, LAST, EVERY])
-    kept = json.loads(part.read_text()) if part.is_file() else {}
+    stamp = to_json([RESULTS_VERSION, MODEL, ATTACK, PICTURES, ROUNDS, CLIENTS, LR, LAST, EVERY])
+    kept = from_json(part.read_text()) if part.is_file() else {}
     kept = kept if kept.get("stamp") == stamp else {"stamp": stamp, "seconds": 0.0, "done": {}}
     spent, start = kept["seconds"], time.monotonic()
     waiting = [t for t in listed if str(t) not in kept["done"]]
@@ -55,7 +55,7 @@ def make(folder: Path = FOLDER, site: Site | None = None, workers: int = WORKERS
         for future in as_completed(running):
             kept["done"][str(running[future])] = future.result()
             kept["seconds"] = spent + time.monotonic() - start
-            write_whole(part, json.dumps(kept))
+            write_whole(part, to_json(kept))
             sys.stderr.write(f"{len(kept['done'])} of {len(listed)} tasks, {kept['seconds']:.0f} s: {running[future]}\n")
     study = _study(kept["done"], kept["seconds"])
     write_whole(folder / "study.json", study.to_json())

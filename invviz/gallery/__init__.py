@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InvvizError
+from ..core.plain import from_json
 from ..core.types import Size
 from ..risk import Decomposition
 from ..risk.quadrature import Quadrature
@@ -100,7 +100,7 @@ def load(name: str) -> Scene | None:
     folder = FOLDER / name
     card = next(c for c in CARDS if c.name == name)
     try:
-        facts = json.loads((folder / "scene.json").read_text())
+        facts = from_json((folder / "scene.json").read_text())
         with np.load(folder / "arrays.npz", allow_pickle=False) as kept:
             arrays = {k: kept[k] for k in kept.files}
         scenario = Scenario.parse(facts["scenario"])
@@ -126,7 +126,7 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     """Prepared sketches by risk key, each with the facts that a worker keeps beside one: what the Risk page compares at first."""
     folder = FOLDER / "sketches"
     try:
-        kept = json.loads((folder / "facts.json").read_text())
+        kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
         with np.load(folder / "arrays.npz", allow_pickle=False) as file:
@@ -144,7 +144,7 @@ def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]
     """
     folder = FOLDER / name
     try:
-        kept = json.loads((folder / "facts.json").read_text())
+        kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
         with np.load(folder / "arrays.npz", allow_pickle=False) as file:

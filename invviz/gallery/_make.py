@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from ..assess import assess
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
+from ..core.plain import to_json
 from ..risk import direction, ideal, pixel_knowledge, total_sigma
 from ..run import Event, Site, run
 from ..scenario import Scenario
@@ -80,7 +80,7 @@ def make(card: Card, folder: Path) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
-    (folder / "scene.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (folder / "scene.json").write_text(to_json(facts, indent=1) + "\n")
     psnr = float(np.mean(result.scores["psnr"] or [0]))
     sys.stderr.write(
         f"{card.name}: real attack {psnr:.1f} dB in {result.seconds:.1f} s{' (failed)' if result.failed else ''} {result.note}\n"

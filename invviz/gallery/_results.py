@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from ..assess import assess
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
+from ..core.plain import to_json
 from ..results import Assessment, Event
 from ..risk import ideal, total_sigma
 from ..run import Site, run
@@ -100,7 +100,7 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     command = f"python -m invviz.gallery {name}"
-    (folder / "facts.json").write_text(json.dumps({"results_version": RESULTS_VERSION, "command": command, "results": facts}) + "\n")
+    (folder / "facts.json").write_text(to_json({"results_version": RESULTS_VERSION, "command": command, "results": facts}) + "\n")
 
 
 def _curve(events: list[Event]) -> np.ndarray:

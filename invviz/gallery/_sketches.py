@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from .. import compare
 from ..assess import assess
 from ..core.lazy import torch
+from ..core.plain import to_json
 from ..run import Site
 from ..scenario import RESULTS_VERSION, Scenario
 from . import OPENING, PICTURES
@@ -48,4 +48,4 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     command = "python -m invviz.gallery sketches"
-    (folder / "facts.json").write_text(json.dumps({"results_version": RESULTS_VERSION, "command": command, "sketches": facts}) + "\n")
+    (folder / "facts.json").write_text(to_json({"results_version": RESULTS_VERSION, "command": command, "sketches": facts}) + "\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..core.plain import plain
+from ..core.plain import from_json, to_json
 from ..scenario import RESULTS_VERSION
 from ._plans import PLANS, Plan
 
@@ -53,10 +52,9 @@ class Study:
 
     def to_json(self) -> str:
         """Plain JSON; figures with 5 significant digits."""
-        rows = [plain(row, 5) for row in self.rows.to_dict("records")]
         head = {f: getattr(self, f) for f in ("title", "command", "sweeps", "facts", "truths", "guesses")}
-        lines = [f'"{name}": {json.dumps(value)}' for name, value in {"results_version": RESULTS_VERSION, **head}.items()]
-        table = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
+        lines = [f'"{name}": {to_json(value)}' for name, value in {"results_version": RESULTS_VERSION, **head}.items()]
+        table = ",\n".join(to_json(row, digits=5) for row in self.rows.to_dict("records"))
         return "{\n" + ",\n".join(lines) + ',\n"rows": [\n' + table + "\n]}\n"
 
     @classmethod
@@ -70,7 +68,7 @@ class Study:
 
         from ..sweep import FIGURES
 
-        kept = json.loads(text)
+        kept = from_json(text)
         if kept.pop("results_version") != RESULTS_VERSION:
             return None
         rows = pd.DataFrame(kept["rows"])

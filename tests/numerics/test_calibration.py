@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -222,6 +223,16 @@ def test_a_study_is_read_as_it_was_written(folder):
     assert found.to_json() == study.to_json()
     assert paired(found.points, "attack") == ([30.0, 31.0], [20.12, 20.12], [0, 1])
     assert calibration.studies() == [found]
+
+
+def test_an_infinite_ceiling_and_an_unknown_score_are_written_and_read(folder):
+    study = small_study()
+    points = ({**study.points[0], "psnr_ceiling": np.inf, "ideal_psnr": -np.inf, "ssim": np.nan}, study.points[1])
+    text = dataclasses.replace(study, points=points).to_json()
+    (folder / "photos.json").write_text(text)
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    found = load("photos").points[0]
+    assert (found["psnr_ceiling"], found["ideal_psnr"], found["ssim"]) == (np.inf, -np.inf, None)
 
 
 def test_a_study_of_other_results_or_a_broken_file_is_none(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -279,6 +280,12 @@ def test_a_study_survives_its_file_and_another_version_is_not_shown(tmp_path, mo
     monkeypatch.setattr(equal, "FOLDER", tmp_path)
     equal.load.cache_clear()
     assert equal.load() == kept and kept.point("accuracy", 0.1) == {}
+    endless = dataclasses.replace(
+        kept, bare={"unaware": [np.inf, -np.inf, 1.0]}, arms={"invl_gnp": {"ceiling": [[np.inf]], "word": "info"}}
+    )
+    text = endless.to_json()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert Study.from_json(text) == endless
     (tmp_path / "study.json").write_text(kept.to_json().replace(f'"results_version": {RESULTS_VERSION}', '"results_version": 0'))
     equal.load.cache_clear()
     assert equal.load() is None
