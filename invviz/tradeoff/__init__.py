@@ -7,7 +7,7 @@ Plain pandas and numpy.
 
 from __future__ import annotations
 
-from ._choice import Operating, blunt, operating_point, sentence
+from ._choice import Operating, blunt, operating_point, sentence, solvable, solved
 from ._drops import DROPS, AtDrop, at_drop
 from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure
 from ._missing import Missing, missing
@@ -42,6 +42,8 @@ __all__ = [
     "reference",
     "sentence",
     "settings",
+    "solvable",
+    "solved",
     "strongest",
     "volumes",
     "word_of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ..defenses import DEFENSES
 from ._measures import NONE, Table, measure_of, shares
 from ._points import Point, points
 
@@ -22,6 +23,7 @@ class Operating:
             None where one of them has no interval.
         sure: whether the interval of the drop ends within the budget; None without an interval.
         budget: accuracy that may be lost, share.
+        passed_over: the best point within the budget that gives away less and is not to be relied on (`solvable`); None where there is none.
     """
 
     point: Point
@@ -29,12 +31,30 @@ class Operating:
     clear: bool | None
     sure: bool | None
     budget: float
+    passed_over: Point | None = None
+
+
+def solvable(defense: str) -> bool:
+    """Whether an attacker who knows a defense may solve for its noise (theory T11), by its label: what was measured then says little of such an attacker.
+
+    Example:
+        >>> [solvable(label) for label in ("invl_gnp(reuse=10)", "clipping + water_filling", "invl_gnp + gaussian_noise", "none")]
+        [True, True, False, False]
+    """
+    last = defense.split(" + ")[-1].split("(")[0]
+    return last in DEFENSES and DEFENSES[last].in_tangent_space
+
+
+def solved(rows: Table, measure: str) -> bool:
+    """Whether a measure is of attacks among which is the one that solves for such noise."""
+    return measure_of(measure).attacked and measure != "unaware" and bool(rows["attack"].astype(str).str.startswith("tangent").any())
 
 
 def operating_point(rows: Table, measure: str, budget: float, known: Sequence[Point] | None = None) -> Operating | None:
     """What to use where at most so much accuracy may be lost: of the points that were tried the one that gives away least.
 
-    Ties go to the larger accuracy. The smallest of many noisy means is a little too good: its interval does not know that it was chosen.
+    Ties go to the larger accuracy. Defenses whose noise may be solved for (`solvable`) are passed over, unless the measure is of attacks that know
+    the defense and the one that solves for it (tangent) was among them. The smallest of many noisy means is a little too good: its interval does not know that it was chosen.
 
     Args:
         rows: of a sweep of one setting, with COLUMNS.
@@ -43,16 +63,18 @@ def operating_point(rows: Table, measure: str, budget: float, known: Sequence[Po
         known: the `points` of these rows, where they were made before.
 
     Returns:
-        None where no defense within the budget gives away less than no defense does.
+        None where no defense within the budget that can be relied on gives away less than no defense does.
 
     Raises:
         InvvizError: as in `points`, or a budget that is no share.
     """
     shares([budget], "A budget")
-    fit = sorted(
+    within = sorted(
         (p for p in (points(rows, measure) if known is None else known) if p.drop.value <= budget + ROUNDING),
         key=lambda p: (p.value.value, -p.accuracy.value, p.defense != NONE),
     )
+    tried = solved(rows, measure)
+    fit = [p for p in within if tried or not solvable(p.defense)]
     bare = next((p for p in fit if p.defense == NONE), None)
     if not fit or fit[0].defense == NONE or (bare and fit[0].value.value >= bare.value.value):
         return None
@@ -63,7 +85,8 @@ def operating_point(rows: Table, measure: str, budget: float, known: Sequence[Po
         clear = best.value.interval[1] < second.value.interval[0]
     if best.drop.interval:
         sure = best.drop.interval[1] <= budget + ROUNDING
-    return Operating(best, second, clear, sure, budget)
+    lower = within[0] if within[0] != best and within[0].value.value < best.value.value else None
+    return Operating(best, second, clear, sure, budget, lower)
 
 
 def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] | None = None) -> str:
@@ -76,7 +99,7 @@ def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] |
     """
     start = f"At most {_points(budget)} of accuracy: "
     if found is None:
-        return f"{start}no defense that was tried gives away less than no defense does."
+        return f"{start}no defense that was tried and can be relied on gives away less than no defense does."
     best, second = found.point, found.runner_up
     words = (
         f"{start}{_label(best, titles)}: {measure_of(best.measure).says} {_said(best)} and accuracy is {100 * best.accuracy.value:.1f} %"
@@ -89,6 +112,11 @@ def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] |
             words += f"; one seed cannot tell whether that is better than {than}"
         else:
             words += f"; {'clearly' if found.clear else 'not clearly'} better than {than}"
+    if found.passed_over:
+        words += (
+            f". {_label(found.passed_over, titles)} gave away less ({_said(found.passed_over)}) and is passed over: who knows it may solve for its noise, "
+            "which no attack here did"
+        )
     return f"{words}." + ("" if best.whole else " Not all of its cells are done.")
 
 

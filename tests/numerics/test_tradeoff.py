@@ -366,6 +366,35 @@ def test_the_point_to_use_is_the_most_private_one_within_the_budget():
     assert "no defense that was tried" in sentence(None, 0.01) and sentence(None, 0.025).startswith("At most 2.5 points of")
 
 
+def test_a_defense_whose_noise_may_be_solved_for_is_passed_over():
+    rows = sweep({
+        "invl_gnp(reuse=10)": ((4.0,), lambda s: 0.0, lambda s: 12.0), "clipping + water_filling": ((1.0,), lambda s: 0.0, lambda s: 14.0),
+        "invl_gnp + gaussian_noise": ((1.0,), lambda s: 0.0, lambda s: 19.0), "pruning": ((0.9,), lambda s: 0.0, lambda s: 22.0),
+    })  # fmt: skip
+    found = operating_point(rows, "strongest", 0.01)
+    assert found and found.runner_up and found.passed_over
+    assert [p.defense for p in (found.point, found.runner_up, found.passed_over)] == [
+        "invl_gnp + gaussian_noise",
+        "pruning",
+        "invl_gnp(reuse=10)",
+    ]
+    said = sentence(found, 0.01, {"invl_gnp(reuse=10)": "InvL-GNP"})
+    assert "InvL-GNP at s=4 gave away less (12.0 dB [12.0 to 12.0]) and is passed over: who knows it may solve for its noise" in said
+    rows["attack"] = "tangent"  # who solves for it was among the attacks: what is measured counts
+    one = operating_point(rows, "strongest", 0.01)
+    assert one and one.point.defense == "invl_gnp(reuse=10)" and one.passed_over is None and "passed over" not in sentence(one, 0.01)
+    for measure in ("unaware", "ceiling", "invre"):  # of these, tangent says nothing
+        rows.loc[rows["defense"].eq("pruning"), ["psnr_ceiling", "invre"]] = [20.0, 0.2]
+        other = operating_point(rows, measure, 0.01)
+        assert other and other.point.defense != "invl_gnp(reuse=10)"
+
+
+def test_where_only_such_defenses_give_away_less_none_is_to_be_used():
+    rows = sweep({"water_filling": ((1.0,), lambda s: 0.0, lambda s: 10.0)})
+    assert operating_point(rows, "strongest", 0.01) is None
+    assert sentence(None, 0.01).endswith("no defense that was tried and can be relied on gives away less than no defense does.")
+
+
 def test_ties_go_to_the_larger_accuracy():
     rows = sweep({"a": ((1.0,), lambda s: 0.02, lambda s: 10.0), "b": ((1.0,), lambda s: 0.01, lambda s: 10.0)})
     found = operating_point(rows, "strongest", 0.05)

@@ -13,6 +13,20 @@ def test_the_page_says_it(page):
     assert "InvL-GNP" in words and "no protection to rely on" in words
 
 
+def test_curves_recommends_none_of_them_and_says_which_it_passes_over():
+    at = opened("curves")
+    finding = next(m.value.replace("\\", "") for m in at.markdown if m.value.startswith("## At most 1 point"))
+    used = next(option for box in at.selectbox if box.label == "Open point" for option in box.options if "use this" in option)
+    for title in ("InvL-GNP", "InvL-DNP", "Water-filling"):
+        assert title not in finding.split("passed over")[0].split(". ")[0].split("better than")[0] and title not in used
+    assert "InvL-GNP at scale=4.573 gave away less" in finding and "is passed over: who knows it may solve for its noise" in finding
+
+
+def test_the_fold_of_equal_costs_says_it_too():
+    words = said(opened("defend"))
+    assert "the attackers of this study did not solve for it" in words
+
+
 def test_a_label_of_a_study_names_its_defenses():
     assert stack_of("clipping + invl_gnp(reuse=10)") == (DEFENSES["clipping"](), DEFENSES["invl_gnp"]())
     assert stack_of("none") == stack_of("gone") == ()

@@ -10,7 +10,7 @@ import streamlit as st
 from ...core.errors import InvvizError
 from ...core.figures import number
 from ...plots.tradeoff import sign
-from ...tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume
+from ...tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume, solvable, solved
 from .. import trouble
 from . import numbers, plane
 from .numbers import Part
@@ -21,6 +21,7 @@ WHY = (
     "attacks (the measure of Liu et al., arXiv 2402.09478: privacy at similar loss of utility). Hypervolume: the share of the plane, from chance to the "
     "undefended accuracy and from nothing given away to the undefended leak, that a defense reaches at any strength; it needs no budget, and 1 would be full accuracy with nothing given away."
 )
+DOUBT = "⚠"
 MISSED = {0: "", 1: "never costs that much: strongest tried", -1: "weaker than all tried"}
 
 
@@ -38,10 +39,12 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
     lines = list(dict.fromkeys(p.defense for p in plane.ordered(found) if p.defense != NONE))
     heads = ["Defense", *(f"{'−' * (d > 0)}{100 * d:g} point{'' if d == 0.01 else 's'}" for d in DROPS), "Hypervolume"]
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
-    body = "".join(_row(place, line, names, at, areas, kind.format) for place, line in enumerate(lines))
     unit = f" in {kind.unit}" if kind.unit else ""
     bare = f"{found[0].value.value:{kind.format}}"
     note = f"{kind.title}{unit}, lower is more private (no defense: {bare}), with 95 % intervals. Bold: best of its column; ≈: cannot be told apart from the best. Weaker than all tried: even the weakest setting costs more, so the figure lies between it and no defense."
+    doubted = [] if solved(part.rows, measure) else [line for line in lines if solvable(line)]
+    note += f" {DOUBT}: who knows it may solve for its noise, which no attack here did (see the warning above)." if doubted else ""
+    body = "".join(_row(place, line, names, line in doubted, at, areas, kind.format) for place, line in enumerate(lines))
     st.html(
         f'<div class="curves drops"><table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
@@ -49,11 +52,15 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
         st.caption(f"No hypervolume: {trouble.plain(areas)}")
 
 
-def _row(place: int, line: str, names: Mapping[str, str], at: Sequence[AtDrop], areas: Mapping[str, Volume] | str, form: str) -> str:
+def _row(
+    place: int, line: str, names: Mapping[str, str], doubted: bool, at: Sequence[AtDrop], areas: Mapping[str, Volume] | str, form: str
+) -> str:
     cells = "".join(f"<td>{_cell(one, form)}</td>" for drop in DROPS for one in at if one.defense == line and one.drop == drop)
     area = areas.get(line) if not isinstance(areas, str) else None
     volume = spread(area.volume, ".2f") if area is not None and area.volume.value == area.volume.value else "–"
-    return f'<tr><th scope="row">{sign(place)} <b>{escape(names[line])}</b></th>{cells}<td>{_aside(volume)}</td></tr>'
+    return (
+        f'<tr><th scope="row">{sign(place)} <b>{escape(names[line])}</b>{f" {DOUBT}" * doubted}</th>{cells}<td>{_aside(volume)}</td></tr>'
+    )
 
 
 def _cell(one: AtDrop, form: str) -> str:

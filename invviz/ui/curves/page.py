@@ -11,7 +11,7 @@ import streamlit as st
 from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies import PLANS
-from ...tradeoff import Missing, blunt, sentence
+from ...tradeoff import Missing, blunt, sentence, solved
 from .. import asking, broken, choice, more, pulse, state, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, stack_of, titles
@@ -62,7 +62,8 @@ def _study(shown: source.Shown) -> None:
     names = titles(p.defense for p in found)
     finding = blunt(found, numbers.words(part, found[:1]).get(found[0], "")) or sentence(best, int(budget) / 100, names)
     st.markdown(f"## {trouble.plain(finding)}")
-    broken.draw([stack_of(label) for label in names], "the attacks of this study")
+    if not solved(part.rows, measure):
+        broken.draw([stack_of(label) for label in names], "the attacks of this study")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):
             plane.draw(shown, part, found, best, measure, budget, finding)
