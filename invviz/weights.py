@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .core import tensors
 from .core.lazy import torch
 from .core.rng import derive, stream
 from .core.types import Net
@@ -67,10 +68,29 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
             part = path.with_suffix(f".{os.getpid()}.part")
             torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
             os.replace(part, path)
-    kept = torch.load(path, weights_only=True)
+        try:
+            return _put(module, tensors.load(path))
+        except ValueError as err:
+            raise tensors.damaged(path, cache_dir, "The trained weights", str(err)) from err
+
+
+def _put(module: nn.Module, kept: Any) -> float:
+    """Put kept weights into a net, and answer its accuracy.
+
+    Raises:
+        ValueError: they are not of this net.
+    """
     own = module.state_dict()  # of the same net cut elsewhere: other names, the same order
-    module.load_state_dict(dict(zip(own, kept["state"].values(), strict=True)))
-    return float(kept["accuracy"])
+    try:
+        if not isinstance(kept, dict):
+            raise TypeError
+        found, accuracy = list(kept["state"].values()), float(kept["accuracy"])
+        if [leaf.shape for leaf in found] != [leaf.shape for leaf in own.values()]:
+            raise ValueError
+        module.load_state_dict(dict(zip(own, found, strict=True)))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as err:
+        raise ValueError("what they hold is not of this net") from err
+    return accuracy
 
 
 def copy_of(samples: Samples) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.plain import from_json, to_json
+from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION
 from ._correlation import Correlation, Within, correlate, correlate_within
 
@@ -79,10 +80,10 @@ class Study:
 @lru_cache(maxsize=8)
 def load(name: str) -> Study | None:
     """A study, or None where it was not made, cannot be read or was made for other results."""
-    try:
-        return Study.from_json((FOLDER / f"{name}.json").read_text())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    path = FOLDER / f"{name}.json"
+    with reading(path, f"python -m invviz.calibration {name}"):
+        return Study.from_json(path.read_text())
+    return None
 
 
 def studies() -> list[Study]:

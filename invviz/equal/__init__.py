@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.plain import from_json, to_json
+from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION
 from ._sums import BASELINE
 from ._words import headline, misled, sentence
@@ -87,10 +88,10 @@ class Study:
 @lru_cache(maxsize=1)
 def load() -> Study | None:
     """The study, or None where it was not made, cannot be read or was made for other results."""
-    try:
-        return Study.from_json((FOLDER / "study.json").read_text())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    path = FOLDER / "study.json"
+    with reading(path, COMMAND):
+        return Study.from_json(path.read_text())
+    return None
 
 
 __all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "Study", "headline", "load", "misled", "sentence"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import InvvizError
 from ..core.plain import from_json
+from ..core.shipped import reading
 from ..core.types import Size
 from ..risk import Decomposition
 from ..risk.quadrature import Quadrature
@@ -19,6 +21,7 @@ from ..scenario import RESULTS_VERSION, Scenario
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery"
 LEVELS = tuple(float(f"{v:.4g}") for v in np.logspace(-4, 1, 51))  # sigma over the message's rms at which the ideal picture is kept
 FRAMES = 40
+COMMAND = "python -m invviz.gallery {}"
 PICTURES = 12  # that the Risk page compares at first
 DIRECTIONS = 32  # kept as pictures, evenly spaced on a log scale
 
@@ -99,18 +102,16 @@ def load(name: str) -> Scene | None:
     """A prepared scene, or None where it was not made or was made for other results."""
     folder = FOLDER / name
     card = next(c for c in CARDS if c.name == name)
-    try:
+    with reading(folder, COMMAND.format(name)):
         facts = from_json((folder / "scene.json").read_text())
-        with np.load(folder / "arrays.npz", allow_pickle=False) as kept:
-            arrays = {k: kept[k] for k in kept.files}
+        arrays = _arrays(folder)
         scenario = Scenario.parse(facts["scenario"])
-    except (OSError, ValueError, KeyError, InvvizError):
-        return None
-    if facts["keys"] != [scenario.key("run"), scenario.key("risk")]:
-        return None
-    shape = tuple(facts["shape"])
-    decomposition = Decomposition(basis=np.zeros((0, 0), np.float32), shape=shape, **{k: arrays[k] for k in KEPT}, **facts["decomposition"])
-    return Scene(card, scenario, facts["result"], facts["summary"], decomposition, Size(**facts["size"]), facts["trust"], arrays)
+        if facts["keys"] != [scenario.key("run"), scenario.key("risk")]:
+            return None
+        parts = {k: arrays[k] for k in KEPT}
+        d = Decomposition(basis=np.zeros((0, 0), np.float32), shape=tuple(facts["shape"]), **parts, **facts["decomposition"])
+        return Scene(card, scenario, facts["result"], facts["summary"], d, Size(**facts["size"]), facts["trust"], arrays)
+    return None
 
 
 KEPT = ("singular_values", "gains", "weights", "coefficients", "tails", "mean", "variances")
@@ -125,15 +126,13 @@ def scenes() -> list[Scene]:
 def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     """Prepared sketches by risk key, each with the facts that a worker keeps beside one: what the Risk page compares at first."""
     folder = FOLDER / "sketches"
-    try:
+    with reading(folder, COMMAND.format("sketches")):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
-        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _arrays(folder)
         return {key: (_sketch(key, facts, arrays), facts) for key, facts in kept["sketches"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    return {}
 
 
 @lru_cache(maxsize=8)
@@ -143,18 +142,31 @@ def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]
     Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
     """
     folder = FOLDER / name
-    try:
+    with reading(folder, COMMAND.format(name)):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
-        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-            arrays: dict[str, dict[str, np.ndarray]] = {key: {} for key in kept["results"]}
-            for name in file.files:
-                key, _, inner = name.partition("/")
-                arrays[key][inner] = file[name]
+        arrays: dict[str, dict[str, np.ndarray]] = {key: {} for key in kept["results"]}
+        for inner, array in _arrays(folder).items():
+            key, _, inner = inner.partition("/")
+            arrays[key][inner] = array
         return {key: (arrays[key], facts) for key, facts in kept["results"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    return {}
+
+
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    """All arrays of a folder by name.
+
+    Raises:
+        ValueError: empty, cut short, pickled or another kind of file; says which.
+        FileNotFoundError: none.
+    """
+    path = folder / "arrays.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error, AttributeError) as err:
+        raise ValueError(f"{path.name} is no whole file of arrays") from err
 
 
 def _sketch(key: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposition:

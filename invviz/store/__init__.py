@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.errors import StoreError
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
@@ -139,16 +137,6 @@ class Store(WorkerSide, Reading):
             places = _queue.positions(con) if any(row["state"] == "queued" for row in rows) else {}
         now = time.time()
         return {row["key"]: Job.of(row, now, places.get(row["key"], 0)) for row in rows}
-
-    def frames(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps (k,) and pictures (k, b, c, h, w) uint8 of an attack, evenly thinned, the newest included."""
-        with self._db.read() as con:
-            return _frames.all_frames(con, key)
-
-    def latest_frame(self, key: str, after: int = -1) -> Frame | None:
-        """The newest picture, or None where there is none numbered above `after`."""
-        with self._db.read() as con:
-            return _frames.newest_frame(con, key, after)
 
     def curve(self, key: str, phase: str = "attack") -> Curve:
         """Loss and PSNR over the steps of one phase."""

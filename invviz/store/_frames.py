@@ -15,6 +15,7 @@ MAX_FRAMES = 120
 MIN_FRAMES = 8
 MAX_FRAME_BYTES = 16 << 20  # of one job
 MAX_POINTS = 1_000
+NONE = np.zeros(0, np.int64), np.zeros((0, 0, 0, 0, 0), np.uint8)  # steps and pictures where there are none
 
 
 class Frame(NamedTuple):
@@ -97,14 +98,26 @@ def clear(con: sqlite3.Connection, key: str) -> None:
 
 
 def all_frames(con: sqlite3.Connection, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (k,) and pictures (k, b, c, h, w) uint8; of no length where there are none."""
+    """Steps (k,) and pictures (k, b, c, h, w) uint8; of no length where there are none.
+
+    Raises:
+        ValueError: one is damaged; says which.
+    """
     rows = con.execute("SELECT * FROM frames WHERE key = ? ORDER BY number", (key,)).fetchall()
-    steps = np.array([row["step"] for row in rows], dtype=np.int64)
-    return steps, np.stack([_pixels(row) for row in rows]) if rows else np.zeros((0, 0, 0, 0, 0), np.uint8)
+    if not rows:
+        return NONE
+    pictures = [_pixels(row) for row in rows]
+    if len({picture.shape for picture in pictures}) > 1 or pictures[0].ndim != 4:
+        raise ValueError("the pictures of its steps have different shapes, or none")
+    return np.array([row["step"] for row in rows], dtype=np.int64), np.stack(pictures)
 
 
 def newest_frame(con: sqlite3.Connection, key: str, after: int) -> Frame | None:
-    """The last frame, if its number is above `after`."""
+    """The last frame, if its number is above `after`.
+
+    Raises:
+        ValueError: it is damaged; says which.
+    """
     row = con.execute("SELECT * FROM frames WHERE key = ? AND number > ? ORDER BY number DESC LIMIT 1", (key, after)).fetchone()
     return row and Frame(row["number"], row["step"], row["psnr"], _pixels(row))
 
@@ -118,4 +131,12 @@ def curve(con: sqlite3.Connection, key: str, phase: str) -> Curve:
 
 
 def _pixels(row: sqlite3.Row) -> np.ndarray:
-    return np.frombuffer(row["pixels"], np.uint8).reshape(json.loads(row["shape"]))
+    """One frame's picture.
+
+    Raises:
+        ValueError: it is damaged; says which.
+    """
+    try:
+        return np.frombuffer(row["pixels"], np.uint8).reshape(json.loads(row["shape"]))
+    except (ValueError, TypeError, RecursionError) as err:
+        raise ValueError(f"the picture of its step {row['step']} is damaged") from err

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import StoreError
-from . import _arrays, _sound
+from . import _arrays, _frames, _sound
 from ._db import Database, explained
+from ._frames import Frame
 from ._job import DAMAGED, Job, Kind
 
 if TYPE_CHECKING:
@@ -75,6 +76,26 @@ class Reading:
             if self.folder(key).is_dir():
                 self._set_aside(key, lambda: _sound.no_spectrum(self.folder(key)))
             return None
+
+    def frames(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps (k,) and pictures (k, b, c, h, w) uint8 of an attack, evenly thinned, the newest included; none where one is damaged."""
+        try:
+            with self._db.read() as con:
+                return _frames.all_frames(con, key)
+        except ValueError as err:
+            why = str(err)
+        self._set_aside(key, lambda: why)
+        return _frames.NONE
+
+    def latest_frame(self, key: str, after: int = -1) -> Frame | None:
+        """The newest picture, or None where there is none numbered above `after`, or a damaged one."""
+        try:
+            with self._db.read() as con:
+                return _frames.newest_frame(con, key, after)
+        except ValueError as err:
+            why = str(err)
+        self._set_aside(key, lambda: why)
+        return None
 
     def whole(self, key: str) -> bool:
         """Whether what is stored of a finished job is a result of its kind; what is not is set aside. Seen once, it is not looked at again."""

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.plain import from_json, to_json
+from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION
 from ._plans import PLANS, Plan
 
@@ -117,8 +118,8 @@ def _picture(address: str) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _texts(folder: Path) -> tuple[str, ...]:
-    """The files that are there."""
-    return tuple((folder / f"{name}.json").read_text() for name in PLANS if (folder / f"{name}.json").is_file())
+    """The files that are there; what is no text in one is passed over, as `load` names it."""
+    return tuple((folder / f"{name}.json").read_text(errors="replace") for name in PLANS if (folder / f"{name}.json").is_file())
 
 
 @lru_cache(maxsize=1)
@@ -126,12 +127,10 @@ def load() -> dict[str, Study]:
     """The studies that are there, by name, in the order of PLANS; those made for other results are left out."""
     found = {}
     for name in PLANS:
-        try:
-            study = Study.from_json(name, (FOLDER / f"{name}.json").read_text())
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if study is not None:
-            found[name] = study
+        path = FOLDER / f"{name}.json"
+        with reading(path, f"python -m invviz.studies {name}"):
+            if (study := Study.from_json(name, path.read_text())) is not None:
+                found[name] = study
     return found
 
 

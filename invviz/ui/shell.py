@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ..core import shipped
 from . import sight, sources, trouble
 from .session import arrive, station
 
@@ -35,7 +36,12 @@ def route() -> None:
     with trouble.shown():
         if page.url_path not in ("risk", "defend", "vertical", "attacks"):
             sources.leave_comparison()
+    known = shipped.damaged()
+    for words in known:
+        st.warning(trouble.plain(words), icon=":material/broken_image:")
     page.run()
+    if shipped.damaged() != known:
+        st.rerun()
 
 
 def ensure(name: str) -> None:

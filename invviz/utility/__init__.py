@@ -107,7 +107,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
 
     Raises:
         ScenarioError: the parts do not fit together.
-        InvvizError: data missing, too few pictures for so many clients, unreadable checkpoint.
+        InvvizError: data missing, too few pictures for so many clients, damaged checkpoint.
     """
     if found := train_problems(scenario):
         raise ScenarioError(found)
@@ -121,7 +121,7 @@ def train(scenario: Scenario, site: Site, report: Report | None = None) -> Train
     optimiser = torch.optim.Adam(params.values(), how.lr) if adam else torch.optim.SGD(params.values(), how.lr, how.momentum)
     path = site.cache_dir / "training" / f"{scenario.key('train')}-{copy_of(client.samples)}.pt"
     state, going, messages = State(params, optimiser), True, _maker(scenario, client)
-    state.go_on(path, messages)
+    state.go_on(path, messages, site.cache_dir)
     with one_thread():
         going = _rounds(state, scenario, client, messages, deal, test, path, report)
         if going and not state.history:

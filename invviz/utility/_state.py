@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvvizError
+from ..core import tensors
 from ..core.lazy import torch
 
 if TYPE_CHECKING:
@@ -39,20 +39,35 @@ class State:
         torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, part)
         os.replace(part, path)
 
-    def go_on(self, path: Path, messages: Round | VerticalRound) -> None:
-        """Where a training of the very same kind was when it was killed, if one was."""
+    def go_on(self, path: Path, messages: Round | VerticalRound, store: Path) -> None:
+        """Where a training of the very same kind was when it was killed, if one was.
+
+        Raises:
+            StoreError: what was kept is damaged; it is set aside in the store's folder.
+        """
         try:
-            kept = torch.load(path, weights_only=True, map_location="cpu")
+            kept = tensors.load(path)
+            self._take(kept, messages)
         except FileNotFoundError:
             return
-        except Exception as err:  # noqa: BLE001  torch has no one error for a file that it cannot read
-            raise InvvizError(f"The checkpoint {path} cannot be read ({err}). Remove it, and training starts anew.") from None
+        except ValueError as err:
+            raise tensors.damaged(path, store, "The kept steps of a training", str(err)) from err
+
+    def _take(self, kept: Any, messages: Round | VerticalRound) -> None:
+        if not isinstance(kept, dict):
+            raise ValueError("what they hold is not of this training")
         if set(kept) != {"done", "history", "seconds", "cpu_seconds", "params", "optimiser", "kept"}:
             return  # of another version of invviz: training starts anew
-        self.done, self.history = kept["done"], [tuple(h) for h in kept["history"]]
-        self.seconds, self.cpu_seconds = kept["seconds"], kept["cpu_seconds"]
-        with torch.no_grad():
-            for name, leaf in self.params.items():
-                leaf.copy_(kept["params"][name])
-        self.optimiser.load_state_dict(kept["optimiser"])
-        messages.restore(kept["kept"])
+        try:
+            params = kept["params"]
+            if {name: leaf.shape for name, leaf in params.items()} != {name: leaf.shape for name, leaf in self.params.items()}:
+                raise ValueError
+            self.done, self.history = int(kept["done"]), [(int(at), float(score), float(loss)) for at, score, loss in kept["history"]]
+            self.seconds, self.cpu_seconds = float(kept["seconds"]), float(kept["cpu_seconds"])
+            with torch.no_grad():
+                for name, leaf in self.params.items():
+                    leaf.copy_(params[name])
+            self.optimiser.load_state_dict(kept["optimiser"])
+            messages.restore(kept["kept"])
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as err:
+            raise ValueError("what they hold is not of this training") from err

@@ -195,7 +195,7 @@ def test_a_broken_checkpoint_says_what_to_do(site):
     train(s, site, lambda event: False)
     (kept,) = (site.cache_dir / "training").glob("*.pt")
     kept.write_bytes(b"no checkpoint")
-    with pytest.raises(InvvizError, match="Remove it"):
+    with pytest.raises(InvvizError, match="nothing is deleted"):
         train(s, site)
 
 

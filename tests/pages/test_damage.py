@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import sqlite3
 
 import pytest
 from visits import asked_for, button, computed, press, said
 
-from invviz import compare, depths
+from invviz import compare, depths, gallery
+from invviz.core import shipped
 from invviz.scenario import Scenario
 from invviz.store import Store
 
@@ -117,3 +119,19 @@ def test_labels_name_what_is_damaged_and_are_told_again(visit, store_dir, how):
     assert not at.exception and f"The stored result {key} is damaged" in plainly(at)
     computed(press(at, "Let the party guess labels"), store_dir)
     assert not at.exception and "damaged" not in said(at) and "one known example" in said(at)
+
+
+@pytest.mark.parametrize("how", ARRAYS)
+def test_prepared_results_that_are_damaged_are_named_and_the_page_goes_on(visit, tmp_path, monkeypatch, how):
+    shutil.copytree(gallery.FOLDER / "attacks", tmp_path / "attacks")
+    file = tmp_path / "attacks" / "arrays.npz"
+    file.write_bytes(ARRAYS[how](file.read_bytes()))
+    monkeypatch.setattr(shipped, "_damaged", {})
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    gallery.results.cache_clear()
+    try:
+        at = visit("attacks", QUICK)
+        assert not at.exception and "`python -m invviz.gallery attacks` makes them again" in plainly(at)
+        assert str(file.parent) in plainly(at)
+    finally:
+        gallery.results.cache_clear()
