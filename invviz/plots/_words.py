@@ -12,6 +12,7 @@ Fit = Callable[[Mapping[str, Sequence[Spot]], Sequence[str], Sequence[tuple[floa
 """Finds places for names: marks of every line by name, names, boxes that are taken, size of the plane; all in pixels from the top left."""
 Aside = Callable[[Sequence[Spot], float, tuple[float, float, float, float]], tuple[bool, float, float]]
 """Finds a place for words: marks in pixels from the one that is named, width, and how far the plane reaches from there."""
+LETTER = 7.2  # pixels of a letter of a name
 INNER = (820.0, 375.0)  # about the size of the plane inside its axes, by which labels are placed
 
 
@@ -37,8 +38,8 @@ def text(fig: go.Figure, x: float, y: float, words: str, colour: str, dark: bool
     fig.add_annotation(x=x, y=y, text=words, showarrow=False, font={"size": 12, "color": colour}, bgcolor=ground, borderpad=0)
 
 
-def ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside) -> None:
-    """A ring around the operating point, and its words, towards the middle of the plane."""
+def ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside, names: Mapping[str, Spot]) -> None:
+    """A ring around the operating point, and its words, towards the middle of the plane and away from the names of lines."""
     best = next((m for m in marks if m.key == look.best), None)
     if best is None or not look.best:
         return
@@ -48,9 +49,10 @@ def ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tupl
     )  # fmt: skip
     x_range, y_range = ends
     wide, tall = INNER[0] / (x_range[1] - x_range[0]), INNER[1] / (y_range[1] - y_range[0])
-    right, ax, ay = aside(
-        [((m.x - best.x) * wide, (best.y - m.y) * tall) for m in marks], 7.5 * len(look.label), _room(best, wide, tall, x_range, y_range)
-    )
+    spots = [((m.x - best.x) * wide, (best.y - m.y) * tall) for m in marks]
+    for name, (x, y) in names.items():  # a name is as good as a mark at every other letter
+        spots += [((x - best.x) * wide + LETTER * (k - len(name) / 2), (best.y - y) * tall) for k in range(0, len(name) + 1, 2)]
+    right, ax, ay = aside(spots, 7.5 * len(look.label), _room(best, wide, tall, x_range, y_range))
     fig.add_annotation(
         x=best.x, y=best.y, text=f"<b>{look.label}</b>", ax=ax, ay=ay, standoff=14, xanchor="right" if right else "left",
         arrowcolor=ink, arrowwidth=1.5, arrowhead=0, font={"size": 12.5, "color": ink}, bgcolor="rgba(20,23,28,0.85)" if look.dark else "rgba(255,255,255,0.9)",

@@ -42,7 +42,7 @@ def plane(marks: Sequence[Mark], lines: Sequence[str], look: Look, fit: Fit, asi
     for line, (x, y) in placed.items():
         colour = _colours.ink(COLOURS[lines.index(line) % len(COLOURS)], look.dark)
         text(fig, x, y, f"<b>{line}</b>", colour, look.dark)
-    ring(fig, marks, look, ink, (x_range, y_range), aside)
+    ring(fig, marks, look, ink, (x_range, y_range), aside, placed)
     _halo(fig, marks, look.open, ink)
     _layout(fig, look, x_range, y_range)
     return fig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InvvizError
 from ..run import Site
-from ..tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, points, sentence, settings, word_of
+from ..tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, passed_over, points, sentence, settings, word_of
 from ._collect import Swept
 from ._figures import Figure
 from ._numbers import mean, number
@@ -119,7 +119,8 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
     where = f" ({name})" if name else ""
     tables = [_points_table(found, where), _drops_table(rows, head, found[head], where)]
     word = word_of(found[head][0], rows, baselines(rows, Site.from_env().data_dir))
-    says = [sentence(operating_point(rows, head, budget, found[head]), budget) for budget in BUDGETS]
+    best = {budget: operating_point(rows, head, budget, found[head]) for budget in BUDGETS}
+    says = [" ".join(filter(None, (sentence(one, budget), passed_over(one)))) for budget, one in best.items()]
     says = [says_not, *says] if (says_not := blunt(found[head], word)) else says
     figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
     return [t for t in tables if t], figures, says

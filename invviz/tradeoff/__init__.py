@@ -7,7 +7,7 @@ Plain pandas and numpy.
 
 from __future__ import annotations
 
-from ._choice import Operating, blunt, operating_point, sentence, solvable, solved
+from ._choice import Operating, blunt, operating_point, passed_over, sentence, solvable, solved
 from ._drops import DROPS, AtDrop, at_drop
 from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure
 from ._missing import Missing, missing
@@ -38,6 +38,7 @@ __all__ = [
     "missing",
     "operating_point",
     "pareto",
+    "passed_over",
     "points",
     "reference",
     "sentence",

@@ -112,12 +112,17 @@ def sentence(found: Operating | None, budget: float, titles: Mapping[str, str] |
             words += f"; one seed cannot tell whether that is better than {than}"
         else:
             words += f"; {'clearly' if found.clear else 'not clearly'} better than {than}"
-    if found.passed_over:
-        words += (
-            f". {_label(found.passed_over, titles)} gave away less ({_said(found.passed_over)}) and is passed over: who knows it may solve for its noise, "
-            "which no attack here did"
-        )
     return f"{words}." + ("" if best.whole else " Not all of its cells are done.")
+
+
+def passed_over(found: Operating | None, titles: Mapping[str, str] | None = None) -> str:
+    """Which point gave away less and is not to be used, in words; empty where there is none. Arguments as of `sentence`."""
+    if found is None or found.passed_over is None:
+        return ""
+    over = found.passed_over
+    return (
+        f"{_label(over, titles)} gave away less ({_said(over)}) and is passed over: who knows it may solve for its noise, which no attack here did."
+    )
 
 
 def blunt(found: Sequence[Point], word: str) -> str:

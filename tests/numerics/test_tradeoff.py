@@ -24,6 +24,7 @@ from invviz.tradeoff import (
     hypervolume,
     missing,
     operating_point,
+    passed_over,
     pareto,
     points,
     reference,
@@ -378,11 +379,11 @@ def test_a_defense_whose_noise_may_be_solved_for_is_passed_over():
         "pruning",
         "invl_gnp(reuse=10)",
     ]
-    said = sentence(found, 0.01, {"invl_gnp(reuse=10)": "InvL-GNP"})
+    said = passed_over(found, {"invl_gnp(reuse=10)": "InvL-GNP"})
     assert "InvL-GNP at s=4 gave away less (12.0 dB [12.0 to 12.0]) and is passed over: who knows it may solve for its noise" in said
     rows["attack"] = "tangent"  # who solves for it was among the attacks: what is measured counts
     one = operating_point(rows, "strongest", 0.01)
-    assert one and one.point.defense == "invl_gnp(reuse=10)" and one.passed_over is None and "passed over" not in sentence(one, 0.01)
+    assert one and one.point.defense == "invl_gnp(reuse=10)" and not passed_over(one)
     for measure in ("unaware", "ceiling", "invre"):  # of these, tangent says nothing
         rows.loc[rows["defense"].eq("pruning"), ["psnr_ceiling", "invre"]] = [20.0, 0.2]
         other = operating_point(rows, measure, 0.01)
@@ -391,7 +392,7 @@ def test_a_defense_whose_noise_may_be_solved_for_is_passed_over():
 
 def test_where_only_such_defenses_give_away_less_none_is_to_be_used():
     rows = sweep({"water_filling": ((1.0,), lambda s: 0.0, lambda s: 10.0)})
-    assert operating_point(rows, "strongest", 0.01) is None
+    assert operating_point(rows, "strongest", 0.01) is None and not passed_over(None)
     assert sentence(None, 0.01).endswith("no defense that was tried and can be relied on gives away less than no defense does.")
 
 

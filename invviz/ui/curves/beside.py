@@ -65,7 +65,7 @@ def _above(cells: Table, number: int) -> str:
 
 def _choose(found: Sequence[Point], point: Point, best: Operating | None, names: Mapping[str, str]) -> None:
     keys = [name(p) for p in plane.ordered(found)]
-    said = {name(p): called(p, names) + (" (use this)" if best and p == best.point else "") for p in found}
+    said = {name(p): called(p, names) + (" (best at this cost)" if best and p == best.point else "") for p in found}
     choice.from_list("Open point", "curves point", keys, name(point), plane.open_point, said.__getitem__, label_visibility="collapsed")
     st.caption(level(point.scenario) or "The update is sent as it is.")
 

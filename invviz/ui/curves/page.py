@@ -11,7 +11,7 @@ import streamlit as st
 from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies import PLANS
-from ...tradeoff import Missing, blunt, sentence, solved
+from ...tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
 from .. import asking, broken, choice, more, pulse, state, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, stack_of, titles
@@ -62,6 +62,8 @@ def _study(shown: source.Shown) -> None:
     names = titles(p.defense for p in found)
     finding = blunt(found, numbers.words(part, found[:1]).get(found[0], "")) or sentence(best, int(budget) / 100, names)
     st.markdown(f"## {trouble.plain(finding)}")
+    if said := _left(part, best, names):
+        st.markdown(trouble.plain(said))
     if not solved(part.rows, measure):
         broken.draw([stack_of(label) for label in names], "the attacks of this study")
     with st.container(horizontal=True, gap="medium", key="curves-top"):
@@ -78,6 +80,15 @@ def _study(shown: source.Shown) -> None:
         _lacking(shown)
         take.footer(shown)
     take.draw(shown)
+
+
+def _left(part: numbers.Part, best: Operating | None, names: dict[str, str]) -> str:
+    """What is left even so at the point to use, and what is passed over."""
+    if best is None:
+        return ""
+    word = numbers.words(part, [best.point])[best.point]
+    still = f"That is still {word}: nothing that was tried and can be relied on leaves less at this cost." if word not in ("", "hidden") else ""
+    return " ".join(filter(None, (still, passed_over(best, names))))
 
 
 def _nothing() -> None:

@@ -21,7 +21,7 @@ from .words import NONE, accuracy, called, figure, level, name, titles
 SHORT = 100  # letters of a command that stands under the chart; a longer one stands at the end of the page
 HOW = (
     "Up: the attacker gets more. Lines run from weak to strong; large marks are means over seeds with 95 % intervals, small dots single seeds; intervals wider than half the plane are not drawn. "
-    "Dark outlines and the pale stair: no other point is better in both. Thin ring: the point to use. Thick ring: the point shown beside; click another to see it there."
+    "Dark outlines and the pale stair: no other point is better in both. Thin ring: the best at this cost. Thick ring: the point shown beside; click another to see it there."
 )
 
 
