@@ -38,7 +38,9 @@ def text(fig: go.Figure, x: float, y: float, words: str, colour: str, dark: bool
     fig.add_annotation(x=x, y=y, text=words, showarrow=False, font={"size": 12, "color": colour}, bgcolor=ground, borderpad=0)
 
 
-def ring(fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside, names: Mapping[str, Spot]) -> None:
+def ring(
+    fig: go.Figure, marks: Sequence[Mark], look: Look, ink: str, ends: tuple[Spot, Spot], aside: Aside, names: Mapping[str, Spot]
+) -> None:
     """A ring around the operating point, and its words, towards the middle of the plane and away from the names of lines."""
     best = next((m for m in marks if m.key == look.best), None)
     if best is None or not look.best:

@@ -87,7 +87,9 @@ def _left(part: numbers.Part, best: Operating | None, names: dict[str, str]) -> 
     if best is None:
         return ""
     word = numbers.words(part, [best.point])[best.point]
-    still = f"That is still {word}: nothing that was tried and can be relied on leaves less at this cost." if word not in ("", "hidden") else ""
+    still = (
+        f"That is still {word}: nothing that was tried and can be relied on leaves less at this cost." if word not in ("", "hidden") else ""
+    )
     return " ".join(filter(None, (still, passed_over(best, names))))
 
 
