@@ -92,8 +92,11 @@ class Fit:
         """Tangents that go through the map together."""
         return tangents_that_fit(bytes_written(self.map, self.target.new_zeros(self.size)))
 
-    def gram(self, z: Tensor, count: int) -> Tensor:
-        """J^T J of the first `count` unknowns, float64, (count, count); J is never stored: each column is a forward and a backward product."""
+    def gram(self, z: Tensor, count: int, ask: Callable[[], None] = lambda: None) -> Tensor:
+        """J^T J of the first `count` unknowns, float64, (count, count); J is never stored: each column is a forward and a backward product.
+
+        `ask` is called between columns, as all of them may take minutes; what it raises ends the work.
+        """
         back = torch.func.vjp(self.map, z)[1]
         push = torch.func.vmap(lambda v: torch.func.jvp(self.map, (z,), (v,))[1])
         pull = torch.func.vmap(lambda u: back(u)[0])
@@ -103,6 +106,7 @@ class Fit:
             units = z.new_zeros(stop - start, self.size)
             units.diagonal(start).fill_(1.0)
             found[start:stop] = pull(push(units).detach()).detach()[:, :count]
+            ask()
         return (found + found.T) / 2
 
 

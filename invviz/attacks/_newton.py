@@ -39,11 +39,11 @@ class Factor:
     chol: Tensor | None = None
 
     @classmethod
-    def of(cls, fit: Fit, z: Tensor, count: int, dense: int) -> Factor:
-        """At z, for the first `count` unknowns, `dense` of them in full."""
+    def of(cls, fit: Fit, z: Tensor, count: int, dense: int, ask: Callable[[], None] = lambda: None) -> Factor:
+        """At z, for the first `count` unknowns, `dense` of them in full; `ask` is called now and then, and what it raises ends the work."""
         if not (size := min(count, dense)):
             return cls(torch.zeros(0, 0, dtype=torch.float64, device=z.device), 0.0)
-        gram = fit.gram(z.to(fit.target), size)
+        gram = fit.gram(z.to(fit.target), size, ask)
         return cls(gram, float(gram.diagonal()[-max(1, size // 8) :].mean()))
 
     def damp(self, damping: float) -> bool:
@@ -167,13 +167,17 @@ class Newton:
 
     def _solve(self, slope: Slope, g: Tensor, factor: Factor | None) -> tuple[Factor | None, Tensor | None]:
         """D with (J^T J + damping) d = g, behind a factor of an earlier point while that serves."""
-        product = lambda v: slope.normal(v, self.fit.size) + self.damping * v  # noqa: E731
+
+        def product(v: Tensor) -> Tensor:
+            self.watch.ask()
+            return slope.normal(v, self.fit.size) + self.damping * v
+
         tolerance = min(0.1, 0.1 * self.loss**0.5)
         if factor is not None and factor.damp(self.damping):
             d = conjugate_gradients(product, g, factor.solve, tolerance, PATIENCE if len(factor.gram) else MOST + 1)
             if d is not None:
                 return factor, d
-        factor = Factor.of(self.rough, self.z, len(g), self.dense)
+        factor = Factor.of(self.rough, self.z, len(g), self.dense, self.watch.ask)
         if not factor.damp(self.damping):
             return None, None
         return factor, conjugate_gradients(product, g, factor.solve, tolerance, MOST + 1)

@@ -14,7 +14,7 @@ from ._base import Attack, Unreadable
 from ._closed_form import changed_before
 from ._fit import Fit, Slope
 from ._labels import infer_label
-from ._matching import CLOSE, UNMATCHED, Watch, in_double, search
+from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, search
 from ._newton import Newton, openness
 from ._space import SPREAD
 
@@ -86,12 +86,19 @@ class GaussNewton(Attack):
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         if not (found.failed or found.stopped):
-            note = self._certificate(fit, min(tried, key=lambda one: one.loss), rounding)
+            try:
+                note = self._certificate(fit, min(tried, key=lambda one: one.loss), rounding, watch)
+            except Enough:
+                note = "Whether the message determines the picture was not counted, as that was stopped."
             found = dataclasses.replace(found, note=f"{found.note} {note}".strip())
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label))
 
-    def _certificate(self, fit: Fit, newton: Newton, rounding: float) -> str:
-        """What the residual and the Jacobian at the answer say of it."""
+    def _certificate(self, fit: Fit, newton: Newton, rounding: float, watch: Watch) -> str:
+        """What the residual and the Jacobian at the answer say of it.
+
+        Raises:
+            Enough: the watch is asked to stop.
+        """
         if fit.prior:
             return "The most likely picture under a smooth prior and the known noise; not exact."
         residual = newton.loss**0.5
@@ -99,7 +106,7 @@ class GaussNewton(Attack):
             return "" if newton.loss > CLOSE else f"Not exact: {residual:.1e} of the message is left unexplained."
         if fit.size > self.dense:
             return f"The message is explained to its rounding ({residual:.0e}); whether it determines the picture was not counted (dense < {fit.size:,} unknowns)."
-        left, share = openness(fit.gram(newton.z, fit.size))
+        left, share = openness(fit.gram(newton.z, fit.size, watch.ask))
         if left:
             return (
                 f"The message is explained to its rounding ({residual:.0e}), but not exact: {left:,} of {fit.size:,} directions are open."

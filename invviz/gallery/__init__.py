@@ -154,6 +154,15 @@ def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]
     return {}
 
 
+@lru_cache(maxsize=8)
+def late(name: str) -> dict[str, float]:
+    """Attacks of a page that are not prepared, as they take longer than so many seconds of one processor, by key."""
+    with reading(FOLDER / name, COMMAND.format(name)):
+        kept = from_json((FOLDER / name / "facts.json").read_text())
+        return kept.get("late", {}) if kept["results_version"] == RESULTS_VERSION else {}
+    return {}
+
+
 def _arrays(folder: Path) -> dict[str, np.ndarray]:
     """All arrays of a folder by name.
 
@@ -197,6 +206,7 @@ __all__ = [
     "Card",
     "Scene",
     "kept_spectrum",
+    "late",
     "load",
     "results",
     "scenes",

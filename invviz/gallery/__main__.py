@@ -1,4 +1,4 @@
-"""`python -m invviz.gallery [NAME ...]`: compute the prepared scenes (all without names)."""
+"""`python -m invviz.gallery [NAME ...] [--missing]`: compute the prepared scenes (all without names), or only what is not prepared yet."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import sys
 from . import CARDS, FOLDER, _attacks, _conditions, _defended, _sketches, _vertical
 from ._make import make
 
+PAGES = {"defended": _defended.make, "vertical": _vertical.make, "attacks": _attacks.make, "conditions": _conditions.make}
+
 if __name__ == "__main__":
+    missing = "--missing" in sys.argv
+    names = [name for name in sys.argv[1:] if name != "--missing"]
     for card in CARDS:
-        if len(sys.argv) == 1 or card.name in sys.argv[1:]:
+        if card.name in names or not (names or missing):
             make(card, FOLDER / card.name)
-    if len(sys.argv) == 1 or "sketches" in sys.argv[1:]:
+    if "sketches" in names or not (names or missing):
         _sketches.make(FOLDER / "sketches")
-    if len(sys.argv) == 1 or "defended" in sys.argv[1:]:
-        _defended.make(FOLDER / "defended")
-    if len(sys.argv) == 1 or "vertical" in sys.argv[1:]:
-        _vertical.make(FOLDER / "vertical")
-    if len(sys.argv) == 1 or "attacks" in sys.argv[1:]:
-        _attacks.make(FOLDER / "attacks")
-    if len(sys.argv) == 1 or "conditions" in sys.argv[1:]:
-        _conditions.make(FOLDER / "conditions")
+    for name, make_page in PAGES.items():
+        if name in names or not names:
+            make_page(FOLDER / name, missing)
     sys.stderr.write(f"scenes are in {FOLDER}\n")

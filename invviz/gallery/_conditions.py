@@ -8,6 +8,6 @@ from .. import conditions
 from . import _results
 
 
-def make(folder: Path) -> None:
-    """Write facts.json and arrays.npz."""
-    _results.make(folder, "conditions", conditions.prepared(), scored=conditions.scored())
+def make(folder: Path, missing: bool = False) -> None:
+    """Write facts.json and arrays.npz; with `missing` only what is not there yet is computed."""
+    _results.make(folder, "conditions", conditions.prepared(), scored=conditions.scored(), missing=missing)

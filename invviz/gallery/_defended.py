@@ -11,8 +11,8 @@ from . import OPENING, _results
 CHOICES = ("usual", "all")
 
 
-def make(folder: Path) -> None:
-    """Write facts.json and arrays.npz."""
+def make(folder: Path, missing: bool = False) -> None:
+    """Write facts.json and arrays.npz; with `missing` only what is not there yet is computed."""
     now = Scenario.parse(OPENING)
     rows = [defended.compared(now, stack) for stack in dict.fromkeys(s for which in CHOICES for s in defended.stacks(now, which))]
-    _results.make(folder, "defended", [(row, [row.replace(attacker=who) for who in ("unaware", "aware")]) for row in rows])
+    _results.make(folder, "defended", [(row, [row.replace(attacker=who) for who in ("unaware", "aware")]) for row in rows], missing=missing)

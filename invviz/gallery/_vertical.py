@@ -9,7 +9,7 @@ from ..scenario import Scenario
 from . import _results
 
 
-def make(folder: Path) -> None:
-    """Write facts.json and arrays.npz."""
+def make(folder: Path, missing: bool = False) -> None:
+    """Write facts.json and arrays.npz; with `missing` only what is not there yet is computed."""
     cuts = depths.at_depths(Scenario.parse(depths.VERTICAL))
-    _results.make(folder, "vertical", [(cut, list(depths.attackers(cut).values())) for cut in cuts])
+    _results.make(folder, "vertical", [(cut, list(depths.attackers(cut).values())) for cut in cuts], missing=missing)

@@ -56,7 +56,7 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
 
     def progress(step: Step) -> bool:
         nonlocal last, span, steps, ended
-        steps, ended = steps + 1, step
+        steps, ended = steps + (ended is None or ended.number != step.number), step  # within a long step it only asks
         now = time.monotonic()
         if report is None:
             return True

@@ -40,6 +40,11 @@ def prepared(scenario: Scenario, kind: Kind, key: str = "") -> tuple[dict[str, n
     return None if scene is None else ({"guess": scene.arrays["guess"]}, scene.result)
 
 
+def late(scenario: Scenario) -> float | None:
+    """Seconds of one processor that an attack takes at least, for which reason alone it did not come with the package; None where it did, or nobody tried."""
+    return None if scenario.upload else gallery.late("attacks").get(scenario.key("run"))
+
+
 @functools.lru_cache(maxsize=2)
 def _scenes(kind: Kind) -> dict[str, gallery.Scene]:
     """The Lab's prepared scenes by key; of several with the same key the first."""

@@ -211,6 +211,23 @@ def test_it_is_decided_by_its_random_numbers_and_stops_when_asked():
     assert len(steps) == 3 and found.stopped and not found.failed
 
 
+@pytest.mark.parametrize("dense", [0, 4096])
+def test_it_asks_within_a_step_whether_to_go_on(dense):
+    """A step on a vision transformer takes many minutes: half an hour without a word, in which Stop did nothing."""
+    steps, obs = [], observation(curved(), pictures())
+    found = attack(obs, lambda step: steps.append(step.number) or len(steps) < 2, dense=dense)
+    assert steps == [1, 1] and found.stopped and found.trace[-1][0] == 1
+
+
+def test_the_certificate_can_be_stopped_and_says_so():
+    obs, numbers = observation(curved(), pictures()), []
+    whole = attack(obs, lambda step: numbers.append(step.number) or True)
+    assert "Exact" in whole.note and numbers[-2:] == [numbers[-1]] * 2, "it asks while it counts"
+    left = iter(range(len(numbers) - 1))
+    found = attack(obs, lambda step: next(left, None) is not None)
+    assert "was not counted, as that was stopped" in found.note and not found.stopped and found.loss == whole.loss
+
+
 @pytest.mark.parametrize("scene", ["model=lenet", "model=convnet(act='tanh',width=8)&batch=2", "model=mlp(act='tanh')&batch=2"])
 def test_gradients_of_smooth_nets_are_solved_to_their_rounding(scene):
     found = run(Scenario.parse(f"data=digits&attack=gauss_newton&{scene}"), SITE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 
 import numpy as np
@@ -97,6 +98,36 @@ def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path
         assert "is the strongest of 2 attacks" in said(at) and any(b.label == "All attacks are in" for b in at.button)
     finally:
         gallery.results.cache_clear()
+
+
+def test_what_takes_too_long_is_named_and_missing_ones_are_made_later(attacks, store_dir, tmp_path, monkeypatch):
+    scene = Scenario.parse(QUICK)
+    keys = {name: scene.replace(attack=kind()).key("run") for name, kind in FEW.items() if name != "rmle"}
+    monkeypatch.setattr(lineup, "SCENES", (lineup.Scene("quick", "Only a test.", QUICK),))
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+
+    def forget():
+        gallery.results.cache_clear()
+        gallery.late.cache_clear()
+
+    forget()
+    try:
+        monkeypatch.setattr(_attacks, "MOST", 0.0)
+        _attacks.make(tmp_path / "attacks")
+        forget()
+        assert set(gallery.results("attacks")) == {scene.key("risk"), keys["linear_layer"]}, "it asks nobody"
+        assert gallery.late("attacks") == {keys["inverting_gradients"]: 0.0}
+        at = attacks(QUICK)
+        assert not at.exception and rows(at)["Inverting gradients"][0] == "not prepared: takes longer than 0 s"
+        monkeypatch.setattr(_attacks, "MOST", 40.0)
+        before = (tmp_path / "attacks" / "facts.json").read_text()
+        _attacks.make(tmp_path / "attacks", missing=True)
+        forget()
+        assert set(gallery.results("attacks")) == {scene.key("risk"), *keys.values()} and not gallery.late("attacks")
+        whole, part = json.loads((tmp_path / "attacks" / "facts.json").read_text())["results"], json.loads(before)["results"]
+        assert {key: whole[key] for key in part} == part, "what was there stays, to the second"
+    finally:
+        forget()
 
 
 def test_a_victim_that_is_not_prepared_begins_by_itself(visit, store_dir):

@@ -64,7 +64,7 @@ def _got(attack: Attack, best: bool) -> str:
         frame = sources.live_picture(attack.scenario) if job.state == "running" else None
         return _cell(frame if frame is not None else attack.guess, f'<span class="wait">{escape(waits(job))}</span>', "still searching")
     if attack.psnr is None or attack.result is None:
-        return _cell(None, f'<span class="wait">{escape(waits(job)) or "not run yet"}</span>', "")
+        return _cell(None, f'<span class="wait">{escape(waits(job) or words.waiting(attack))}</span>', "")
     stopped = " (stopped)" if attack.result["stopped"] else ""
     said = f"{attack.quality('<br>')}{stopped}"
     return _cell(attack.guess, f'<span class="{"best" if best else ""}">{said}</span>', attack.quality())

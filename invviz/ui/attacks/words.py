@@ -8,6 +8,7 @@ from ... import conditions, lineup
 from ...attacks import ATTACKS
 from ...metrics import EXACT, decibels, rank
 from ...scenario import Scenario
+from .. import kept
 from ..known import Attack, Known
 from .modes import INFERENCE, NOTHING, Found, Section
 
@@ -61,6 +62,12 @@ def finding(here: Known) -> str:
         weak = [a for a in ended.values() if rank(a.word) < READABLE]
         said += f" {len(weak)} {'are' if len(weak) > 1 else 'is'} not readable: such a failure says nothing about safety." if weak else ""
     return said + ceiling
+
+
+def waiting(attack: Attack) -> str:
+    """Why there is no answer, where nobody has asked for one."""
+    seconds = kept.late(attack.scenario)
+    return "not run yet" if seconds is None else f"not prepared: takes longer than {seconds:.0f} s"
 
 
 def ordered(here: Known) -> list[str]:
