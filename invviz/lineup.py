@@ -30,7 +30,7 @@ SCENES = (
     Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4&floor=0.0001"),
     Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
     Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
-    Scene("A net in training mode", "Batch norm mixes the batch: searches get 2 to 5 dB less than in inference mode (the next card); statistics that are sent along give a little back.", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
+    Scene("A net in training mode", "Batch norm mixes the batch: searches get less than in inference mode (the next card), and statistics that are sent along give a little back. How much: under Does training mode protect?", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
     Scene("The same in inference mode", "What most papers attack: the net with its norm layers fixed.", "data=photos(size=16)&model=preact&attack=inverting_gradients&batch=4"),
     Scene("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
 )  # fmt: skip

@@ -43,13 +43,13 @@ CARDS = (
     Card(
         "no_noise",
         "No defense at all",
-        "Without noise the attack comes back almost pixel by pixel.",
+        "Without noise the real attack gets the picture back, almost pixel by pixel.",
         "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001",
     ),
     Card(
         "heavy_noise",
-        "Noise that hides",
-        "As much noise as gradient: the ideal attacker keeps a blur, the real one nothing.",
+        "Noise that stops an attack",
+        "As much noise as gradient: the real attack gets nothing, the ideal attacker something that can still be recognised.",
         "data=photos&model=lenet&defense=gaussian_noise(sigma=1.0)&attack=dlg&prior=natural&floor=0.0001",
     ),
     Card(
@@ -108,7 +108,7 @@ def load(name: str) -> Scene | None:
         scenario = Scenario.parse(facts["scenario"])
         if facts["keys"] != [scenario.key("run"), scenario.key("risk")]:
             return None
-        parts = {k: arrays[k] for k in KEPT}
+        parts = {k: arrays[k].astype(np.float64) for k in KEPT}
         d = Decomposition(basis=np.zeros((0, 0), np.float32), shape=tuple(facts["shape"]), **parts, **facts["decomposition"])
         return Scene(card, scenario, facts["result"], facts["summary"], d, Size(**facts["size"]), facts["trust"], arrays)
     return None

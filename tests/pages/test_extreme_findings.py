@@ -88,3 +88,25 @@ def test_one_order_and_exact_results_said_as_such():
 def test_a_real_attack_above_the_ideal_attacker_has_a_word_beside_it(reached, ideal, noted):
     one = known(CUT, ideal, rmle=reached, inverse_network=10.0)
     assert bool(beyond.why(one)) is noted and bool(beyond.notes([one], lambda k: "conv 1")) is noted and bool(beyond.exceeded(one)) is noted
+
+
+def test_an_attack_that_was_stopped_has_held_nobody_off():
+    """Stopped at 5 dB it may yet get more: Defend claims nothing of that, and Attacks counts it apart; ended at 5 dB it is a finding."""
+    row = known(LAB, 30.0, unaware=5.0, aware=29.0)
+    assert "fools the unaware attacker (5.0 dB)" in defend_words.finding([row])
+    row.attacks["unaware"].result["stopped"] = True
+    assert "5.0" not in defend_words.finding([row]) and "Safest" not in defend_words.finding([row])
+    both = known(LAB, 30.0, unaware=5.0, aware=4.0)
+    assert "stops both real attacks (5.0 dB)" in defend_words.finding([both])
+    both.attacks["aware"].result["stopped"] = True
+    assert "stops" not in defend_words.finding([both])
+    here = known(LAB, 30.0, dlg=20.0, peeling=5.0)
+    assert "of 2 attacks:" in attack_words.finding(here)
+    here.attacks["peeling"].result["stopped"] = True
+    assert "of 1 attacks (1 stopped early)" not in attack_words.finding(here) and "(1 stopped early)" in attack_words.finding(here)
+
+
+def test_attacks_that_got_the_same_are_the_strongest_together():
+    said = attack_words.finding(known(LAB, 34.0, dlg=(31.06, 1.7), idlg=(31.061, 1.4), peeling=(15.0, 1.0)))
+    assert "Improved deep leakage (iDLG) and Deep leakage (DLG) are the strongest of 3 attacks: readable, 31.1 dB each." in said
+    assert "(iDLG) is the strongest of 3" in attack_words.finding(known(LAB, 34.0, dlg=(31.0, 1.7), idlg=(31.2, 1.4), peeling=(15.0, 1.0)))

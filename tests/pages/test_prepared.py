@@ -7,6 +7,9 @@ from visits import asked_for, said
 
 from invviz import compare, defended, depths, gallery
 from invviz.assess import sketched_first
+from invviz.baseline import baseline_of
+from invviz.metrics import PSNR, SSIM, word
+from invviz.risk import invloss, psnr_ceiling
 from invviz.scenario import Scenario, risk_problems
 from invviz.ui import kept
 
@@ -49,3 +52,24 @@ def test_the_lab_shows_what_was_prepared_for_defend(visit, store_dir, who):
 def test_the_lab_computes_where_the_prepared_picture_is_of_other_noise(visit, store_dir):
     visit("lab", "data=photos&model=lenet&defense=clipping&defense=gaussian_noise(sigma=0.02)&attack=dlg&prior=natural&floor=0.0001")
     assert {job.kind for job in asked_for(store_dir).values()} == {"risk", "sketch"}
+
+
+def test_a_prepared_spectrum_loses_nothing_to_its_short_numbers():
+    """Kept in single precision, computed with in double: without noise 1 - m / (sigma^2 + m) was 0, and the page expected 200 dB where the spectrum says 107."""
+    scene = gallery.load("linear")
+    assert scene is not None
+    d, sigma = scene.decomposition, scene.summary["sigma_relative"] * scene.size.rms
+    loss = sum(float(w) * sigma**2 / (sigma**2 + float(m)) for w, m in zip(d.weights, d.gains, strict=True))
+    assert invloss(d, sigma) == pytest.approx(loss, rel=1e-3) and psnr_ceiling(d, sigma) == pytest.approx(107.04, abs=0.05)  # as `invviz risk` says
+
+
+def test_the_cards_of_the_lab_say_what_their_pictures_show():
+    """As much noise as gradient: what the ideal attacker has can be recognised, what the real one has is hidden."""
+    scene = gallery.load("heavy_noise")
+    assert scene is not None and "recognised" in scene.card.lesson and "hides" not in scene.card.title
+    truth, sigma = scene.arrays["truth"], scene.summary["sigma_relative"] * scene.size.rms
+    floor = baseline_of(scene.scenario, truth, None)
+    words = [
+        word(list(PSNR().score(x, truth)), list(SSIM().score(x, truth)), floor) for x in (scene.ideal(sigma), scene.arrays["guess"])
+    ]
+    assert words == ["recognisable", "hidden"]

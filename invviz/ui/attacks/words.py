@@ -38,18 +38,29 @@ def untold(scenario: Scenario) -> bool:
 
 def finding(here: Known) -> str:
     """What the page says, in one line, from the results that are there."""
-    ended, best = {name: a for name, a in here.attacks.items() if a.psnr is not None}, strongest(here)
+    known, best = {name: a for name, a in here.attacks.items() if a.psnr is not None}, strongest(here)
     ceiling = "" if here.ideal_psnr is None else f" The ideal attacker reaches {decibels(here.ideal_psnr)}."
     if best is None:
         return f"No attack has been run on this victim yet: run all {len(here.attacks)}.{ceiling}"
+    ended = {
+        name: a for name, a in known.items() if name == best or not (a.result or {}).get("stopped")
+    }  # the best one's picture is there, stopped or not
     psnr, seconds = ended[best].psnr or 0.0, _seconds(ended[best])
-    left = len(here.attacks) - len(ended)
-    more = f" ({left} not run yet)" if left else ""
+    halves = [name for name, a in known.items() if (a.result or {}).get("stopped")]
+    notes = [f"{n} {what}" for n, what in ((len(here.attacks) - len(known), "not run yet"), (len(halves), "stopped early")) if n]
+    more = f" ({', '.join(notes)})" if notes else ""
     exact = [name for name, a in ended.items() if (a.psnr or 0.0) >= EXACT]
     if len(exact) > 1:
         said = (
             f"{len(exact)} of {len(ended)} attacks{more} are exact to rounding ({EXACT:.0f} dB and more); "
             f"the quickest is {title(best)}: {decibels(psnr)} after {time(seconds)}."
+        )
+    elif (
+        len(equal := [name for name in ordered(here) if name in ended and decibels(ended[name].psnr or 0.0) == decibels(psnr)]) > 1
+        and psnr < EXACT
+    ):
+        said = (
+            f"{' and '.join(title(name) for name in equal)} are the strongest of {len(ended)} attacks{more}: {ended[best].quality()} each."
         )
     else:
         which = f"is the strongest of {len(ended)} attacks{more}:" if len(ended) > 1 else f"was run{more}:"

@@ -22,7 +22,7 @@ def finding(rows: Sequence[Row]) -> str:
     gap, row, low, high = _widest((r, "unaware", "aware") for r in defended)
     if row is not None and gap >= TELLING:
         return f"{title(row, rows)} fools the unaware attacker ({decibels(low)}) and not the aware one ({decibels(high)})"
-    whole = [r for r in defended if None not in r.got.values()]
+    whole = [r for r in defended if all(_ended(r, who) for who in r.got)]
     gap, row, low, high = _widest((r, _real(r), "ideal") for r in whole)
     if row is not None and gap >= TELLING:
         return f"{title(row, rows)} stops both real attacks ({decibels(low)}) and not the ideal attacker ({decibels(high)})"
@@ -71,11 +71,23 @@ def _real(row: Row) -> str:
     return max(row.attacks, key=lambda who: -1.0 if row.attacks[who].psnr is None else row.attacks[who].psnr or 0.0)
 
 
+def _ended(row: Row, who: str) -> bool:
+    """Whether it is known what an attacker gets. One that was stopped early may yet get more: nobody was held off by that."""
+    attack = row.attacks.get(who)
+    return row.got[who] is not None and not (attack is not None and attack.result is not None and attack.result["stopped"])
+
+
 def _widest(pairs: Iterable[tuple[Row, str, str]]) -> tuple[float, Row | None, float, float]:
     """The row where the first attacker is held off and the second is furthest ahead: by how much, which, and what both got."""
     known = []
     for row, weak, strong in pairs:
         low, high = row.got[weak], row.got[strong]
-        if low is not None and high is not None and 0 <= rank(row.word(weak)) <= BLURRED and rank(row.word(strong)) > rank(row.word(weak)):
+        if (
+            low is not None
+            and high is not None
+            and _ended(row, weak)
+            and 0 <= rank(row.word(weak)) <= BLURRED
+            and rank(row.word(strong)) > rank(row.word(weak))
+        ):
             known.append((high - low, row, low, high))
     return max(known, key=lambda found: found[0], default=(0.0, None, 0.0, 0.0))
