@@ -60,7 +60,9 @@ def test_a_prepared_spectrum_loses_nothing_to_its_short_numbers():
     assert scene is not None
     d, sigma = scene.decomposition, scene.summary["sigma_relative"] * scene.size.rms
     loss = sum(float(w) * sigma**2 / (sigma**2 + float(m)) for w, m in zip(d.weights, d.gains, strict=True))
-    assert invloss(d, sigma) == pytest.approx(loss, rel=1e-3) and psnr_ceiling(d, sigma) == pytest.approx(107.04, abs=0.05)  # as `invviz risk` says
+    assert invloss(d, sigma) == pytest.approx(loss, rel=1e-3) and psnr_ceiling(d, sigma) == pytest.approx(
+        107.04, abs=0.05
+    )  # as `invviz risk` says
 
 
 def test_the_cards_of_the_lab_say_what_their_pictures_show():
@@ -69,7 +71,5 @@ def test_the_cards_of_the_lab_say_what_their_pictures_show():
     assert scene is not None and "recognised" in scene.card.lesson and "hides" not in scene.card.title
     truth, sigma = scene.arrays["truth"], scene.summary["sigma_relative"] * scene.size.rms
     floor = baseline_of(scene.scenario, truth, None)
-    words = [
-        word(list(PSNR().score(x, truth)), list(SSIM().score(x, truth)), floor) for x in (scene.ideal(sigma), scene.arrays["guess"])
-    ]
+    words = [word(list(PSNR().score(x, truth)), list(SSIM().score(x, truth)), floor) for x in (scene.ideal(sigma), scene.arrays["guess"])]
     assert words == ["recognisable", "hidden"]
