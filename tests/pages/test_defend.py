@@ -303,7 +303,7 @@ def test_the_opening_is_prepared(visit, store_dir):
 def fake(name, unaware=None, aware=None, best=None, stack=True, unfit=""):
     got = {"unaware": unaware, "aware": aware, "ideal": best}
     known = [v for v in got.values() if v is not None]
-    attacks = {who: SimpleNamespace(psnr=got[who]) for who in ("unaware", "aware")}
+    attacks = {who: SimpleNamespace(psnr=got[who], result={"stopped": False}) for who in ("unaware", "aware")}
     floor = Baseline((11.0,), (0.1,), (12.0,), (0.1,))
     return SimpleNamespace(
         name=name,
