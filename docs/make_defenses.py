@@ -132,7 +132,7 @@ def page(data: dict[str, Any]) -> str:
     table, pictures = data["rows"], list(PICTURES)
     lines = ["# What each defense does to an attacker", "", *_intro(data), "", "## How to read it", "", *_reading(table), ""]
     lines += ["## What a naive evaluation would have concluded", "", *_naive(table), "", "## The table", ""]
-    head = [f"{picture}: {column}" for picture in pictures for column in ("unaware, dB", "aware, dB", "ceiling, dB", "InvRE")]
+    head = [f"{picture}: {column}" for picture in pictures for column in ("unaware, dB", "aware, dB", "expected best, dB", "InvRE")]
     lines += ["| " + " | ".join(["defense", *head, "bytes sent", "formal promise"]) + " |", "|---|" + "---:|" * len(head) + "---:|---|"]
     for row, found in table.items():
         cells = [_label(row, found)]
@@ -176,13 +176,14 @@ def _reading(table: dict[str, Any]) -> list[str]:
     return [
         "* **unaware**: the attacker takes the message at face value. **aware**: it knows the defense and its parameters, not what was drawn at random. Without a "
         "defense there is nothing to know, and both are one run. PSNR of the picture found; of a batch, the mean over its samples.",
-        "* **ceiling** and **InvRE**: the ideal attacker, who knows the defense, too. It is linearised at the picture and averaged over what is expected of pictures "
+        "* **expected best** and **InvRE**: the ideal attacker, who knows the defense, too. It is linearised at the picture and averaged over what is expected of pictures "
         f"(the `{PRIOR}` prior: power falls with frequency), so that a search on one picture may come out above it, as {len(above)} of {len(found)} aware ones do: "
         "where the picture is smoother than most, or where the defense tells more than its first order (signs).",
         f"* PSNR ends where float32 and the search's steps end (the best figure here is {max(reached):.1f} dB). The ideal attacker is not told of float32; it reads "
         f"the message through noise of {FLOOR:g} of its root mean square (`floor={FLOOR:g}`, well below what defenses add; pages of the app show "
         f"{Scenario.floor:g} unless told otherwise).",
-        f"* {sum(lost)} of {len(lost)} searches did not reproduce the message that they were given. An unaware one rarely can, where a defense has altered it.",
+        f"* By their own matching loss, {sum(lost)} of {len(lost)} searches did not reproduce the message that they were given. An unaware one rarely can, where a "
+        "defense has altered it. Whether other pictures explain a message as well, as `invviz run` asks, was not asked here.",
         "* **bytes sent**: of one update, relative to the undefended one. **formal promise**: in short; the numbers are for one update, the promise may be for more.",
         f"* A defense stands with its strength; all other knobs have the values of [components.md](components.md). Not measured: {', '.join(embeddings)}, which "
         "protect embeddings, and here gradients are sent.",
