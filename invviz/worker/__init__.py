@@ -163,10 +163,10 @@ def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | N
         parent_pid: end when this process, which started this one, is gone.
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
+    cold = kinds is not None and set(kinds) == {"sketch"}
     with _leaving(parent_pid) as leaving:
-        warm_up(site)
-        if kinds is not None and set(kinds) == {"sketch"}:
-            warm_up_sketches(site)
+        if not cold:
+            warm_up(site)
         while not leaving():
             try:
                 job = store.claim(name, kinds)
@@ -178,6 +178,9 @@ def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | N
                 time.sleep(10 * POLL)
             if once:
                 return
+            if cold:  # only now: what waited at the start is warmed by its own products
+                warm_up_sketches(site)
+            cold = False
             time.sleep(POLL)
 
 

@@ -190,6 +190,29 @@ def test_a_result_that_cannot_be_stored_is_a_failure(store, site, monkeypatch):
     assert "Free some space" in store.job(key).error
 
 
+@pytest.mark.parametrize("kind", ["sketch", "run"])
+def test_a_worker_for_first_sketches_begins_with_what_waits(store, site, monkeypatch, kind):
+    """Somebody who clicks while the app starts waited for two warm-ups of several seconds."""
+    store.submit(kind, QUICK, "me")
+    done, real = [], Store.claim
+
+    def claim(self, name, kinds):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return real(self, name, kinds)
+
+    monkeypatch.setattr(Store, "claim", claim)
+    monkeypatch.setattr(worker, "POLL", 0.0)
+    monkeypatch.setattr(worker, "execute", lambda kind, *_: done.append(kind) or Outcome({}, {}))
+    monkeypatch.setattr(worker, "warm_up", lambda site: done.append("warm run"))
+    monkeypatch.setattr(worker, "warm_up_sketches", lambda site: done.extend(["warm sketch", ""]))
+    with pytest.raises(KeyboardInterrupt):
+        if kind == "run":
+            monkeypatch.setattr(worker, "execute", lambda kind, *_: done.extend([kind, ""]) or Outcome({}, {}))
+        work(store, site, kinds=[kind])
+    assert done == (["sketch", "warm sketch", ""] if kind == "sketch" else ["warm run", "run", ""])
+
+
 def test_a_long_step_is_not_taken_for_death(store, site, monkeypatch):
     key = store.submit("run", QUICK, "me")
     monkeypatch.setattr(worker, "BEAT", 0.05)
