@@ -26,7 +26,8 @@ def empty(now: Scenario) -> str:
 
 def axes(now: Scenario) -> dict[str, str]:
     """Along what it can be compared, by title; rounds only where the message of several of them has a risk."""
-    return {name: title for name, title in AXES.items() if name != "rounds" or any(not risk_problems(s) for s in over_rounds(now)[1:])}
+    titles = AXES | ({"pictures": "Rows"} if now.data.columns else {})
+    return {name: title for name, title in titles.items() if name != "rounds" or any(not risk_problems(s) for s in over_rounds(now)[1:])}
 
 
 def pictures(now: Scenario, places: Sequence[int]) -> list[Scenario]:

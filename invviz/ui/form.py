@@ -15,7 +15,7 @@ from ..defenses import DEFENSES, Defense
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..scenario import SETTINGS, Scenario, problems
-from . import budget, choice, press, stack, state, strength, trouble, upload
+from . import budget, choice, press, stack, state, strength, things, trouble, upload
 from .victim import Victim, victim_of
 from .widgets import holds
 
@@ -39,11 +39,11 @@ def controls(empty: Empty = lambda scenario: "") -> None:
         victim, seat = victim_of(now), state.seats("data")[0]
         last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
         st.number_input(
-            "Picture",
+            things.say(now, "Picture"),
             0,
             last,
             now.data.index,
-            help="Which private picture is the victim, counted from 0. The buttons go to the previous and the next one."
+            help=things.say(now, "Which private picture is the victim, counted from 0. The buttons go to the previous and the next one.")
             + (
                 " Your own picture is shown: a step leaves it for the data set's, and brings a button that shows it again."
                 if now.upload

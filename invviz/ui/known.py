@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.table import right
 from ..metrics import PSNR, Baseline, decibels, quality, word
 from ..scenario import Scenario, problems, risk_problems
 from ..store import Job
@@ -41,11 +42,17 @@ class Attack:
 
     @functools.cached_property
     def word(self) -> str:
-        """How much of the pictures its own show; empty where it has none yet."""
-        return "" if self.result is None or self.truth is None else word(self.each("psnr"), self.each("ssim"), self._baseline)
+        """How much of the pictures its own show; empty where it has none yet, and of rows of a table, which have no words."""
+        return (
+            ""
+            if self.result is None or self.truth is None or self.scenario.columns
+            else word(self.each("psnr"), self.each("ssim"), self._baseline)
+        )
 
     def quality(self, between: str = ", ") -> str:
-        """Word and PSNR."""
+        """Word and PSNR; of rows of a table how many cells are right."""
+        if self.scenario.columns and self.truth is not None and self.guess is not None:
+            return cells(self.scenario, self.truth, self.guess) + between + decibels(self.psnr if self.psnr is not None else float("nan"))
         return quality(self.each("psnr"), self.each("ssim"), None if self.truth is None else self._baseline, between)
 
     @functools.cached_property
@@ -102,13 +109,16 @@ class Known:
         return kept.scores(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.ideal, self.truth)
 
     def ideal_quality(self, between: str = ", ") -> str:
-        """Word and PSNR of the ideal attacker's picture; only where there is one."""
+        """Word and PSNR of the ideal attacker's picture, or cells of its row; only where there is one."""
+        if self.scenario.columns:
+            assert self.ideal is not None and self.ideal_psnr is not None
+            return cells(self.scenario, self.truth, self.ideal) + between + decibels(self.ideal_psnr)
         return quality(*self._ideal_scores, baseline(self.scenario, self.truth), between)
 
     def word(self, who: str) -> str:
         """How much of the pictures an attacker's show ("ideal" or the name of an attack); empty where it is not known."""
         if who == "ideal":
-            return "" if self.ideal is None else word(*self._ideal_scores, baseline(self.scenario, self.truth))
+            return "" if self.ideal is None or self.scenario.columns else word(*self._ideal_scores, baseline(self.scenario, self.truth))
         return self.attacks[who].word
 
     @property
@@ -133,6 +143,12 @@ class Known:
         """All that are after something of it."""
         found = [*(attack.job for attack in self.attacks.values()), self.job]
         return [job for job in found if job is not None]
+
+
+def cells(scenario: Scenario, truth: np.ndarray, guess: np.ndarray) -> str:
+    """How many cells of a table's rows are right."""
+    hits = right(scenario.columns, truth, guess)
+    return f"{hits.sum()} of {hits.size} cells"
 
 
 K = TypeVar("K", bound=Known)

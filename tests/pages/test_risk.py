@@ -458,7 +458,7 @@ def test_a_line_holds_only_as_far_as_all_smaller_steps_do(monkeypatch):
         monkeypatch.setattr(certainty.st, name, lambda *a, **k: None)
     trust = {"steps": [0.003, 0.01, 0.03], "random": [0.01, 0.5, 0.05], "top": [0.02, 0.02, 0.02], "bend": 1.0}
     d = SimpleNamespace(method="sketch", singular_values=np.ones(2), size=4)
-    certainty._trust(SimpleNamespace(trust=trust, decomposition=d))
+    certainty._trust(Scenario.parse("data=photos"), SimpleNamespace(trust=trust, decomposition=d))
     assert "up to changes of 0.003 per pixel" in told[0]
 
 

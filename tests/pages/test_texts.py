@@ -6,11 +6,13 @@ import functools
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from visits import alts, elements, said
 
 from invviz.core.papers import BIB, entries
 from invviz.scenario import Scenario
+from invviz.ui.known import Attack
 from invviz.ui.released import formula, released
 
 KEYS = entries(Path(BIB).read_text())
@@ -97,3 +99,30 @@ def test_what_is_released_is_what_the_protocol_sends(text, says, g):
     scenario = Scenario.parse(text)
     assert says in released(scenario, 99) and g in formula(scenario)
     assert ("one number per weight" in released(scenario, 99)) != scenario.protocol.sends_embedding
+
+
+@pytest.mark.parametrize("page", ["risk", "defend", "attacks"])
+def test_rows_of_tables_are_no_pictures(visit, page):
+    """Their controls, headings and captions speak of rows and entries, and no row is called readable: it has cells that are right."""
+    at = visit(page, "data=breast_cancer&model=mlp&defense=gaussian_noise&attack=linear_layer")
+    assert not at.exception and [n.label for n in at.number_input if n.label in ("Picture", "Row")] == ["Row"]
+    words = said(at)
+    assert not re.search(
+        "The client's picture|[Oo]n this picture|each pixel|per pixel|picture space|A and B: the same picture|leaks of this picture", words
+    )
+    if page == "risk":
+        assert "What leaks of this row" in words and "Rows" in at.segmented_control[0].options
+
+
+def test_a_row_has_cells_and_no_word():
+    row = Scenario.parse("data=breast_cancer&model=mlp&attack=linear_layer")
+    truth = np.full((1, 1, 1, 30), 0.5, np.float32)
+    guess = truth.copy()
+    guess[..., :3] += 0.06  # more than 5 % of the range
+    result = {"scores": {"psnr": [34.4], "ssim": [0.9]}, "stopped": False}
+    one = Attack(row, result, guess, None, truth)
+    assert one.quality() == "27 of 30 cells, 34.4 dB" and one.word == ""
+    picture = Attack(
+        Scenario.parse("data=digits&model=mlp&attack=linear_layer"), result, np.full((1, 1, 8, 8), 0.5), None, np.full((1, 1, 8, 8), 0.52)
+    )
+    assert "cells" not in picture.quality() and picture.word

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ...plots.thumbs import thumb
+from .. import things
 from ..known import Known
 from ..victim import Victim
 from ..waits import waits
@@ -17,7 +18,7 @@ from . import words
 def draw(here: Known, victim: Victim) -> None:
     """One below the other."""
     best = words.strongest(here)
-    cells = [_figure("own", "The client's picture", victim.truth, ", ".join(victim.names[:3]))]
+    cells = [_figure("own", things.say(here.scenario, "The client's picture"), victim.truth, ", ".join(victim.names[:3]))]
     if here.ideal is not None and here.ideal_psnr is not None:
         cells.append(_figure("ideal", "An ideal attacker", here.ideal, here.ideal_quality(" · ")))
     elif here.rough is not None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ... import lineup
 from ...plots import race
-from .. import beyond
+from .. import beyond, things
 from ..kept import prepared
 from ..known import Attack, Known
 from ..session import station
@@ -19,7 +19,7 @@ def draw(here: Known, unseen: float | None) -> None:
     dark = st.context.theme.type == "dark"
     runs = [run for place, (name, attack) in enumerate(here.attacks.items()) if (run := _run(place, name, attack)) is not None]
     best = words.strongest(here)
-    said = "How good each attack's picture is, second by second"
+    said = things.say(here.scenario, "How good each attack's picture is, second by second")
     st.markdown(f"### {said}")
     st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, unseen, dark), key="race chart", alt=said)
     st.caption(

@@ -19,10 +19,10 @@ HEAD = (
     ("Attack", "Its name, and what it must be told beside the net."),
     (
         "Got",
-        f"Its picture, in a word and in dB. The best in bold; from {EXACT:.0f} dB on all are exact to rounding, and the quickest comes first.",
+        f"What it got, in a word (of rows of a table: how many cells are right) and in dB. The best in bold; from {EXACT:.0f} dB on all are exact to rounding, and the quickest comes first.",
     ),
     ("Time", "Seconds until its answer, on one thread of the machine that ran it; steps."),
-    ("Exact when", "The condition under which it recovers the batch exactly, whatever the picture."),
+    ("Exact when", "The condition under which it recovers the batch exactly, whatever it holds."),
     (
         "It says of itself",
         "What the attacker can tell without seeing the truth: certificates, starts that failed, searches that did not converge.",

@@ -70,7 +70,7 @@ def finding(here: Known) -> str:
         first = min(quick, key=lambda name: _seconds(ended[name]))
         said += f" {title(first)} is as good after {time(_seconds(ended[first]))}."
     elif len(ended) > 1 and psnr >= EXACT:
-        weak = [a for a in ended.values() if rank(a.word) < READABLE]
+        weak = [a for a in ended.values() if 0 <= rank(a.word) < READABLE]
         said += f" {len(weak)} {'are' if len(weak) > 1 else 'is'} not readable: such a failure says nothing about safety." if weak else ""
     return said + ceiling
 

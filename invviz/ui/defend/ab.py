@@ -12,7 +12,7 @@ from ...metrics import EXACT, decibels
 from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
 from ...scenario import Scenario
-from .. import asking, choice, press, state
+from .. import asking, choice, press, state, things
 from ..waits import waits
 from .row import Row
 
@@ -66,7 +66,7 @@ def differing(a: Scenario, b: Scenario) -> list[str]:
 
 def draw(now: Scenario, found: Mapping[str, Row]) -> None:
     """Both columns, and the difference in one line."""
-    st.markdown("## A and B: the same picture, one thing changed")
+    st.markdown(things.say(now, "## A and B: the same picture, one thing changed"))
     st.markdown(f"**{_difference(found)}**")
     if len(parts := differing(found["a"].scenario, found["b"].scenario)) > 1:
         st.caption(f":material/info: A and B differ in more than one thing here: {', '.join(parts)}.")

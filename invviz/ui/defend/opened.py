@@ -73,10 +73,10 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     verdict = _verdict(before, after)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
-        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, on average over pictures."
+        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, on average over {now.data.things}."
     )
     gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
-    st.markdown(f"On this picture: {', '.join(gaps)}. {beyond.why(row)}")
+    st.markdown(f"On this {now.data.things[:-1]}: {', '.join(gaps)}. {beyond.why(row)}")
     promise = defended.guarantee(row.stack)
     st.markdown(f"**Formal guarantee:** {promise if promise != 'none' else 'none. What protects here is measured, not proven.'}")
     assert row.view is not None
@@ -89,7 +89,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
 def _verdict(before: Figures, after: Figures) -> str:
     if before.score - after.score <= max(before.half + after.half, 0.01):
         return "**The defense changes next to nothing of that.**"
-    return "**It hides the picture.**" if after.word == "hidden" else ""
+    return "**It hides what is private.**" if after.word == "hidden" else ""
 
 
 def _in_brackets(word: str) -> str:

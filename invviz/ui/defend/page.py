@@ -6,7 +6,7 @@ import streamlit as st
 
 from ... import defended
 from ...scenario import problems
-from .. import asking, broken, choice, more, pulse, state, trouble
+from .. import asking, broken, choice, more, pulse, state, things, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, row, rows
 
@@ -44,7 +44,7 @@ def _draw() -> None:
     asking.failed(shown, lambda one: one.name)
     with st.container(key="opened"):
         opened.draw(now, shown)
-    with more.figures("A and B, the same picture with one thing changed", "a-and-b", ("a", VIEWS["a"]), ("b", VIEWS["b"])):
+    with more.figures(things.say(now, "A and B, the same picture with one thing changed"), "a-and-b", ("a", VIEWS["a"]), ("b", VIEWS["b"])):
         ab.draw(now, {name: found[s] for name, s in sides.items()})
     with more.figures("the least noise that hides it", "least", ("aim", VIEWS["aim"]), ("target", VIEWS["target"])):
         least.draw(now, shown[0], [found[s] for s in solved])

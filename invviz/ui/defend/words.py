@@ -30,7 +30,7 @@ def finding(rows: Sequence[Row]) -> str:
         safest = min(whole, key=lambda r: r.best or 0.0)
         when = "here" if len(whole) == len(defended) else "so far"
         who = max((w for w in safest.got if safest.got[w] is not None), key=lambda w: safest.got[w] or 0.0)
-        return f"Safest {when}: {title(safest, rows)}; the best attacker gets {decibels(safest.best or 0)} ({safest.word(who)})"
+        return f"Safest {when}: {title(safest, rows)}; the best attacker gets {decibels(safest.best or 0)}{f' ({word})' if (word := safest.word(who)) else ''}"
     scored = [r for r in defended if r.ideal_psnr is not None]
     if scored:
         safest = min(scored, key=lambda r: r.ideal_psnr or 0.0)

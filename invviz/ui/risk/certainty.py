@@ -14,6 +14,7 @@ from ...plots.calibration import bend
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
 from ...summary import doubts, lower_bound
+from .. import things
 from ..views import RiskView
 
 PAPER = "xu2025invloss"
@@ -28,7 +29,7 @@ def draw(now: Scenario, risk: RiskView, sigma: float) -> None:
     with words:
         _bounds(now, risk, sigma)
     with chart:
-        _trust(risk)
+        _trust(now, risk)
 
 
 def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
@@ -37,15 +38,17 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     interval, decibels = ("", "") if exact else (f" ({f.low:.2f} to {f.high:.2f})", f" ({f.worst:.1f} to {f.best:.1f})")
     st.markdown(
         f"**InvRE {f.score:.2f}{interval}: an ideal attacker recovers {100 * f.score:.0f} % of what was unknown.** "
-        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}.{_spread(d, sigma)}"
+        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}.{things.say(now, _spread(d, sigma))}"
     )
-    lines = ["| | squared error, summed over pixels | | PSNR (dB) |", "|---|---|---|---|"]
+    lines = [things.say(now, "| | squared error, summed over pixels | | PSNR (dB) |"), "|---|---|---|---|"]
     for label, words, value in _rows(risk, sigma):
         about = "about " if label == "T3" else ""
-        lines.append(f"| {label} | {words} | {about}{number(value)} | {about}{-10 * np.log10(max(value / d.size, 1e-20)):.1f} |")
+        lines.append(
+            f"| {label} | {things.say(now, words)} | {about}{number(value)} | {about}{-10 * np.log10(max(value / d.size, 1e-20)):.1f} |"
+        )
     st.markdown("\n".join(lines))
     if risk.trust is not None:
-        st.caption("T3 averages J over pictures of the prior, so it need not lie below the rows for this picture.")
+        st.caption(things.say(now, "T3 averages J over pictures of the prior, so it need not lie below the lines for this picture."))
     st.caption(
         f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {number(d.resolved, 1)} resolved · {d.prior} prior · "
         f"definitions ours after {cite(PAPER)}; T1 to T5 derived here",
@@ -84,7 +87,7 @@ def _rows(risk: RiskView, sigma: float) -> list[tuple[str, str, float]]:
     return [*found, ("", "guessing the prior's mean", d.trace)]
 
 
-def _trust(risk: RiskView) -> None:
+def _trust(now: Scenario, risk: RiskView) -> None:
     t = risk.trust
     if t is None:
         st.caption("The curvature of this release was not measured: how far the straight line holds is not known.")
@@ -96,6 +99,7 @@ def _trust(risk: RiskView) -> None:
         if good
         else f"does not hold within 10 % even for changes of {number(steps[0])} per pixel"
     )
+    reach = things.say(now, reach)
     st.markdown(f"### The straight line {reach}")
     dark = st.context.theme.type == "dark"
     words = f"Distance from the straight line over the size of the change; the line {reach}."
@@ -105,7 +109,7 @@ def _trust(risk: RiskView) -> None:
         if good
         else "**So here the expected best is local and no bound** (kinks of ReLU do this)"
     )
-    st.caption(f"{_turning(t, risk.decomposition)} {local}; see the calibration below.")
+    st.caption(f"{things.say(now, _turning(t, risk.decomposition))} {local}; see the calibration below.")
 
 
 def _turning(t: dict[str, Any], d: Decomposition) -> str:

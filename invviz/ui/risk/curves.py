@@ -9,7 +9,7 @@ from ...compare import sketched
 from ...plots.overlay import risk_curves, spectra
 from ...risk.prior import TAU
 from ...scenario import Scenario
-from .. import choice
+from .. import choice, things
 from ..views import NOISES, RiskView
 from .compared import Scored
 
@@ -29,7 +29,7 @@ def draw(now: Scenario, rows: list[Scored], title: str) -> None:
     if not told:
         silent = "These messages do not change with the picture: there is nothing to draw."
         waiting = "Curves appear here as soon as the first one is scored." if rows else "No curves: nothing is compared."
-        st.info(silent if done else waiting, icon=":material/query_stats:")
+        st.info(things.say(now, silent) if done else waiting, icon=":material/query_stats:")
         return
     how = choice.of_view("curve", VIEWS, "Curves", "noise", label_visibility="collapsed")
     parts = _parts(now, told)
@@ -39,7 +39,9 @@ def draw(now: Scenario, rows: list[Scored], title: str) -> None:
     else:
         _noise(told, parts, noise, title)
     if len(told) < len(done):
-        st.caption(f":material/info: {len(done) - len(told)} without a curve: the message does not change with the picture.")
+        st.caption(
+            things.say(now, f":material/info: {len(done) - len(told)} without a curve: the message does not change with the picture.")
+        )
 
 
 def _view(row: Scored) -> RiskView:

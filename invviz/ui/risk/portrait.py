@@ -11,7 +11,7 @@ from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
 from ...scenario import Scenario, risk_problems
 from ...store import Job
-from .. import look, more, press, sources, state, trouble
+from .. import look, more, press, sources, state, things, trouble
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
@@ -24,7 +24,7 @@ NARROW = 0.02  # share of a pixel's variance that the map's colours span at leas
 
 def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     """Picture, map, direction, numbers."""
-    st.markdown("## What leaks of this picture")
+    st.markdown(things.say(now, "## What leaks of this picture"))
     left, middle, right = st.columns([1, 1, 1], gap="medium")
     with left:
         _truth(now)
@@ -32,13 +32,13 @@ def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
         _not_yet(now, job, middle)
         return
     if not len(risk.portrait.indices) or not risk.decomposition.gains.any():
-        middle.info("The message does not change with this picture: nothing of it leaks.", icon=":material/query_stats:")
+        middle.info(things.say(now, "The message does not change with this picture: nothing of it leaks."), icon=":material/query_stats:")
         return
     sigma = risk.sigma(now)
     with middle:
-        _map(risk, sigma)
+        _map(now, risk, sigma)
     with right:
-        _direction(risk, sigma)
+        _direction(now, risk, sigma)
     with more.figures("what leaks first, what leaks last", "directions"):
         _examples(risk, sigma)
     if risk.first:
@@ -53,11 +53,11 @@ def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
 
 def _truth(now: Scenario) -> None:
     victim = victim_of(now)
-    st.markdown("**The client's picture**")
+    st.markdown(things.say(now, "**The client's picture**"))
     if isinstance(victim, str):
         st.warning(victim, icon=":material/image_not_supported:")
         return
-    st.image(to_png(victim.truth, TRUTH), width="stretch", alt="The private picture, which the client never sends.")
+    st.image(to_png(victim.truth, TRUTH), width="stretch", alt=things.say(now, "The private picture, which the client never sends."))
     part = f" · read: layer {now.layer}" if now.layer else ""
     part += f" · over {now.rounds} rounds" if now.rounds > 1 else ""
     st.caption(f"{', '.join(victim.names[:4])} · {now.model.title}, {now.model.init}{part}")
@@ -70,24 +70,24 @@ def _not_yet(now: Scenario, job: Job | None, place) -> None:
             press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
 
 
-def _map(risk: RiskView, sigma: float) -> None:
+def _map(now: Scenario, risk: RiskView, sigma: float) -> None:
     assert risk.portrait is not None
     known, sketched = risk.portrait.known(sigma), risk.decomposition.method != "exact"
     low, high = (float(np.quantile(known.mean(axis=1), q).clip(0, 1)) for q in (0.01, 0.99))
-    st.markdown(f"**What an :violet[ideal] attacker knows{' at least' if sketched else ''} of each pixel**")
+    st.markdown(things.say(now, f"**What an :violet[ideal] attacker knows{' at least' if sketched else ''} of each pixel**"))
     least = "at least " if sketched else ""
-    finding = f"For 98 % of the pixels {least}between {percent(low)} and {percent(high)} of the variance is learned"
+    finding = things.say(now, f"For 98 % of the pixels {least}between {percent(low)} and {percent(high)} of the variance is learned")
     wide = max(high, low + NARROW)  # a flat map stays flat
-    st.image(heat_png(risk.truth, known, low, wide), width="stretch", alt=f"{finding}; deep purple pixels are known best.")
+    st.image(heat_png(risk.truth, known, low, wide), width="stretch", alt=f"{finding}; deep purple is known best.")
     st.image(scale_png(), width="stretch", alt="Scale from pale (least known) to deep purple (best known).")
     rough = " A sketch sees the strongest directions only." if sketched else ""
     st.caption(f"{finding}; deep purple: best known.{rough}")
 
 
-def _direction(risk: RiskView, sigma: float) -> None:
+def _direction(shown: Scenario, risk: RiskView, sigma: float) -> None:
     portrait, gains = risk.portrait, risk.decomposition.gains
     assert portrait is not None
-    st.markdown("**A direction, as a picture**")
+    st.markdown(things.say(shown, "**A direction, as a picture**"))
     offered = (
         [int(i) for i in portrait.indices]
         if len(portrait.indices) <= 64
@@ -103,12 +103,18 @@ def _direction(risk: RiskView, sigma: float) -> None:
         [i + 1 for i in offered],
         now + 1,
         **holds("direction", now + 1, lambda value: state.set_view("direction", str(value))),
-        help="A pattern in picture space: add a little of it to the picture, and the message moves by its singular value. Strong ones leak first.",
+        help=things.say(
+            shown,
+            "A pattern in picture space: add a little of it to the picture, and the message moves by its singular value. Strong ones leak first.",
+        ),
     )
     share = float(learned_share(gains[now : now + 1], sigma)[0])
     word = "readable" if share >= 0.5 else "drowned in noise"
     st.caption(
-        f"Number {now + 1:,} of {risk.decomposition.size:,}: {word}; an ideal attacker learns {100 * share:.0f} % of how much of it the picture holds."
+        things.say(
+            shown,
+            f"Number {now + 1:,} of {risk.decomposition.size:,}: {word}; an ideal attacker learns {100 * share:.0f} % of how much of it the picture holds.",
+        )
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ... import depths
 from ...core.table import right
 from ...metrics import decibels
-from ..known import Known
+from ..known import Known, cells
 
 
 def finding(shown: Sequence[Known], here: Known) -> str:
@@ -63,10 +63,9 @@ def reached(one: Known, who: str) -> str:
         quality = one.ideal_quality(" · ") if who == "ideal" else one.attacks[who].quality(" · ")
         said, _, psnr = quality.rpartition(" · ")
         return f"a picture that is {said} ({psnr})" if said else f"a picture with {psnr}"
-    picture = one.ideal if who == "ideal" else one.attacks[who].guess
-    assert picture is not None
-    hits = right(one.scenario.columns, one.truth, picture)
-    return f"{hits.sum()} of {hits.size} cells right"
+    guess = one.ideal if who == "ideal" else one.attacks[who].guess
+    assert guess is not None
+    return f"{cells(one.scenario, one.truth, guess)} right"
 
 
 def accuracy(one: Known) -> str:
