@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .core.errors import ScenarioError
+from .core.rng import derive
 from .core.types import Size
 from .datasets import Dataset
 from .protocols import Protocol
@@ -140,11 +141,12 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=2)
 def _components(data: Dataset, protocol: Protocol, data_dir: Path | None) -> Components:
-    """Principal components of a data set's public pictures, found once for all its victims."""
+    """Principal components of a data set's public pictures, found once for all its victims; of many, some that are drawn, as files may be in the order of classes."""
     public = data.load(data_dir).public
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // int(np.prod(data.shape)))
+    drawn = np.random.default_rng(derive(0, "public pictures")).permutation(len(public))[:count]
     with room("the components of the public pictures"):
-        return Components.fit(protocol.part(public.take(range(count))[0]))
+        return Components.fit(protocol.part(public.take(np.sort(drawn).tolist())[0]))
 
 
 def _names(layer: str, message: Tree) -> list[str]:

@@ -130,6 +130,7 @@ class Scenario:
                 needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
+        form += "&components=drawn" * (self.only(kind).prior == "dataset")  # they were the first public pictures once
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
     def replace(self, /, **changes: Any) -> Scenario:

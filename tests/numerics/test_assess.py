@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from invviz import risk
 from invviz.assess import AUTO_INPUTS, AUTO_WORK, assess, choose, moves
 from invviz.core.errors import ScenarioError
 from invviz.core.types import Net
+from invviz.datasets import ArrayPictures, Samples
 from invviz.protocols.hfl import HFL
 from invviz.run import Site, meet_client
 from invviz.scenario import Scenario
@@ -227,6 +229,24 @@ def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch):
     exact = np.trace(np.linalg.inv(np.linalg.inv(cov) + dense.T @ dense / sigma**2))
     assert risk.invloss(found.decomposition, sigma) == pytest.approx(exact, rel=1e-4)
     assert not any((victim == rows).all(1).any() for victim in found.truth.reshape(len(found.truth), -1))
+
+
+@pytest.mark.parametrize("order", ["mixed", "by class"])
+def test_the_dataset_prior_does_not_depend_on_the_order_of_files(order, site, monkeypatch):
+    """Of files in the order of classes the first ones, which were taken, are of one class."""
+    module = sys.modules["invviz.assess"]  # the package has a function of that name
+
+    labels = np.arange(4_000) % 4 if order == "mixed" else np.arange(4_000) // 1_000
+    images = np.repeat((60 * labels).astype(np.uint8), 64).reshape(-1, 1, 8, 8)
+    made = Samples(ArrayPictures(images[:1], labels[:1]), ArrayPictures(images, labels), ("a", "b", "c", "d"))
+    monkeypatch.setattr(type(Scenario.parse(DIGITS).data), "load", lambda self, folder: made)
+    module._components.cache_clear()
+    try:
+        found = module._components(Scenario.parse(DIGITS).data, Scenario.parse(DIGITS).protocol, None)
+    finally:
+        module._components.cache_clear()
+    assert abs(found.mean.mean() - images.mean() / 255) < 0.01
+    assert Scenario.parse(DIGITS).key("risk") != Scenario.parse(DIGITS + "&prior=dataset").key("risk")
 
 
 def test_what_is_chosen():
