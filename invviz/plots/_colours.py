@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.plain import plain
+
 TRUTH = "#8A8F98"
 IDEAL = "#7B4EA3"
 REAL = "#D55E00"
@@ -49,9 +51,12 @@ def frame(colour: str) -> str:
 
 
 def framed(spec: dict[str, Any], dark: bool) -> dict[str, Any]:
-    """A Vega-Lite chart whose axes and legend can be read, and whose marks are as strong as they say: the app's grey and Vega's 70 % are too pale."""
+    """A Vega-Lite chart whose axes and legend can be read, and whose marks are as strong as they say: the app's grey and Vega's 70 % are too pale.
+
+    Numbers that are infinite or unknown are no JSON, and a browser shows nothing of a chart that holds one: they are written as `core.plain` writes them.
+    """
     words = {"labelColor": ink(TRUTH, dark), "titleColor": ink(TRUTH, dark)}
-    return {**spec, "config": {"axis": words, "legend": words, "point": {"opacity": 1}, "tick": {"opacity": 1}}}
+    return {**plain(spec), "config": {"axis": words, "legend": words, "point": {"opacity": 1}, "tick": {"opacity": 1}}}
 
 
 def legible(colour: str, dark: bool, least: float) -> str:

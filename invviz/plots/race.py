@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +115,7 @@ def names(ends: Sequence[float], ceiling: float | None) -> list[float]:
 
 def _across(value: float, words: str, colour: str, y: dict[str, Any], dark: bool) -> list[dict[str, Any]]:
     """A line across the plot; its name stands on it at the left, where attacks have hardly begun: above the ideal attacker's, below that of who sees no message."""
-    rows = [{"y": shown(value), "text": f"{words}, {value:.1f} dB"}]
+    rows = [{"y": shown(value), "text": f"{words}, {f'{value:.1f} dB' if math.isfinite(value) else 'no error'}"}]
     rule = {"type": "rule", "color": line(colour, dark), "strokeWidth": 2.5 if colour == IDEAL else 1.5, "strokeDash": dash(colour)}
     text = {
         "type": "text",
@@ -181,7 +182,7 @@ def _name(rows: list[dict[str, Any]], colour: str, bold: bool, y: dict[str, Any]
 
 def _words(run: Run) -> str:
     final = float(run.psnr[-1])
-    return f"{run.name} {final:.0f} dB{' ↑' if final > TOP else ''}{'' if run.done else ' ...'}"
+    return f"{run.name} {f'{final:.0f} dB' if final < math.inf else 'no error'}{' ↑' if final > TOP else ''}{'' if run.done else ' ...'}"
 
 
 def shown(value: float) -> float:

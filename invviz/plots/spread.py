@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def spread(found: Mapping[str, Sequence[tuple[int, float, bool]]], hollow: bool 
     ]
     worst = [{**min((r for r in rows if r["name"] == name), key=lambda r: r["psnr"])} for name, runs in found.items() if len(runs) > 1]
     for row in worst:
-        row["text"] = f"seed {row['seed']}: {row['psnr']:.1f}"
+        row["text"] = f"seed {row['seed']}: " + (f"{row['psnr']:.1f}" if row["psnr"] < math.inf else "no error")
     x = {"field": "x", "type": "quantitative", "title": "PSNR, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
     y = {"field": "name", "type": "nominal", "title": None, "sort": list(found), "axis": {"grid": True, "labelLimit": 260}}
     tooltip = [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from invviz.plots import race
+from invviz.plots._colours import framed
 from invviz.plots.spread import spread
 
 RUNS = [
@@ -120,3 +123,23 @@ def test_dots_of_the_spread_stand_in_their_rows():
         x, y = layer["encoding"]["x"], layer["encoding"]["y"]
         assert "dB" in x["title"] and x["type"] == "quantitative" and x["scale"]["domain"] == [race.LOW, race.TOP]
         assert y["type"] == "nominal" and y["sort"] == ["b", "a"], "rows in the order of their attacks"
+
+
+def texts(spec):
+    """All words that a chart draws."""
+    return [row["text"] for layer in spec["layer"] for row in layer.get("data", {}).get("values", ()) if "text" in row]
+
+
+def test_an_attack_without_any_error_is_drawn_at_the_top_and_named_in_words():
+    """Infinity is no JSON: the browser showed a red box in place of the chart (layer peeling on the MLP)."""
+    endless = race.Run("peeling", np.array([0.1, 0.2]), np.array([10.0, np.inf]), True)
+    for chart in (race.race([*RUNS, endless], "peeling", np.inf, 10.3), spread({"peeling": [(1, np.inf, False), (2, np.inf, False)]})):
+        json.loads(json.dumps(chart, allow_nan=False))
+        assert any("no error" in words for words in texts(chart)) and not any("inf" in words for words in texts(chart))
+    chart = race.race([endless], "peeling", None, None)
+    assert places(lines(chart)[0]["peeling"])[-1] == (0.2, race.TOP)
+
+
+def test_every_chart_is_json_whatever_its_numbers():
+    made = framed({"data": {"values": [{"x": np.inf, "y": np.nan, "z": np.float32(1)}, {"x": -np.inf}]}}, False)
+    assert json.loads(json.dumps(made, allow_nan=False))["data"]["values"] == [{"x": "inf", "y": None, "z": 1.0}, {"x": "-inf"}]
