@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from visits import asked_for, said
+from visits import asked_for, html, said
 
-from invviz import compare, defended, depths, gallery
+from invviz import compare, defended, depths, gallery, lineup
 from invviz.assess import sketched_first
 from invviz.baseline import baseline_of
 from invviz.metrics import PSNR, SSIM, word
 from invviz.risk import invloss, psnr_ceiling
 from invviz.scenario import Scenario, risk_problems
-from invviz.ui import kept
+from invviz.ui import kept, known
+from invviz.ui.attacks import words
 
 OFFERED = {
     **{f"card {card.name}": card.scenario for card in gallery.CARDS},
@@ -26,6 +27,30 @@ def test_every_case_that_a_page_offers_has_its_attack_and_its_ideal_picture(name
     view = kept.prepared_view(scenario)
     assert kept.prepared_run(scenario) is not None, "its own attack"
     assert view is not None and view.can_draw(view.sigma(scenario)) and not risk_problems(scenario)
+
+
+@pytest.mark.parametrize("scene", lineup.SCENES, ids=lambda scene: scene.title)
+def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
+    now = Scenario.parse(scene.scenario)
+    listed = lineup.attackers(now)
+    ready = {name: found for name, s in listed.items() if (found := kept.prepared(s, "run"))}
+    assert now.attack.name in ready and ready[now.attack.name][0]["curve"].shape[1], "a line to draw"
+    assert kept.prepared_view(now) or sketched_first(now), "the ideal attacker is drawn, or sketched at once"
+    late = [name for name, s in listed.items() if kept.late(s)]
+    assert not set(late) & set(ready) and all(
+        words.waiting(known.Attack(listed[name])).startswith("not prepared: takes longer") for name in late
+    )
+
+
+@pytest.mark.parametrize("place", [2, 8])
+def test_a_victim_that_is_prepared_opens_with_a_chart_and_asks_for_nothing(visit, store_dir, place):
+    at = visit("attacks", lineup.SCENES[place].scenario)
+    assert not at.exception and "The ideal attacker reaches" in said(at) and "not run yet" in said(at)
+    assert html(at, "attacks grid").count("<img") > 3 and not asked_for(store_dir)
+
+
+def test_all_that_is_prepared_stays_small():
+    assert sum(file.stat().st_size for file in gallery.FOLDER.rglob("*") if file.is_file()) < 12_000_000
 
 
 def test_rows_of_the_pages_are_prepared_or_begin_by_themselves():
