@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import StoreError
-from . import _arrays, _frames, _queue
+from . import _arrays, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
@@ -137,11 +137,6 @@ class Store(WorkerSide, Reading):
             places = _queue.positions(con) if any(row["state"] == "queued" for row in rows) else {}
         now = time.time()
         return {row["key"]: Job.of(row, now, places.get(row["key"], 0)) for row in rows}
-
-    def curve(self, key: str, phase: str = "attack") -> Curve:
-        """Loss and PSNR over the steps of one phase."""
-        with self._db.read() as con:
-            return _frames.curve(con, key, phase)
 
     def typical_seconds(self, kind: Kind, model: str) -> float | None:
         """Mean time that the last twenty jobs of a kind with a model (its name) took; None where there were none."""

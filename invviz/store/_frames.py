@@ -123,10 +123,17 @@ def newest_frame(con: sqlite3.Connection, key: str, after: int) -> Frame | None:
 
 
 def curve(con: sqlite3.Connection, key: str, phase: str) -> Curve:
-    """The points of one phase."""
+    """The points of one phase.
+
+    Raises:
+        ValueError: one holds no numbers.
+    """
     names = ("step", "loss", "psnr", "seconds", "restart")
     rows = con.execute(f"SELECT {', '.join(names)} FROM points WHERE key = ? AND phase = ? ORDER BY number", (key, phase)).fetchall()
-    steps, loss, psnr, seconds, restart = (np.array([row[name] for row in rows], dtype=float) for name in names)
+    try:
+        steps, loss, psnr, seconds, restart = (np.array([row[name] for row in rows], dtype=float) for name in names)
+    except (ValueError, TypeError) as err:
+        raise ValueError("the curve of its steps holds no numbers") from err
     return Curve(steps.astype(np.int64), loss, psnr, seconds, restart.astype(np.int64))
 
 

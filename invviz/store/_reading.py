@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..core.errors import StoreError
 from . import _arrays, _frames, _sound
 from ._db import Database, explained
-from ._frames import Frame
+from ._frames import Curve, Frame
 from ._job import DAMAGED, Job, Kind
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..risk import Decomposition
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
@@ -96,6 +96,16 @@ class Reading:
             why = str(err)
         self._set_aside(key, lambda: why)
         return None
+
+    def curve(self, key: str, phase: str = "attack") -> Curve:
+        """Loss and PSNR over the steps of one phase; of no length where it is damaged."""
+        try:
+            with self._db.read() as con:
+                return _frames.curve(con, key, phase)
+        except ValueError as err:
+            why = str(err)
+        self._set_aside(key, lambda: why)
+        return Curve(*(np.zeros(0, kind) for kind in (np.int64, float, float, float, np.int64)))
 
     def whole(self, key: str) -> bool:
         """Whether what is stored of a finished job is a result of its kind; what is not is set aside. Seen once, it is not looked at again."""

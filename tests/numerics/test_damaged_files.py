@@ -150,6 +150,21 @@ def test_a_damaged_frame_is_named_and_its_result_set_aside(damage, tmp_path):
     assert (tmp_path / "damaged" / key / "arrays" / "guess.npy").is_file()
 
 
+def test_a_damaged_curve_is_named_and_its_result_set_aside(tmp_path):
+    store = Store(tmp_path)
+    key = store.submit("run", TRAINED, "me")
+    job = store.claim("test")
+    store.progress(job, Event("attack", 1, 2, 0.1, loss=0.5))
+    store.finish(job, {"scores": {}, "seconds": 1.0}, {})
+    assert store.curve(key).loss.tolist() == [0.5]
+    store.close()
+    with sqlite3.connect(tmp_path / "store.db") as con:
+        con.execute("UPDATE points SET loss = 'hello'")
+    con.close()
+    assert len(store.curve(key).loss) == 0
+    assert store.job(key).damaged and "holds no numbers" in store.job(key).error
+
+
 # --- what comes with the package -----------------------------------------------------------------------------------------------------
 
 
