@@ -10,6 +10,8 @@ shell.ensure("attacks")
 state.read_address(page.VIEWS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     st.markdown("# Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]", width="content")
-    st.button(training.TITLE, key="to training", on_click=more.show, args=(training.PLACE,), type="tertiary")
+    st.button(
+        training.TITLE, key="to training", on_click=more.show, args=(training.PLACE,), type="tertiary", icon=":material/arrow_downward:"
+    )
 form.controls(lineup.empty)
 pulse.part(page.draw)

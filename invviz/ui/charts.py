@@ -48,8 +48,13 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
         st.info(words, icon=":material/timeline:")
     elif run is not None:
         loss = run.result["matching_loss"]
-        took = "closed form, one step" if run.result["steps"] <= 1 else f"over in {run.result['steps']:,} steps"
-        said = f"{run.scenario.attack.title}: {took}, nothing to play back."
+        count = run.result["steps"]
+        took = (
+            "one step in closed form, nothing to play back"
+            if count <= 1
+            else f"it took {count:,} steps, which were not kept: run it to see its way"
+        )
+        said = f"{run.scenario.attack.title}: {took}."
         st.info(said + ("" if loss is None else f" Matching loss {number(loss, 2)}."))
     elif old is not None:
         steps.before(old, stale.made_for(old.scenario, now) or UNFINISHED)

@@ -51,13 +51,17 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
 
 def _first(known: Figures, products: int) -> None:
     """What a first sketch says: how far apart the ends are, and no verdict."""
-    st.markdown(
-        f"## InvRE {known.low:.2f} to {known.high:.2f}: an ideal attacker recovers {100 * known.low:.0f} to {100 * known.high:.0f} % of what was unknown"
-    )
-    st.markdown(f"Expected best **{known.worst:.0f} to {known.best:.0f} dB**: {MEANS}.")
+    score, share = _ends(f"{known.low:.2f}", f"{known.high:.2f}"), _ends(f"{100 * known.low:.0f}", f"{100 * known.high:.0f}")
+    st.markdown(f"## InvRE {score}: an ideal attacker recovers {share} % of what was unknown")
+    st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {MEANS}.")
     st.caption(
         f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."
     )
+
+
+def _ends(low: str, high: str) -> str:
+    """Both, or one where they read the same."""
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from visits import alts, elements, said
+from visits import APP, alts, elements, said
 
 from invviz.core.papers import BIB, entries
 from invviz.scenario import Scenario
+from invviz.ui import finding
 from invviz.ui.known import Attack
 from invviz.ui.released import formula, released
+from invviz.ui.views import Figures
 
 KEYS = entries(Path(BIB).read_text())
 MARKDOWN = re.compile(r"\*\*|`|:[a-z]+\[|:material/|\]\(")
@@ -126,3 +129,18 @@ def test_a_row_has_cells_and_no_word():
         Scenario.parse("data=digits&model=mlp&attack=linear_layer"), result, np.full((1, 1, 8, 8), 0.5), None, np.full((1, 1, 8, 8), 0.52)
     )
     assert "cells" not in picture.quality() and picture.word
+
+
+def test_a_first_visitor_sees_no_list_of_files():
+    """Until the first st.navigation of a server's life Streamlit would list the files of pages/ beside an empty page."""
+    assert tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())["client"]["showSidebarNavigation"] is False
+
+
+def test_an_interval_whose_ends_read_the_same_is_one_number(monkeypatch):
+    told = []
+    monkeypatch.setattr(finding.st, "markdown", told.append)
+    monkeypatch.setattr(finding.st, "caption", told.append)
+    finding._first(Figures(0.0, 0.001, 0.004, 12.0, 12.1, 12.2), 70)
+    assert told[0] == "## InvRE about 0.00: an ideal attacker recovers about 0 % of what was unknown" and "**about 12 dB**" in told[1]
+    finding._first(Figures(0.5, 0.4, 0.6, 15.0, 14.0, 16.0), 70)
+    assert told[3] == "## InvRE 0.40 to 0.60: an ideal attacker recovers 40 to 60 % of what was unknown" and "**14 to 16 dB**" in told[4]

@@ -132,7 +132,8 @@ def _strip(section: Section, unseen: float | None) -> None:
     ideals = {conditions.called(found.changed): found.ideal_psnr for found in section.rows if found.ideal_psnr is not None}
     said = "One condition changed at a time: what attackers get at every seed"
     st.markdown(f"### {said}")
-    st.vega_lite_chart(chart.strip(rows, ideals, base, unseen, st.context.theme.type == "dark"), key="modes chart", alt=said)
+    with st.container(key="wide-modes"):
+        st.vega_lite_chart(chart.strip(rows, ideals, base, unseen, st.context.theme.type == "dark"), key="modes chart", alt=said)
 
 
 def _lines(found: Found, section: Section) -> list[chart.Row]:

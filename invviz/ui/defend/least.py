@@ -14,7 +14,7 @@ from ...defenses import DEFENSES, Defense
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario, risk_problems
-from .. import choice, sight, state, strength
+from .. import broken, choice, sight, state, strength
 from ..waits import waits
 from ..widgets import holds
 from .opened import open_stack
@@ -57,6 +57,7 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
         "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
         "training: energy of Gaussian noise that would raise the loss as much, by its curvature on public pictures (Fisher matrix); low is what a client wants."
     )
+    broken.draw([row.stack for row in found], "the ideal attacker of this table")
 
 
 def _wish(aim: str, bare: Row) -> float:
@@ -142,7 +143,7 @@ def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
         return (
             defended.least_on_ladder(view.ladder, target)
             if view.ladder
-            else "not solved at this size of picture and with this prior: every strength takes a spectrum of its own. Open it and move its slider"
+            else "not solved at this size of picture and with this prior: every strength takes a spectrum of its own. Choose it above (Defense) and move its slider"
         )
     return defended.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
 

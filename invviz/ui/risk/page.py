@@ -22,7 +22,7 @@ def below() -> None:
     """What does not depend on the scenario."""
     with trouble.shown():
         with more.figures(
-            "calibration, is the ceiling right?", "calibration", *((view, VIEWS[view]) for view in ("study", "arm", "against"))
+            "calibration, is the expected best right?", "calibration", *((view, VIEWS[view]) for view in ("study", "arm", "against"))
         ):
             calibration.draw()
         state.write_address()
