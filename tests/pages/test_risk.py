@@ -74,7 +74,7 @@ def test_it_opens_where_pictures_models_and_rounds_differ(risk, store_dir):
 
 def test_what_hardly_differs_says_where_it_would(risk):
     at = risk(gallery.OPENING)
-    assert "All 12 are about equally exposed: InvRE 0.99 to 0.99" in said(at)
+    assert "All 12 are about equally exposed: InvRE 0.99, expected best" in said(at)
     found = re.search(r"They differ most at about (\d+) % noise: InvRE (0\.\d\d) to (0\.\d\d)", said(at))
     assert found, said(at)
     noise, low, high = int(found[1]) / 100, float(found[2]), float(found[3])

@@ -50,15 +50,15 @@ def finding(here: Known) -> str:
     notes = [f"{n} {what}" for n, what in ((len(here.attacks) - len(known), "not run yet"), (len(halves), "stopped early")) if n]
     more = f" ({', '.join(notes)})" if notes else ""
     exact = [name for name, a in ended.items() if (a.psnr or 0.0) >= EXACT]
+    equal = (
+        [name for name in ordered(here) if name in ended and decibels(ended[name].psnr or 0.0) == decibels(psnr)] if psnr < EXACT else []
+    )
     if len(exact) > 1:
         said = (
             f"{len(exact)} of {len(ended)} attacks{more} are exact to rounding ({EXACT:.0f} dB and more); "
             f"the quickest is {title(best)}: {decibels(psnr)} after {time(seconds)}."
         )
-    elif (
-        len(equal := [name for name in ordered(here) if name in ended and decibels(ended[name].psnr or 0.0) == decibels(psnr)]) > 1
-        and psnr < EXACT
-    ):
+    elif len(equal) > 1:
         said = (
             f"{' and '.join(title(name) for name in equal)} are the strongest of {len(ended)} attacks{more}: {ended[best].quality()} each."
         )
@@ -66,7 +66,7 @@ def finding(here: Known) -> str:
         which = f"is the strongest of {len(ended)} attacks{more}:" if len(ended) > 1 else f"was run{more}:"
         said = f"{title(best)} {which} {ended[best].quality()} after {time(seconds)}."
     quick = [name for name, a in ended.items() if (a.psnr or 0.0) > psnr - 1 and _seconds(a) < seconds / 2] if psnr < EXACT else []
-    if quick:
+    if quick and not set(quick) & set(equal):
         first = min(quick, key=lambda name: _seconds(ended[name]))
         said += f" {title(first)} is as good after {time(_seconds(ended[first]))}."
     elif len(ended) > 1 and psnr >= EXACT:

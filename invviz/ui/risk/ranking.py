@@ -18,7 +18,7 @@ from ...plots._colours import TRUTH
 from ...plots.pictures import to_png
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
-from .. import choice, look, press, sight, state
+from .. import choice, look, press, sight, state, things
 from ..trouble import plain
 from ..views import NOISES, Figures
 from . import compared
@@ -79,13 +79,15 @@ def finding(rows: list[Scored], axis: str, left_out: list[str]) -> str:
         return f"Nothing to compare: {plain(' '.join(left_out))}"
     if not done:
         failed = len(_failed(rows)) == len(rows)
-        return f"None of {len(rows)} {AXES[axis].lower()} could be scored" if failed else f"Scoring {len(rows)} {AXES[axis].lower()} ..."
+        many = things.say(rows[0].item.scenario, f"{len(rows)} {AXES[axis].lower()}")
+        return f"None of {many} could be scored" if failed else f"Scoring {many} ..."
     most, least = done[0].figures, done[-1].figures
     if len(done) == 1:
         return f"{done[0].item.label}: InvRE {most.score:.2f}"
     if most.score - least.score < most.half + least.half or f"{most.score:.2f}" == f"{least.score:.2f}":
         worst, best = min(row.figures.worst for row in done), max(row.figures.best for row in done)
-        return f"All {len(done)} are about equally exposed: InvRE {least.score:.2f} to {most.score:.2f}, expected best {_span(worst, best)}"
+        low, high = f"{least.score:.2f}", f"{most.score:.2f}"
+        return f"All {len(done)} are about equally exposed: InvRE {low if low == high else f'{low} to {high}'}, expected best {_span(worst, best)}"
     close = [row.item.label for row in done[1:] if most.score - row.figures.score < most.half + row.figures.half]
     tie = f", not told apart from {', '.join(close) if len(close) < 3 else f'{len(close)} others'}" if close else ""
     return f"Most exposed: {done[0].item.label} (InvRE {most.score:.2f}{tie}); least: {done[-1].item.label} ({least.score:.2f})"
