@@ -22,6 +22,7 @@ from invviz.assess import assess
 from invviz.core.errors import InvvizError
 from invviz.defended import guarantee, in_short, sent_bytes
 from invviz.defenses import DEFENSES
+from invviz.gap import exceeds, reasons
 from invviz.run import Site, run
 from invviz.scenario import Scenario, problems, risk_problems
 from invviz.summary import risk_summary
@@ -152,7 +153,8 @@ def _intro(data: dict[str, Any]) -> list[str]:
     return [
         "Made by `python docs/make_defenses.py` (again from [defenses.json](defenses.json), without computing: `--page`); do not edit by hand.",
         f"Measured {made['date']} on {first['device']}, {made['machine']}, {made['software']}, in {made['minutes']:.0f} minutes by "
-        f"{made['processes']} process{'es' if made['processes'] > 1 else ''} of one thread.",
+        f"{made['processes']} process{'es' if made['processes'] > 1 else ''} of one thread."
+        + "".join(f" Measured again on {date}: `{row}`." for row, date in made.get("again", {}).items()),
         "",
         "A row adds its defense (and `attacker=aware`) to one of these scenarios:",
         "",
@@ -177,8 +179,8 @@ def _reading(table: dict[str, Any]) -> list[str]:
         "* **unaware**: the attacker takes the message at face value. **aware**: it knows the defense and its parameters, not what was drawn at random. Without a "
         "defense there is nothing to know, and both are one run. PSNR of the picture found; of a batch, the mean over its samples.",
         "* **expected best** and **InvRE**: the ideal attacker, who knows the defense, too. It is linearised at the picture and averaged over what is expected of pictures "
-        f"(the `{PRIOR}` prior: power falls with frequency), so that a search on one picture may come out above it, as {len(above)} of {len(found)} aware ones do: "
-        "where the picture is smoother than most, or where the defense tells more than its first order (signs).",
+        f"(the `{PRIOR}` prior: power falls with frequency) and over noise. It is no bound here, and {len(above)} of {len(found)} aware searches came out above it: why that "
+        "can be stands below the table.",
         f"* PSNR ends where float32 and the search's steps end (the best figure here is {max(reached):.1f} dB). The ideal attacker is not told of float32; it reads "
         f"the message through noise of {FLOOR:g} of its root mean square (`floor={FLOOR:g}`, well below what defenses add; pages of the app show "
         f"{Scenario.floor:g} unless told otherwise).",
@@ -219,11 +221,22 @@ def _remarks(table: dict[str, Any]) -> list[str]:
             if ideal.get("method") == "sketch":
                 (low, high), (least, most) = ideal["psnr_interval"], ideal["invre_interval"]
                 found.setdefault(f"~: a sketch; 95 % interval {low:.1f} to {high:.1f} dB, InvRE {least:.2f} to {most:.2f}", []).append(of)
+            if why := _above(one):
+                found.setdefault(why, []).append(of)
             for words in ideal.get("caveats", []):
                 found.setdefault(words, []).append(label)
             if one["unaware"].get("psnr", 0.0) - one["aware"].get("psnr", 0.0) > WORSE and "psnr" in one["aware"]:
                 found.setdefault(f"Knowing the defense led this one search astray by more than {WORSE:g} dB", []).append(of)
     return [f"* {', '.join(dict.fromkeys(of))}: {words}" for words, of in found.items()]
+
+
+def _above(one: dict[str, Any]) -> str:
+    """Why the aware search got clearly more than the expected best; empty where it did not."""
+    s, ideal = Scenario.parse(one["scenario"]), one["ideal"]
+    if "psnr" not in one["aware"] or "psnr_ceiling" not in ideal or not exceeds(one["aware"]["psnr"], ideal["psnr_ceiling"]):
+        return ""
+    share = max(ideal["sigma"] ** 2 - ideal["noise_variance"], 0.0) / max(ideal["sigma"] ** 2, 1e-300)
+    return f"An aware search got more than the expected best, which is an average and not a bound: that attacker {'; '.join(reasons(s, share, ideal['method']))}"
 
 
 def _defenses(pictures: dict[str, Any]) -> tuple[Any, ...]:

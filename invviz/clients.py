@@ -35,7 +35,7 @@ def client_risks(scenario: Scenario, site: Site, report: Report | None = None) -
 
     Returns:
         For every client: client, pictures (that it holds), classes (with at least one picture), largest (share of its most frequent class), labels (of
-        the batch), invre, invre_interval, psnr_ceiling, and reason where there is no score.
+        the batch), invre, invre_interval, psnr_ceiling, bound and bound_reasons (`risk_summary`), and reason where there is no score.
 
     Raises:
         ScenarioError, InvvizError: as `assess`, where it concerns all of them.
@@ -71,4 +71,7 @@ def _risk(scenario: Scenario, site: Site, victim: Client, hand: np.ndarray) -> d
     except InvvizError as err:  # such as a spectrum that is not finite: the others have theirs
         return {"labels": label.tolist(), "reason": str(err)}
     risk = risk_summary(scenario, assessed.decomposition, assessed.size, assessed.stages)
-    return {"labels": label.tolist(), **{name: risk[name] for name in ("invre", "invre_interval", "psnr_ceiling")}}
+    return {
+        "labels": label.tolist(),
+        **{name: risk[name] for name in ("invre", "invre_interval", "psnr_ceiling", "bound", "bound_reasons")},
+    }

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from .core.figures import percent
+from .bounds import explaining
 from .metrics import EXACT, decibels
 from .scenario import Scenario
 
@@ -22,32 +22,12 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
         floor_share: variance of the noise floor over that of all noise; None where it is not known: the floor then counts if no defense adds noise.
         method: by which the spectrum was computed.
     """
-    s, found = scenario, []
-    noisy = [d for d in s.defense if (d.noisy or d.coloured) and not d.off]
-    floor_counts = s.floor > 0 and (not noisy if floor_share is None else floor_share >= FLOOR)
-    things = "rows" if s.columns else "pictures"
-    if floor_counts:
-        found.append(f"is held to a noise floor of {percent(s.floor)} (More, Setting), which the real message does not have")
-    if any(d.rounds for d in noisy):
-        found.append("takes rounding for Gaussian noise, but rounding leaves every entry within a known interval")
-    if any(getattr(d, "law", "") == "laplace" for d in noisy):
-        found.append("takes Laplace noise for Gaussian noise of the same variance, but more of its draws are small")
-    if any(d.coloured for d in noisy):
-        found.append("does not use what the shape of the noise tells, which depends on the picture")
-    if any(d.hides and not d.by_lot and not d.off for d in s.defense):
-        found.append("does not use what the choice of the withheld entries tells")
-    if s.layer:
-        found.append(f"reads layer {s.layer} alone, and the attack the whole message")
+    s, things = scenario, "rows" if scenario.columns else "pictures"
+    found = explaining(s, floor_share, method, FLOOR)
     if s.attack.malicious:
         found.append("belongs to an honest server, and this one steered the training")
-    if s.prior == "white" and not s.columns:
-        found.append("expects every pixel to be independent of its neighbours (white prior), and pictures are smooth")
     if s.attack.wants().public_data and s.prior != "dataset":
         found.append(f"has not learned from public {things}, as this attack has")
-    if method == "sketch":
-        found.append("is what a few hundred products give here (a sketch), not the end of its search")
-    if not _straight(s):
-        found.append("takes the net for a straight line around the truth")
     found.append(f"does not know that values lie between 0 and 1, and is the best on average over {things}, not on each")
     return found
 
@@ -92,7 +72,13 @@ def tally(cases: Iterable[tuple[Scenario, float, float, float]]) -> str:
 
 
 def gap(
-    scenario: Scenario, reached: float, ideal: float, stopped: bool = False, floor_share: float | None = None, method: str = "exact"
+    scenario: Scenario,
+    reached: float,
+    ideal: float,
+    stopped: bool = False,
+    floor_share: float | None = None,
+    method: str = "exact",
+    expected: float = math.inf,
 ) -> str:
     """What the distance between both says; the claim in bold (Markdown). Never a number that is not finite.
 
@@ -103,9 +89,15 @@ def gap(
         stopped: whether the attack was stopped early.
         floor_share: as of `reasons`.
         method: likewise.
+        expected: the expected best, where that is shown, too: what lies above it alone is explained as well.
     """
     if not (ideal > -math.inf and reached > -math.inf):
         return ""
+    beyond = "" if exceeds(reached, ideal) and not stopped else above(scenario, reached, expected, floor_share, method, expected=True)
+    return f"{_gap(scenario, reached, ideal, stopped, floor_share, method)} {beyond}".rstrip()
+
+
+def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_share: float | None, method: str) -> str:
     if stopped:  # what is missing may be time alone: nothing is claimed
         return f"On this picture the ideal attacker reaches {decibels(ideal)}; the real attack was stopped before its end, at {decibels(reached)}."
     if min(reached, ideal) >= EXACT:
@@ -119,13 +111,4 @@ def gap(
     return (
         above(scenario, reached, ideal, floor_share, method)
         or f"The real attack reached {decibels(reached)}: it gets what there is to get."
-    )
-
-
-def _straight(scenario: Scenario) -> bool:
-    """Whether what is released depends linearly on the picture: an embedding before the first activation."""
-    return (
-        scenario.protocol.sends_embedding
-        and getattr(scenario.protocol, "cut", 0) == 1
-        and not getattr(scenario.protocol, "activated", True)
     )

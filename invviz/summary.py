@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from . import bounds
 from .core.figures import number
 from .core.types import Size
 from .metrics import word_of_share
@@ -23,10 +24,10 @@ from .risk import (
     psnr_spread,
     sample_loss,
     total_sigma,
-    van_trees_bound,
 )
 from .scenario import Scenario
 
+WHITENED = "(I + Sigma / sigma^2)^-1/2 J"  # Sigma the coloured noise's covariance, sigma the std of all other noise on an entry
 UNSHARP = 0.05  # width of InvRE's interval from which on the estimate alone says too little
 
 
@@ -47,6 +48,18 @@ def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) 
         total = total * defense.passes(now) ** 2 + defense.variance(entering, scenario.batch)
         place += not defense.adds_noise
     return total
+
+
+def floor_share(scenario: Scenario, size: Size, variance: float) -> float:
+    """Variance of the noise floor over that of all noise on an entry.
+
+    Args:
+        scenario: gives the floor.
+        size: of the noise-free message that is sent.
+        variance: of the defenses' noise; of coloured noise, which is in no single number, its mean is not counted.
+    """
+    floor = (scenario.floor * size.rms) ** 2
+    return floor / max(floor + variance, 1e-300)
 
 
 def caveats(scenario: Scenario) -> list[str]:
@@ -104,23 +117,28 @@ def risk_summary(
 
     Returns:
         scenario, key; n and p, numbers in the batch and in the message; singular_values, descending (of a sketch: the leading ones, each at most the true
-        one), and `resolved`, below which they are rounding noise; method; products that it took; sigma, standard deviation of all noise on a message entry,
-        made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss; invloss_bound and k_star, of the best truncated
-        inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which no attacker of any kind comes on
-        average over pictures (T3; at one picture InvLoss may lie below it);
-        invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word; psnr_spread, between which 19 of 20 pictures that are drawn from the prior lie (white prior, exact spectrum);
+        one), of what matrix (`singular_values_of`: "J", or under coloured noise J seen through what whitens it together with the other noise, WHITENED), and
+        `resolved`, below which they are rounding noise; method; products that it took; sigma, standard deviation of all noise on a message entry,
+        made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss, and what it is the least of (`invloss_is`); invloss_bound and
+        k_star, of the best truncated inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which about no attacker of
+        any kind comes on average over pictures drawn from the prior (T3; at one picture InvLoss may lie below it), which noise that counts (`invloss_lower_counts`),
+        or None and why (`invloss_lower_reason`); invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word;
+        bound, whether no attacker gets more than that on average over pictures drawn from the prior, and bound_reasons, why not, in short words;
+        psnr_spread, between which 19 of 20 pictures that are drawn from the prior lie (white prior, exact spectrum);
         the `_interval`s that hold the true
         values with 95 % probability; trust; caveats; seconds that the spectrum took.
     """
     variance = noise_variance(scenario, size, stages)
     d, sigma = decomposition, total_sigma(decomposition, scenario.floor, variance)
-    lower = None if trust is None else lower_bound(trust, d.size, sigma)
+    lower = bounds.lower(scenario, trust, d.size, size, stages)
+    against = bounds.reasons(scenario, floor_share(scenario, size, variance), d.method)
     return {
         "scenario": scenario.text(full=True),
         "key": scenario.key("risk"),
         "n": d.size,
         "p": d.rows or d.num_message,
         "singular_values": d.singular_values.tolist(),
+        "singular_values_of": WHITENED if scenario.coloured else "J",
         "resolved": d.resolved,
         "method": d.method,
         "products": d.products,
@@ -132,12 +150,17 @@ def risk_summary(
         "invloss_interval": list(invloss_interval(d, sigma)),
         "invloss_bound": invloss_bound(d, sigma),
         "invloss_bound_here": invloss_bound_here(d, sigma) if d.method == "exact" else None,
-        "invloss_lower": lower,
+        "invloss_is": bounds.least_error(scenario),
+        "invloss_lower": lower.value,
+        "invloss_lower_counts": lower.counts,
+        "invloss_lower_reason": lower.reason,
         "invloss_samples": sample_loss(d, sigma).tolist() if d.method == "exact" else None,
         "k_star": k_star(d, sigma),
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),
         "psnr_ceiling": psnr_ceiling(d, sigma),
+        "bound": not against,
+        "bound_reasons": [one.name for one in against],
         "word": word_of_share(invre(d, sigma)),
         "psnr_interval": list(psnr_interval(d, sigma)),
         "psnr_spread": list(spread) if (spread := psnr_spread(d, sigma)) else None,
@@ -145,8 +168,3 @@ def risk_summary(
         "caveats": doubts(scenario, d, sigma),
         "seconds": round(d.seconds, 3),
     }
-
-
-def lower_bound(trust: dict[str, Any], size: int, sigma: float) -> float:
-    """T3 at this noise, from ||J||_F^2 averaged over a few pictures of the prior, plus twice its standard error: about a bound, on the careful side."""
-    return van_trees_bound(trust["frobenius_sq"] + 2 * trust["frobenius_error"], sigma, size, trust["precision_trace"])

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..assess import assess
+from ..bounds import HELD, of_lower
 from ..core.errors import InvvizError
 from ..core.figures import number
-from ..gap import exceeds, gap, reasons
+from ..gap import above, exceeds, gap, reasons
 from ..metrics import PSNR
 from ..risk import ideal
 from ..run import Result, Site, run
@@ -94,17 +95,18 @@ def _spent(scenario: Scenario, site: Site) -> dict[str, Any] | None:
 
 
 def _beside(result: Result, risk: dict[str, Any] | None, picture: np.ndarray | None) -> dict[str, Any]:
-    """The ideal attacker's PSNR on the same pictures, what lies between both in words, and why the real one got more, where it did."""
+    """The ideal attacker's PSNR on the same pictures, what lies between both in words, and why the real one got more than it or than the expected best, where it did."""
     if risk is None or picture is None:
-        return {"ideal_psnr": None, "gap": "", "above_ideal": []}
+        return {"ideal_psnr": None, "gap": "", "above_ideal": [], "above_expected": ""}
     each = [float(v) for v in PSNR().score(picture.clip(0, 1), result.truth)]
     reached, ideal_psnr = float(np.mean(result.scores["psnr"] or [np.nan])), float(np.mean(each))
     share = max(risk["sigma"] ** 2 - risk["noise_variance"], 0.0) / max(risk["sigma"] ** 2, 1e-300)
-    said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"]).replace("**", "")
+    said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"], risk["psnr_ceiling"]).replace("**", "")
     return {
         "ideal_psnr": each,
         "gap": said,
         "above_ideal": reasons(result.scenario, share, risk["method"]) if exceeds(reached, ideal_psnr) else [],
+        "above_expected": above(result.scenario, reached, risk["psnr_ceiling"], share, risk["method"], expected=True),
     }
 
 
@@ -135,6 +137,9 @@ def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
     for row in rows:
         score = f"{row['invre']:5.2f}  {row['psnr_ceiling']:.1f}" if "invre" in row else row["reason"]
         print(f"{row['client']:>6}  {row['pictures']:>8,}  {row['classes']:>7}  {100 * row['largest']:>11.0f} %  {score}")
+    why = list(dict.fromkeys(name for row in rows for name in row.get("bound_reasons", [])))
+    if any("invre" in row for row in rows):
+        print(f"expected best: an average over pictures and noise, {'not a bound: ' + ', '.join(why) if why else HELD}")
     return 0
 
 
@@ -180,11 +185,12 @@ def _risk_words(risk: dict[str, Any]) -> str:
     within = "" if sure else f" (95 %: {risk['invre_interval'][0]:.3f} to {risk['invre_interval'][1]:.3f})"
     ends = risk["psnr_spread"]
     spread = "" if ends is None else f" (19 of 20 pictures drawn from the prior: {ends[0]:.1f} to {ends[1]:.1f} dB)"
-    lower = "" if risk["invloss_lower"] is None else f"; over all pictures at least (any attacker) {number(risk['invloss_lower'], 4)}"
+    bound = f"not a bound: {', '.join(risk['bound_reasons'])}" if risk["bound_reasons"] else HELD
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}{spread}; InvLoss {number(risk['invloss'], 4)}; "
-        f"at most (truncated inverse) {number(risk['invloss_bound'], 4)}{lower}",
+        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}{spread}: an average over pictures and noise, {bound}",
+        f"InvLoss on the straight line {number(risk['invloss'], 4)} ({risk['invloss_is']}); the truncated inverse reaches {number(risk['invloss_bound'], 4)} there",
+        of_lower(risk),
         f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
         f"(floor {number(risk['floor'])}, {risk['prior']} prior)",
         f"{risk['method']} ({risk['why']}): {risk['products']:,} Jacobian products, {risk['seconds']:.1f} s",

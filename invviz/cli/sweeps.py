@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bounds import HELD
 from ..core import plain
 from ..core.errors import InvvizError, TextError
 from ..core.remaining import in_words
@@ -121,6 +122,9 @@ def _hand_over(rows: pd.DataFrame, sweep: Sweep, args: argparse.Namespace) -> in
         print(to_json({"sweep": sweep.text(), "rows": rows.to_dict("records")}))
     else:
         print(rows[[name for name in SHOWN if name in rows]].to_string(index=False, float_format="{:.4g}".format))  # type: ignore[arg-type]
+    if not args.json and "bound_reasons" in rows and rows.psnr_ceiling.notna().any():
+        why = list(dict.fromkeys(name for said in rows.bound_reasons.dropna() for name in said.split(", ") if name))
+        print(f"psnr_ceiling: an average over pictures and noise, {'not a bound: ' + ', '.join(why) if why else HELD}")
     for reason, count in rows.loc[rows.state.isin(["failed", "unfit"]), "reason"].value_counts().items():
         print(f"{_many(count, 'cell')} not computed: {reason}", file=sys.stderr)
     return 0

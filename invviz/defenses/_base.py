@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from ..risk import Colour
     from ._penalty import Penalty
 
+LAWS = (
+    "none",
+    "gaussian",
+    "laplace",
+    "rounding",  # no chance at all: the same message gives the same error, of a known interval
+    "discrete",  # chance between a few levels
+    "fixed length",  # a random direction, of a length that the message gives away
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Defense(Component):
@@ -41,6 +50,10 @@ class Defense(Component):
         False  # of a coloured one: of the whole spectrum, whose matrices grow with the square of the input values
     )
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
+    noise_law: ClassVar[str] = "none"  # of the noise that it adds, one of LAWS
+    noise_follows: ClassVar[str] = (
+        ""  # how that noise depends on the private picture: "size" (its std is a share of the message's), "shape" (so does the rest of its covariance), or not at all
+    )
     rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
     remembers: ClassVar[bool] = False  # what it sends depends on what it sent before
     scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
@@ -87,6 +100,16 @@ class Defense(Component):
     def gain(self) -> float:
         """Of a defense that hides: what the entries that it does send are multiplied with."""
         return 1.0
+
+    @property
+    def jumps(self) -> str:
+        """What of its noise-free part changes abruptly as the picture moves, which no Jacobian sees, one of `bounds.JUMPS`; empty where nothing does."""
+        return "choice of withheld entries" if self.hides and not self.by_lot and not self.off else ""
+
+    @property
+    def linear(self) -> bool:
+        """Its noise-free part is linear in the message."""
+        return self.off or self.adds_noise or self.trains or (self.hides and self.by_lot)
 
     @property
     def stated(self) -> bool:

@@ -63,10 +63,16 @@ class Coloured(Defense):
     """
 
     coloured: ClassVar[bool] = True
+    noise_follows: ClassVar[str] = "shape"
     takes_directions: ClassVar[bool] = True
     adds_noise: ClassVar[bool] = True
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"
+
+    @property
+    def noise_law(self) -> str:  # type: ignore[override]
+        """Of the independent numbers that its noise is made of: that of the knob `law`, where it has one."""
+        return "laplace" if getattr(self, "law", "normal") == "laplace" else "gaussian"
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release.

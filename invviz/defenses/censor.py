@@ -36,6 +36,8 @@ class Censor(Defense):
     paper: ClassVar[str] = "zhang2025censor"
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "share"
+    noise_law: ClassVar[str] = "fixed length"
+    noise_follows: ClassVar[str] = "shape"
     identity: ClassVar[Value] = 0.0
     reads_batch: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = True

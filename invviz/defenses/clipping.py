@@ -51,6 +51,11 @@ class Clipping(Defense):
 
         return release
 
+    @property
+    def linear(self) -> bool:
+        """A share of the message's own norm is one factor for all messages."""
+        return self.off or self.relative
+
     def passes(self, size: Size) -> float:
         """The factor that shrinks the message shrinks its noise."""
         return share_kept(size, self.clip_norm, self.relative)

@@ -40,6 +40,7 @@ class DPSGD(Defense):
     paper: ClassVar[str] = "abadi2016dpsgd"
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "noise_multiplier"
+    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
     per_sample: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
@@ -83,6 +84,11 @@ class DPSGD(Defense):
         high=0.1,
         log=True,
     )
+
+    @property
+    def noise_follows(self) -> str:  # type: ignore[override]
+        """A share of the message, unless it is absolute."""
+        return "size" if self.relative_clip else ""
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Ask for every sample's message, clip each, mean, noise."""

@@ -28,6 +28,7 @@ class GaussianNoise(Defense):
     title: ClassVar[str] = "Gaussian noise"
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "sigma"
+    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
     adds_noise: ClassVar[bool] = True
 
@@ -39,6 +40,11 @@ class GaussianNoise(Defense):
         log=True,
     )
     relative: bool = knob(True, "measure sigma in units of the message's root mean square; False: in the message's own units")
+
+    @property
+    def noise_follows(self) -> str:  # type: ignore[override]
+        """A share of the message, unless it is absolute."""
+        return "size" if self.relative else ""
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release."""

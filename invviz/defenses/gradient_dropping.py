@@ -50,6 +50,11 @@ class GradientDropping(Defense):
         1, "the round whose message is seen; in all rounds before it the client had the same batch and net", low=1, high=50, unit="rounds"
     )
 
+    @property
+    def jumps(self) -> str:
+        """Which entries come, and after how many rounds."""
+        return "" if self.off else "choice of withheld entries"
+
     def wrap(self, inner: Release, world: World) -> Release:
         """Save up and send after the inner release."""
 

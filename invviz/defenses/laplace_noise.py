@@ -26,9 +26,9 @@ class LaplaceNoise(Defense):
 
     name: ClassVar[str] = "laplace_noise"
     title: ClassVar[str] = "Laplace noise"
-    law: ClassVar[str] = "laplace"
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "scale"
+    noise_law: ClassVar[str] = "laplace"
     identity: ClassVar[Value] = 0.0
     adds_noise: ClassVar[bool] = True
 
@@ -40,6 +40,11 @@ class LaplaceNoise(Defense):
         log=True,
     )
     relative: bool = knob(True, "measure the scale in units of the message's root mean square; False: in the message's own units")
+
+    @property
+    def noise_follows(self) -> str:  # type: ignore[override]
+        """A share of the message, unless it is absolute."""
+        return "size" if self.relative else ""
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release."""

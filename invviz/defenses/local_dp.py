@@ -37,6 +37,7 @@ class LocalDP(Defense):
     title: ClassVar[str] = "Local differential privacy"
     paper: ClassVar[str] = "balle2018analytic"
     strength: ClassVar[str] = "epsilon"
+    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = OFF
     guarantee: ClassVar[str] = (
         "(epsilon, delta) local differential privacy for one release of one client's whole message, whatever its batch; none with relative_clip=True"
@@ -66,6 +67,11 @@ class LocalDP(Defense):
         limit = self.clip_norm * (size.norm if self.relative_clip else 1.0)
         return 0.0 if self.epsilon >= OFF else 2 * limit * gaussian_multiplier(self.epsilon, self.delta)
 
+    @property
+    def noise_follows(self) -> str:  # type: ignore[override]
+        """A share of the message, unless it is absolute."""
+        return "size" if self.relative_clip else ""
+
     def wrap(self, inner: Release, world: World) -> Release:
         """Clip, then noise, after the inner release."""
         if self.epsilon >= OFF:
@@ -90,6 +96,11 @@ class LocalDP(Defense):
     def promise(self) -> str:
         """None where the clip norm is read off the private batch."""
         return "" if self.relative_clip else super().promise
+
+    @property
+    def linear(self) -> bool:
+        """A share of the message's own norm is one factor for all messages."""
+        return self.off or self.relative_clip
 
     def passes(self, size: Size) -> float:
         """The factor that shrinks the message shrinks noise from before it."""

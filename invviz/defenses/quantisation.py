@@ -30,6 +30,8 @@ class Quantisation(Defense):
     title: ClassVar[str] = "Quantisation"
     paper: ClassVar[str] = "alistarh2017qsgd"
     strength: ClassVar[str] = "bits"
+    noise_law: ClassVar[str] = "rounding"
+    noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
     adds_noise: ClassVar[bool] = True
     rounds: ClassVar[bool] = True

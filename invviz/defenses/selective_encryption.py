@@ -51,6 +51,11 @@ class SelectiveEncryption(Defense):
     )
     mask_seed: int = knob(0, "seed of the random choice; unused otherwise", low=0, high=2**31 - 1)
 
+    @property
+    def by_lot(self) -> bool:  # type: ignore[override]
+        """The largest are chosen by the picture; the others are not."""
+        return self.which != "largest"
+
     def wrap(self, inner: Release, world: World) -> Release:
         """Hide entries after the inner release."""
         return held_back(inner, self.fraction, self._hidden)

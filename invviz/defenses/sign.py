@@ -39,6 +39,11 @@ class Sign(Defense):
         1.0, "share of the way from the message (0) to its signs times their common size (1, nothing else is sent)", low=0.0, high=1.0
     )
 
+    @property
+    def jumps(self) -> str:
+        """Signs."""
+        return "" if self.off else "signs"
+
     def wrap(self, inner: Release, world: World) -> Release:
         """Take signs after the inner release."""
         if self.mixing == 0:

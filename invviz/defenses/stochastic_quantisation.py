@@ -37,6 +37,8 @@ class StochasticQuantisation(Defense):
     title: ClassVar[str] = "Stochastic quantisation"
     paper: ClassVar[str] = "alistarh2017qsgd"
     strength: ClassVar[str] = "bits"
+    noise_law: ClassVar[str] = "discrete"
+    noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
     adds_noise: ClassVar[bool] = True
 

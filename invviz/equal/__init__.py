@@ -23,7 +23,7 @@ COMMAND = "python -m invviz.equal"
 TITLES = {
     "gaussian_noise": "Isotropic noise",
     "invl_gnp": "InvL-GNP",
-    "invl_dnp": "InvL-DNP",
+    "invl_dnp(low=0.6)": "InvL-DNP (band from 0.60)",
     "water_filling": "Water-filling (cost: training)",
     "water_filling(cost='energy')": "Water-filling (cost: energy)",
 }

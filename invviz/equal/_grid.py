@@ -18,7 +18,7 @@ ENERGIES = (1e-3, 1e-2, 1e-1)  # expected squared norm of the noise over the mes
 STRENGTHS: dict[str, tuple[float, ...]] = {  # from no effect on the accuracy to nothing learned
     "gaussian_noise": (0.03, 0.1, 0.3, 1.0, 1.5, 2.0),
     "invl_gnp": (0.2, 0.6, 2.0, 5.0, 10.0),
-    "invl_dnp": (0.02, 0.06, 0.2, 0.4, 0.8),
+    "invl_dnp(low=0.6)": (0.02, 0.06, 0.2, 0.4, 0.8),
     "water_filling": (0.03, 0.1, 0.4, 1.0, 2.0, 4.0),
     "water_filling(cost='energy')": (0.03, 0.1, 0.3, 1.0, 2.0),
 }

@@ -26,11 +26,18 @@ def clients(e: Entry) -> Told:
             "attacker was given",
             "message, net, labels, the defense and the prior: the ideal attacker knows all but the picture and the noise drawn",
         ),
+        ("expected best", f"an average over pictures and noise{_bounds(known)}"),
         ("what is scored", "the batch that each client holds first, at the net before training"),
         ("time", seconds(e.facts.get("seconds"))),
     ]
     reasons = dict.fromkeys(str(row["reason"]) for row in rows if row.get("reason"))
     return Told(finding, facts, [], [f"No score: {why}" for why in reasons], [], [_deal(rows)])
+
+
+def _bounds(rows: list[dict[str, Any]]) -> str:
+    """Why it is no bound; results from before this was told have nothing to say."""
+    why = dict.fromkeys(name for row in rows for name in row.get("bound_reasons", []))
+    return f", not a bound: {', '.join(why)}" if why else ""
 
 
 def _deal(rows: list[dict[str, Any]]) -> Table:
@@ -47,7 +54,7 @@ def _deal(rows: list[dict[str, Any]]) -> Table:
     ]
     return Table(
         "Who holds what, and what that gives away",
-        ("client", "pictures", "classes", "largest class", "InvRE", "PSNR ceiling (dB)"),
+        ("client", "pictures", "classes", "largest class", "InvRE", "expected best (dB)"),
         tuple(body),
     )
 

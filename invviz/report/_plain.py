@@ -9,7 +9,7 @@ from ..core import plain
 from ._collect import Entry, Report, Swept
 from ._numbers import mean
 
-FIGURES = ("invre", "psnr_ceiling", "invloss", "invloss_bound", "k_star", "n", "p", "sigma", "floor", "prior", "method")
+FIGURES = ("invre", "psnr_ceiling", "bound", "invloss", "invloss_bound", "k_star", "n", "p", "sigma", "floor", "prior", "method")
 FACTS = (
     "given",
     "threat_model",
@@ -46,7 +46,7 @@ def _row(e: Entry) -> dict[str, Any]:
         row["accuracy_best"] = f["best"]
     if e.spectrum:
         figures = e.spectrum.figures
-        row |= {name: figures[name] for name in FIGURES}
+        row |= {name: figures[name] for name in FIGURES} | {"bound_reasons": ", ".join(figures["bound_reasons"])}
         row |= {f"invre_{end}": value for end, value in zip(("low", "high"), figures["invre_interval"], strict=True)}
     return row | {"note": " ".join([f.get("note") or "", e.gap]).strip(), "error": e.job.error}
 

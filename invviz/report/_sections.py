@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..bounds import HELD, of_lower
 from ..core.figures import readable
 from ..core.papers import cite
 from ..gap import gap
@@ -172,7 +173,8 @@ def _gap(e: Entry, reached: float, ideal: float) -> list[str]:
     assert e.spectrum is not None
     r = e.spectrum.figures
     floor = r["sigma"] ** 2 - r["noise_variance"]
-    words = gap(e.scenario, reached, ideal, bool(e.facts.get("stopped")), max(floor, 0.0) / max(r["sigma"] ** 2, 1e-300), r["method"])
+    share = max(floor, 0.0) / max(r["sigma"] ** 2, 1e-300)
+    words = gap(e.scenario, reached, ideal, bool(e.facts.get("stopped")), share, r["method"], r["psnr_ceiling"])
     return [words.replace("**", "")] if words else []
 
 
@@ -195,7 +197,8 @@ def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
         ("InvRE", f"{r['invre']:.2f}{within}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"),
         (
             "expected best (an average over pictures and noise)",
-            f"{r['psnr_ceiling']:.1f} dB ({word_of_share(r['invre'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}",
+            f"{r['psnr_ceiling']:.1f} dB ({word_of_share(r['invre'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}; "
+            + (f"not a bound: {', '.join(r['bound_reasons'])}" if r["bound_reasons"] else HELD),
         ),
     ]
 
@@ -207,10 +210,13 @@ def _risk(e: Entry) -> Told:
         return Told("The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, [])
     r = e.spectrum.figures
     finding = f"InvRE {r['invre']:.2f}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"
-    lower = "" if r["invloss_lower"] is None else f"; over all pictures at least {number(r['invloss_lower'], 4, 'g')} for any attacker"
     facts = [
         *_ideal_facts(e.spectrum),
-        ("InvLoss", f"{number(r['invloss'], 4, 'g')}; at most {number(r['invloss_bound'], 4, 'g')} (truncated inverse){lower}"),
+        (
+            "InvLoss on the straight line",
+            f"{number(r['invloss'], 4, 'g')} ({r['invloss_is']}); the truncated inverse reaches {number(r['invloss_bound'], 4, 'g')}",
+        ),
+        ("lower bound", of_lower(r)),
         ("readable directions", f"{'' if r['method'] == 'exact' else 'at least '}{r['k_star']:,} of {r['n']:,} lie above the noise"),
         (
             "noise",

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..bounds import reasons
 from ..core.errors import InvvizError
 from ..run import Site
+from ..scenario import Scenario
 from ..tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, passed_over, points, sentence, settings, word_of
 from ._collect import Swept
 from ._figures import Figure
@@ -65,12 +67,22 @@ def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: 
         tables += found_tables
         figures += found_figures
     facts = [("cells", words), ("attacker was given", GIVEN)]
+    if "psnr_ceiling" in rows and bool(rows["psnr_ceiling"].notna().any()):
+        facts.append(("expected best", f"an average over pictures and noise{_bounds(rows)}"))
     state = "done" if set(states.index) <= {"done", "unfit"} else "not all done"
     remarks = [(title, found) for state_, title in SAID.items() if (found := _reasons(rows, state_))]
     return Section(
         anchor, "Sweep", title or best or f"Sweep of {len(rows):,} cells", state, tuple(lines), "", command, tuple(facts), (),
         tuple(n for n in notes if title or n != best), tuple(figures), tuple(tables), tuple(remarks), _reasons(rows, "failed"),
     )  # fmt: skip
+
+
+def _bounds(rows: pd.DataFrame) -> str:
+    """Why it is no bound, of all cells; those of shipped studies are told from their scenarios alone."""
+    why: dict[str, None] = {}
+    for text in rows.loc[rows["psnr_ceiling"].notna(), "scenario"].astype(str):
+        why |= dict.fromkeys(one.name for one in reasons(Scenario.parse(text)))
+    return f", not a bound: {', '.join(why)}" if why else ""
 
 
 def _reasons(rows: pd.DataFrame, state: str) -> tuple[str, ...]:

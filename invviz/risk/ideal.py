@@ -1,4 +1,4 @@
-"""The ideal attacker: the picture that nobody can beat on average, at any noise level, in one matrix product."""
+"""The ideal attacker: the best picture on average for a straight line, normal noise and the prior, at any noise level, in one matrix product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InvLoss: the least squared error that any attacker can reach on this release."""
+"""InvLoss: the least squared error of an attacker who takes the release for a straight line."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def _truncated_share(gains: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def invloss(dec: Decomposition, sigma: float) -> float:
-    """Least mean squared error of any attacker, summed over all pixels. Source: [P] for the notion (xu2025invloss), [D] for this, T1.
+    """Least mean squared error, summed over all pixels: tr (C^-1 + J^T J / sigma^2)^-1. Source: [P] for the notion (xu2025invloss), [D] for this, T1.
 
-    Exact for the linearised release and a normal prior: tr (C^-1 + J^T J / sigma^2)^-1. Small means invertible. A sketch gives an estimate of it;
-    where its quadrature is not yet sharp (`invloss_interval` is wide) the estimate errs to the low, cautious side.
+    Of the linearised release, on average over the prior. Of all attackers where noise and prior are normal; for any other law of the same covariance that of a
+    linear attacker, and others may do better. Small means invertible. A sketch gives an estimate of it; where its quadrature is not yet sharp
+    (`invloss_interval` is wide) the estimate errs to the low, cautious side.
 
     Args:
         dec: spectrum of the release.
@@ -125,11 +126,12 @@ def total_sigma(dec: Decomposition, kappa: float = 1e-2, defense_variance: float
 
 
 def van_trees_bound(jac_frobenius_sq: float, sigma: float, size: int, precision_trace: float) -> float:
-    """No attacker does better than this on average, linear or not: n^2 / (||J||_F^2 / sigma^2 + tr C^-1). Source: [D] T3 (van Trees).
+    """No attacker does better than this on average over the prior, linear or not: n^2 / (||J||_F^2 / sigma^2 + tr C^-1). Source: [D] T3 (van Trees).
 
     Args:
         jac_frobenius_sq: ||J||_F^2 averaged over the prior; of one batch it is an estimate (then: sum of squared singular values).
-        sigma: standard deviation of all noise on a message entry; 0 gives 0.
+        sigma: 1 / sqrt of the Fisher information that the noise on an entry has about its mean: the standard deviation of normal noise, the scale b of Laplace noise
+            (not its standard deviation); noise with edges, such as rounding, has none and gives no bound. 0 gives 0.
         size: n, numbers in the batch.
         precision_trace: tr C^-1 of what the attacker believes.
     """

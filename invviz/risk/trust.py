@@ -43,6 +43,8 @@ class Trust:
         frobenius_sq: ||J||_F^2, mean over pictures drawn from the prior.
         frobenius_error: its standard error.
         precision_trace: tr C^-1, which T3 needs beside it.
+        relative_sq: ||J||_F^2 over the mean square of the message's entries, mean over the same pictures: for noise that is a share of the message. None where it is not known.
+        relative_error: its standard error.
     """
 
     steps: tuple[float, ...]
@@ -52,6 +54,8 @@ class Trust:
     frobenius_sq: float
     frobenius_error: float
     precision_trace: float
+    relative_sq: float | None = None
+    relative_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -86,22 +90,17 @@ def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0, p
     starts = tensor(rng.standard_normal((TURNS, prior.size)))
     bend = max(_turn(jacobian, d, v) for kind in (draws[:1], strongest[:1]) for d in kind for v in starts)
     tell(2)
-    squares = []
+    squares, relative = [], []
     for picture in draws[DIRECTIONS:] + tensor(prior.mean):
         there = dataclasses.replace(jacobian, batch=_moved(jacobian, picture))
         signs = tensor(rng.choice([-1.0, 1.0], (PROBES, prior.size)))
         squares.append(float(np.mean([float(there.matvec(v).double().square().sum()) for v in signs])))
+        message = there.map(picture).double()
+        relative.append(squares[-1] / max(float(message.square().mean()), 1e-300))
         tell(2 + len(squares))
     numbers = [tuple(float(v) for v in line) for line in lines]
-    return Trust(
-        STEPS,
-        numbers[0],
-        numbers[-1],
-        bend,
-        float(np.mean(squares)),
-        float(np.std(squares, ddof=1) / len(squares) ** 0.5),
-        prior.precision_trace,
-    )
+    (mean, error), (share, share_error) = ((float(np.mean(v)), float(np.std(v, ddof=1) / len(v) ** 0.5)) for v in (squares, relative))
+    return Trust(STEPS, numbers[0], numbers[-1], bend, mean, error, prior.precision_trace, share, share_error)
 
 
 def trusted_radius(singular_value: float, bend: float, size: int) -> float:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..bounds import Reason, reasons
 from ..core.types import Size
 from ..defenses import Defense
 from ..risk import invre, psnr_ceiling, total_sigma
 from ..scenario import Scenario
-from ..summary import noise_variance
+from ..summary import floor_share, noise_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ def table(sweep: Sweep, store: Store) -> pd.DataFrame:
         store: where its results are.
 
     Returns:
-        Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), key_<name> for every job, axes by their names.
+        Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), bound_reasons (why psnr_ceiling, an average, is no bound;
+        of cells with a spectrum), key_<name> for every job, axes by their names.
     """
     keys = list(sweep.jobs)
     results = store.results_of(keys)
@@ -95,6 +97,7 @@ def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], s
     if "risk" in known:
         found = spectra.figures(s, cell.keys["risk"])
         facts |= found or spectra.lost(cell.keys["risk"], reason)
+        facts["bound_reasons"] = ", ".join(one.name for one in spectra.against(s, cell.keys["risk"])) if found else ""
     return facts
 
 
@@ -140,6 +143,13 @@ class _Spectra:
                 "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts.get("seconds", math.nan)
             }  # fmt: skip
         return self._known[which]
+
+    def against(self, scenario: Scenario, key: str) -> list[Reason]:
+        """Why the expected best is no bound."""
+        facts = self._results[key]
+        size = Size(**facts["size"])
+        variance = noise_variance(scenario, size, [Size(**stage) for stage in facts["stages"]])
+        return reasons(scenario, floor_share(scenario, size, variance), facts["decomposition"]["method"])
 
     def lost(self, key: str, reason: str) -> dict[str, str]:
         """What to say of a cell whose spectrum could not be opened: it was damaged, or removed to make room."""

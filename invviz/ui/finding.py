@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ..bounds import in_brackets
 from ..core.figures import number, readable
 from ..core.papers import cite, title
 from ..gap import gap
@@ -37,7 +38,10 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
-        st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {MEANS}. " + _gap(risk, run, ideal_psnr))
+        st.markdown(
+            f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {MEANS}; {in_brackets(risk.against(now))}. "
+            + _gap(risk, run, ideal_psnr)
+        )
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
             st.caption(
@@ -53,7 +57,7 @@ def _first(known: Figures, products: int) -> None:
     """What a first sketch says: how far apart the ends are, and no verdict."""
     score, share = _ends(f"{known.low:.2f}", f"{known.high:.2f}"), _ends(f"{100 * known.low:.0f}", f"{100 * known.high:.0f}")
     st.markdown(f"## InvRE {score}: an ideal attacker recovers {share} % of what was unknown")
-    st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {MEANS}.")
+    st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {MEANS}; not a bound.")
     st.caption(
         f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."
     )
@@ -70,7 +74,9 @@ def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:
     if run is None:
         return f"On this picture the ideal attacker reaches {decibels(ideal_psnr)}. Run the attack to see how near a real one comes."
     reached = float(np.mean(run.result["scores"]["psnr"]))
-    return gap(run.scenario, reached, ideal_psnr, run.result["stopped"], risk.floor_share(run.scenario), risk.decomposition.method)
+    expected = psnr_ceiling(risk.decomposition, risk.sigma(run.scenario))
+    share = risk.floor_share(run.scenario)
+    return gap(run.scenario, reached, ideal_psnr, run.result["stopped"], share, risk.decomposition.method, expected)
 
 
 def _explanations(now: Scenario, risk: RiskView | None) -> None:

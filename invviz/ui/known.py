@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..bounds import Reason
 from ..core.table import right
 from ..metrics import PSNR, Baseline, decibels, quality, word
 from ..scenario import Scenario, problems, risk_problems
@@ -92,6 +93,12 @@ class Known:
     def figures(self) -> Figures | None:
         """InvRE and ceiling."""
         return None if self.view is None else self.view.figures(self.sigma)
+
+    @functools.cached_property
+    def against(self) -> list[Reason]:
+        """Why the expected best is no bound; only where there is a spectrum."""
+        assert self.view is not None
+        return self.view.against(self.scenario)
 
     @functools.cached_property
     def ideal(self) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import bounds
 from ..core.types import Size
 from ..metrics import word_of_share
 from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
@@ -97,6 +98,14 @@ class RiskView:
     def floor_share(self, scenario: Scenario) -> float:
         """Variance of the noise floor over that of all noise on an entry."""
         return (scenario.floor * self.size.rms) ** 2 / max(self.sigma(scenario) ** 2, 1e-300)
+
+    def against(self, scenario: Scenario) -> list[bounds.Reason]:
+        """Why the expected best is no bound."""
+        return bounds.reasons(scenario, self.floor_share(scenario), self.decomposition.method)
+
+    def lower(self, scenario: Scenario) -> bounds.Lower:
+        """T3, or why there is none."""
+        return bounds.lower(scenario, self.trust, self.decomposition.size, self.size, self.stages)
 
     def sigma(self, scenario: Scenario) -> float:
         """Noise per message entry: the defenses' and the floor's."""

@@ -130,6 +130,7 @@ def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
         grey = -10 * np.log10(arrays["truth"][0].var())
     assert found["baseline"]["psnr"] == [pytest.approx(max(unseen, grey), abs=0.01)] and found["word"] in WORDS
     assert isinstance(found["ideal_psnr"][0], float) and isinstance(found["above_ideal"], list) and "dB" in found["gap"]
+    assert isinstance(found["above_expected"], str)
     assert found["risk_note"] == ""
     with np.load(tmp_path / "out" / "reconstruction.npz") as arrays:
         mse = ((arrays["truth"] - arrays["guess"]) ** 2).mean()
@@ -154,8 +155,9 @@ def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
 
 
 FIELDS = (
-    "scenario key n p singular_values resolved method products sigma floor noise_variance prior invloss invloss_interval invloss_bound "
-    "invloss_bound_here invloss_lower invloss_samples k_star invre invre_interval psnr_ceiling word psnr_interval psnr_spread trust caveats seconds why"
+    "scenario key n p singular_values singular_values_of resolved method products sigma floor noise_variance prior invloss invloss_is invloss_interval invloss_bound "
+    "invloss_bound_here invloss_lower invloss_lower_counts invloss_lower_reason invloss_samples k_star invre invre_interval psnr_ceiling bound bound_reasons word "
+    "psnr_interval psnr_spread trust caveats seconds why"
 )
 
 
@@ -173,9 +175,11 @@ def test_risk_by_either_method_prints_every_documented_field(method, capsys, tmp
     assert found["invloss"] <= found["invloss_bound"] <= 2 * found["invloss"]
     assert (found["invloss_samples"] is None) is (method == "sketch")
     mean = (
-        found["trust"]["frobenius_sq"] + 2 * found["trust"]["frobenius_error"]
+        found["trust"]["relative_sq"] + 2 * found["trust"]["relative_error"]
     )  # over the prior, not at this picture: the bound may lie above InvLoss, which is of this picture
-    assert found["invloss_lower"] == pytest.approx(64**2 / (mean / found["sigma"] ** 2 + 64 * 16))
+    assert found["invloss_lower"] == pytest.approx(64**2 / (mean * (1 / 0.1**2 + 2) + 64 * 16)), "noise that is a share of the message"
+    assert found["invloss_lower_reason"] == "" and "Gaussian noise" in found["invloss_lower_counts"]
+    assert found["bound"] is False and {"relative noise", "white prior", "curvature"} <= set(found["bound_reasons"])
     assert found["trust"]["bend"] > 0 and len(found["trust"]["steps"]) == len(found["trust"]["random"])
 
 

@@ -153,7 +153,7 @@ def test_the_sentence_and_headline_follow_the_figures():
         return {"less": {"unaware": [0.2, -1.0, 1.4], "aware": aware, "real": aware, "ceiling": [3.0, 2.0, 4.0]}, "missed": missed}
 
     arms = {"gaussian_noise": {"less": {"aware": [0.0, 0.0, 0.0]}, "missed": 0}}
-    arms |= {"invl_gnp": made([2.0, 1.0, 3.0]), "invl_dnp": made([0.1, -1.0, 1.0]), "water_filling": made([-2.0, -3.0, -1.0], 1)}
+    arms |= {"invl_gnp": made([2.0, 1.0, 3.0]), "invl_dnp(low=0.6)": made([0.1, -1.0, 1.0]), "water_filling": made([-2.0, -3.0, -1.0], 1)}
     said = _words.sentence("InvL-GNP", arms["invl_gnp"])
     assert "the aware attack 2.0 dB [1.0 to 3.0] more" in said and "the unaware attack no clear difference (+0.2 dB [-1.0 to +1.4])" in said
     assert "strongest setting" in _words.sentence("Water-filling", arms["water_filling"]) and "setting" not in said

@@ -51,8 +51,13 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
         "InvRE": st.column_config.ProgressColumn(
             min_value=0.0, max_value=1.0, format="%.2f", help="Share of what was unknown that an ideal attacker recovers"
         ),
-        "expected best": st.column_config.NumberColumn(format="%.1f dB", help="The ideal attacker's mean picture quality"),
+        "expected best": st.column_config.NumberColumn(
+            format="%.1f dB", help="The ideal attacker's picture quality, an average over pictures and noise"
+        ),
     }
+    why = list(dict.fromkeys(name for row in rows for name in row.get("bound_reasons", [])))
+    if why:
+        st.caption(f"Expected best: an average over pictures and noise, not a bound: {', '.join(why)}.")
     st.dataframe(shown.sort_values("InvRE", ascending=False), hide_index=True, column_config=columns, height=min(38 + 35 * len(shown), 390))
 
 

@@ -26,7 +26,8 @@ MEANS = {
     "aware": "PSNR of attacks that are told the defense and its parameters, not its random draw.",
     "unaware": "PSNR of attacks that take the update at face value. A defense that only fools them hides nothing.",
     "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
-    "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow.",
+    "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow. "
+    "No bound: pictures smoother than the prior takes them for, the noise floor, noise that is not normal and curvature let attacks get more.",
     "invre": "InvRE: the share of what was unknown that an ideal attacker recovers; 0.93 is 93 %.",
 }
 BUDGETS = {name: name for name in ("0", "1", "2", "5")}

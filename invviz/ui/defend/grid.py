@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from ... import defended
+from ...bounds import in_brackets
 from ...plots.thumbs import thumb
 from ...scenario import Scenario
 from .. import beyond, sources
@@ -29,7 +30,7 @@ HEAD = (
     (
         "risk",
         "InvRE, expected best",
-        "Share of what was unknown that an ideal attacker recovers, without and with the defense; and the PSNR it reaches on average.",
+        "Share of what was unknown that an ideal attacker recovers, without and with the defense; and the PSNR it reaches on average over pictures and noise, which is a bound only where that is said.",
     ),
     ("cost", "Per update", "Bytes that are sent and milliseconds that the client takes, without and with the defense."),
     ("promise", "Formal guarantee", "What is proven, whoever attacks."),
@@ -54,7 +55,8 @@ def draw(rows: Sequence[Row], order: Sequence[Row], now: Scenario, old: Mapping[
     st.html(
         f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
-    for note in beyond.notes([row for row in order if not row.unfit], lambda row: title(row, rows)):
+    fit = [row for row in order if not row.unfit]
+    for note in (*beyond.notes(fit, lambda row: title(row, rows)), *beyond.bounds_of(fit)):
         st.caption(note)
 
 
@@ -138,9 +140,11 @@ def _risk(row: Row, bare: Row) -> str:
     after, before = row.figures, bare.figures
     if after is None:
         return '<td class="risk wait">...</td>'
-    span = f"InvRE {after.low:.3f} to {after.high:.3f}, expected best {after.worst:.1f} to {after.best:.1f} dB (95 %)"
+    span = f"InvRE {after.low:.3f} to {after.high:.3f}, expected best {after.worst:.1f} to {after.best:.1f} dB (95 %), {in_brackets(row.against)}"
     score = change(f"{before.score:.2f}" if before else "", f"{after.score:.2f}")
-    return f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB{after.word and ", "}{after.word}</td>'
+    return (
+        f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB{after.word and ", "}{after.word}{beyond.word(row)}</td>'
+    )
 
 
 def _cost(row: Row, bare: Row) -> str:

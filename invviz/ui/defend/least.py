@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ... import defended
+from ... import bounds, defended
 from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
 from ...metrics import GAINS, word_of_share
@@ -54,10 +54,15 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
         for row in found:
             _line(now, row, target)
     st.caption(
-        "Solved on the stored spectrum, without any attack. Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
+        f"Solved on the stored spectrum, without any attack: hidden from the ideal attacker, on average. {_bounds(found)} Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
         "training: energy of Gaussian noise that would raise the loss as much, by its curvature on public pictures (Fisher matrix); low is what a client wants."
     )
     broken.draw([row.stack for row in found], "the ideal attacker of this table")
+
+
+def _bounds(found: Sequence[Row]) -> str:
+    """Why the expected bests of these lines are no bounds."""
+    return bounds.of_all([row.against for row in found if row.view is not None])
 
 
 def _wish(aim: str, bare: Row) -> float:

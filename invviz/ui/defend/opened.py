@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from ... import defended
+from ...bounds import Reason, in_brackets
 from ...metrics import decibels
 from ...plots.before_after import before_after
 from ...risk.prior import TAU
@@ -67,13 +68,16 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
         return
     if not row.stack:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
-        st.markdown(f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}. Open a row to see what its defense changes.")
+        st.markdown(
+            f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}: an average over {now.data.things} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
+        )
         return
     st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}")
-    verdict = _verdict(before, after)
+    verdict = _verdict(before, after, row.against)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
-        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, on average over {now.data.things}."
+        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, an average over {now.data.things} and noise; "
+        f"with the defense {in_brackets(row.against)}."
     )
     gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
     st.markdown(f"On this {now.data.things[:-1]}: {', '.join(gaps)}. {beyond.why(row)}")
@@ -86,10 +90,13 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
         st.caption(f":material/info: {doubt}")
 
 
-def _verdict(before: Figures, after: Figures) -> str:
+def _verdict(before: Figures, after: Figures, against: list[Reason]) -> str:
     if before.score - after.score <= max(before.half + after.half, 0.01):
         return "**The defense changes next to nothing of that.**"
-    return "**It hides what is private.**" if after.word == "hidden" else ""
+    if after.word != "hidden":
+        return ""
+    others = "**, who is no bound for others" if against else "** and from every other, in squared error"
+    return f"**On average it hides what is private from that attacker{others}."
 
 
 def _in_brackets(word: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ... import bounds
 from ...core.figures import number
 from ...core.papers import cite, title
 from ...plots.calibration import bend
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
-from ...summary import doubts, lower_bound
+from ...summary import doubts
 from .. import things
 from ..views import RiskView
 
@@ -38,17 +39,22 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     interval, decibels = ("", "") if exact else (f" ({f.low:.2f} to {f.high:.2f})", f" ({f.worst:.1f} to {f.best:.1f})")
     st.markdown(
         f"**InvRE {f.score:.2f}{interval}: an ideal attacker recovers {100 * f.score:.0f} % of what was unknown.** "
-        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word}.{things.say(now, _spread(d, sigma))}"
+        f"Expected best {f.ceiling:.1f} dB{decibels}{f.word and ', '}{f.word} ({bounds.in_brackets(risk.against(now))}).{things.say(now, _spread(d, sigma))}"
     )
     lines = [things.say(now, "| | squared error, summed over pixels | | PSNR (dB) |"), "|---|---|---|---|"]
-    for label, words, value in _rows(risk, sigma):
+    for label, words, value in _rows(now, risk, sigma):
         about = "about " if label == "T3" else ""
         lines.append(
             f"| {label} | {things.say(now, words)} | {about}{number(value)} | {about}{-10 * np.log10(max(value / d.size, 1e-20)):.1f} |"
         )
     st.markdown("\n".join(lines))
-    if risk.trust is not None:
-        st.caption(things.say(now, "T3 averages J over pictures of the prior, so it need not lie below the lines for this picture."))
+    lower = risk.lower(now)
+    said = (
+        f"T3: no lower bound is known that holds for every attacker: {lower.reason}."
+        if lower.value is None
+        else f"T3 counts {lower.counts}, and averages J over a few pictures of the prior: it need not lie below the lines for this picture."
+    )
+    st.caption(things.say(now, said))
     st.caption(
         f"{d.method}{f': {risk.why}' if risk.why else ''} · {d.products:,} Jacobian products in {d.seconds:.1f} s · singular values above {number(d.resolved, 1)} resolved · {d.prior} prior · "
         f"definitions ours after {cite(PAPER)}; T1 to T5 derived here",
@@ -67,21 +73,20 @@ def _spread(d: Decomposition, sigma: float) -> str:
     )
 
 
-def _rows(risk: RiskView, sigma: float) -> list[tuple[str, str, float]]:
+def _rows(now: Scenario, risk: RiskView, sigma: float) -> list[tuple[str, str, float]]:
     """Theorem, what it says, squared error; from the lowest to the highest, as a rule."""
     d, exact = risk.decomposition, risk.decomposition.method == "exact"
-    sure = "exact on the straight line" if exact else "estimate"
+    sure = f"on the straight line{'' if exact else ' (estimate)'}, {bounds.least_error(now)}"
     found = [
         ("T1", f"InvLoss: the ideal attacker's squared error, {sure}", invloss(d, sigma)),
         (
             "T2",
-            f"the truncated inverse with its best k = {k_star(d, sigma):,}{'' if exact else ' or more'}, on average{'' if exact else ', estimate'}",
+            f"on the straight line, the truncated inverse with its best k = {k_star(d, sigma):,}{'' if exact else ' or more'}, on average{'' if exact else ', estimate'}",
             invloss_bound(d, sigma),
         ),
     ]
-    if risk.trust is not None:
-        words = "no attacker of any kind comes below, on average over pictures"
-        found.insert(0, ("T3", words, lower_bound(risk.trust, d.size, sigma)))
+    if (lower := risk.lower(now).value) is not None:
+        found.insert(0, ("T3", "no attacker of any kind comes below, on average over pictures drawn from the prior", lower))
     if exact:
         found.append(("T2", "the same on this very picture", invloss_bound_here(d, sigma)))
     return [*found, ("", "guessing the prior's mean", d.trace)]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from ... import bounds
 from ...compare import AXES, axes
 from ...core.figures import percent
 from ...plots._colours import TRUTH
@@ -129,7 +130,7 @@ def _columns() -> dict[str, Any]:
         "±": st.column_config.TextColumn("±", help="Half the width of the 95 % interval; empty where the spectrum is exact.", width=56),
         "expected best": st.column_config.TextColumn(
             "expected best",
-            help="PSNR that an ideal attacker reaches on average over pictures like this one; an interval (95 %) where it is wider than 1 dB.",
+            help="PSNR that an ideal attacker reaches on average over what the prior draws; an interval (95 %) where it is wider than 1 dB. Whether it is a bound is said below.",
             width=150,
         ),
     }
@@ -143,6 +144,8 @@ def _below(now: Scenario, rows: list[Scored], left_out: list[str]) -> None:
         f" {busy} more to come." if busy else ""
     )
     st.caption(f"{words} {parting(rows)}".rstrip())
+    if said := bounds.of_all([row.view.against(row.item.scenario) for row in rows if row.view is not None]):
+        st.caption(said)
     if now.upload:
         st.caption(":material/info: Your own picture is not among them: comparisons use the data set's pictures.")
     for reason in left_out:

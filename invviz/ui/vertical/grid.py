@@ -32,7 +32,7 @@ def draw(shown: Sequence[Known], here: Known) -> None:
         f'<div class="vertical depths{dark}"><table><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    for note in beyond.notes(shown, lambda one: f"after {depths.layer_of(one.scenario)}"):
+    for note in (*beyond.notes(shown, lambda one: f"after {depths.layer_of(one.scenario)}"), *beyond.bounds_of(shown)):
         st.caption(note)
 
 
@@ -80,4 +80,4 @@ def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
 def _risk(one: Known) -> str:
     if one.figures is None:
         return "not scored" if one.unscored else escape(waits(one.job)) or "not asked for"
-    return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB{one.figures.word and ', '}{one.figures.word}"
+    return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB{one.figures.word and ', '}{one.figures.word}{beyond.word(one)}"
