@@ -51,7 +51,7 @@ def table(now: Scenario, rows: list[Scored], axis: str, left_out: list[str]) -> 
         left_out: why something is not compared.
     """
     title = finding(rows, axis, left_out)
-    st.markdown(f"## {title}")
+    st.markdown(f"## {title}".replace(" · ", "\u00a0·\u00a0"))  # a number stays beside its name
     if not rows:
         return
     frame = pd.DataFrame([_line(row) for row in rows])
