@@ -63,7 +63,9 @@ def test_it_opens_where_pictures_models_and_rounds_differ(risk, store_dir):
     first, second, last = (table["what"].iloc[place] for place in (0, 1, -1))
     assert "sigma=1.0" in address(at, "defense") and "equally exposed" not in said(at)
     assert {first, second} == {"5 · galaxies", "11 · rocket"} and last == "6 · tissue"
-    assert f"Most exposed: {first} (InvRE 0.63, not told apart from {second}); least: {last} (0.50)" in said(at).replace("\u00a0", " "), "their intervals overlap"
+    assert f"Most exposed: {first} (InvRE 0.63, not told apart from {second}); least: {last} (0.50)" in said(at).replace("\u00a0", " "), (
+        "their intervals overlap"
+    )
     scores = ranking(at)["InvRE"]
     assert scores.max() - scores.min() > 0.1
     for axis, apart in (("models", 0.7), ("rounds", 0.2)):
