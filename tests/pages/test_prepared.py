@@ -16,6 +16,7 @@ from invviz.ui.attacks import words
 
 OFFERED = {
     **{f"card {card.name}": card.scenario for card in gallery.CARDS},
+    **{f"victim {scene.title}": scene.scenario for scene in lineup.SCENES},
     "risk": compare.OPENING,
     "vertical": depths.VERTICAL,
 }
@@ -35,7 +36,7 @@ def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
     listed = lineup.attackers(now)
     ready = {name: found for name, s in listed.items() if (found := kept.prepared(s, "run"))}
     assert now.attack.name in ready and ready[now.attack.name][0]["curve"].shape[1], "a line to draw"
-    assert kept.prepared_view(now) or sketched_first(now), "the ideal attacker is drawn, or sketched at once"
+    assert len(ready) >= len(listed) / 2, f"not prepared: {sorted(set(listed) - set(ready))}"
     late = [name for name, s in listed.items() if kept.late(s)]
     assert not set(late) & set(ready) and all(
         words.waiting(known.Attack(listed[name])).startswith("not prepared: takes longer") for name in late
