@@ -108,4 +108,11 @@ def test_a_page(page, server, name):
             break
         page.wait_for_timeout(250)
     assert looked > 60 and not low, "what is unfolded, on a dark ground"
+    if not name:  # what opens over the page stands outside the app, whose ground is dark
+        page.get_by_role("button", name="More").first.click()
+        page.get_by_role("tab", name="Own picture").click()
+        page.get_by_text("it is never written to disk").wait_for()
+        page.wait_for_timeout(500)
+        looked, low = page.evaluate(CONTRAST)
+        assert looked > 60 and not low, "what opens over the page"
     assert not asked, "nothing leaves this machine"
