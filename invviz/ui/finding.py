@@ -74,8 +74,7 @@ def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:
     if run is None:
         return f"On this picture the ideal attacker reaches {decibels(ideal_psnr)}. Run the attack to see how near a real one comes."
     reached = float(np.mean(run.result["scores"]["psnr"]))
-    expected = psnr_ceiling(risk.decomposition, risk.sigma(run.scenario))
-    share = risk.floor_share(run.scenario)
+    expected, share = risk.figures(risk.sigma(run.scenario)).ceiling, risk.floor_share(run.scenario)
     return gap(run.scenario, reached, ideal_psnr, run.result["stopped"], share, risk.decomposition.method, expected)
 
 

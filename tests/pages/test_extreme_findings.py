@@ -42,6 +42,7 @@ def known(scenario, ideal, **attacks):
     got = {**{name: a.psnr for name, a in made.items()}, "ideal": ideal}
     return SimpleNamespace(
         scenario=scenario, name="Noise", level="1 %", stack=True, unfit="", unscored="", job=None, attacks=made, got=got, ideal_psnr=ideal,
+        figures=SimpleNamespace(ceiling=math.inf if ideal is None else ideal + 1),
         ideal=None if ideal is None else np.zeros((1, 3, 8, 8)), truth=np.zeros((1, 3, 8, 8)),
         best=max((v for v in got.values() if v is not None), default=None),
         view=SimpleNamespace(floor_share=lambda s: 0.5, decomposition=SimpleNamespace(method="exact")),
@@ -62,7 +63,11 @@ def sentences(ideal, first, second):
     yield from beyond.notes([row, deep], lambda one: one.name)
     yield ab._difference({"a": row, "b": known(LAB.replace(seed=8), 24.5, unaware=second, aware=24.5)})
     run = None if first is None else SimpleNamespace(scenario=LAB, result={"scores": {"psnr": [first]}, "stopped": False})
-    yield finding._gap(SimpleNamespace(floor_share=lambda s: 0.5, decomposition=SimpleNamespace(method="exact")), run, ideal)
+    expected = SimpleNamespace(ceiling=20.0)
+    risk = SimpleNamespace(
+        floor_share=lambda s: 0.5, decomposition=SimpleNamespace(method="exact"), sigma=lambda s: 1.0, figures=lambda s: expected
+    )
+    yield finding._gap(risk, run, ideal)
 
 
 def test_no_finding_holds_a_number_that_is_not_finite():
