@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.tree import flatten, randn_like
+from ..core.tree import flatten
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._fit import Fit
 from ._matching import Watch, in_double, search
 from ._priors import textures
-from ._space import SPREAD
 from ._tangent import Projected
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation, Progress
 
-QUICK = (1e-6, 1e-9, 1e-12)  # weights of the prior, one stage after the other, before the last without: what the first start tries
-CAREFUL = tuple(10.0**-k for k in range(6, 13))  # what the others try: slower, and right where the quick way ends in a wrong valley
+FAR = (1e-2, 1e-4, 1e-6, 1e-9, 1e-12)  # weights of the prior, one stage after the other, before the last without: the first two starts
+NEAR = FAR[1:]  # the others: a heavy prior always ends in the same two valleys
 LEFT = 4  # roundings of the message: relative misfit at which nothing is left to search for
 ROUNDINGS = 50  # at which it counts as explained: the client's own derivatives lose a digit or two when the noise is loud
 UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off: d alone makes up for most of the message
@@ -38,6 +37,7 @@ class Tangent(Attack):
     InvL-GNP, InvL-ENP and water-filling draw their noise in the range of the Jacobian at the private picture, so the equation holds exactly, whatever the noise's
     size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
     picture more clearly. Source: [D] theory T11. The natural prior leads the way with a weight that falls to zero, or to what isotropic noise beneath asks for.
+    Starts are pictures drawn from the prior, and the negatives of the answers that they end in.
     It has nothing to go on where the message is shorter than that; kinks (ReLU) and isotropic noise beneath stop it.
     """
 
@@ -49,10 +49,11 @@ class Tangent(Attack):
     solves: ClassVar[bool] = True  # its picture alone does not reproduce the message: the noise is found beside it
     one_round: ClassVar[bool] = True
 
-    steps: int = knob(60, "most steps per start", low=1, high=10_000, unit="steps")
+    steps: int = knob(100, "most steps per start", low=1, high=10_000, unit="steps")
     restarts: int = knob(
-        3,
-        "most starts; another one is made only when the last did not explain the message, the best is chosen by the misfit",
+        6,
+        "most starts, every other one at the negative of the last answer; another one is made only when the last did not explain the message, the best is chosen "
+        "by the misfit",
         low=1,
         high=50,
     )
@@ -63,17 +64,23 @@ class Tangent(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The picture that with the best tangent noise explains most of the message, and whether it is the only one nearby."""
+        return self.solved(obs, rng, progress)[0]
+
+    def solved(self, obs: Observation, rng: Generator, progress: Progress) -> tuple[Reconstruction, float]:
+        """`reconstruct`, and what the answer's own curvature says of its error, as PSNR in dB: to first order, and 0 where the message is not explained as far as its rounding, or noise beneath, allows."""
         like, label = obs.template.image, obs.template.label
         grey = Batch.of(obs.grey, label)
         if obs.beneath is None:
-            return Reconstruction(grey, math.inf, note="No noise along the Jacobian's directions is known of here: use dlg.", failed=True)
+            return Reconstruction(
+                grey, math.inf, note="No noise along the Jacobian's directions is known of here: use dlg.", failed=True
+            ), 0.0
         try:
             fit = Fit.of(dataclasses.replace(in_double(obs), whiten=None, noise=0.0), label)
         except Unreadable as why:
-            return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
+            return Reconstruction(grey, math.inf, note=f"{why}.", failed=True), 0.0
         if (rows := len(fit.target)) <= fit.size:
             note = f"{rows:,} numbers came, and noise along {fit.size:,} directions explains any of them: nothing is left for the picture. Use dlg."
-            return Reconstruction(grey, math.inf, note=note, failed=True)
+            return Reconstruction(grey, math.inf, note=note, failed=True), 0.0
         size = float(flatten(obs.message).double().norm())
         beneath = (obs.beneath / size) ** 2
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
@@ -82,41 +89,49 @@ class Tangent(Attack):
         tried: list[Projected] = []
 
         def attempt() -> None:
-            start = SPREAD * randn_like(fit.target.new_empty(fit.size), rng) if len(tried) < 2 else _texture(fit, rng)
-            weights = CAREFUL if tried else QUICK
+            start = (
+                -tried[-1].z if len(tried) % 2 else _texture(fit, rng)
+            )  # a net of odd activations takes the negative for nearly the picture itself
+            weights = FAR if len(tried) < 2 else NEAR
             tried.append(Projected(fit, watch, start, torch.zeros_like(start)))
             for weight in [*(w for w in weights if w > beneath), beneath]:
                 tried[-1].descend(weight, goal)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)
+        error = 0.0
         if best is not None and not found.stopped:
-            note, sure = self._verdict(fit, best, beneath, rounding)
+            note, sure, error = self._verdict(fit, best, beneath, rounding)
             found = dataclasses.replace(found, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
-        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label))
+        return dataclasses.replace(
+            found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label)
+        ), 0.0 if found.failed else error
 
-    def _verdict(self, fit: Fit, best: Projected, beneath: float, rounding: float) -> tuple[str, bool]:
-        """What misfit and curvature at the answer say of it, and whether that is a certificate."""
+    def _verdict(self, fit: Fit, best: Projected, beneath: float, rounding: float) -> tuple[str, bool, float]:
+        """What misfit and curvature at the answer say of it, whether that is a certificate, and the error (dB) that they leave; 0 where it is not known."""
         rows, size = len(fit.target), fit.size
         if rows <= 2 * size:
-            return f"Not determined: {rows:,} numbers came, and picture and noise are {2 * size:,} unknowns.", False
+            return f"Not determined: {rows:,} numbers came, and picture and noise are {2 * size:,} unknowns.", False, 0.0
         _, curvature = best.curvature()
         error = _error(curvature, beneath or max(best.misfit, rounding**2) / (rows - 2 * size), fit)
+        left, about = f"{best.misfit**0.5:.0e}", f"about {error:.0f} dB"
         if beneath:
+            share = 100 * (beneath * rows) ** 0.5
             return (
-                f"Isotropic noise lies beneath ({100 * (beneath * rows) ** 0.5:.2g} % of the message): to first order it leaves about {error:.0f} dB at the answer; not exact."
-            ), False
-        if not best.misfit <= (ROUNDINGS * rounding) ** 2:
-            return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False
-        if not error >= SURE:
-            return (
-                f"The message is explained to its rounding ({best.misfit**0.5:.0e}), but does not determine the picture (about {error:.0f} dB).",
+                f"Isotropic noise lies beneath ({share:.2g} % of the message): to first order it leaves {about} at the answer; not exact.",
                 False,
+                error,
             )
+        if not best.misfit <= (ROUNDINGS * rounding) ** 2:
+            return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False, 0.0
+        if not error >= SURE:
+            return f"The message is explained to its rounding ({left}), but does not determine the picture ({about}).", False, error
         return (
-            f"Exact: picture and noise explain the message to its rounding ({best.misfit**0.5:.0e}), and no other picture nearby does: rounding leaves at least "
-            f"about {error:.0f} dB. One far away might."
-        ), True
+            f"Exact: picture and noise explain the message to its rounding ({left}), and no other picture nearby does: rounding leaves at least {about}. "
+            "One far away might.",
+            True,
+            error,
+        )
 
 
 def _error(projected: Tensor, variance: float, fit: Fit) -> float:

@@ -15,10 +15,9 @@ from ..assess import assess
 from ..core.lazy import torch
 from ..core.plain import from_json, to_json
 from ..core.record import origin, write_whole
-from ..core.rng import stream
 from ..core.types import Size
 from ..metrics import PSNR
-from ..run import Site, meet_client, observe
+from ..run import Site, answered, meet_client, observe
 from ..scenario import RESULTS_VERSION, Scenario
 from ..summary import risk_summary
 from . import COMMAND, FOLDER, Study
@@ -103,7 +102,7 @@ def _absolute(defense: Any, asked: Scenario, site: Site) -> Any:
 def _psnr(asked: Scenario, site: Site) -> float:
     """What `run` would score, without timing the release, which takes as long as the attack."""
     client = meet_client(asked, site)
-    found = asked.attack.reconstruct(observe(asked, client), stream(asked.seed, "attack"), lambda step: True)
+    found, _ = answered(asked, observe(asked, client), lambda step: True)
     guess = found.batch.image.nan_to_num(nan=0.5).clamp(0, 1)
     return min(MOST, float(PSNR().score(guess.numpy(), client.batch.image.numpy()).mean()))
 

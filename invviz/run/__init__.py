@@ -17,6 +17,7 @@ from ..core.types import Batch, Reconstruction
 from ..metrics import PSNR, match
 from ..results import Event, Report, Result, score
 from ..scenario import Scenario, check
+from ._attack import answered
 from ._client import Client, Site, meet_client, world_of, wrapped
 from ._observe import mislead, moves, observe, party_of
 from ._verdict import unreadable, verdict
@@ -68,14 +69,15 @@ def run(scenario: Scenario, site: Site, report: Report | None = None, picture: n
         psnr = None if frame is None else _psnr(frame, truth)
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
+    solves = scenario.attack.solves
     if isinstance(scenario.attack, MaliciousAttack):
         obs, found = mislead(scenario, client, scenario.attack, progress)
     elif unreadable(obs):
         found = Reconstruction(Batch.of(obs.grey, obs.template.label), math.inf)
     else:
-        found = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
+        found, solves = answered(scenario, obs, progress)
     seconds = time.monotonic() - start
-    found = verdict(scenario, client, obs, found)
+    found = verdict(scenario, client, obs, found, solves)
     raw = _numpy(found.batch.image)
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)
@@ -130,4 +132,18 @@ def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = ["Client", "Event", "Report", "Result", "Site", "meet_client", "moves", "observe", "party_of", "run", "world_of", "wrapped"]
+__all__ = [
+    "Client",
+    "Event",
+    "Report",
+    "Result",
+    "Site",
+    "answered",
+    "meet_client",
+    "moves",
+    "observe",
+    "party_of",
+    "run",
+    "world_of",
+    "wrapped",
+]

@@ -30,7 +30,7 @@ def unreadable(obs: Observation) -> bool:
     return not any(bool(leaf.any()) for leaf in obs.message.values())
 
 
-def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconstruction) -> Reconstruction:
+def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconstruction, solves: bool = False) -> Reconstruction:
     """The answer with what the message and other pictures' messages say of it in its note, and `failed` accordingly.
 
     Args:
@@ -38,6 +38,7 @@ def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconst
         client: has the public pictures; nothing of its private ones is used.
         obs: what the attacker saw.
         found: the attack's answer.
+        solves: whether noise was found beside it, so that its picture alone does not reproduce the message.
     """
     if said := silence(obs.message):
         quiet = unreadable(obs)
@@ -46,7 +47,7 @@ def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconst
         note = said if quiet else f"{said} {found.note}".strip()
         return dataclasses.replace(found, batch=batch, note=note, failed=not found.stopped)
     pictures, whose = others(scenario, client, found.batch, stream(scenario.seed, "other pictures"))
-    return judged(obs, found, pictures, whose, scenario.attack.solves, scenario.attack.decodes)
+    return judged(obs, found, pictures, whose, solves, scenario.attack.decodes)
 
 
 def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) -> tuple[Tensor, str]:

@@ -143,3 +143,11 @@ def test_a_comparison_names_the_defenses_that_may_be_solved_for():
     stacks = [(), *((parse_component(text, DEFENSES, "defense"),) for text in named)]
     assert solved_for(stacks) == ["InvL-GNP", "Water-filling"]
     assert solved_for([(*stacks[1], *stacks[5])]) == []  # isotropic noise lies over it
+
+
+def test_a_start_at_the_negative_reads_what_the_first_took_for_its_negative():
+    victim = "data=digits(index=37)&model=convnet(width=4,act='tanh')&seed=1&attack=tangent(restarts={})&attacker=aware&dtype=float64"
+    defense = "defense=invl_gnp(scale=4.573)"  # net and strength of the equal-cost study
+    one, two = (attacked(defense, victim.format(n)) for n in (1, 2))
+    assert one.failed and one.scores["psnr"][0] < 20
+    assert two.scores["psnr"][0] > 100 and "Exact" in two.note and not two.failed
