@@ -83,7 +83,7 @@ def _whole(now: Scenario, victim: Victim) -> str:
         "whole",
         f"Cut among {cut.parties} parties",
         sheet,
-        f"seen: {'part' if cut.together == 1 else 'parts'} in full colour",
+        f"attacked: {'the part' if cut.together == 1 else 'the parts'} that {'is' if cut.together == 1 else 'are'} not pale",
         "The whole picture; parts that are not attacked are pale.",
     )
 
