@@ -43,7 +43,7 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
     bare = f"{found[0].value.value:{kind.format}}"
     note = f"{kind.title}{unit}, lower is more private (no defense: {bare}), with 95 % intervals. Bold: best of its column; ≈: cannot be told apart from the best. Weaker than all tried: even the weakest setting costs more, so the figure lies between it and no defense."
     doubted = [] if solved(part.rows, measure) else [line for line in lines if solvable(line)]
-    note += f" {DOUBT}: who knows it may solve for its noise, which no attack here did (see the warning above)." if doubted else ""
+    note += f" {DOUBT}: who knows it may solve for its noise (see the warning above)." if doubted else ""
     body = "".join(_row(place, line, names, line in doubted, at, areas, kind.format) for place, line in enumerate(lines))
     st.html(
         f'<div class="curves drops"><table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
