@@ -120,7 +120,9 @@ def passed_over(found: Operating | None, titles: Mapping[str, str] | None = None
     if found is None or found.passed_over is None:
         return ""
     over = found.passed_over
-    return f"{_label(over, titles)} gave away less ({_said(over)}) and is passed over: who knows it may solve for its noise (Tangent search)."
+    return (
+        f"{_label(over, titles)} gave away less ({_said(over)}) and is passed over: who knows it may solve for its noise (Tangent search)."
+    )
 
 
 def blunt(found: Sequence[Point], word: str) -> str:
