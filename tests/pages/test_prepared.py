@@ -10,7 +10,7 @@ from invviz.assess import sketched_first
 from invviz.baseline import baseline_of
 from invviz.metrics import PSNR, SSIM, word
 from invviz.risk import invloss, psnr_ceiling
-from invviz.scenario import Scenario, risk_problems
+from invviz.scenario import Scenario, problems, risk_problems
 from invviz.ui import kept, known
 from invviz.ui.attacks import words
 
@@ -61,6 +61,15 @@ def test_rows_of_the_pages_are_prepared_or_begin_by_themselves():
     assert all(kept.prepared_view(s) for s in depths.at_depths(Scenario.parse(depths.VERTICAL)))
     opened = [s.replace(method=now.method) for s in compare.pictures(Scenario.parse(compare.OPENING), range(gallery.PICTURES))]
     assert all(kept.prepared_view(s) or sketched_first(s) for s in opened), "a row of Risk that is clicked"
+
+
+def test_all_attacks_on_the_usual_defenses_are_in():
+    """README's seventh step; a key that moves takes its prepared result with it."""
+    rows = [defended.compared(Scenario.parse(gallery.OPENING), stack) for stack in defended.stacks(Scenario.parse(gallery.OPENING))]
+    asked = [
+        row.replace(attacker=who) for row in rows if not problems(row) for who in (("unaware", "aware") if row.defense else ("unaware",))
+    ]
+    assert len(asked) > 20 and not [s.text() for s in asked if kept.prepared(s, "run") is None]
 
 
 @pytest.mark.parametrize("who", ["unaware", "aware"])
