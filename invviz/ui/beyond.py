@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from .. import bounds, gap
+from . import things
 from .known import Known
 
 MARK = "†"  # behind the ideal attacker's figure, or the expected best
@@ -73,4 +74,4 @@ def word(one: Known) -> str:
 def bounds_of(shown: Sequence[K]) -> list[str]:
     """Why the expected bests that stand together are no bounds, in one sentence."""
     said = bounds.of_all([one.against for one in shown if one.view is not None])
-    return [said] if said else []
+    return [things.say(shown[0].scenario, said)] if said else []

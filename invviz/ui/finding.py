@@ -14,6 +14,7 @@ from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_c
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
+from . import things
 from .released import formula, released
 from .views import Figures, RiskView, RunView
 
@@ -39,7 +40,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
         st.markdown(
-            f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {MEANS}; {in_brackets(risk.against(now))}. "
+            f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {things.say(now, MEANS)}; {in_brackets(risk.against(now))}. "
             + _gap(risk, run, ideal_psnr)
         )
         if risk.decomposition.method == "sketch":

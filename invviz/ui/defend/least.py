@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ... import bounds, defended
+from ... import defended
 from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario, risk_problems
-from .. import broken, choice, sight, state, strength
+from .. import beyond, broken, choice, sight, state, strength
 from ..waits import waits
 from ..widgets import holds
 from .opened import open_stack
@@ -62,7 +62,7 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
 
 def _bounds(found: Sequence[Row]) -> str:
     """Why the expected bests of these lines are no bounds."""
-    return bounds.of_all([row.against for row in found if row.view is not None])
+    return " ".join(beyond.bounds_of(found))
 
 
 def _wish(aim: str, bare: Row) -> float:

@@ -145,7 +145,7 @@ def _below(now: Scenario, rows: list[Scored], left_out: list[str]) -> None:
     )
     st.caption(f"{words} {parting(rows)}".rstrip())
     if said := bounds.of_all([row.view.against(row.item.scenario) for row in rows if row.view is not None]):
-        st.caption(said)
+        st.caption(things.say(now, said))
     if now.upload:
         st.caption(":material/info: Your own picture is not among them: comparisons use the data set's pictures.")
     for reason in left_out:
