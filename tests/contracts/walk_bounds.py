@@ -24,6 +24,7 @@ import numpy as np
 HERE = Path(__file__).parent
 LITTLE = 1.0  # dB
 STEPS = 60
+PATIENCE = 30  # seconds of processor time, of one scenario
 CONDITION = re.compile(r"averaged? over|on average|the prior|no lower bound is known")
 BOUNDED = re.compile(r"not a bound: \w|a bound: no attacker has a smaller squared error, averaged over what the prior draws")
 NORMAL = {"gaussian_noise", "dp_sgd", "local_dp", "optimal_noise", "outpost"}
@@ -91,7 +92,7 @@ def figures_wrongly(scenario, risk):
     return wrong
 
 
-def walked(scenario, folder, patience=120):
+def walked(scenario, folder, patience=PATIENCE):
     """What is wrong with all that `run` says of it, with and without --json, and PSNR, expected best, bound; None where it does not compute in time."""
     from invviz.cli import compute, main
 
@@ -149,7 +150,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for scenario in chosen(seed, count):
             start = time.process_time()
-            found = None if problems(scenario) else walked(scenario, folder)
+            found = None if problems(scenario) else walked(scenario, folder, PATIENCE)
             print(f"{found}  {time.process_time() - start:.0f} s  {scenario.text()}", flush=True)
 
 
