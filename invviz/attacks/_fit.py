@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..core.lazy import torch
 from ..core.tangents import bytes_written, tangents_that_fit
@@ -55,7 +55,7 @@ class Fit:
             Unreadable: the message gives no equations.
         """
         like = obs.template.image
-        rows, target, prior, truth = _rows(obs)
+        rows, target, prior, truth = rows_of(obs)
         height, width = like.shape[-2:]
         radius = (torch.arange(height)[:, None] ** 2 + torch.arange(width)[None] ** 2).double().sqrt()
         radius, order = radius.expand(like.shape).flatten().sort(stable=True)
@@ -72,6 +72,12 @@ class Fit:
     def picture(self, z: Tensor) -> Tensor:
         """The pictures at z, which need not lie inside the bounds."""
         return self.space.picture(z[self.place].view(self.space.shape))
+
+    def coordinates(self, image: Tensor) -> Tensor:
+        """Where these pictures lie: `picture` undone."""
+        space = self.space
+        assert space.rows is not None and space.columns is not None and space.scale is not None
+        return (space.rows @ (image - space.middle) @ space.columns.T / space.scale).flatten()[self.order]
 
     def map(self, z: Tensor) -> Tensor:
         """What the batch at z would have sent, scaled, and what the prior holds against it; differentiable by torch.func."""
@@ -110,6 +116,19 @@ class Fit:
         return (found + found.T) / 2
 
 
+class Mapped(Protocol):
+    """What can be made linear: a map of coordinates, and where it should lead."""
+
+    @property
+    def target(self) -> Tensor:
+        """What came, (p,)."""
+        ...
+
+    def map(self, z: Tensor) -> Tensor:
+        """What would come at z, (p,); differentiable by torch.func."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Slope:
     """The map made linear at one point: what it leaves of the target, (p,), and products with J and its transpose."""
@@ -119,7 +138,7 @@ class Slope:
     forth: Callable[[Tensor], Tensor]
 
     @classmethod
-    def of(cls, fit: Fit, z: Tensor) -> Slope:
+    def of(cls, fit: Mapped, z: Tensor) -> Slope:
         """The slope at z."""
         value, back = torch.func.vjp(fit.map, z)[:2]
         forth = torch.func.vjp(lambda u: back(u)[0], torch.zeros_like(value))[1]  # J^T u is linear in u; a third of jvp's price (measured)
@@ -130,7 +149,7 @@ class Slope:
         return self.back(self.forth(torch.nn.functional.pad(v, (0, size - len(v)))))[: len(v)]
 
 
-def _rows(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, float]:
+def rows_of(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, float]:
     """How a message becomes rows of least squares; the message that came; the weight of the prior; about what the truth would come to."""
     count, inputs = numel(obs.message), obs.template.image.numel()
     kept = flatten(obs.seen) if obs.seen else torch.ones_like(flatten(obs.message))

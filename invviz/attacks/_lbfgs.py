@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch
-from ._base import Attack
+from ._base import Attack, Unreadable
+from ._likely import GREY, Likely, behind_mask
 from ._matching import UNMATCHED, Watch, in_double, is_smooth, search
 from ._misfit import misfit
 from ._priors import smoothness
@@ -36,6 +37,8 @@ class _Flat(Exception):
 class LBFGSMatching(Attack):
     """Knobs of a search with L-BFGS."""
 
+    prior_behind_masks: ClassVar[bool] = True
+
     steps: int = knob(1000, "most evaluations of the matching loss per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(
         3,
@@ -57,8 +60,13 @@ class LBFGSMatching(Attack):
         space = Space.of(self.space, like, obs.bounds)
         loss_of, weight, truth = misfit(obs)
         watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance, max(UNMATCHED, 2 * truth))
+        likely = self._likely(obs, known, watch)
+        watch.tolerance = 0.0 if likely else watch.tolerance  # a prior weighs on the loss: it ends where it can fall no more
 
         def attempt() -> None:
+            if likely is not None and watch.start != 1:  # the second start, made where the first is stuck, goes without a prior
+                likely.descend(likely.start(rng, GREY if watch.start == 0 else 1.0))
+                return
             pixels = space.start(rng, like).flatten()
             logits = pixels.new_zeros(0 if known is not None else len(like) * obs.num_classes)
 
@@ -73,7 +81,18 @@ class LBFGSMatching(Attack):
             lbfgs(torch.cat([pixels, logits]), evaluate, watch, smooth)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
+        if likely is not None and not (found.failed or found.stopped):
+            found = dataclasses.replace(found, note=likely.said(found.note))
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
+
+    def _likely(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:
+        """The search under a prior behind a mask; None elsewhere, and where labels are searched for too."""
+        if known is None or not behind_mask(obs):
+            return None
+        try:
+            return Likely.of(obs, known, watch, self.steps)
+        except Unreadable:
+            return None
 
 
 def lbfgs(start: Tensor, evaluate: Evaluate, watch: Watch, smooth: bool) -> None:

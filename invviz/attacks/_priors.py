@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
@@ -54,6 +55,34 @@ def roots(image: Tensor, middle: float) -> Tensor:
     common = waves.mean(dim=-3, keepdim=True)  # along the channels: their mean has one eigenvalue, what differs between them the other
     own = (waves - common) / (1 - CORRELATION if c > 1 else 1.0) ** 0.5
     return torch.cat([(common / (1 + (c - 1) * CORRELATION) ** 0.5).expand_as(own).flatten(), own.flatten()])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Whitened:
+    """Coordinates of pictures in which the law of `smoothness` is even: the sum of their squares is the picture's smoothness, and normal ones draw a texture."""
+
+    middle: float
+    common: float  # roots of what the channels' covariance scales: their mean, and what differs between them
+    own: float
+    size: Tensor  # (h, w) standard deviations of cosine coefficients
+    rows: Tensor
+    columns: Tensor
+
+    @classmethod
+    def of(cls, like: Tensor, bounds: tuple[float, float]) -> Whitened:
+        """`like` has the shape, precision and device of the pictures."""
+        c, h, w = like.shape[-3:]
+        down, across = (torch.arange(side).to(like) for side in (h, w))
+        power = 1 / (1 + down[:, None] ** 2 + across[None] ** 2)
+        own = (1 - CORRELATION if c > 1 else 1.0) ** 0.5
+        size = SPREAD * (power / power.mean()).sqrt()
+        return cls(sum(bounds) / 2, (1 + (c - 1) * CORRELATION) ** 0.5, own, size, cosines(h, like), cosines(w, like))
+
+    def picture(self, z: Tensor) -> Tensor:
+        """The pictures at z, shape (..., c, h, w), which need not lie inside the bounds."""
+        mean = z.mean(-3, keepdim=True)
+        waves = (self.common * mean + self.own * (z - mean)) * self.size
+        return self.middle + self.rows.T @ waves @ self.columns
 
 
 def textures(count: int, like: Tensor, rng: Generator) -> Tensor:

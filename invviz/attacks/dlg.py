@@ -22,6 +22,8 @@ class DLG(LBFGSMatching):
     The paper's loss and optimiser. Ours, because they decide whether it works: it starts near grey, not from N(0, 1); it searches
     frequencies, the low ones scaled up (same objective, another path); nets without kinks are searched in float64 with a strong Wolfe
     line search, nets with kinks (ReLU, max pooling) without line search, which would give up at the first jump of the gradient.
+    Who knows what a mask held back, and the labels, looks for the most likely picture that gives the rest (Gauss-Newton, a natural prior
+    whose weight falls; `steps` are then products with the Jacobian).
     Cost: one double backward pass per step.
     """
 

@@ -14,6 +14,7 @@ from ._base import Attack, Unreadable
 from ._closed_form import changed_before
 from ._fit import Fit, Slope
 from ._labels import infer_label
+from ._likely import GREY, Likely, behind_mask
 from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, search
 from ._newton import Newton, openness
 from ._space import SPREAD
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation, Progress
 
+PRODUCTS = 1000  # with the Jacobian, of the search that leads the way behind a mask
 ROUNDINGS = 4  # of the message: relative residual at which nothing is left to explain
 
 
@@ -32,13 +34,14 @@ class GaussNewton(Attack):
 
     Damping by Nielsen's rule (key nielsen1999damping), times the fall of the loss, which keeps convergence quadratic (after fan2005quadratic). Ours: it searches
     frequencies, low ones first (a picture's coarse half costs little and leads to the rest); J^T J of up to `dense` unknowns is made by products in the net's own
-    precision and factorised, and conjugate gradients with exact products in float64 do the rest. Who knows the noise looks for the most likely picture. Pictures are
-    clamped at the end only.
+    precision and factorised, and conjugate gradients with exact products in float64 do the rest. Who knows the noise looks for the most likely picture; behind a mask
+    a search under a natural prior leads the way. Pictures are clamped at the end only.
     """
 
     name: ClassVar[str] = "gauss_newton"
     title: ClassVar[str] = "Gauss-Newton"
     paper: ClassVar[str] = "nielsen1999damping"
+    prior_behind_masks: ClassVar[bool] = True
 
     steps: int = knob(60, "most trial steps per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(
@@ -81,8 +84,12 @@ class GaussNewton(Attack):
 
         def attempt() -> None:
             z = SPREAD * randn_like(fit.target.new_empty(fit.size), rng)
+            led = not tried and behind_mask(obs)
+            if led:  # by the prior, for the message alone leaves open what was held back
+                likely = Likely.of(obs, label, watch, PRODUCTS)
+                z = fit.coordinates(likely.picture(likely.descend(likely.start(rng, GREY))))
             tried.append(Newton(fit, rough, watch, self.dense, z))
-            tried[-1].descend(self.coarse)
+            tried[-1].descend(self.coarse and not led)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         if not (found.failed or found.stopped):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..core.types import Release
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
+PRIOR_BEHIND_MASKS = 1  # likewise, where only results behind masks move (`Scenario.behind_mask`)
 MAX_TEXT = 8_000  # characters of a text form; the full form of whatever is read is shorter
 MAX_DEFENSES = 16
 BARE = "()=,'"  # stand for themselves in a written part, beside letters, digits and _.-~: neither blanks nor what a query or a shell takes for its own
@@ -200,6 +201,12 @@ class Scenario:
     def for_labels(self) -> Scenario:
         """What labels that a party tells from returned gradients depend on: as training, and who the party is."""
         return self.for_train().replace(protocol=self.protocol, train=TRAININGS["federated"]())
+
+    @property
+    def behind_mask(self) -> bool:
+        """An attack that knows what was held back, with nothing else to disturb the rest, and looks for the most likely picture there."""
+        hidden = any(d.hides for d in self.defense) and not any(d.noisy for d in self.defense)
+        return hidden and self.attacker == "aware" and self.attack.prior_behind_masks
 
     @property
     def coloured(self) -> Defense | None:
