@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = tuple(10.0**-k for k in range(3, 13))  # of the prior, beside the matching loss; what came is exact, so the last is next to none
 SHARES = (0.01, 0.01, 0.03, 0.04, 0.06, 0.1, 0.12, 0.15, 0.15, 0.2)  # of a start's products that one step at each weight may take
-LITTLE = 1e-3  # of a step's gain: mean gain of a product below which the step is solved
+LITTLE = 1e-5  # of a step's gain: mean gain of a product below which the step is solved
 AGREES = 0.1  # excess over what was predicted, up to which the map counts as linear along a step
 WORTH = 0.1  # gain below which another step at the same weight is not worth its price
 HALVINGS = 10  # most of a step that leads up

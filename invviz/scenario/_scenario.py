@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ..core.types import Release
 
 RESULTS_VERSION = 2  # moves when numbers move on purpose
-PRIOR_BEHIND_MASKS = 1  # likewise, where only results behind masks move (`Scenario.behind_mask`)
 MAX_TEXT = 8_000  # characters of a text form; the full form of whatever is read is shorter
 MAX_DEFENSES = 16
 BARE = "()=,'"  # stand for themselves in a written part, beside letters, digits and _.-~: neither blanks nor what a query or a shell takes for its own
@@ -131,6 +130,7 @@ class Scenario:
                 needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
+        form += "&behind mask=likely" * (kind == "run" and self.behind_mask)  # searched without a prior once
         form += "&components=drawn" * (self.only(kind).prior == "dataset")  # they were the first public pictures once
         if kind == "run" and self.attacker == "aware" and self.coloured and self.coloured.in_tangent_space:
             form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
