@@ -29,7 +29,7 @@ OTHER_MASKS = (
     "optimal_pruning(fraction=0.9)",
     "selective_encryption(fraction=0.5)",
 )
-HOUSE = ("inverting_gradients", "plug_and_play", "deep_image_prior", "pca_prior")
+HOUSE = ("plug_and_play", "inverting_gradients", "deep_image_prior", "pca_prior")
 SITE = Site(Path(os.environ["INVVIZ_DATA"]), Path("/nonexistent"), "cpu")
 
 
