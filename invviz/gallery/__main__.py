@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER, _attacks, _conditions, _defended, _sketches, _vertical
+from . import CARDS, FOLDER, _attacks, _broken, _conditions, _defended, _sketches, _vertical
 from ._make import make
 
-PAGES = {"defended": _defended.make, "vertical": _vertical.make, "attacks": _attacks.make, "conditions": _conditions.make}
+PAGES = {
+    "defended": _defended.make,
+    "broken": _broken.make,
+    "vertical": _vertical.make,
+    "attacks": _attacks.make,
+    "conditions": _conditions.make,
+}
 
 if __name__ == "__main__":
     missing = "--missing" in sys.argv

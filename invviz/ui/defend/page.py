@@ -6,11 +6,20 @@ import streamlit as st
 
 from ... import defended
 from ...scenario import problems
-from .. import asking, broken, choice, more, pulse, state, things, trouble
+from .. import asking, broken, choice, more, press, pulse, sight, state, things, trouble
 from ..victim import victim_of
-from . import ab, bar, equal, grid, least, opened, row, rows
+from . import ab, bar, equal, grid, least, opened, row, rows, story
 
-VIEWS = {"rows": "usual", "order": "best", "a": "undefended", "b": "aware", "aim": "ceiling", "target": "", "equal": "drop 3"}
+VIEWS = {
+    "rows": "usual",
+    "order": "best",
+    "a": "undefended",
+    "b": "aware",
+    "aim": "ceiling",
+    "target": "",
+    "equal": "drop 3",
+    **story.VIEWS,
+}
 
 
 def draw() -> None:
@@ -39,11 +48,13 @@ def _draw() -> None:
     bar.draw(shown, victim)
     old = row.remembered(shown)
     grid.draw(shown, bar.ordered(shown, old), now, old)
-    broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table")
+    if broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table"):
+        press.button("See how it breaks", "to broken", lambda: sight.bring(story.PLACE), icon=":material/arrow_downward:", type="tertiary")
     asking.unscored(now, [one for one in shown if not one.unfit])
     asking.failed(shown, lambda one: one.name)
     with st.container(key="opened"):
         opened.draw(now, shown)
+    story.draw(now)
     with more.figures(things.say(now, "A and B, the same picture with one thing changed"), "a-and-b", ("a", VIEWS["a"]), ("b", VIEWS["b"])):
         ab.draw(now, {name: found[s] for name, s in sides.items()})
     with more.figures("the least noise that hides it", "least", ("aim", VIEWS["aim"]), ("target", VIEWS["target"])):
