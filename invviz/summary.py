@@ -78,7 +78,7 @@ def caveats(scenario: Scenario) -> list[str]:
             found.append(
                 f"{scenario.coloured.name}'s noise lies in the directions in which the message moves with the picture, so an attacker who knows the defense can solve for "
                 "picture and noise together (attack tangent). Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
-                "that read digits exactly at every strength tried: the score is then no bound."
+                "that read 129 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
             )
     return found
 

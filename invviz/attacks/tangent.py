@@ -38,7 +38,7 @@ class Tangent(Attack):
     size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
     picture more clearly. Source: [D] theory T11. The natural prior leads the way with a weight that falls to zero, or to what isotropic noise beneath asks for.
     Starts are pictures drawn from the prior, and the negatives of the answers that they end in.
-    It has nothing to go on where the message is shorter than that; kinks (ReLU) and isotropic noise beneath stop it.
+    It has nothing to go on where the message is shorter than that; kinks (ReLU) stop it, and isotropic noise beneath where it is loud beside the other.
     """
 
     name: ClassVar[str] = "tangent"

@@ -20,7 +20,7 @@ def draw(stacks: Sequence[Stack], here: str) -> bool:
     if found:
         st.markdown(
             f":material/warning: **{', '.join(found)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and {here} "
-            "did not solve for it. The attack *Tangent search* does: on LeNet it read digits exactly. Its border: messages shorter than twice the batch, kinks (ReLU), "
+            "did not solve for it. The attack *Tangent search* does: on LeNet it read 129 of 130 digits exactly behind InvL-GNP and water-filling. Its border: messages shorter than twice the batch, kinks (ReLU), "
             "isotropic noise beneath that is loud beside it."
         )
     return bool(found)

@@ -137,7 +137,8 @@ def test_what_is_shipped_bears_the_story_out():
     assert "more noise tells more" in story_words.reasons(kept)[2] and "there, too" in story_words.border(kept)
 
 
-def test_the_worst_is_named():
+def test_the_worst_is_named(made):
+    assert "not certified" in story_words.worst(made(exact=False)) and "not certified" not in story_words.worst(made())
     kept = broken.load()
     least = min(float(kept.psnr("tangent", scale).min()) for scale in broken.SCALES)
     assert re.search(rf"Worst of {len(kept.cells)}: {least:.0f} dB \(digit \d+, seed \d, strength", story_words.worst(kept))

@@ -70,10 +70,10 @@ def border(story: Story) -> str:
 
 
 def worst(story: Story) -> str:
-    """Tangent search's least, over all strengths and pictures."""
+    """Tangent search's least, over all strengths and pictures, and whether it certified it."""
     cell = min(story.cells, key=lambda one: one.got["tangent"].psnr)
     index, seed = broken.PICTURES[cell.place]
-    return f"Worst of {len(story.cells)}: {decibels(cell.got['tangent'].psnr, 0)} (digit {index}, seed {seed}, strength {cell.scale:g})."
+    return f"Worst of {len(story.cells)}: {decibels(cell.got['tangent'].psnr, 0)} (digit {index}, seed {seed}, strength {cell.scale:g}{'' if cell.got['tangent'].exact else '; not certified'})."
 
 
 def _read(story: Story) -> int:
