@@ -12,7 +12,7 @@ import numpy as np
 from ..core.plain import from_json
 from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION, Scenario
-from . import COMMAND, FOLDER
+from . import COMMAND, FOLDER, _arrays
 
 NAME = "broken"
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -120,8 +120,8 @@ def load() -> Story | None:
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION or kept["keys"] != keys():
             return None
-        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            guesses, truths = arrays["guesses"], arrays["truths"]
+        arrays = _arrays(folder)
+        guesses, truths = arrays["guesses"], arrays["truths"]
         cells = []
         for cell, pictures in zip(kept["cells"], guesses, strict=True):
             got = {name: Got(**cell["got"][name], guess=picture[None]) for name, picture in zip(ATTACKERS, pictures, strict=True)}

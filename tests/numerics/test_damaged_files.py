@@ -14,6 +14,7 @@ import torch
 from invviz import calibration, equal, gallery, studies
 from invviz.core import shipped, tensors
 from invviz.core.errors import StoreError
+from invviz.gallery import broken as story
 from invviz.results import Event
 from invviz.run import Site
 from invviz.scenario import Scenario
@@ -171,13 +172,14 @@ def test_a_damaged_curve_is_named_and_its_result_set_aside(tmp_path):
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """A copy of everything that is prepared, to damage."""
-    loaders = (gallery.load, gallery.results, gallery.sketches, studies.load, studies._texts, calibration.load, equal.load)
-    folders = ("attacks", "sketches", "linear", "calibration", "equal")
+    loaders = (gallery.load, gallery.results, gallery.sketches, studies.load, studies._texts, calibration.load, equal.load, story.load)
+    folders = ("attacks", "sketches", "linear", "calibration", "equal", "broken")
     for name in folders:
         shutil.copytree(gallery.FOLDER / name, tmp_path / name)
     (tmp_path / "curves").mkdir()
     shutil.copy(studies.FOLDER / "cifar10.json", tmp_path / "curves")
-    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    for module in (gallery, story):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
     for module, name in ((studies, "curves"), (calibration, "calibration"), (equal, "equal")):
         monkeypatch.setattr(module, "FOLDER", tmp_path / name)
     monkeypatch.setattr(shipped, "_damaged", {})
@@ -195,6 +197,8 @@ PREPARED = {
     "sketches/facts.json": (lambda: gallery.sketches(), "python -m invviz.gallery sketches"),
     "linear/arrays.npz": (lambda: gallery.load("linear"), "python -m invviz.gallery linear"),
     "linear/scene.json": (lambda: gallery.load("linear"), "python -m invviz.gallery linear"),
+    "broken/arrays.npz": (lambda: story.load(), "python -m invviz.gallery broken"),
+    "broken/facts.json": (lambda: story.load(), "python -m invviz.gallery broken"),
     "curves/cifar10.json": (lambda: studies.load(), "python -m invviz.studies cifar10"),
     "calibration/photos.json": (lambda: calibration.load("photos"), "python -m invviz.calibration photos"),
     "equal/study.json": (lambda: equal.load(), equal.COMMAND),

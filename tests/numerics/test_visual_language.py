@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from invviz import plots
-from invviz.plots import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tradeoff
+from invviz.plots import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tangent, tradeoff
 from invviz.plots._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
 from invviz.plots._heights import apart
 from invviz.plots.pictures import strip_png, to_png
@@ -64,6 +64,9 @@ FIGURES = {
     "race.race": lambda dark, hollow: race.race([run(hollow, k) for k in range(5)], "run 0", 34.0, 10.0, dark),
     "spectrum.spectrum_spec": lambda dark, hollow: spectrum.spectrum_spec(VALUES, 0.1, dark),
     "spread.spread": lambda dark, hollow: spread.spread({"a": [(7, 20.0, False), (8, 12.0, True)]}, hollow, dark),
+    "tangent.over_strength": lambda dark, hollow: tangent.over_strength(
+        [tangent.Line("ideal", [20.0, 15.0], ideal=True), tangent.Line("real", [12.0, 9.0], [[11.0, 13.0], [9.0]], hollow=hollow, thin=True)], [0.1, 1.0], 1.0, "strength", dark
+    ),
     "tradeoff.plane": lambda dark, hollow: plane(dark),
 }  # fmt: skip
 LOOKS = pytest.mark.parametrize(("name", "dark", "hollow"), [(n, d, h) for n in FIGURES for d in (False, True) for h in (False, True)])
@@ -137,7 +140,15 @@ def test_hollow_marks_are_those_of_who_is_not_told(name, dark, hollow):
     ]
     kinds = {m["filled"] for m in points}
     assert kinds in ({not hollow}, set()), kinds
-    if name in ("race.race", "spread.spread", "depth.over_depth", "conditions.strip", "equal.panel", "calibration.scatter"):
+    if name in (
+        "race.race",
+        "spread.spread",
+        "depth.over_depth",
+        "conditions.strip",
+        "equal.panel",
+        "calibration.scatter",
+        "tangent.over_strength",
+    ):
         assert kinds
 
 
@@ -164,6 +175,16 @@ def test_words_and_lines_stand_out_from_the_ground(name, dark, hollow):
             assert contrast(colour, ground) >= 3, colour
             looked += 1
     assert looked
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_drawing_of_a_tangent_stands_out_from_the_ground(dark):
+    style = re.search("<style>(.*)</style>", tangent.drawing(0.5, dark)).group(1)
+    words = {kind: re.search(rf"\.{kind}{{fill:(#\w+)", style).group(1) for kind in ("quiet", "miss", "step")}
+    assert all(contrast(colour, GROUNDS[dark]) >= 4.5 for colour in words.values())
+    drawn = re.findall(r"\.(?:all|other|gap|hollow|noise)\{[^}]*stroke:(#\w+)", style)
+    assert len(drawn) == 5 and all(contrast(colour, GROUNDS[dark]) >= 3 for colour in drawn)
+    assert line(DEFENSE, dark) in style and ink(REAL, dark) in style and line(TRUTH, dark) in style
 
 
 def test_contrast_is_that_of_the_w3c():
