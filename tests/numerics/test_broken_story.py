@@ -45,6 +45,7 @@ def test_the_ideal_attackers_figures_and_the_energy_are_those_of_the_scenario():
     faced = Scenario.parse(cell.got["tangent"].scenario)
     ideal, energy = _broken.expected(faced, SITE)
     assert (ideal, energy) == (pytest.approx(cell.ideal, abs=0.05), pytest.approx(cell.energy, rel=1e-3))
+    assert _broken.missed(faced, SITE) == pytest.approx(cell.missed, rel=1e-3)
     client = meet_client(faced, SITE)
     clean = flatten(client.bare(client.net, client.batch, None))
     drawn = [flatten(client.release(client.net, client.batch, torch.Generator().manual_seed(k))) - clean for k in range(24)]
