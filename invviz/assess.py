@@ -97,6 +97,7 @@ def assess(
         layers(whole),
         shade.cost(shade.colour) if shade else (0.0, 0.0),
         shade.ladder(prior, tell("ladder")) if shade else (),
+        shade.solved(prior, tell("solved")) if shade else None,
     )
 
 

@@ -22,7 +22,7 @@ from .scenario import Scenario
 class Event:
     """One report of running work. `frame` and `psnr` come a few times a second, the truth being known to us and not to the attacker."""
 
-    phase: str  # what is counted: "weights", "attack", "spectrum" (exact), "sketch", "trust", "ladder", "train" or "clients"
+    phase: str  # what is counted: "weights", "attack", "spectrum" (exact), "sketch", "trust", "ladder", "solved", "train" or "clients"
     done: int
     total: int
     seconds: float
@@ -118,6 +118,8 @@ class Assessment:
         tuple[float, float, float, float], ...
     ] = ()  # of coloured noise: strength, PSNR ceiling (dB), energy, harm (NaN: not known)
 
+    solved: float | None = None  # of noise in the tangent space: `risk.psnr_solved`, in dB; None where it is not known
+
     @property
     def energy(self) -> float:
         """Of coloured noise: expected squared norm, over the squared norm of the message."""
@@ -134,6 +136,7 @@ class Assessment:
             "layers": self.layers,
             "accuracy": self.accuracy,
             "cost": [None if math.isnan(v) else v for v in self.cost],
+            "solved": self.solved,
             "ladder": [[None if math.isnan(v) else v for v in rung] for rung in self.ladder],
         }
 

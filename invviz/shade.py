@@ -12,7 +12,7 @@ import numpy as np
 from .core.lazy import torch
 from .core.tree import flatten
 from .defenses import entry_shares, fisher_shares, is_of_parameters
-from .risk import TAU, Banded, Diagonal, Jacobian, Prior, psnr_of
+from .risk import TAU, Banded, Diagonal, Jacobian, Prior, psnr_of, psnr_solved
 from .run import wrapped
 from .summary import noise_variance
 
@@ -96,6 +96,12 @@ class Shade:
         square = max(self.norm**2, 1e-300)
         harm = math.nan if self.shares is None else float(_variances(colour) @ self.shares) / square
         return colour.energy / square, harm
+
+    def solved(self, prior: Prior, progress: Callable[[int, int], bool] | None = None) -> float | None:
+        """See `risk.psnr_solved`; None for noise that does not lie in the tangent space."""
+        if not (self.defense.in_tangent_space and isinstance(self.colour, Banded)):
+            return None
+        return psnr_solved(self.bare, self.colour, self.sigma, prior, progress)
 
     def ladder(self, prior: Prior, progress: Callable[[int, int], bool] | None = None) -> tuple[Rung, ...]:
         """Strength, PSNR ceiling, energy and harm at other strengths; empty for noise on entries at more than 512 inputs, where each takes a spectrum of its own.

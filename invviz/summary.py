@@ -9,7 +9,7 @@ from typing import Any
 from . import bounds
 from .core.figures import number
 from .core.types import Size
-from .metrics import word_of_share
+from .metrics import decibels, word_of_share
 from .risk import (
     Decomposition,
     invloss,
@@ -62,8 +62,13 @@ def floor_share(scenario: Scenario, size: Size, variance: float) -> float:
     return floor / max(floor + variance, 1e-300)
 
 
-def caveats(scenario: Scenario) -> list[str]:
-    """Where the risk score is less sure than it looks, one sentence each."""
+def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
+    """Where the risk score is less sure than it looks, one sentence each.
+
+    Args:
+        scenario: what is scored.
+        solved: expected PSNR in dB of an attacker who solves for noise in the tangent space, where it is known.
+    """
     found = [words for words in (defense.caveat() for defense in scenario.defense) if words]
     if any(a.noisy and not b.adds_noise for a, b in pairwise(scenario.defense)):
         found.append(
@@ -80,12 +85,17 @@ def caveats(scenario: Scenario) -> list[str]:
                 "picture and noise together (attack tangent). Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
                 "that read 129 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
             )
+            if solved is not None:
+                found.append(
+                    f"To first order an attacker who solves for it gets about {decibels(solved)} on average over the {scenario.prior} prior (the noise floor is counted as if it "
+                    "lay beneath)."
+                )
     return found
 
 
-def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float) -> list[str]:
-    """Caveats of the scenario, and where the noise is below what the computation resolves."""
-    found, d = caveats(scenario), decomposition
+def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float, solved: float | None = None) -> list[str]:
+    """Caveats of the scenario, and where the noise is below what the computation resolves; `solved` as of `caveats`."""
+    found, d = caveats(scenario, solved), decomposition
     unseen = int((d.gains == 0).sum())
     if d.resolved * (d.trace / d.size) ** 0.5 > sigma and unseen and d.num_message >= d.size:
         way = " Use dtype=float64." if scenario.dtype == "float32" else ""
@@ -104,7 +114,12 @@ def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float) -> li
 
 
 def risk_summary(
-    scenario: Scenario, decomposition: Decomposition, size: Size, stages: Sequence[Size] = (), trust: dict[str, Any] | None = None
+    scenario: Scenario,
+    decomposition: Decomposition,
+    size: Size,
+    stages: Sequence[Size] = (),
+    trust: dict[str, Any] | None = None,
+    solved: float | None = None,
 ) -> dict[str, Any]:
     """All risk figures at the scenario's own noise.
 
@@ -114,6 +129,7 @@ def risk_summary(
         size: of the noise-free message that is sent.
         stages: as in `noise_variance`.
         trust: measured curvature (`Trust.to_json`), where it is known.
+        solved: as of `caveats`.
 
     Returns:
         scenario, key; n and p, numbers in the batch and in the message; singular_values, descending (of a sketch: the leading ones, each at most the true
@@ -122,7 +138,8 @@ def risk_summary(
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss, and what it is the least of (`invloss_is`); invloss_bound and
         k_star, of the best truncated inverse on average; invloss_bound_here, the same on this very batch (exact only); invloss_lower, below which about no attacker of
         any kind comes on average over pictures drawn from the prior (T3; at one picture InvLoss may lie below it), which noise that counts (`invloss_lower_counts`),
-        or None and why (`invloss_lower_reason`); invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word;
+        or None and why (`invloss_lower_reason`); invloss_samples, of each sample of the batch (T7; exact only); invre; psnr_ceiling, the expected best, and its word; psnr_solved, what an attacker
+        who solves for noise in the tangent space gets instead (to first order; None where there is no such noise or it is not known);
         bound, whether no attacker gets more than that on average over pictures drawn from the prior, and bound_reasons, why not, in short words;
         psnr_spread, between which 19 of 20 pictures that are drawn from the prior lie (white prior, exact spectrum);
         the `_interval`s that hold the true
@@ -159,12 +176,13 @@ def risk_summary(
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),
         "psnr_ceiling": psnr_ceiling(d, sigma),
+        "psnr_solved": solved,
         "bound": not against,
         "bound_reasons": [one.name for one in against],
         "word": word_of_share(invre(d, sigma)),
         "psnr_interval": list(psnr_interval(d, sigma)),
         "psnr_spread": list(spread) if (spread := psnr_spread(d, sigma)) else None,
         "trust": trust,
-        "caveats": doubts(scenario, d, sigma),
+        "caveats": doubts(scenario, d, sigma, solved),
         "seconds": round(d.seconds, 3),
     }

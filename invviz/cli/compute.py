@@ -156,7 +156,9 @@ def _risk(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str,
 def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any], np.ndarray]:
     set_threads("risk")
     found = assess(scenario, site, line.report)
-    facts = risk_summary(scenario, found.decomposition, found.size, found.stages, found.trust.to_json() if found.trust else None)
+    facts = risk_summary(
+        scenario, found.decomposition, found.size, found.stages, found.trust.to_json() if found.trust else None, found.solved
+    )
     facts["why"] = found.why
     return facts, ideal(found.decomposition, facts["sigma"])
 

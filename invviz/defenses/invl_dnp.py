@@ -34,6 +34,7 @@ class InvLDNP(InBand):
     name: ClassVar[str] = "invl_dnp"
     title: ClassVar[str] = "InvL-DNP (noise along picture directions)"
     paper: ClassVar[str] = "xu2025invloss"
+    in_tangent_space: ClassVar[bool] = False  # the message is that of another picture, exactly; to first order alone it is J(x) d
 
     scale: float = knob(
         0.1,

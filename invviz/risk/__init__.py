@@ -25,6 +25,7 @@ from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, masked, moved, only, rounds, scaled, together
 from .sketch import FIRST, budget, first_budget, sketch
+from .solved import psnr_solved
 from .spectrum import decompose, singular_values
 from .trust import Trust, subspace_error, trust, trusted_radius
 
@@ -67,6 +68,7 @@ __all__ = [
     "psnr_ceiling",
     "psnr_interval",
     "psnr_of",
+    "psnr_solved",
     "psnr_spread",
     "room",
     "rounds",

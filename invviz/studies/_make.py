@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .. import __version__
+from ..core.errors import InvvizError
+from ..core.plain import from_json, to_json
 from ..core.record import origin, write_whole
 from ..plots.thumbs import thumb
-from ..run import Site
+from ..run import Site, run
 from ..store import Store
 from ..sweep import FIGURES, Progress, Sweep, compute, table
-from . import FOLDER, Study
+from . import FOLDER, Study, load
 from ._plans import PLANS
 
 if TYPE_CHECKING:
@@ -52,6 +56,54 @@ def make(name: str, workers: int, folder: Path = FOLDER) -> Study:
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{name}.json", study.to_json())
+    return study
+
+
+def amend(name: str) -> Study:
+    """Attack again where the key of a run has moved since a study was shipped, and write the study with those figures; all the rest stays as it is.
+
+    After every attack what is known is kept in `<name>.part.json`; a run that was stopped goes on from there.
+
+    Args:
+        name: of PLANS.
+
+    Raises:
+        InvvizError: there is no such study, or its plan has other cells.
+    """
+    site, known = Site.from_env(), load().get(name)
+    cells = {cell.scenario.text(): cell for sweep in PLANS[name].parsed() for cell in sweep.cells}
+    if known is None or set(known.rows["scenario"]) != set(cells):
+        raise InvvizError(f"{name} is not in {FOLDER} with the cells of its plan; make it anew with python -m invviz.studies {name}.")
+    rows: list[dict[str, Any]] = known.rows.to_dict("records")  # type: ignore[assignment]
+    old = [
+        (row, who)
+        for row in rows
+        for who in ("unaware", "aware")
+        if (now := cells[row["scenario"]].keys.get(who)) and row[f"key_{who}"] != now
+    ]
+    part, guesses = FOLDER / f"{name}.part.json", dict(known.guesses)
+    done: dict[str, Any] = from_json(part.read_text()) if part.is_file() else {}
+    first, start = rows[0]["seed"], time.monotonic()
+    for count, (row, who) in enumerate(old, 1):
+        cell = cells[row["scenario"]]
+        key = cell.keys[who]
+        if key not in done:
+            found = run(cell.jobs[who][1], site)
+            scores = {score: float(np.mean(found.scores[score] or np.nan)) for score in ("psnr", "ssim")}
+            done[key] = {**scores, "guess": thumb(found.guess) if known.guesses and row["seed"] == first else ""}
+            write_whole(part, to_json(done))
+            sys.stderr.write(
+                f"{name}: {count} of {len(old)} again, {time.monotonic() - start:.0f} s: {done[key]['psnr']:.1f} dB {cell.scenario.defense[-1].text()}\n"
+            )
+        guesses.pop(row[f"key_{who}"], None)
+        row[f"key_{who}"] = key
+        row |= {f"{score}_{who}": done[key][score] for score in ("psnr", "ssim")}
+        if done[key]["guess"]:
+            guesses[key] = done[key]["guess"]
+    facts = {**known.facts, "amended": {**origin("1 process", time.monotonic() - start), "attacks": len(old), "invviz": __version__}}
+    study = dataclasses.replace(known, rows=pd.DataFrame(rows), guesses=guesses, facts=facts)
+    write_whole(FOLDER / f"{name}.json", study.to_json())
+    part.unlink(missing_ok=True)
     return study
 
 

@@ -49,7 +49,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
                 f":material/info: Estimated by a sketch: InvRE lies between {low:.3f} and {high:.3f}, the expected best between {worst:.1f} and {best:.1f} dB "
                 "(95 %); the ideal attacker's picture is what so many products of conjugate gradients give."
             )
-        for words in doubts(now, risk.decomposition, sigma):
+        for words in doubts(now, risk.decomposition, sigma, risk.solved):
             st.caption(f":material/info: {words}")
     _explanations(now, risk)
 

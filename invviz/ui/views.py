@@ -74,6 +74,7 @@ class RiskView:
     layers: tuple[tuple[str, int], ...] = ()
     ladder: tuple[tuple[float, float, float, float | None], ...] = ()  # of coloured noise: strength, PSNR ceiling, energy, harm to training
     accuracy: float | None = None  # of a net that was trained on public pictures
+    solved: float | None = None  # of noise in the tangent space: PSNR (dB) of an attacker who solves for it, where that is known
     first: bool = False  # a first sketch, shown while the spectrum itself is computed
     levels: tuple[float, ...] = ()  # the noise levels (absolute) at which the picture is kept; empty where it is drawn at any
     _known: dict[float, Figures] = dataclasses.field(default_factory=dict)
@@ -146,4 +147,5 @@ def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndar
         tuple((name, count) for name, count in result["layers"]),
         tuple((strength, psnr, energy, harm) for strength, psnr, energy, harm in result.get("ladder", ())),
         result.get("accuracy"),
+        result.get("solved"),
     )

@@ -46,6 +46,7 @@ def waiting(job: Job | None, what: str) -> str:
         "sketch": "sketching the Jacobian,",
         "trust": "measuring curvature,",
         "ladder": "trying other strengths,",
+        "solved": "solving for the noise,",
         "attack": "step",
     }.get(job.phase, job.phase)
     return f"{phase} {job.done:,} of {job.total:,}{_left(job, ' · ')}" + (f" · start {job.restart + 1}" if job.restart else "")

@@ -86,7 +86,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     assert row.view is not None
     if bare.view is not None and row.view.size.rms < 0.99 * bare.view.size.rms:
         st.caption(SHRINKS)
-    for doubt in doubts(row.scenario, row.view.decomposition, row.sigma):
+    for doubt in doubts(row.scenario, row.view.decomposition, row.sigma, row.view.solved):
         st.caption(f":material/info: {doubt}")
 
 

@@ -60,7 +60,7 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
         f"definitions ours after {cite(PAPER)}; T1 to T5 derived here",
         help=title(PAPER),
     )
-    for words in doubts(now, d, sigma):
+    for words in doubts(now, d, sigma, risk.solved):
         st.caption(f":material/info: {words}")
 
 
