@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .jacobian import Jacobian
     from .prior import Prior
 
-MOST = 800  # inputs up to which it takes no longer than a spectrum
+MOST = 800  # inputs up to which it takes no longer than a spectrum, and tangent search a minute or two; a colour picture of 16x16 has 768
 DRAWS = 4  # of the noise's signs, over which the error is averaged
 
 

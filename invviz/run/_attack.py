@@ -9,12 +9,12 @@ from ..attacks._matching import is_smooth
 from ..attacks.tangent import Tangent
 from ..core.rng import stream
 from ..core.tree import numel
+from ..risk.solved import MOST
 
 if TYPE_CHECKING:
     from ..core.types import Observation, Progress, Reconstruction, Step
     from ..scenario import Scenario
 
-MOST = 800  # unknowns up to which tangent search takes no more than a minute or two; a colour picture of 16x16 has 768
 READS = 25.0  # dB: what tangent search must state of its answer to be believed. With noise beneath what it states holds down to about 22 dB (benchmarks/tangent.py)
 
 

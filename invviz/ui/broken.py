@@ -7,20 +7,27 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ..defended import Stack, solved_for
+from ..risk.solved import MOST
 
 
-def draw(stacks: Sequence[Stack], here: str) -> bool:
+def draw(stacks: Sequence[Stack], here: str, tried: bool = False) -> bool:
     """A warning that names them, and whether there is one.
 
     Args:
         stacks: the defenses that are compared.
-        here: whose attackers did not try that, in words.
+        here: whose attackers, in words.
+        tried: whether those who know the defense try tangent search first, where it has something to go on (`run.answered`).
     """
+    what = (
+        f"who know it solve for it first only on smooth nets and for at most {MOST:,} numbers a batch (their notes say so)"
+        if tried
+        else "did not solve for it"
+    )
     found = solved_for(stacks)
     if found:
         st.markdown(
-            f":material/warning: **{', '.join(found)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and {here} "
-            "did not solve for it. The attack *Tangent search* does: on LeNet it read 129 of 130 digits exactly behind InvL-GNP and water-filling. Its border: messages shorter than twice the batch, kinks (ReLU), "
+            f":material/warning: **{', '.join(found)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and {here} {what}. "
+            "The attack *Tangent search* does: on LeNet it read 129 of 130 digits exactly behind InvL-GNP and water-filling. Its border: messages shorter than twice the batch, kinks (ReLU), "
             "isotropic noise beneath that is loud beside it."
         )
     return bool(found)

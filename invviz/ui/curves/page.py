@@ -65,7 +65,7 @@ def _study(shown: source.Shown) -> None:
     if said := _left(part, best, names):
         st.markdown(trouble.plain(said))
     if not solved(part.rows, measure):
-        broken.draw([stack_of(label) for label in names], "the attacks of this study")
+        broken.draw([stack_of(label) for label in names], "the attackers of this study", tried=not shown.facts or "amended" in shown.facts)
     with st.container(horizontal=True, gap="medium", key="curves-top"):
         with st.container(width="stretch", key="plane"):
             plane.draw(shown, part, found, best, measure, budget, finding)

@@ -48,7 +48,7 @@ def _draw() -> None:
     bar.draw(shown, victim)
     old = row.remembered(shown)
     grid.draw(shown, bar.ordered(shown, old), now, old)
-    if broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table"):
+    if broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table", tried=True):
         press.button("See how it breaks", "to broken", lambda: sight.bring(story.PLACE), icon=":material/arrow_downward:", type="tertiary")
     asking.unscored(now, [one for one in shown if not one.unfit])
     asking.failed(shown, lambda one: one.name)
