@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Progress, Reconstruction, Step
     from ..scenario import Scenario
 
-READS = 25.0  # dB: what tangent search must state of its answer to be believed. With noise beneath what it states holds down to about 22 dB (benchmarks/tangent.py)
+READS = 30.0  # dB that tangent search must state of its answer to be believed. With noise beneath, what it states is up to 5 dB too much, and from 25 to 30 dB either search may be ahead
 
 
 def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[Reconstruction, bool]:
