@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from .bounds import explaining
-from .metrics import EXACT, decibels
+from .core.figures import number
+from .metrics import EXACT, WORDS, decibels, word_of_share
 from .scenario import Scenario
 
 LITTLE = 1.0  # dB: a gap that is not worth a sentence
@@ -79,6 +80,7 @@ def gap(
     floor_share: float | None = None,
     method: str = "exact",
     expected: float = math.inf,
+    invre: float = 1.0,
 ) -> str:
     """What the distance between both says; the claim in bold (Markdown). Never a number that is not finite.
 
@@ -90,14 +92,15 @@ def gap(
         floor_share: as of `reasons`.
         method: likewise.
         expected: the expected best, where that is shown, too: what lies above it alone is explained as well.
+        invre: of the scenario: where the ideal attacker's is "hidden", too, no claim rests on the gap.
     """
     if not (ideal > -math.inf and reached > -math.inf):
         return ""
     beyond = "" if exceeds(reached, ideal) and not stopped else above(scenario, reached, expected, floor_share, method, expected=True)
-    return f"{_gap(scenario, reached, ideal, stopped, floor_share, method)} {beyond}".rstrip()
+    return f"{_gap(scenario, reached, ideal, stopped, floor_share, method, invre)} {beyond}".rstrip()
 
 
-def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_share: float | None, method: str) -> str:
+def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_share: float | None, method: str, invre: float) -> str:
     if stopped:  # what is missing may be time alone: nothing is claimed
         return f"On this picture the ideal attacker reaches {decibels(ideal)}; the real attack was stopped before its end, at {decibels(reached)}."
     if min(reached, ideal) >= EXACT:
@@ -107,7 +110,10 @@ def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_
         limit = "what this attacker was not told or could not compute" if untold else "the attacker's computing limit"
         size = f"The gap of {ideal - reached:.1f} dB" if ideal < math.inf else "That gap"
         exact = " (exact to rounding)" if ideal >= EXACT else ""
-        return f"On this picture the ideal attacker reaches {decibels(ideal)}{exact}; the real attack reached {decibels(reached)}. **{size} is {limit}, not privacy.**"
+        both = f"On this picture the ideal attacker reaches {decibels(ideal)}{exact}; the real attack reached {decibels(reached)}."
+        if word_of_share(invre) == WORDS[0]:
+            return f"{both} Both are next to nothing: the noise hides the picture from the ideal attacker, too (InvRE {number(invre, 2)})."
+        return f"{both} **{size} is {limit}, not privacy.**"
     return (
         above(scenario, reached, ideal, floor_share, method)
         or f"The real attack reached {decibels(reached)}: it gets what there is to get."

@@ -160,7 +160,7 @@ def _accused(seen: Comparison, whose: str, decodes: bool = False) -> tuple[bool,
     if seen.loss <= CLOSE * seen.usual:
         return False, ""
     if seen.down_to_noise:
-        return False, f"What is left looks like even noise ({losses})."
+        return False, f"What is left looks like even noise, or like a search that stopped short ({losses})."
     how = "Close, not exact, if nothing altered the message" if seen.loss <= NEAR * seen.usual else "It explains a part of the message"
     return False, f"{how} ({losses})."
 

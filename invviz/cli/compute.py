@@ -101,7 +101,9 @@ def _beside(result: Result, risk: dict[str, Any] | None, picture: np.ndarray | N
     each = [float(v) for v in PSNR().score(picture.clip(0, 1), result.truth)]
     reached, ideal_psnr = float(np.mean(result.scores["psnr"] or [np.nan])), float(np.mean(each))
     share = max(risk["sigma"] ** 2 - risk["noise_variance"], 0.0) / max(risk["sigma"] ** 2, 1e-300)
-    said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"], risk["psnr_ceiling"]).replace("**", "")
+    said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"], risk["psnr_ceiling"], risk["invre"]).replace(
+        "**", ""
+    )
     return {
         "ideal_psnr": each,
         "gap": said,

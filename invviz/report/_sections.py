@@ -174,7 +174,7 @@ def _gap(e: Entry, reached: float, ideal: float) -> list[str]:
     r = e.spectrum.figures
     floor = r["sigma"] ** 2 - r["noise_variance"]
     share = max(floor, 0.0) / max(r["sigma"] ** 2, 1e-300)
-    words = gap(e.scenario, reached, ideal, bool(e.facts.get("stopped")), share, r["method"], r["psnr_ceiling"])
+    words = gap(e.scenario, reached, ideal, bool(e.facts.get("stopped")), share, r["method"], r["psnr_ceiling"], r["invre"])
     return [words.replace("**", "")] if words else []
 
 

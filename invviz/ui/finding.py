@@ -76,7 +76,16 @@ def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:
         return f"On this picture the ideal attacker reaches {decibels(ideal_psnr)}. Run the attack to see how near a real one comes."
     reached = float(np.mean(run.result["scores"]["psnr"]))
     expected, share = risk.figures(risk.sigma(run.scenario)).ceiling, risk.floor_share(run.scenario)
-    return gap(run.scenario, reached, ideal_psnr, run.result["stopped"], share, risk.decomposition.method, expected)
+    return gap(
+        run.scenario,
+        reached,
+        ideal_psnr,
+        run.result["stopped"],
+        share,
+        risk.decomposition.method,
+        expected,
+        risk.figures(risk.sigma(run.scenario)).score,
+    )
 
 
 def _explanations(now: Scenario, risk: RiskView | None) -> None:

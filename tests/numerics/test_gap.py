@@ -70,6 +70,9 @@ def test_gap_on_each_side():
     assert "gets what there is to get" in gap(s, 28.0 - LITTLE, 28.0) and "gets what there is to get" in gap(s, 28.0 + LITTLE, 28.0)
     assert "that attacker takes the net for a straight line" in gap(s, 29.1, 28.0)
     assert gap(s, 109.1, 148.3).endswith("both are exact to rounding (60 dB and more).")
+    for invre, hides in ((0.2, True), (0.22, False)):  # the word of either is hidden or blurred
+        said = gap(s, 8.0, 13.7, invre=invre)
+        assert ("hides the picture from the ideal attacker, too" in said) == hides and ("not privacy" in said) != hides
     assert "**That gap is the attacker's computing limit, not privacy.**" in gap(s, 31.0, math.inf)
 
 
