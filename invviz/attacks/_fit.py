@@ -75,9 +75,7 @@ class Fit:
 
     def coordinates(self, image: Tensor) -> Tensor:
         """Where these pictures lie: `picture` undone."""
-        space = self.space
-        assert space.rows is not None and space.columns is not None and space.scale is not None
-        return (space.rows @ (image - space.middle) @ space.columns.T / space.scale).flatten()[self.order]
+        return self.space.coordinates(image).flatten()[self.order]
 
     def map(self, z: Tensor) -> Tensor:
         """What the batch at z would have sent, scaled, and what the prior holds against it; differentiable by torch.func."""

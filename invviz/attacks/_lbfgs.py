@@ -67,7 +67,9 @@ class LBFGSMatching(Attack):
             if likely is not None and watch.start != 1:  # the second start, made where the first is stuck, goes without a prior
                 likely.descend(likely.start(rng, GREY if watch.start == 0 else 1.0))
                 return
-            pixels = space.start(rng, like).flatten()
+            plainly(space.start(rng, like))
+
+        def plainly(pixels: Tensor) -> None:
             logits = pixels.new_zeros(0 if known is not None else len(like) * obs.num_classes)
 
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
@@ -78,9 +80,15 @@ class LBFGSMatching(Attack):
                 # with known noise the most likely picture is searched for, not the one that fits the noise
                 return (loss + weight * smoothness(image, space.middle) if weight else loss), batch
 
-            lbfgs(torch.cat([pixels, logits]), evaluate, watch, smooth)
+            lbfgs(torch.cat([pixels.flatten(), logits]), evaluate, watch, smooth)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
+        if (
+            likely is not None and likely.determined and watch.best is not None and not found.stopped
+        ):  # nothing is left open for a prior to say: the message has the last word
+            best = watch.best
+            watch.tolerance = self.tolerance
+            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.image)), every=False)
         if likely is not None and not (found.failed or found.stopped):
             found = dataclasses.replace(found, note=likely.said(found.note))
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))

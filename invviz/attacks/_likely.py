@@ -81,10 +81,20 @@ class Likely:
             raise Unreadable("The message that the attacker simulates cannot be made linear") from why
         return found
 
+    @property
+    def came(self) -> int:
+        """Numbers of the message that were not held back."""
+        return int(self.rows(self.obs.seen).count_nonzero()) if self.obs.seen else 0
+
+    @property
+    def determined(self) -> bool:
+        """Whether as many numbers came as there are pixels."""
+        return self.came >= self.obs.template.image.numel()
+
     def said(self, note: str) -> str:
         """A note on the search, with what the number of entries says of the answer."""
-        came, wanted = int(self.rows(self.obs.seen).count_nonzero()) if self.obs.seen else 0, self.obs.template.image.numel()
-        if came >= wanted:
+        came, wanted = self.came, self.obs.template.image.numel()
+        if self.determined:
             return note
         return f"{note} {came:,} numbers came for {wanted:,} pixels: the most likely picture that gives them, not exact.".strip()
 

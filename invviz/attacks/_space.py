@@ -51,6 +51,12 @@ class Space:
             return self.middle + coordinates
         return self.middle + self.rows.T @ (coordinates * self.scale) @ self.columns
 
+    def coordinates(self, image: Tensor) -> Tensor:
+        """Where these pictures lie: `picture` undone."""
+        if self.scale is None or self.rows is None or self.columns is None:
+            return image - self.middle
+        return self.rows @ (image - self.middle) @ self.columns.T / self.scale
+
 
 def cosines(n: int, like: Tensor) -> Tensor:
     """Orthonormal type-II cosine transform as a matrix."""

@@ -146,6 +146,4 @@ def _error(projected: Tensor, variance: float, fit: Fit) -> float:
 def _texture(fit: Fit, rng: Generator) -> Tensor:
     """Coordinates of a picture drawn from the prior."""
     like = fit.obs.template.image
-    drawn = textures(len(like), like, rng) - fit.space.middle
-    assert fit.space.rows is not None and fit.space.columns is not None and fit.space.scale is not None
-    return (fit.space.rows @ drawn @ fit.space.columns.T / fit.space.scale).flatten()[fit.order]
+    return fit.coordinates(textures(len(like), like, rng))

@@ -130,7 +130,7 @@ class Scenario:
                 needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
         """
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
-        form += "&behind mask=likely" * (kind == "run" and self.behind_mask)  # searched without a prior once
+        form += "&behind mask=likely, then plain" * (kind == "run" and self.behind_mask)  # searched without a prior once
         form += "&components=drawn" * (self.only(kind).prior == "dataset")  # they were the first public pictures once
         if kind == "run" and self.attacker == "aware" and self.coloured and self.coloured.in_tangent_space:
             form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown

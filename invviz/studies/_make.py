@@ -100,8 +100,11 @@ def amend(name: str) -> Study:
         row |= {f"{score}_{who}": done[key][score] for score in ("psnr", "ssim")}
         if done[key]["guess"]:
             guesses[key] = done[key]["guess"]
-    facts = {**known.facts, "amended": {**origin("1 process", time.monotonic() - start), "attacks": len(old), "invviz": __version__}}
-    study = dataclasses.replace(known, rows=pd.DataFrame(rows), guesses=guesses, facts=facts)
+    before: Any = known.facts.get("amended", {"attacks": 0, "seconds": 0.0})
+    spent, count = before["seconds"] + time.monotonic() - start, before["attacks"] + len(old)
+    facts = {**known.facts, "amended": {**origin("1 process", spent), "attacks": count, "invviz": __version__}}
+    table = pd.DataFrame(rows).drop(columns=[c for c in rows[0] if str(c).endswith("_seconds")])
+    study = dataclasses.replace(known, rows=table, guesses=guesses, facts=facts)
     write_whole(FOLDER / f"{name}.json", study.to_json())
     part.unlink(missing_ok=True)
     return study
