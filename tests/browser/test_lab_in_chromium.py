@@ -61,7 +61,7 @@ def test_the_main_job(page, server):
     # run, watch, stop
     nothing = absolute(page, 2)
     page.get_by_role("button", name="Run the attack").click()
-    stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop")
+    stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop", exact=True)
     stop.wait_for()
     until_changed(page, 2, nothing)
     stop.click()
@@ -111,7 +111,7 @@ def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folde
         page = tab.new_page()
         page.goto(server + "?" + text.replace("steps=", "steps%3D"))
         run = page.get_by_role("button", name="Run the attack")
-        stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop")
+        stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop", exact=True)
         run.or_(stop).first.wait_for(timeout=120_000)
         if tab is tabs[0]:
             run.click()

@@ -6,7 +6,7 @@ import pytest
 from looking import fits, idle
 
 pytestmark = pytest.mark.browser
-MAP, DIRECTION = "img[alt*='deep purple pixels']", "img[alt*='Right singular vector']"
+MAP, DIRECTION = "img[alt*='deep purple is known best']", "img[alt*='Right singular vector']"
 
 
 def ready(page):

@@ -134,7 +134,9 @@ def test_only_results_behind_masks_have_moved(text, moves, monkeypatch):
 
 @pytest.mark.parametrize("fraction", [0.5, 0.9])
 def test_where_as_many_numbers_came_as_there_are_pixels_the_message_has_the_last_word(fraction, monkeypatch):
-    text = f"data=digits&model=convnet(width=4,act='tanh')&attack=dlg(steps=40,restarts=1)&defense=pruning(fraction={fraction})&attacker=aware"
+    text = (
+        f"data=digits&model=convnet(width=4,act='tanh')&attack=dlg(steps=40,restarts=1)&defense=pruning(fraction={fraction})&attacker=aware"
+    )
     now = run(Scenario.parse(text), SITE).scores["psnr"][0]
     monkeypatch.setattr(_likely.Likely, "determined", False)
     assert now > run(Scenario.parse(text), SITE).scores["psnr"][0] + 10, "the prior alone stops short at so few products"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 
 from ...core.figures import number
@@ -34,8 +35,8 @@ BUDGETS = {name: name for name in ("0", "1", "2", "5")}
 
 
 def titles(labels: Iterable[str]) -> dict[str, str]:
-    """Names of defenses for people, by label; knobs stand in brackets where two would have the same name."""
-    short = {label: _short(label) for label in dict.fromkeys(labels)}
+    """Names of defenses for people, by label, with knobs that make another defense of it (`reuse` saves time alone); all knobs where two would have the same name."""
+    short = {label: _short(label) + (f" ({knobs})" if (knobs := _telling(label)) else "") for label in dict.fromkeys(labels)}
     twins = [name for name in short.values() if list(short.values()).count(name) > 1]
     return {label: f"{name} ({_knobs(label) or 'defaults'})" if name in twins else name for label, name in short.items()}
 
@@ -55,6 +56,10 @@ def _short(label: str) -> str:
 
 def _knobs(label: str) -> str:
     return ", ".join(part.partition("(")[2].removesuffix(")") for part in label.split(" + ") if "(" in part)
+
+
+def _telling(label: str) -> str:
+    return ", ".join(knob for knob in re.split(r",\s*(?![^(]*\))", _knobs(label)) if knob and not knob.startswith("reuse="))
 
 
 def name(point: Point) -> str:
