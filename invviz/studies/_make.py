@@ -93,7 +93,7 @@ def amend(name: str) -> Study:
             done[key] = {**scores, "guess": thumb(found.guess) if known.guesses and row["seed"] == first else ""}
             write_whole(part, to_json(done))
             sys.stderr.write(
-                f"{name}: {count} of {len(old)} again, {time.monotonic() - start:.0f} s: {done[key]['psnr']:.1f} dB {cell.scenario.defense[-1].text()}\n"
+                f"{name}: {count} of {len(old)} again, {time.monotonic() - start:.0f} s: {done[key]['psnr']:.1f} dB, {who}, {cell.scenario.text()}\n"
             )
         guesses.pop(row[f"key_{who}"], None)
         row[f"key_{who}"] = key

@@ -3,12 +3,16 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+from seen import SITE
 
 from invviz import studies
+from invviz.core.errors import InvvizError
+from invviz.run import run
 from invviz.scenario import Scenario
-from invviz.studies import PLANS, Study
+from invviz.studies import PLANS, Plan, Study, _make
 from invviz.sweep import FIGURES, Sweep, table
 
 
@@ -93,3 +97,40 @@ def test_one_is_made(tmp_path, monkeypatch):
     pd.testing.assert_series_equal(
         table(Sweep.parse(plan.sweeps[0]), Store(tmp_path / "store"))["psnr_unaware"].round(3), again.rows["psnr_unaware"].round(3)
     )
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A study of two cells with made-up figures, one of whose keys is an old one."""
+    line = "data=digits&model=mlp&attack=linear_layer | defense=none,gaussian_noise(sigma=0.1) | what=unaware"
+    cells = Sweep.parse(line).cells
+    rows = [
+        {"scenario": c.scenario.text(), "seed": 0, "key_unaware": c.keys["unaware"], "psnr_unaware": 1.0, "ssim_unaware": 0.1}
+        for c in cells
+    ]
+    rows[0]["key_unaware"] = "old"
+    plans = {"x": Plan("X", (line,))}
+    for place in (studies, _make):
+        monkeypatch.setattr(place, "FOLDER", tmp_path)
+        monkeypatch.setattr(place, "PLANS", plans)
+    (tmp_path / "x.json").write_text(made_up(rows).to_json())
+    studies.load.cache_clear()
+    yield tmp_path, cells
+    studies.load.cache_clear()
+
+
+def test_an_amended_study_has_new_figures_where_a_key_has_moved_and_the_old_ones_elsewhere(small):
+    folder, cells = small
+    found = _make.amend("x")
+    assert list(found.rows["key_unaware"]) == [c.keys["unaware"] for c in cells]
+    assert found.rows["psnr_unaware"][0] == pytest.approx(float(np.mean(run(cells[0].jobs["unaware"][1], SITE).scores["psnr"])))
+    assert found.rows["psnr_unaware"][1] == 1.0 and found.facts["amended"]["attacks"] == 1 and found.facts["seconds"] == 3
+    assert [path.name for path in folder.iterdir()] == ["x.json"]
+    studies.load.cache_clear()
+    assert _make.amend("x").facts["amended"]["attacks"] == 1, "nothing has moved since"
+
+
+def test_a_study_of_other_cells_is_not_amended(small, monkeypatch):
+    monkeypatch.setattr(_make, "PLANS", {"x": Plan("X", ("data=digits&model=mlp&attack=linear_layer | seed=5 | what=unaware",))})
+    with pytest.raises(InvvizError, match="make it anew"):
+        _make.amend("x")
