@@ -17,6 +17,12 @@ def pytest_xdist_make_scheduler(config, log):
     return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
+@pytest.fixture(autouse=True)
+def nothing_damaged(monkeypatch):
+    """What one test damages, no other hears of."""
+    monkeypatch.setattr("invviz.core.shipped._damaged", {})
+
+
 @pytest.fixture
 def store_dir(tmp_path, monkeypatch):
     """A fresh store for this test."""

@@ -156,7 +156,7 @@ def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
 
 FIELDS = (
     "scenario key n p singular_values singular_values_of resolved method products sigma floor noise_variance prior invloss invloss_is invloss_interval invloss_bound "
-    "invloss_bound_here invloss_lower invloss_lower_counts invloss_lower_reason invloss_samples k_star invre invre_interval psnr_ceiling bound bound_reasons word "
+    "invloss_bound_here invloss_lower invloss_lower_counts invloss_lower_reason invloss_samples k_star invre invre_interval psnr_ceiling psnr_solved bound bound_reasons word "
     "psnr_interval psnr_spread trust caveats seconds why"
 )
 

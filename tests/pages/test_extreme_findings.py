@@ -63,7 +63,7 @@ def sentences(ideal, first, second):
     yield from beyond.notes([row, deep], lambda one: one.name)
     yield ab._difference({"a": row, "b": known(LAB.replace(seed=8), 24.5, unaware=second, aware=24.5)})
     run = None if first is None else SimpleNamespace(scenario=LAB, result={"scores": {"psnr": [first]}, "stopped": False})
-    expected = SimpleNamespace(ceiling=20.0)
+    expected = SimpleNamespace(ceiling=20.0, score=0.5)
     risk = SimpleNamespace(
         floor_share=lambda s: 0.5, decomposition=SimpleNamespace(method="exact"), sigma=lambda s: 1.0, figures=lambda s: expected
     )
