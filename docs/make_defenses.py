@@ -154,6 +154,7 @@ def _intro(data: dict[str, Any]) -> list[str]:
         "Made by `python docs/make_defenses.py` (again from [defenses.json](defenses.json), without computing: `--page`); do not edit by hand.",
         f"Measured {made['date']} on {first['device']}, {made['machine']}, {made['software']}, in {made['minutes']:.0f} minutes by "
         f"{made['processes']} process{'es' if made['processes'] > 1 else ''} of one thread."
+        + (f" Aware searches behind masks were made again on {made['amended']}, when they got a prior." if "amended" in made else "")
         + "".join(f" Measured again on {date}: `{row}`." for row, date in made.get("again", {}).items()),
         "",
         "A row adds its defense (and `attacker=aware`) to one of these scenarios:",
