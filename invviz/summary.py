@@ -83,7 +83,7 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
             found.append(
                 f"{scenario.coloured.name}'s noise lies in the directions in which the message moves with the picture, so an attacker who knows the defense can solve for "
                 "picture and noise together (attack tangent). Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
-                "that read 129 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
+                "that read 128 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
             )
             if solved is not None:
                 found.append(
