@@ -83,10 +83,8 @@ class LBFGSMatching(Attack):
             lbfgs(torch.cat([pixels.flatten(), logits]), evaluate, watch, smooth)
 
         found = search(obs, watch, self.restarts, attempt, every=False)
-        if (
-            likely is not None and likely.determined and watch.best is not None and not found.stopped
-        ):  # nothing is left open for a prior to say: the message has the last word
-            best = watch.best
+        if likely is not None and likely.determined and watch.best is not None and not found.stopped:
+            best = watch.best  # nothing is left open for a prior to say: the message has the last word
             watch.tolerance = self.tolerance
             found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.image)), every=False)
         if likely is not None and not (found.failed or found.stopped):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 import streamlit as st
 import torch
+import walk_bounds as walk
 from streamlit.testing.v1 import AppTest
 
 from invviz.run import Site
@@ -29,22 +29,14 @@ CASES = [  # each kind of condition once; what is drawn comes on top
 ]
 
 
-def walking():
-    spec = importlib.util.spec_from_file_location("walk_bounds", HERE / "walk_bounds.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def found_in(scenarios, folder):
-    walk = walking()
     found = {s.text(): walk.walked(s, folder) for s in scenarios if not problems(s)}
     return {text: one for text, one in found.items() if one is not None}
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_command_line_and_json_of_a_few(tmp_path):
-    found = found_in([*map(Scenario.parse, CASES), *walking().chosen(1, 6)], tmp_path)
+    found = found_in([*map(Scenario.parse, CASES), *walk.chosen(1, 6)], tmp_path)
     assert len(found) >= 8 and {text: wrong for text, (wrong, _) in found.items() if wrong} == {}
     reached, expected, bound, names, lower = found[Scenario.parse(CASES[2]).text()][1]
     assert reached > expected + 1 and not bound and names == ["noise floor"] and lower is None, "the case that ends above it does"
@@ -54,13 +46,13 @@ def test_command_line_and_json_of_a_few(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_command_line_and_json_of_many(tmp_path):
-    found = found_in(walking().chosen(5, 200), tmp_path)
+    found = found_in(walk.chosen(5, 200), tmp_path)
     assert len(found) >= 150 and {text: wrong for text, (wrong, _) in found.items() if wrong} == {}
 
 
 def test_what_counts_as_a_statement_without_its_condition():
     """The search itself: claims that used to be printed are found, those of today are not."""
-    wrongly = walking().said_wrongly
+    wrongly = walk.said_wrongly
     for old in (
         "over all pictures at least (any attacker) 0.171",
         "expected best 12.0 dB, hidden",
@@ -97,7 +89,7 @@ def pages_of(text, pages, folder):
 @pytest.mark.parametrize("text", CASES[3:])
 def test_pages(text, tmp_path, monkeypatch):
     monkeypatch.setenv("INVVIZ_STORE", str(tmp_path))
-    walk, seen = walking(), 0
+    seen = 0
     for page, blocks, cells in pages_of(text, ("lab", "risk"), tmp_path):
         plain = "\n".join(b.replace("**", "") for b in blocks)
         claims = [line for line in plain.split("\n") if re.search(r"[Ee]xpected best\W+\d", line)]

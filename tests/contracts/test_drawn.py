@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from drawn import drawn, tried
 
 from invviz.run import Site
 from invviz.scenario import Scenario, problems
@@ -14,16 +14,9 @@ HERE = Path(__file__).parent
 FEW = 12
 
 
-def drawing():
-    spec = importlib.util.spec_from_file_location("drawn", HERE / "drawn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def became(tmp_path, patience, seed, count, **limits):
-    module, site = drawing(), Site(None, tmp_path, "cpu")
-    found = {s.text(): module.tried(s, site, patience) for s in module.drawn(seed, count, **limits)}
+    site = Site(None, tmp_path, "cpu")
+    found = {s.text(): tried(s, site, patience) for s in drawn(seed, count, **limits)}
     assert len(found) == count
     return {text: words for text, words in found.items() if words != "ran"}
 

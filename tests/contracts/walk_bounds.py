@@ -8,7 +8,6 @@ prints one line for each: what the attack got, the expected best, whether that i
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from drawn import drawn
 
 HERE = Path(__file__).parent
 LITTLE = 1.0  # dB
@@ -34,16 +34,9 @@ QUIET = {  # add no noise of their own
 }  # fmt: skip
 
 
-def drawing():
-    spec = importlib.util.spec_from_file_location("drawn", HERE / "drawn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def chosen(seed, count):
     """Drawn scenarios on small data, with attacks of steps enough to get somewhere, who know the defense."""
-    for one in drawing().drawn(seed, count, data=("digits", "breast_cancer", "wine"), width=8):
+    for one in drawn(seed, count, data=("digits", "breast_cancer", "wine"), width=8):
         steps = {"steps": STEPS} if any(k.name == "steps" and isinstance(k.default, int) for k in one.attack.knobs()) else {}
         yield one.replace(attack=one.attack.replace(**steps), attacker="aware" if one.defense else "unaware")
 
