@@ -12,7 +12,7 @@ import numpy as np
 from .core.lazy import torch
 from .core.tree import flatten
 from .defenses import entry_shares, fisher_shares, is_of_parameters
-from .risk import TAU, Banded, Diagonal, Jacobian, Prior, psnr_of, psnr_solved
+from .risk import TAU, Banded, Diagonal, Jacobian, Prior, invloss_of, psnr_of, psnr_solved
 from .run import wrapped
 from .summary import noise_variance
 
@@ -152,9 +152,7 @@ class Shade:
     def _loss_dense(self, colour: Colour, prior: Prior) -> float:
         """T1 by dense matrices, for noise on entries."""
         rows = self._rows
-        gram = rows.T @ (rows / (1 + _variances(colour).numpy() / self.sigma**2)[:, None])
-        root = prior.sqrt_apply(np.eye(prior.size))
-        return float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ gram @ root / self.sigma**2, root)))
+        return invloss_of(rows.T @ (rows / (self.sigma**2 + _variances(colour).numpy())[:, None]), prior)
 
     @functools.cached_property
     def _rows(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from .quadrature import Estimate
 
 if TYPE_CHECKING:
     from .decomposition import Decomposition
+    from .prior import Prior
     from .quadrature import Share
 
 
@@ -43,6 +44,12 @@ def invloss(dec: Decomposition, sigma: float) -> float:
         Between 0 and tr C, in squared pixel units.
     """
     return invloss_estimate(dec, sigma).value
+
+
+def invloss_of(information: np.ndarray, prior: Prior) -> float:
+    """The same from what the message tells of the batch, J^T Sigma^-1 J or more, shape (n, n), by dense matrices: tr (C^-1 + information)^-1. Source: [D] T1."""
+    root, one = prior.sqrt_apply(np.eye(prior.size)), np.eye(prior.size)
+    return float(np.trace(root @ np.linalg.solve(one + root @ information @ root, root)))
 
 
 def invloss_estimate(dec: Decomposition, sigma: float) -> Estimate:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.lazy import torch
-from ..core.tangents import bytes_written, tangents_that_fit
+from ..core.tree import flatten
+from .invloss import invloss_of
 from .invre import psnr_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor
+    from torch import Generator, Tensor
 
+    from ..core.types import Batch, Net, Tree
     from .colour import Banded
     from .jacobian import Jacobian
     from .prior import Prior
@@ -52,24 +53,25 @@ def psnr_solved(
     noisy = variances > 0
     weights = torch.where(noisy, variances / (values.where(noisy, 1.0) * (sigma**2 + variances).sqrt()), 0.0)
     rng = torch.Generator().manual_seed(0)
-    few = tangents_that_fit(bytes_written(jacobian.map, torch.zeros_like(point)))
     straight = colour.directions.right * (values / (sigma**2 + variances).sqrt())
-    root, losses = prior.sqrt_apply(np.eye(prior.size)), []
+    losses = []
     for draw in range(DRAWS):
         signs = torch.randint(0, 2, (len(weights),), generator=rng).double() * 2 - 1
         steps = (colour.directions.right @ (weights * signs)).to(point)
-        change = _changes(jacobian, steps, few).double()
+        change = _changes(jacobian, steps).double()
         outside = change - basis @ (basis.T @ change)
         information = (straight @ straight.T + (outside.T @ outside).cpu() / sigma**2).numpy()
-        losses.append(float(np.trace(root @ np.linalg.solve(np.eye(prior.size) + root @ information @ root, root))))
+        losses.append(invloss_of(information, prior))
         if progress is not None and not progress(draw + 1, DRAWS):
             return None
     return psnr_of(sum(losses) / DRAWS / prior.size)
 
 
-def _changes(jacobian: Jacobian, steps: Tensor, few: int) -> Tensor:
-    """The derivative of J(x) d by x, (p, n), with d held; a few columns at once."""
-    noise = lambda x: torch.func.jvp(jacobian.map, (x,), (steps,))[1]  # noqa: E731
-    push = torch.func.vmap(lambda v: torch.func.jvp(noise, (jacobian.point,), (v,))[1], out_dims=1)
-    units = torch.eye(len(steps)).to(steps)
-    return torch.cat([push(block).detach() for block in units.split(few)], 1)
+def _changes(jacobian: Jacobian, steps: Tensor) -> Tensor:
+    """The derivative of J(x) d by x, (p, n), with d held: the Jacobian of a release that sends J(x) d."""
+
+    def noise(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+        return {"noise": torch.func.jvp(jacobian.map, (flatten(batch.inputs),), (steps,))[1]}
+
+    message = {"noise": flatten(jacobian.message)}
+    return dataclasses.replace(jacobian, release=noise, message=message, is_gradient=False).dense()

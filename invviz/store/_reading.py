@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from ._frames import Curve, Frame
 from ._job import DAMAGED, Job, Kind
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from ..risk import Decomposition
 
+T = TypeVar("T")
 MANY = "(SELECT value FROM json_each(?))"  # any number of keys as one parameter
 TOUCH_EVERY = 60.0  # seconds; reading a result notes its use at most this often
 
@@ -79,33 +82,29 @@ class Reading:
 
     def frames(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (k,) and pictures (k, b, c, h, w) uint8 of an attack, evenly thinned, the newest included; none where one is damaged."""
-        try:
-            with self._db.read() as con:
-                return _frames.all_frames(con, key)
-        except ValueError as err:
-            why = str(err)
-        self._set_aside(key, lambda: why)
-        return _frames.NONE
+        return self._way(key, lambda con: _frames.all_frames(con, key), _frames.NONE)
 
     def latest_frame(self, key: str, after: int = -1) -> Frame | None:
         """The newest picture, or None where there is none numbered above `after`, or a damaged one."""
-        try:
-            with self._db.read() as con:
-                return _frames.newest_frame(con, key, after)
-        except ValueError as err:
-            why = str(err)
-        self._set_aside(key, lambda: why)
-        return None
+        return self._way(key, lambda con: _frames.newest_frame(con, key, after), None)
 
     def curve(self, key: str, phase: str = "attack") -> Curve:
         """Loss and PSNR over the steps of one phase; of no length where it is damaged."""
+        return self._way(
+            key,
+            lambda con: _frames.curve(con, key, phase),
+            Curve(*(np.zeros(0, kind) for kind in (np.int64, float, float, float, np.int64))),
+        )
+
+    def _way(self, key: str, read: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        """What is read of an attack's way; nothing where that is damaged, and the result is then set aside."""
         try:
             with self._db.read() as con:
-                return _frames.curve(con, key, phase)
+                return read(con)
         except ValueError as err:
             why = str(err)
         self._set_aside(key, lambda: why)
-        return Curve(*(np.zeros(0, kind) for kind in (np.int64, float, float, float, np.int64)))
+        return nothing
 
     def whole(self, key: str) -> bool:
         """Whether what is stored of a finished job is a result of its kind; what is not is set aside. Seen once, it is not looked at again."""
