@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ._problems import check, problems
 from ._risk import risk_problems
-from ._scenario import RESULTS_VERSION, Scenario, escaped
+from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, escaped
 from ._settings import KINDS, MAX_EXACT_INPUTS, PARTS, SETTINGS
 from ._train import train_problems
 
 __all__ = [
     "KINDS",
+    "MAX_DEFENSES",
     "MAX_EXACT_INPUTS",
     "PARTS",
     "RESULTS_VERSION",

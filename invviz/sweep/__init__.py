@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import TextError
 from ..scenario import Scenario, problems, risk_problems, train_problems
-from ._grid import Axis, product, split
+from ._grid import MOST, Axis, count, product, split
 from ._local import Progress, asked, compute, estimate, progress, queue, watcher
 from ._rows import FIGURES, table
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WHAT = ("train", "unaware", "aware", "risk")
 """What is computed for a cell: accuracy by training, the attack without and with knowledge of the defense, the spectrum."""
+LONGEST = 1_100_000  # characters of a sweep's text: its scenario and its axes
 MARK = "|"  # between scenario and axes in one line of text
 
 
@@ -75,16 +76,32 @@ class Sweep:
         base = Scenario.parse(scenario)
         if base.upload:
             raise TextError("An uploaded picture is private and is not swept; leave upload= out.")
+        count(axes)  # before anything of it is written out
         found = cls(base.replace(attacker=Scenario.attacker), tuple(map(Axis.parse, axes)), tuple(w for w in WHAT if w in what))
         product(found.base, found.axes)  # refused now rather than in the middle
         return found
 
     @classmethod
-    def parse(cls, text: str) -> Sweep:
-        """Read what `text` writes: `SCENARIO | AXIS=values | what=train,aware`."""
+    def parse(cls, text: str, most: int = MOST) -> Sweep:
+        """Read what `text` writes: `SCENARIO | AXIS=values | what=train,aware`.
+
+        Args:
+            text: one line.
+            most: cells that are taken here.
+
+        Raises:
+            TextError: something cannot be read, or there are too many cells.
+        """
+        if len(text) > LONGEST:
+            raise TextError(f"a sweep of {len(text):,} characters is too long; at most {LONGEST:,} are read.")
         scenario, *rest = (part.strip() for part in split(text, MARK))
         what = [part.removeprefix("what=") for part in rest if part.startswith("what=")]
-        return cls.of(scenario, [part for part in rest if not part.startswith("what=")], what[0].split(",") if what else WHAT)
+        axes = [part for part in rest if not part.startswith("what=")]
+        if (cells := count(axes)) > most:
+            raise TextError(
+                f"a sweep of {cells:,} cells; at most {most:,} are taken here. Use fewer values, or the command line (`sweep`), which takes {MOST:,}."
+            )
+        return cls.of(scenario, axes, what[0].split(",") if what else WHAT)
 
     def text(self) -> str:
         """The one line from which everything can be computed again."""
@@ -128,6 +145,7 @@ class Sweep:
 __all__ = [
     "FIGURES",
     "MARK",
+    "MOST",
     "WHAT",
     "Axis",
     "Cell",
@@ -138,6 +156,7 @@ __all__ = [
     "estimate",
     "progress",
     "queue",
+    "split",
     "table",
     "watcher",
 ]

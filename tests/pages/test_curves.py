@@ -18,7 +18,7 @@ from invviz.plots.tradeoff import HALO, Look, Mark, plane
 from invviz.scenario import PARTS, Scenario
 from invviz.store import Store
 from invviz.strengths import rising
-from invviz.sweep import Sweep, queue, table, watcher
+from invviz.sweep import Sweep, progress, queue, table, watcher
 from invviz.tradeoff import operating_point, sentence
 from invviz.ui import kept
 from invviz.ui.curves import beside, labels, own, source, words
@@ -255,6 +255,16 @@ def test_a_sweep_that_runs_shows_how_far_it_is_and_stops(curves, store_dir):
     assert not at.exception and "queued" not in states(store_dir) and button(at, "Go on")
     store = Store(store_dir)
     assert not [k for k in source.keys_of(sweep) if store.job(k) and store.job(k).active]
+
+
+def test_the_jobs_of_a_sweep_are_gone_through_once_a_look_not_once_a_drawing(curves, store_dir, monkeypatch):
+    filled(store_dir, SMALL)
+    gone_through = []
+    monkeypatch.setattr(source, "progress", lambda *args: gone_through.append(len(args[0])) or progress(*args))
+    at = curves()
+    for _ in range(3):
+        at.run()
+    assert not at.exception and len(gone_through) == 1 and gone_through[0] > 28
 
 
 def test_launching_queues_the_sweep_and_shows_it(curves, store_dir):

@@ -26,7 +26,7 @@ def draw(text: str) -> None:
         st.caption("Choose at least one defense, or paste a line.")
         return
     try:
-        sweep = source.read(text)
+        sweep = source.read(text, source.CELLS)
         left, time, known = _estimate(sweep.key, source.station().hands, sweep)
     except InvvizError as err:
         st.error(trouble.plain(str(err)), icon=":material/error:")
@@ -65,11 +65,9 @@ def _start(sweep: Sweep, retry: bool = False) -> None:
 
 def running(shown: Shown) -> None:
     """How far a sweep of this machine is, Stop, and another try of what failed."""
-    told = shown.progress
-    if told is None or shown.sweep is None:
+    if shown.look is None or shown.sweep is None:
         return
-    failed = [job for job in shown.jobs.values() if job.state == "failed"]
-    missing = told.total - sum(job.state == "done" for job in shown.jobs.values())
+    told, failed, missing = shown.look.told, shown.look.failed, shown.look.missing
     if shown.active:
         left = f", about {in_words(told.left)} left" if told.left is not None else ""
         doing = (
@@ -83,12 +81,12 @@ def running(shown: Shown) -> None:
             help_ = "What is computed stays; Go on takes it up again."
             press.button("Stop", "stop sweep", functools.partial(_stop, shown.sweep), icon=":material/stop:", help=help_)
             st.caption("Goes on in the background, also when this tab is closed. The table below fills as results come in.")
-        elif missing > len(failed):
-            st.caption(f"{missing - len(failed):,} of {told.total:,} jobs are not computed.")
+        elif missing > failed:
+            st.caption(f"{missing - failed:,} of {told.total:,} jobs are not computed.")
             press.button("Go on", "go on", functools.partial(_start, shown.sweep), icon=":material/play_arrow:")
         if failed:
             retry = functools.partial(_start, shown.sweep, retry=True)
-            press.button(f"Try failed ones again ({len(failed)})", "retry sweep", retry, icon=":material/refresh:")
+            press.button(f"Try failed ones again ({failed})", "retry sweep", retry, icon=":material/refresh:")
 
 
 def _stop(sweep: Sweep) -> None:

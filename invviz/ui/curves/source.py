@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 import time
@@ -14,10 +15,10 @@ import streamlit as st
 from ... import studies
 from ...core.errors import InvvizError
 from ...plots.thumbs import thumb
-from ...store import Job
-from ...sweep import MARK, Progress, Sweep, progress, table
+from ...sweep import MARK, MOST, Progress, Sweep, progress, split, table
 from ..session import station
 
+CELLS = 2_000  # of a sweep that is launched from the page: reading one takes about a second, in which nobody else's page moves
 CALM = 5.0  # seconds for which a table of a sweep that runs is kept: a chart that is drawn anew flickers
 ROOM = 10  # times what reading a table takes
 LOOK = {True: 1.0, False: 8.0}  # seconds between two looks at the jobs of a sweep that runs, or not
@@ -39,7 +40,7 @@ class Shown:
         guesses: the same by the key of the run.
         stamp: another one whenever the table is.
         sweep: where it is one of this machine.
-        jobs: of that sweep, as far as the store knows them.
+        look: at the jobs of that sweep.
     """
 
     name: str
@@ -52,19 +53,31 @@ class Shown:
     guesses: Mapping[str, str]
     stamp: str
     sweep: Sweep | None = None
-    jobs: Mapping[str, Job] = dataclasses.field(default_factory=dict)
-
-    @property
-    def progress(self) -> Progress | None:
-        """How far the sweep is; None for a study."""
-        if self.sweep is None:
-            return None
-        return progress(list(self.jobs.values()), len(keys_of(self.sweep)), station().hands)
+    look: Look | None = None
 
     @property
     def active(self) -> bool:
         """Whether jobs of it wait or run."""
-        return any(job.active for job in self.jobs.values())
+        return self.look is not None and self.look.active
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What one look at the jobs of a sweep has found: they may be tens of thousands, so they are not gone through at every drawing.
+
+    Attributes:
+        told: how far the sweep is.
+        active: whether jobs of it wait or run.
+        failed: how many jobs have.
+        missing: how many jobs have no result.
+        stamp: another one whenever what is finished is.
+    """
+
+    told: Progress
+    active: bool
+    failed: int
+    missing: int
+    stamp: str
 
 
 def listed() -> dict[str, str]:
@@ -83,6 +96,7 @@ def key_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+@functools.lru_cache(maxsize=256)
 def in_short(text: str) -> str:
     """A sweep's text as a label: data, model and how many values each axis has.
 
@@ -93,13 +107,8 @@ def in_short(text: str) -> str:
     base, *axes = text.split(f" {MARK} ")
     parts = dict(part.split("=", 1) for part in base.split("&") if "=" in part)
     named = ", ".join(re.sub(r"\(.*", "", parts[name]) for name in ("data", "model") if name in parts)
-    counts = [f"{a.partition('=')[0]} x{_values(a.partition('=')[2])}" for a in axes if not a.startswith("what=")]
+    counts = [f"{a.partition('=')[0]} x{len(split(a.partition('=')[2], ','))}" for a in axes if not a.startswith("what=")]
     return f"{named}; {', '.join(counts)}" if counts else named
-
-
-def _values(text: str) -> int:
-    """How many values a list has; commas in brackets separate knobs."""
-    return 1 + len(re.findall(r",(?![^(]*\))", text))
 
 
 def opened(name: str) -> Shown:
@@ -119,15 +128,15 @@ def opened(name: str) -> Shown:
     if text is None:
         raise InvvizError(f"No study and no sweep of this machine is named {name!r}.")
     sweep = read(text)
-    jobs = jobs_of(sweep)
-    rows, stamp = _rows_of(sweep, jobs)
-    return Shown(name, f"Own: {in_short(text)}", sweep.command(), (text,), {}, rows, {}, {}, stamp, sweep, jobs)
+    look = look_at(sweep)
+    rows, stamp = _rows_of(sweep, look)
+    return Shown(name, f"Own: {in_short(text)}", sweep.command(), (text,), {}, rows, {}, {}, stamp, sweep, look)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def read(text: str) -> Sweep:
-    """A sweep from its text, with its cells."""
-    sweep = Sweep.parse(text)
+def read(text: str, most: int = MOST) -> Sweep:
+    """A sweep from its text, with its cells; an error names how many are taken."""
+    sweep = Sweep.parse(text, most)
     keys_of(sweep)
     return sweep
 
@@ -137,15 +146,19 @@ def keys_of(sweep: Sweep) -> list[str]:
     return list(sweep.jobs)
 
 
-def jobs_of(sweep: Sweep) -> dict[str, Job]:
-    """The jobs of a sweep that the store knows; asked for at most once a second, as a sweep may have thousands."""
-    looks: dict[str, tuple[float, dict[str, Job]]] = st.session_state.setdefault("sweep looks", {})
-    when, jobs = looks.get(sweep.key, (0.0, {}))
-    if not when or time.monotonic() - when > LOOK[any(job.active for job in jobs.values())]:
-        jobs = station().store.jobs(keys_of(sweep))
+def look_at(sweep: Sweep) -> Look:
+    """The jobs of a sweep that the store knows; the more there are, the rarer they are asked for."""
+    looks: dict[str, tuple[float, float, Look]] = st.session_state.setdefault("sweep looks", {})  # when, seconds that it took
+    start, last = time.monotonic(), looks.get(sweep.key)
+    if last is None or start - last[0] > max(LOOK[last[2].active], ROOM * last[1]):
+        jobs = list(station().store.jobs(keys_of(sweep)).values())
+        states = "".join(f"{job.key}{job.state}{job.finished}" for job in jobs if not job.active)
+        told = progress(jobs, len(keys_of(sweep)), station().hands)
+        failed, done = (sum(job.state == state for job in jobs) for state in ("failed", "done"))
+        look = Look(told, any(job.active for job in jobs), failed, told.total - done, hashlib.sha256(states.encode()).hexdigest()[:20])
         looks.clear()
-        looks[sweep.key] = time.monotonic(), jobs
-    return jobs
+        looks[sweep.key] = last = time.monotonic(), time.monotonic() - start, look
+    return last[2]
 
 
 def look_again() -> None:
@@ -153,13 +166,11 @@ def look_again() -> None:
     st.session_state.pop("sweep looks", None)
 
 
-def _rows_of(sweep: Sweep, jobs: Mapping[str, Job]) -> tuple[Table, str]:
+def _rows_of(sweep: Sweep, look: Look) -> tuple[Table, str]:
     """The table and its stamp; while the sweep runs, a new one only now and then."""
-    states = "".join(f"{key}{job.state}{job.finished}" for key, job in jobs.items() if not job.active)
-    stamp = hashlib.sha256(states.encode()).hexdigest()[:20]
+    stamp = look.stamp
     kept = st.session_state.get("sweep table")  # name, stamp, when, seconds that it took
-    running = any(job.active for job in jobs.values())
-    if kept and kept[0] == sweep.key and running and time.monotonic() - kept[2] < max(CALM, ROOM * kept[3]):
+    if kept and kept[0] == sweep.key and look.active and time.monotonic() - kept[2] < max(CALM, ROOM * kept[3]):
         stamp = kept[1]
     start = time.monotonic()
     rows = _table(sweep.key, stamp, sweep)
