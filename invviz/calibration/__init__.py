@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..core.command import command
 from ..core.plain import from_json, to_json
 from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION
@@ -81,7 +82,7 @@ class Study:
 def load(name: str) -> Study | None:
     """A study, or None where it was not made, cannot be read or was made for other results."""
     path = FOLDER / f"{name}.json"
-    with reading(path, f"python -m invviz.calibration {name}"):
+    with reading(path, command(name, module="invviz.calibration")):
         return Study.from_json(path.read_text())
     return None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..assess import assess
+from ..core.command import command
 from ..core.errors import DataMissing
 from ..core.lazy import torch
 from ..core.record import origin, write_whole
@@ -68,7 +69,7 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
 
 def _study(name: str, points: list[Any], seconds: float) -> Study:
     facts = origin("1 thread", seconds)
-    return Study(name, TITLES[name], f"python -m invviz.calibration {name}", SEED, PRIOR, FLOOR, facts, tuple(points))
+    return Study(name, TITLES[name], command(name, module="invviz.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
 
 
 def _group(group: list[Scenario], site: Site) -> list[dict[str, Any]]:

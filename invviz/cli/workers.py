@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..core.command import command
 from ..core.errors import InvvizError, TextError
 from ..scenario import Scenario
 from ..store import Kind
@@ -67,7 +68,7 @@ def _again(store: Store, keys: Sequence[str]) -> list[str]:
     jobs = store.jobs(keys)
     if unknown := [key for key in keys if key not in jobs]:
         raise InvvizError(
-            f"--again {unknown[0]}: the store {store.path} knows no job with that key. `python -m invviz report {unknown[0]}` lists what it knows."
+            f"--again {unknown[0]}: the store {store.path} knows no job with that key. `{command('report', unknown[0])}` lists what it knows."
         )
     for job in jobs.values():
         if job.state == "done":

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.command import command
 from ..core.errors import DataMissing, InvvizError
 from ._base import Dataset, Samples
 from ._packed import unpacked
@@ -63,11 +64,11 @@ class TorchvisionSet(Dataset):
         if not cls.archive or _state(folder / cls.archive) is None:
             return ""
         move = "" if folder == data_dir / cls.name else f"move it to {data_dir / cls.name}, then "
-        return f". There is {cls.archive}: {move}`python -m invviz data download {cls.name}` unpacks it there and fetches nothing"
+        return f". There is {cls.archive}: {move}`{command('data', 'download', cls.name)}` unpacks it there and fetches nothing"
 
     @classmethod
     def _advice(cls) -> str:
-        get = cls.how_to_get or f"Get it with `python -m invviz data download {cls.name}`."
+        get = cls.how_to_get or f"Get it with `{command('data', 'download', cls.name)}`."
         return f"{get} Or name the folder that holds it: `--set data_dir=DIR` or the environment variable INVVIZ_DATA."
 
     def load(self, data_dir: Path | None) -> Samples:
@@ -112,7 +113,7 @@ def _load(cls: type[TorchvisionSet], folder: Path, version: Stamp) -> Samples:
     except Exception as err:  # torchvision, pickle and scipy raise a dozen kinds on broken files
         raise InvvizError(
             f"the copy of {cls.title} in {folder} is broken ({type(err).__name__}: {err}). "
-            f"Move it away and get a new one: `python -m invviz data download {cls.name}`."
+            f"Move it away and get a new one: `{command('data', 'download', cls.name)}`."
         ) from err
     return Samples(in_memory(*victims), in_memory(*public), cls.labels, note)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import zipfile
 import zlib
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..core.command import command
 from ..core.plain import from_json
 from ..core.shipped import reading
 from ..core.types import Size
@@ -21,10 +22,10 @@ from ..scenario import RESULTS_VERSION, Scenario
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery"
 LEVELS = tuple(float(f"{v:.4g}") for v in np.logspace(-4, 1, 51))  # sigma over the message's rms at which the ideal picture is kept
 FRAMES = 40
-COMMAND = "python -m invviz.gallery {}"
 PICTURES = 12  # that the Risk page compares at first
 DIRECTIONS = 32  # kept as pictures, evenly spaced on a log scale
 
+made_by = functools.partial(command, module="invviz.gallery")  # the command for a folder's name
 OPENING = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"
 
 
@@ -97,12 +98,12 @@ class Scene:
         return int(np.abs(np.log(LEVELS) - np.log(max(sigma / self.size.rms, LEVELS[0]))).argmin())
 
 
-@lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=16)
 def load(name: str) -> Scene | None:
     """A prepared scene, or None where it was not made or was made for other results."""
     folder = FOLDER / name
     card = next(c for c in CARDS if c.name == name)
-    with reading(folder, COMMAND.format(name)):
+    with reading(folder, made_by(name)):
         facts = from_json((folder / "scene.json").read_text())
         arrays = _arrays(folder)
         scenario = Scenario.parse(facts["scenario"])
@@ -122,11 +123,11 @@ def scenes() -> list[Scene]:
     return [s for s in (load(c.name) for c in CARDS) if s is not None]
 
 
-@lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1)
 def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     """Prepared sketches by risk key, each with the facts that a worker keeps beside one: what the Risk page compares at first."""
     folder = FOLDER / "sketches"
-    with reading(folder, COMMAND.format("sketches")):
+    with reading(folder, made_by("sketches")):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
@@ -135,14 +136,14 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     return {}
 
 
-@lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)
 def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
     """Prepared results of a page ("defended", "vertical", "attacks", "conditions") by key, arrays and facts.
 
     Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
     """
     folder = FOLDER / name
-    with reading(folder, COMMAND.format(name)):
+    with reading(folder, made_by(name)):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
             return {}
@@ -154,10 +155,10 @@ def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]
     return {}
 
 
-@lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)
 def late(name: str) -> dict[str, float]:
     """Attacks of a page that are not prepared, as they take longer than so many seconds of one processor, by key."""
-    with reading(FOLDER / name, COMMAND.format(name)):
+    with reading(FOLDER / name, made_by(name)):
         kept = from_json((FOLDER / name / "facts.json").read_text())
         return kept.get("late", {}) if kept["results_version"] == RESULTS_VERSION else {}
     return {}

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..assess import assess
 from ..baseline import baseline_of
+from ..core.command import command
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
 from ..core.plain import to_json
@@ -53,7 +54,7 @@ def make(folder: Path, missing: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     guesses = np.stack([pictures for _, pictures in made])
     np.savez_compressed(folder / "arrays.npz", guesses=guesses, truths=np.stack([truth[0] for truth in truths]))
-    head = {"results_version": RESULTS_VERSION, "command": f"python -m invviz.gallery {NAME}", "keys": keys()}
+    head = {"results_version": RESULTS_VERSION, "command": command(NAME, module="invviz.gallery"), "keys": keys()}
     write_whole(folder / "facts.json", to_json({**head, "baselines": bases, "cells": [cell for cell, _ in made]}, digits=5) + "\n")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..assess import assess
+from ..core.command import command
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
 from ..core.plain import to_json
@@ -69,7 +70,7 @@ def make(card: Card, folder: Path) -> None:
     }
     facts = {
         "scenario": scenario.text(full=True),
-        "command": f"python -m invviz.gallery {card.name}",
+        "command": command(card.name, module="invviz.gallery"),
         "keys": [scenario.key("run"), scenario.key("risk")],
         "result": result.to_json(),
         "summary": {"sigma_relative": sigma / assessment.size.rms},

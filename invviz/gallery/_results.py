@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..assess import assess
+from ..core.command import command
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.pixels import as_bytes
@@ -134,7 +135,7 @@ class Prepared:
         part = folder / "arrays.part.npz"
         np.savez_compressed(part, **self.arrays)  # type: ignore[arg-type]
         os.replace(part, folder / "arrays.npz")
-        head = {"results_version": RESULTS_VERSION, "command": f"python -m invviz.gallery {name}"}
+        head = {"results_version": RESULTS_VERSION, "command": command(name, module="invviz.gallery")}
         write_whole(folder / "facts.json", to_json({**head, "late": self.late, "results": self.facts}) + "\n")
 
 

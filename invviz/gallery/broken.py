@@ -12,7 +12,7 @@ import numpy as np
 from ..core.plain import from_json
 from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION, Scenario
-from . import COMMAND, FOLDER, _arrays
+from . import FOLDER, _arrays, made_by
 
 NAME = "broken"
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -116,7 +116,7 @@ class Story:
 def load() -> Story | None:
     """The story, or None where it was not made, is damaged or was made for other results."""
     folder = FOLDER / NAME
-    with reading(folder, COMMAND.format(NAME)):
+    with reading(folder, made_by(NAME)):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION or kept["keys"] != keys():
             return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import TYPE_CHECKING
+
+from ..core.command import command as written
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -18,14 +19,14 @@ class KindOfWork:
     Attributes:
         title: heading of a section.
         noun: one of them, within a sentence.
-        verb: of the command line, `{}` standing for the scenario.
+        verb: of the command line, with what follows the scenario.
         uses: parts of the scenario whose papers it stands on, beside those that all kinds use.
         plural: of the noun.
     """
 
     title: str
     noun: str
-    verb: str
+    verb: tuple[str, ...]
     uses: tuple[str, ...] = ()
     plural: str = ""
 
@@ -35,18 +36,17 @@ class KindOfWork:
 
 
 KINDS: dict[Kind, KindOfWork] = {
-    "run": KindOfWork("Attack", "attack", "run {}", ("attack",)),
-    "risk": KindOfWork("Risk score", "risk score", "risk {}"),
-    "sketch": KindOfWork("First sketch of a risk score", "first sketch", "risk {} --method sketch", plural="first sketches"),
-    "train": KindOfWork("Training", "training", "train {}", ("train",)),
-    "clients": KindOfWork("Risk of every client", "risk of every client", "risk {} --clients", ("train",), "risks of every client"),
-    "labels": KindOfWork("Labels from returned gradients", "look for labels", "labels {}", (), "looks for labels"),
+    "run": KindOfWork("Attack", "attack", ("run",), ("attack",)),
+    "risk": KindOfWork("Risk score", "risk score", ("risk",)),
+    "sketch": KindOfWork("First sketch of a risk score", "first sketch", ("risk", "--method", "sketch"), plural="first sketches"),
+    "train": KindOfWork("Training", "training", ("train",), ("train",)),
+    "clients": KindOfWork("Risk of every client", "risk of every client", ("risk", "--clients"), ("train",), "risks of every client"),
+    "labels": KindOfWork("Labels from returned gradients", "look for labels", ("labels",), (), "looks for labels"),
 }
 """One for every kind of the store; a test sees to it."""
 
 
 def command(kind: Kind, scenario: Scenario) -> str:
     """The line that computes a result again."""
-    text = scenario.text()
-    quoted = f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
-    return f"python -m invviz {KINDS[kind].verb.format(quoted)}"
+    verb, *options = KINDS[kind].verb
+    return written(verb, scenario.text(), *options)

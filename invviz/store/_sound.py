@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.command import command
 from ..core.errors import StoreError
 from ..core.types import Size
 from ._job import DAMAGED
@@ -127,7 +128,7 @@ def set_aside(con: sqlite3.Connection, store: Path, key: str, why: str) -> None:
         os.rename(arrays, place / "arrays")
     words = (
         f"{DAMAGED} {key} is damaged: {why}. It was moved to {place}, nothing is deleted. "
-        f"Compute it again: with the page's button, or with `python -m invviz work --once --again {key}`."
+        f"Compute it again: with the page's button, or with `{command('work', '--once', '--again', key)}`."
     )
     con.execute("UPDATE jobs SET state = 'failed', error = ?, traceback = '', result = NULL, bytes = 0 WHERE key = ?", (words, key))
 

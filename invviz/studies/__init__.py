@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ..core.command import command
 from ..core.plain import from_json, to_json
 from ..core.shipped import reading
 from ..scenario import RESULTS_VERSION
@@ -128,7 +129,7 @@ def load() -> dict[str, Study]:
     found = {}
     for name in PLANS:
         path = FOLDER / f"{name}.json"
-        with reading(path, f"python -m invviz.studies {name}"):
+        with reading(path, command(name, module="invviz.studies")):
             if (study := Study.from_json(name, path.read_text())) is not None:
                 found[name] = study
     return found

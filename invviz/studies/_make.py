@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
+from ..core.command import command
 from ..core.errors import InvvizError
 from ..core.plain import from_json, to_json
 from ..core.record import origin, write_whole
@@ -47,7 +48,7 @@ def make(name: str, workers: int, folder: Path = FOLDER) -> Study:
     study = Study(
         name=name,
         title=plan.title,
-        command=f"python -m invviz.studies {name}",
+        command=command(name, module="invviz.studies"),
         sweeps=tuple(sweep.text() for sweep in sweeps),
         facts={**origin(f"{workers} processes", seconds), "invviz": __version__},
         rows=rows.drop(columns=[c for c in rows if c.endswith("_seconds")]),
@@ -73,7 +74,9 @@ def amend(name: str) -> Study:
     site, known = Site.from_env(), load().get(name)
     cells = {cell.scenario.text(): cell for sweep in PLANS[name].parsed() for cell in sweep.cells}
     if known is None or set(known.rows["scenario"]) != set(cells):
-        raise InvvizError(f"{name} is not in {FOLDER} with the cells of its plan; make it anew with python -m invviz.studies {name}.")
+        raise InvvizError(
+            f"{name} is not in {FOLDER} with the cells of its plan; make it anew with {command(name, module='invviz.studies')}."
+        )
     rows: list[dict[str, Any]] = known.rows.to_dict("records")  # type: ignore[assignment]
     old = [
         (row, who)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..core.command import command
 from ..core.errors import TextError
 from ..scenario import Scenario, problems, risk_problems, train_problems
 from ._grid import MOST, Axis, count, product, split
@@ -110,9 +111,8 @@ class Sweep:
 
     def command(self) -> str:
         """The same for the command line."""
-        axes = " ".join(f'"{axis.text()}"' for axis in self.axes)
-        what = f" --what {','.join(self.what)}" if self.what != WHAT else ""
-        return f'python -m invviz sweep "{self.base.text()}" {axes}{what}'
+        what = ["--what", ",".join(self.what)] if self.what != WHAT else []
+        return command("sweep", self.base.text(), *(axis.text() for axis in self.axes), *what)
 
     @property
     def key(self) -> str:

@@ -23,6 +23,7 @@ WHOLE = re.compile(r"(?<![\d.eE+-])(-?\d+)\.\.(-?\d+)(?![\d.eE]|/)")
 GRIDS = 10  # of one value
 LONGEST = 80  # characters of a grid: no number that anything takes has more digits
 LONG_NUMBER = re.compile(rf"\d{{{LONGEST + 1}}}")
+FOREIGN = "#$`\\;<>|&!"  # in no part's values; a comment is skipped when a part is read, but not by a shell into which a sweep is pasted
 UNFINISHED = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 FREE = [name for name in SETTINGS if name not in ("attacker", "upload")]  # both attackers are computed of every cell; uploads are private
 HOW = "Write NAME=value,value: a part (defense=none,gaussian_noise(sigma=0.01..1/6)), a setting (seed=0..2) or a knob (train.alpha=0.1,1)."
@@ -54,6 +55,8 @@ class Axis:
         part = name.partition(".")[0]
         if name not in PARTS and name not in FREE and not ("." in name and part in PARTS):
             raise TextError(f"{shown(name)} cannot be varied; known: {', '.join([*PARTS, *FREE])}, and knobs as in train.alpha. {HOW}")
+        if part in PARTS and (strange := next((letter for letter in rest if letter in FOREIGN or not letter.isprintable()), "")):
+            raise TextError(f"the axis {shown(text)} holds {strange!r}, which no part takes. {HOW}")
         values = [one for value in split(rest, ",") for one in expanded(value.strip())]
         if not all(values):
             raise TextError(f"the axis {shown(text)} has an empty value. {HOW}")

@@ -32,7 +32,8 @@ def draw(text: str) -> None:
         st.error(trouble.plain(str(err)), icon=":material/error:")
         return
     st.caption("The sweep as one line, and as a command for another machine:")
-    st.code(f"{sweep.text()}\n{sweep.command()}", language=None, wrap_lines=True)
+    st.code(sweep.text(), language=None, wrap_lines=True)
+    st.code(sweep.command(), language="bash", wrap_lines=True)
     about = f"{'about' if known else 'perhaps'} {in_words(time)} with {station().hands} worker{'s' * (station().hands != 1)}"
     unfit = sum(not cell.jobs for cell in sweep.cells)
     lost = f" {unfit} cells do not fit: {trouble.plain(next(iter(sweep.cells[_first(sweep)].reasons.values())))}" if unfit else ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from ...core.command import command
 from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies import PLANS
@@ -100,7 +101,7 @@ def _nothing() -> None:
         "defense; the plane of accuracy and privacy is drawn from it. Launch one below, or make the shipped studies with the command.",
         icon=":material/stacked_line_chart:",
     )
-    st.code("\n".join(f"python -m invviz.studies {name}" for name in PLANS), language="bash")
+    st.code("\n".join(command(name, module="invviz.studies") for name in PLANS), language="bash")
 
 
 def _lacking(shown: source.Shown) -> None:
