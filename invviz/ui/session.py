@@ -1,21 +1,29 @@
-"""What lives longer than one run of a page: the store and its workers (one per server), a visitor's own things (one per tab)."""
+"""What lives longer than one run of a page: the store and its workers (one per server), a visitor's own things (one per tab).
+
+They are module globals and not in Streamlit's caches, which any browser can empty for all by a message (`clear_cache`).
+"""
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import threading
+import time
 import uuid
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ..core.errors import StoreError
 from ..pipe import start_worker
 from ..run import Site
 from ..store import Store
 from .private import PrivateDesk
+
+LOOK = 0.25  # seconds between two looks for tabs that were closed
 
 
 class Station:
@@ -79,29 +87,30 @@ class Visitor:
         self._station.store.unwatch(self.name)
 
 
-@st.cache_resource(show_spinner=False)
+_lock = threading.RLock()
+_station: Station | None = None
+_visitors: dict[str, Visitor] = {}  # by Streamlit's name of the session
+_looking = False
+
+
 def station() -> Station:
-    """The one station of this server.
-
-    Streamlit collects garbage after every run of a page; what is imported by now is moved out of its sight once, which takes a rerun
-    from tens of milliseconds of collection to almost none.
-    """
-    made = Station()
-    gc.collect()
-    gc.freeze()
-    return made
-
-
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visitor: visitor.leave())
-def _visitor() -> Visitor:
-    return Visitor(station())
+    """The one station of this server."""
+    global _station
+    if _station is None:
+        with _lock:
+            _station = _station or Station()
+    return _station
 
 
 def arrive() -> None:
     """Start of a whole run of a page: somebody is there, perhaps again after a broken connection."""
-    visitor = st.session_state.get("visitor")
-    if visitor is None or visitor.gone:
-        st.session_state["visitor"] = _visitor()
+    name = _session_name()
+    with _lock:
+        visitor = _visitors.get(name)
+        if visitor is None or visitor.gone:
+            visitor = _visitors[name] = Visitor(station())
+            _look_for_the_gone()
+    st.session_state["visitor"] = visitor
 
 
 def session() -> Visitor:
@@ -109,3 +118,47 @@ def session() -> Visitor:
     if "visitor" not in st.session_state:
         arrive()
     return st.session_state["visitor"]
+
+
+def close() -> None:
+    """The end of the server, as tests have many: everybody leaves, and the next visitor finds a new station."""
+    global _station
+    with _lock:
+        left, _station = list(_visitors.values()), None
+        _visitors.clear()
+    for visitor in left:
+        visitor.leave()
+
+
+def _session_name() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def _look_for_the_gone() -> None:
+    """A thread for the life of the server that lets those leave whose tab was closed: the event loop, which answers everybody, never waits for that."""
+    global _looking
+    server = runtime.get_instance() if runtime.exists() else None
+    if _looking or not isinstance(server, runtime.Runtime):  # a page in a test has no connection that could break
+        return
+    _looking = True
+    threading.Thread(target=_look, args=(server,), name="doorkeeper", daemon=True).start()
+
+
+def _look(server: runtime.Runtime) -> None:
+    leaving: list[Visitor] = []
+    while True:
+        time.sleep(LOOK)
+        with _lock:
+            gone = [name for name in _visitors if not server.is_active_session(name)]
+            leaving += [_visitors.pop(name) for name in gone]
+        leaving = [visitor for visitor in leaving if not _left(visitor)]
+
+
+def _left(visitor: Visitor) -> bool:
+    """Whether a visitor could leave; where the disk is full or the store locked for long, the next look tries again."""
+    try:
+        visitor.leave()
+    except StoreError:
+        return False
+    return True

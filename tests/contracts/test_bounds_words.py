@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from invviz.run import Site
 from invviz.scenario import Scenario, problems
 from invviz.store import Store
+from invviz.ui import session
 from invviz.worker import work
 
 torch.set_num_threads(1)
@@ -69,6 +70,7 @@ def test_what_counts_as_a_statement_without_its_condition():
 def pages_of(text, pages, folder):
     """The words of pages at a scenario, once all that they ask for is computed."""
     for page in pages:
+        session.close()
         st.cache_resource.clear()
         st.cache_data.clear()
         at = AppTest.from_file(str(APP), default_timeout=120)
@@ -105,6 +107,7 @@ def test_pages(text, tmp_path, monkeypatch):
 def test_pages_as_they_open(page, tmp_path, monkeypatch):
     """With what is prepared: every expected best in a table carries its word, and the reasons stand below."""
     monkeypatch.setenv("INVVIZ_STORE", str(tmp_path))
+    session.close()
     st.cache_resource.clear()
     st.cache_data.clear()
     at = AppTest.from_file(str(APP), default_timeout=120)

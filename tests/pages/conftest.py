@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share visits
 
-from visits import opened
+from visits import new_server, opened
 
 from invviz import worker
 
@@ -35,4 +34,4 @@ def computed_once():
 def visit(store_dir):
     """Opens a page at an address: visit("risk", SCENARIO, compare="layers")."""
     yield lambda page, text="", **views: opened(page, text, views)
-    st.cache_resource.clear()
+    new_server()

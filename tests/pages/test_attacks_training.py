@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
+from visits import new_server
 
 from invviz import conditions, gallery, lineup
 from invviz.attacks import ATTACKS
@@ -56,8 +56,7 @@ def page(store_dir, small, made, monkeypatch):
     gallery.results.cache_clear()
 
     def opened(switched=""):
-        st.cache_resource.clear()
-        st.cache_data.clear()
+        new_server()
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
         at.switch_page("pages/attacks.py")
         for name in list(at.query_params):
@@ -69,7 +68,7 @@ def page(store_dir, small, made, monkeypatch):
         return at.run()
 
     yield opened
-    st.cache_resource.clear()
+    new_server()
     gallery.results.cache_clear()
 
 

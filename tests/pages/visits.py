@@ -12,15 +12,22 @@ from streamlit.testing.v1 import AppTest
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.store import Job, Store
+from invviz.ui import session
 from invviz.worker import work
 
 APP = Path(__file__).parents[2] / "app.py"
 
 
-def opened(page: str, text: str = "", views: Mapping[str, str] | None = None) -> AppTest:
-    """The page as somebody sees it who follows a link and was never here before; the server knows nothing but the store."""
+def new_server() -> None:
+    """As after a restart: nobody is there, nothing is remembered but by the store."""
+    session.close()
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+def opened(page: str, text: str = "", views: Mapping[str, str] | None = None) -> AppTest:
+    """The page as somebody sees it who follows a link and was never here before; the server knows nothing but the store."""
+    new_server()
     at = AppTest.from_file(str(APP), default_timeout=60)
     if page != "lab":
         at.switch_page(f"pages/{page}.py")

@@ -1,0 +1,85 @@
+"""What belongs to a visitor or to the server is out of reach of other visitors: a message that empties Streamlit's caches, a tab that is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from _tab import Tab
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.app_session import AppSession
+
+from invviz.scenario import Scenario
+from invviz.store import Store
+from invviz.ui import session
+
+TEXT = "data=digits&model=mlp&defense=gaussian_noise(sigma=0.02)&attack=dlg"
+
+
+@pytest.fixture
+def station(store_dir, monkeypatch):
+    """The station, whose workers are counted and not started."""
+    monkeypatch.setattr(session, "start_worker", lambda *_, **__: SimpleNamespace(poll=lambda: None, started=started.append(1)))
+    monkeypatch.setenv("INVVIZ_WORKERS", "2")
+    started = []
+    session.close()
+    one = session.station()
+    one.keep_workers()
+    yield one, started
+    session.close()
+
+
+def test_clearing_streamlits_caches_leaves_workers_and_visitors(station):
+    """Streamlit's own answer to the message of a browser."""
+    one, started = station
+    session.arrive()
+    here = session.session()
+    assert len(started) == 3
+    AppSession._handle_clear_cache_request(SimpleNamespace(_session_state=st.session_state))
+    session.station().keep_workers()
+    session.arrive()
+    assert session.station() is one and len(started) == 3, "the same station, no worker more"
+    assert session.session() is here and not here.gone, "even the sender, whose session state is empty now, is the same visitor"
+
+
+def test_who_reconnects_after_leaving_is_somebody_new(station):
+    session.arrive()
+    first = session.session()
+    first.leave()
+    assert session.session() is first, "a run that is still going keeps the one that has left"
+    session.arrive()
+    assert session.session() is not first
+
+
+def eventually(check, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_attacks_of_others_go_on_until_their_tab_is_closed(fresh_server, tmp_path):
+    """Through the network: A asks for an attack, B sends clear_cache, A's attack still waits; it stops when A's tab is closed."""
+    key, store = Scenario.parse(TEXT).key("run"), Store(tmp_path / "store")
+
+    async def visits():
+        a, b = Tab(fresh_server + "?" + TEXT), Tab(fresh_server + "?" + TEXT)
+        await asyncio.gather(a.open(), b.open())
+        await a.press("Run the attack")
+        assert store.job(key).state == "queued"
+        await b.send(BackMsg(clear_cache=True))
+        await b.run()
+        await b.close()
+        await asyncio.sleep(4 * session.LOOK)  # whoever is taken for gone is gone by now
+        assert store.job(key).state == "queued"
+        await a.press("Stop")
+        assert store.job(key).state == "stopped", "A's tab still knows what it asked for"
+        await a.press("Run the attack")
+        assert store.job(key).state == "queued"
+        await a.close()
+        await asyncio.to_thread(eventually, lambda: store.job(key).state == "stopped")
+
+    asyncio.run(visits())
