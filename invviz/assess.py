@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .core.errors import ScenarioError
+from .core.inert import name as inert
 from .core.rng import derive
 from .core.types import Size
 from .datasets import Dataset
@@ -154,7 +155,7 @@ def _names(layer: str, message: Tree) -> list[str]:
     """Entries of the message that belong to a layer."""
     if found := [name for name in message if name == layer or name.startswith(layer + ".")]:
         return found
-    raise ScenarioError([f"The message has no part named {layer!r}; it has {', '.join(layer for layer, _ in layers(message))}."])
+    raise ScenarioError([f"The message has no part named {inert(layer)!r}; it has {', '.join(layer for layer, _ in layers(message))}."])
 
 
 def layers(message: Tree) -> tuple[tuple[str, int], ...]:

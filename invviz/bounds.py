@@ -68,7 +68,7 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
     if any(d.draws_inside or d.redraws for d in live):
         found.append(Reason("random draw", "is scored without, or at one typical draw of, what the defense leaves to chance"))
     if s.layer:
-        found.append(Reason("one layer", f"reads layer {s.layer} alone, and the attack the whole message"))
+        found.append(Reason("one layer", f"reads layer {s.layer_name} alone, and the attack the whole message"))
     if s.prior == "white" and not s.columns:
         found.append(
             Reason("white prior", "expects every pixel to be independent of its neighbours (white prior), and pictures are smooth")
@@ -219,7 +219,7 @@ def _first(scenario: Scenario) -> tuple[Defense | None, str]:
     """The first noise, if T3 can count it; otherwise why not."""
     s = scenario
     if s.layer or s.rounds > 1 or s.apart:
-        what = f"of layer {s.layer} alone" if s.layer else f"of {s.rounds} rounds" if s.rounds > 1 else "of several parties"
+        what = f"of layer {s.layer_name} alone" if s.layer else f"of {s.rounds} rounds" if s.rounds > 1 else "of several parties"
         return None, f"the score is {what}, and the bound that of one whole message"
     live = [d for d in s.defense if not d.off]
     if s.coloured or any(d.noise_follows == "shape" for d in live):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..core.inert import unlinked
 from ._collect import Report
 from ._sections import Section, sections
 
@@ -51,7 +52,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _text(text: str) -> str:
     """One line in which nothing is taken for markup."""
-    return re.sub(r"([\\`*_\[\]|#<>&])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]|#<>&$~])", r"\\\1", unlinked(" ".join(text.split())))
 
 
 def _code(text: str) -> str:

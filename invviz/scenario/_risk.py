@@ -41,7 +41,7 @@ def _coloured(s: Scenario, defense: Defense, inputs: int) -> Iterator[str]:
     if s.rounds > 1:
         yield f"The risk of {defense.name} is computed for one round; rounds is {s.rounds}. Set rounds=1."
     if s.layer:
-        yield f"The risk of {defense.name} is computed for the whole message; layer is {s.layer!r}. Read all of it."
+        yield f"The risk of {defense.name} is computed for the whole message; layer is {s.layer_name}. Read all of it."
     if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
         yield (
             f"The risk of {defense.name} takes all directions of up to {MAX_EXACT_INPUTS:,} input values (method=exact or auto); this batch has {inputs:,} and "

@@ -12,6 +12,7 @@ import numpy as np
 from ..attacks import ATTACKS, Attack
 from ..core.component import Knob, parse_component, shown, unknown
 from ..core.errors import TextError
+from ..core.inert import name
 from ..core.table import Column, between
 from ..datasets import DATASETS, Dataset
 from ..defenses import DEFENSES, Defense
@@ -226,6 +227,11 @@ class Scenario:
         if self.protocol.sends_embedding and (trains or not self.protocol.is_model):
             rest = {"protocol": self.protocol.of_all(), "defense": trains}
         return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
+
+    @property
+    def layer_name(self) -> str:
+        """The layer that is read as it stands in words; anybody may have written it into an address."""
+        return name(self.layer)
 
     @property
     def shape(self) -> tuple[int, int, int]:

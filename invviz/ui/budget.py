@@ -8,6 +8,7 @@ from ..core.errors import InvvizError
 from ..defenses.dp_sgd import DPSGD
 from ..scenario import Scenario
 from ..utility import ASSUMED, Spent, spent, split_counts
+from . import trouble
 from .session import station
 
 
@@ -19,7 +20,7 @@ def draw(now: Scenario, trained: bool = False) -> None:
         done = getattr(now.train, "rounds", None) if trained else None
         found = _spent(f"{trained} {now.for_train().form('train')}", now, done)
     except InvvizError as err:
-        st.caption(f":material/info: epsilon is not known: {err}")
+        st.caption(f":material/info: epsilon is not known: {trouble.plain(str(err))}")
         return
     if found is None:
         return

@@ -38,7 +38,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
 def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskView | None, job: Job | None) -> None:
     """Live curves while the attack runs; afterwards its way, step by step, or faintly that of an earlier one."""
     if job is not None and job.state == "running" and job.phase != "attack":
-        st.info(waiting(job, "attack"), icon=":material/timeline:")
+        st.info(trouble.plain(waiting(job, "attack")), icon=":material/timeline:")
     elif job is not None and job.state == "running":
         _live(now, job)
     elif run is not None and len(run.frames) > 1:

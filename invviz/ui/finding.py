@@ -14,7 +14,7 @@ from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_c
 from ..risk.prior import TAU
 from ..scenario import Scenario, risk_problems
 from ..summary import doubts
-from . import things
+from . import things, trouble
 from .released import formula, released
 from .views import Figures, RiskView, RunView
 
@@ -32,7 +32,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
     if risk is None:
         missing = " ".join(risk_problems(now))
         st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
-        st.caption(missing or "The risk score appears as soon as the spectrum is known.")
+        st.caption(trouble.plain(missing) or "The risk score appears as soon as the spectrum is known.")
     elif risk.first:
         _first(risk.figures(risk.sigma(now)), risk.decomposition.products)
     else:

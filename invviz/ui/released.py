@@ -62,6 +62,6 @@ def _layer(now: Scenario) -> str:
 def _left_out(now: Scenario, count: int | None) -> str:
     """How many numbers these are, and that only a part of the message is looked at where that is so."""
     if now.layer:
-        return f" of the layer {now.layer}, which is all that is read here"
+        return f" of the layer {now.layer_name}, which is all that is read here"
     told = " and statistic" if now.protocol.sends_statistics else ""
     return told + ("" if count is None else f", {count:,} in all")

@@ -97,7 +97,7 @@ def picture_truth(now: Scenario) -> None:
     st.markdown(f"**The client's {thing}{'s' * (now.batch > 1)}**")
     if isinstance(victim, str):
         _image(now, placeholder(now.shape, now.batch, TRUTH), victim)
-        st.warning(victim, icon=":material/image_not_supported:")
+        st.warning(trouble.plain(victim), icon=":material/image_not_supported:")
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
     _image(now, to_png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
@@ -112,7 +112,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     if risk is None:
         reason = " ".join(risk_problems(now))
         _image(now, placeholder(now.shape, now.batch, IDEAL), reason or "The ideal attacker's picture is being computed.")
-        st.caption(reason or waiting(job, "spectrum"))
+        st.caption(trouble.plain(reason or waiting(job, "spectrum")))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
     psnr, ssim = PSNR().score(picture, risk.truth), SSIM().score(picture, risk.truth)
@@ -205,11 +205,12 @@ def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Jo
         icon=":material/check:" if done else ":material/play_arrow:",
         type="primary",
         disabled=bool(reason) or done,
-        help=reason or ("The result of this very scenario is on the screen; change anything to run again." if done else live_words),
+        help=trouble.plain(reason)
+        or ("The result of this very scenario is on the screen; change anything to run again." if done else live_words),
         width="stretch",
     )
     if problems(now):
-        st.caption(f":material/block: {reason}")
+        st.caption(f":material/block: {trouble.plain(reason)}")
 
 
 def _remembered(now: Scenario, run: RunView | None) -> RunView | None:

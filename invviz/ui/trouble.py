@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 
 import streamlit as st
 
 from ..core.errors import InvvizError
+from ..core.inert import markdown
 
 
 @contextlib.contextmanager
@@ -30,4 +30,4 @@ def said() -> None:
 
 def plain(words: str) -> str:
     """Words that came from outside, so that nothing in them is taken for Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+!<>|$:~])", r"\\\1", words)
+    return markdown(words)

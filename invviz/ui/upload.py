@@ -10,7 +10,7 @@ import streamlit as st
 from ..core.errors import UploadError
 from ..datasets._reader import KINDS
 from ..datasets._upload import MAX_BYTES, digest, read_upload
-from . import press, state
+from . import press, state, trouble
 from .session import session
 
 LARGEST = round(MAX_BYTES / 1e6)  # megabytes
@@ -35,7 +35,7 @@ def draw() -> None:
         try:
             read_upload(given.getvalue(), now.data.shape)
         except UploadError as err:
-            st.error(str(err), icon=":material/broken_image:")
+            st.error(trouble.plain(str(err)), icon=":material/broken_image:")
     if now.upload:
         if now.upload not in session().pictures:
             st.warning("The link names an uploaded picture, which is not kept. Upload it again, or go back to the data set.")

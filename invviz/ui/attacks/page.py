@@ -29,7 +29,10 @@ def _draw() -> None:
     busy = isinstance(section, modes.Section) and section.active
     if isinstance(victim, str) or not listed:
         pulse.keep(busy)
-        st.warning(victim if isinstance(victim, str) else "No attack fits this scenario; why is listed below.", icon=":material/block:")
+        st.warning(
+            trouble.plain(victim) if isinstance(victim, str) else "No attack fits this scenario; why is listed below.",
+            icon=":material/block:",
+        )
         _unfit(now)
         _training(section)
         _scenes()

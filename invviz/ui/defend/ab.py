@@ -12,7 +12,7 @@ from ...metrics import EXACT, decibels
 from ...plots._colours import IDEAL, REAL, TRUTH
 from ...plots.pictures import strip_png
 from ...scenario import Scenario
-from .. import asking, choice, press, state, things
+from .. import asking, choice, press, state, things, trouble
 from ..waits import waits
 from .row import Row
 
@@ -95,7 +95,7 @@ def _side(row: Row) -> None:
     alt = f"Truth, ideal attacker, real attack: {', '.join(told)}."
     st.image(strip_png([row.truth, ideal, real], [TRUTH, IDEAL, REAL], 160), alt=alt)
     strengths = f"{row.name}{f', {row.level}' if row.level else ''} · seed {row.scenario.seed}"
-    st.caption(f"truth · :violet[{told[0]}] · :orange[{told[1]}]  \n{strengths}" + (f"  \n{row.unfit}" if row.unfit else ""))
+    st.caption(f"truth · :violet[{told[0]}] · :orange[{told[1]}]  \n{strengths}" + (f"  \n{trouble.plain(row.unfit)}" if row.unfit else ""))
 
 
 def _change(before: float, after: float) -> str:

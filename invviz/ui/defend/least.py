@@ -14,7 +14,7 @@ from ...defenses import DEFENSES, Defense
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario, risk_problems
-from .. import beyond, broken, choice, sight, state, strength
+from .. import beyond, broken, choice, sight, state, strength, trouble
 from ..waits import waits
 from ..widgets import holds
 from .opened import open_stack
@@ -115,10 +115,10 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     promise.caption(defended.in_short(defended.guarantee(row.stack)), help=defense.promise or None)
     found = _solved(row, defense, target)
     if isinstance(found, str):
-        least.caption(found)
+        least.caption(trouble.plain(found))
         return
     if found.strength is None:
-        least.caption(found.reason)
+        least.caption(trouble.plain(found.reason))
         return
     least.markdown(f"**{strength.label(defense, found.strength)}**")
     energy.markdown("–" if found.energy is None else _share(found.energy))

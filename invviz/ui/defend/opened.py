@@ -15,7 +15,7 @@ from ...plots.before_after import before_after
 from ...risk.prior import TAU
 from ...scenario import Scenario
 from ...summary import doubts
-from .. import beyond, choice, form, state
+from .. import beyond, choice, form, state, trouble
 from ..views import Figures
 from ..waits import waits
 from .row import Row
@@ -37,7 +37,7 @@ def draw(now: Scenario, shown: Sequence[Row]) -> None:
     with right:
         form.slider()
     if row.unfit:
-        st.info(f"Does not fit: {row.unfit}", icon=":material/block:")
+        st.info(f"Does not fit: {trouble.plain(row.unfit)}", icon=":material/block:")
         return
     words, chart = st.columns([1, 1], gap="medium")
     with words:
@@ -64,7 +64,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     before, after = bare.figures, row.figures
     if before is None or after is None:
         busy = f"The spectrum is being computed: {waits(row.job) or waits(bare.job) or 'not yet asked for'}."
-        st.info(row.unscored or bare.unscored or busy, icon=":material/query_stats:")
+        st.info(trouble.plain(row.unscored or bare.unscored or busy), icon=":material/query_stats:")
         return
     if not row.stack:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")

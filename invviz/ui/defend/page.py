@@ -38,7 +38,7 @@ def _draw() -> None:
     sides = ab.sides(now)
     if isinstance(victim, str) or problems(listed[0]):
         pulse.keep(False)
-        st.warning(victim if isinstance(victim, str) else " ".join(problems(listed[0])), icon=":material/block:")
+        st.warning(trouble.plain(victim if isinstance(victim, str) else " ".join(problems(listed[0]))), icon=":material/block:")
         return
     seen, solved = [*listed, *sides.values()], least.candidates(now)
     wanted = list(dict.fromkeys([*seen, *solved]))

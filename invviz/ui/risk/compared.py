@@ -200,4 +200,4 @@ def _layers(whole: Scenario, truth: Callable[[], np.ndarray]) -> list[Item]:
     view = _opened(first, station().store.job(first.key))
     counts = dict(view.layers) if view else {}
     parts = compare.layers(whole, list(counts))
-    return [first] + [Item(f"{name}: layer {s.layer}", s, truth, note=f"{counts[s.layer]:,} numbers") for s in parts]
+    return [first] + [Item(f"{name}: layer {s.layer_name}", s, truth, note=f"{counts[s.layer]:,} numbers") for s in parts]

@@ -55,10 +55,10 @@ def _truth(now: Scenario) -> None:
     victim = victim_of(now)
     st.markdown(things.say(now, "**The client's picture**"))
     if isinstance(victim, str):
-        st.warning(victim, icon=":material/image_not_supported:")
+        st.warning(trouble.plain(victim), icon=":material/image_not_supported:")
         return
     st.image(to_png(victim.truth, TRUTH), width="stretch", alt=things.say(now, "The private picture, which the client never sends."))
-    part = f" · read: layer {now.layer}" if now.layer else ""
+    part = f" · read: layer {now.layer_name}" if now.layer else ""
     part += f" · over {now.rounds} rounds" if now.rounds > 1 else ""
     st.caption(f"{', '.join(victim.names[:4])} · {now.model.title}, {now.model.init}{part}")
 

@@ -47,7 +47,7 @@ def _draw() -> None:
     listed = depths.listed(now)
     if isinstance(victim, str) or not listed:
         pulse.keep(False)
-        st.warning(victim if isinstance(victim, str) else depths.empty(now), icon=":material/block:")
+        st.warning(trouble.plain(victim if isinstance(victim, str) else depths.empty(now)), icon=":material/block:")
         return
     bar.depth(now, listed)
     wanted = [s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut]
