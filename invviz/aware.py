@@ -79,8 +79,7 @@ def _told(scenario: Scenario, bare: Release, world: World, message: Tree, templa
         "interval": interval and (cut(interval[0]), cut(interval[1])),
     }
     if scenario.coloured:
-        found["beneath"] = noise if last.in_tangent_space else None
-        found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise)
+        found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise, Size.of(message))
     return found
 
 
@@ -128,7 +127,7 @@ def _noise(scenario: Scenario, sent: Size) -> float:
     return high**0.5 if high > sent.rms**2 / 2 ** (HALVINGS - 2) else 0.0
 
 
-def _whitening(defense: Defense, before: Release, world: World, template: Batch, noise: float) -> dict[str, Any]:
+def _whitening(defense: Defense, before: Release, world: World, template: Batch, noise: float, sent: Size) -> dict[str, Any]:
     """The shape of coloured noise is that at the private picture; the attacker takes that at a grey one instead.
 
     As the shape is only roughly right, as much noise again (`slack`) is believed to lie evenly in all directions. Source: [D]; measured on digits and LeNet for
@@ -138,5 +137,7 @@ def _whitening(defense: Defense, before: Release, world: World, template: Batch,
     like = next(iter(world.net.params.values()))
     grey = Batch.of(torch.full_like(template.image, 0.5).to(like), template.label)
     colour = defense.colour(defense.basis(before, world, grey))
-    sigma = (noise**2 + defense.slack**2 * colour.energy / numel(before(world.net, grey, None))) ** 0.5
-    return {"noise": sigma, "whiten": lambda message: colour.whiten(message, sigma)} if sigma > 0 else {}
+    even, shaped = defense.even_of(colour, max(sent.norm**2 - sent.count * noise**2, 0.0)), colour.uneven
+    sigma = (noise**2 + even + defense.slack**2 * shaped.energy / numel(before(world.net, grey, None))) ** 0.5
+    found: dict[str, Any] = {"beneath": ((noise**2 + even) ** 0.5 if even else noise) if defense.tangent_noise else None}
+    return found | ({"noise": sigma, "whiten": lambda message: shaped.whiten(message, sigma)} if sigma > 0 else {})

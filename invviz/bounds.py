@@ -83,9 +83,9 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
 def _of_shape(noisy: Sequence[Defense]) -> list[Reason]:
     """What noise that depends on the picture tells of it."""
     found = []
-    if any(d.in_tangent_space for d in noisy):
+    if any(d.tangent_noise for d in noisy):
         found.append(Reason("noise in the tangent space", "does not solve for picture and noise together (attack tangent)"))
-    if any(d.coloured for d in noisy):
+    if any(d.coloured and d.noise_follows == "shape" for d in noisy):
         found.append(Reason("shape of the noise", "does not use what the shape of the noise tells, which depends on the picture"))
     if any(d.noise_follows == "size" and d.noise_law in SCALE for d in noisy):
         found.append(Reason("relative noise", "does not use what the size of the noise tells, which is a share of the message's"))

@@ -94,12 +94,13 @@ class Shade:
         To second order noise raises the loss by a share of tr(F Sigma), F the Fisher matrix on public pictures. NaN where that is not known. Source: [D].
         """
         square = max(self.norm**2, 1e-300)
-        harm = math.nan if self.shares is None else float(_variances(colour) @ self.shares) / square
+        even = colour.even * self.bare.shape[0]  # harms like isotropic noise, which is the measure
+        harm = math.nan if self.shares is None else (float(_variances(colour) @ self.shares) + even) / square
         return colour.energy / square, harm
 
     def solved(self, prior: Prior, progress: Callable[[int, int], bool] | None = None) -> float | None:
         """See `risk.psnr_solved`; None for noise that does not lie in the tangent space."""
-        if not (self.defense.in_tangent_space and isinstance(self.colour, Banded)):
+        if not (self.defense.tangent_noise and isinstance(self.colour, Banded)):
             return None
         return psnr_solved(self.bare, self.colour, self.sigma, prior, progress)
 
@@ -126,9 +127,9 @@ class Shade:
         return tuple(found)
 
     def _loss_white(self, colour: Colour, prior: Prior) -> float:
-        """With C = tau^2 I every direction stands for itself: sum_i tau^2 (sigma^2 + a_i) / (sigma^2 + a_i + tau^2 s_i^2). Source: [D] T9."""
+        """With C = tau^2 I every direction stands for itself: sum_i tau^2 (sigma^2 + a_i) / (sigma^2 + a_i + tau^2 s_i^2), sigma^2 with the even part. Source: [D] T9."""
         assert isinstance(colour, Banded)
-        noise = self.sigma**2 + colour.variances.numpy()
+        noise = self.sigma**2 + colour.even + colour.variances.numpy()
         gains = TAU**2 * colour.directions.values.numpy() ** 2
         return TAU**2 * float((noise / (noise + gains)).sum() + prior.size - len(gains))
 
@@ -141,7 +142,7 @@ class Shade:
 
         def loss(colour: Colour, prior: Prior) -> float:
             assert isinstance(colour, Banded)
-            d = colour.directions.values / (self.sigma**2 + colour.variances).sqrt()
+            d = colour.directions.values / (self.sigma**2 + colour.even + colour.variances).sqrt()
             inner = d[:, None] * q * d
             inner.diagonal().add_(1.0)
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(inner))

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from . import bounds
-from .core.figures import number
+from .core.figures import number, percent
 from .core.types import Size
 from .metrics import decibels, word_of_share
 from .risk import (
@@ -74,16 +74,22 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
         found.append(
             "Noise is followed by a defense that reshapes it; the score takes that defense to act as it does on the noise-free message (same mask, same factor)."
         )
-    if scenario.coloured:
+    if scenario.coloured and scenario.coloured.noise_follows == "shape":
         found.append(
             f"The shape of {scenario.coloured.name}'s noise is that at the private picture, and the score takes it as known to the attacker, who must estimate it "
             "from a guess. What the shape itself may tell is left out, and so are curvature and the bound that does not linearise."
         )
         if scenario.coloured.in_tangent_space:
+            even = getattr(scenario.coloured, "isotropic", 0.0)
             found.append(
-                f"{scenario.coloured.name}'s noise lies in the directions in which the message moves with the picture, so an attacker who knows the defense can solve for "
-                "picture and noise together (attack tangent). Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
-                "that read 128 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
+                f"{f'{percent(1 - even)} of ' if even else ''}{scenario.coloured.name}'s noise lies in the directions in which the message moves with the picture, so an "
+                "attacker who knows the defense can solve for picture and noise together (attack tangent). "
+                + (
+                    f"The other {percent(even)} are isotropic, and how much is left to solve for hangs on how loud they are: the score is no bound."
+                    if even
+                    else "Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
+                    "that read 128 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
+                )
             )
             if solved is not None:
                 found.append(

@@ -117,6 +117,11 @@ class Defense(Component):
         return self.adds_noise and getattr(self, "relative", None) is False
 
     @property
+    def tangent_noise(self) -> bool:
+        """Its noise, or some of it, lies in the range of the Jacobian at the private batch, whatever other noise lies beneath."""
+        return self.in_tangent_space and self.noise_follows == "shape"
+
+    @property
     def noisy(self) -> bool:
         """It adds noise, whatever else it does."""
         return self.adds_noise
@@ -142,6 +147,15 @@ class Defense(Component):
     def colour(self, basis: Any) -> Colour:
         """Of a coloured defense: the covariance of its noise at its own strength."""
         raise NotImplementedError
+
+    def even_of(self, colour: Colour, square: float) -> float:
+        """Of a coloured defense: variance of the isotropic part of its noise in a message that came.
+
+        Args:
+            colour: its covariance at another picture.
+            square: squared norm of the message with this noise and no other.
+        """
+        return 0.0
 
     def simulated(self, inner: Release, world: World, message: Tree) -> Release:
         """The release that an attacker who knows this defense believes in, after seeing the message (which may show what was drawn at random).

@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.errors import KnobError
 from ..core.lazy import torch
 from ..core.tree import map_tree, norm, numel
-from ..core.types import Batch, World
+from ..core.types import Batch, Size, World
 from ..risk import Banded, Directions, Jacobian
 from ..risk.colour import LAWS
 from ._base import Defense
@@ -59,20 +59,36 @@ class Coloured(Defense):
     What the covariance is made of (`basis`) takes time and depends on no strength; `colour` is cheap. Noise that follows the private
     picture gives no (epsilon, delta) promise, and as its mean is zero, messages of the same batch average it out (theory T8).
 
-    Knobs that some have: `law` of the noise, and `reuse`, for how many messages a basis serves.
+    Knobs that some have: `law` of the noise, `reuse`, for how many messages a basis serves, and `isotropic`, the share of the noise that has no shape.
     """
 
     coloured: ClassVar[bool] = True
-    noise_follows: ClassVar[str] = "shape"
     takes_directions: ClassVar[bool] = True
     adds_noise: ClassVar[bool] = True
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"
 
     @property
+    def even(self) -> float:
+        """The share of its noise that is isotropic: that of the knob `isotropic`, where it has one."""
+        return getattr(self, "isotropic", 0.0)
+
+    @property
     def noise_law(self) -> str:  # type: ignore[override]
-        """Of the independent numbers that its noise is made of: that of the knob `law`, where it has one."""
-        return "laplace" if getattr(self, "law", "normal") == "laplace" else "gaussian"
+        """Of the independent numbers that its noise is made of, or some of them: that of the knob `law`, where it has one; isotropic noise is normal."""
+        return "laplace" if getattr(self, "law", "normal") == "laplace" and self.even < 1 else "gaussian"
+
+    @property
+    def noise_follows(self) -> str:  # type: ignore[override]
+        """The shape of what is not isotropic; the size of all of it."""
+        return "shape" if self.even < 1 else "size"
+
+    def even_of(self, colour: Colour, square: float) -> float:
+        """Its isotropic part is as large a share of the message as at the other picture."""
+        if not colour.even:
+            return 0.0
+        size = Size.of(colour.directions.jacobian.message)  # type: ignore[attr-defined]
+        return colour.even * square / (size.norm**2 + colour.energy)
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release.
@@ -151,7 +167,8 @@ class Coloured(Defense):
         for k, colour in enumerate(colours):  # as `Banded.draw` does with directions of another Jacobian
             drawn = {name: leaf[k] for name, leaf in noise.items()}
             scale = colour.length(steps[:, k]) / norm(drawn).clamp(min=1e-30)
-            yield {name: sent[name][k] + scale * drawn[name] for name in sent}
+            drawn = colour.evened(map_tree(lambda leaf, scale=scale: scale * leaf, drawn), rngs[k])
+            yield {name: sent[name][k] + drawn[name] for name in sent}
 
     def serving(self, kept: Kept, inner: Release, world: World, batch: Batch, fresh: bool = True) -> Any:
         """A new basis, or the one found last, moved to the present net and batch (fresh=False: not moved)."""
@@ -179,16 +196,30 @@ class InBand(Coloured):
     law: str = knob("laplace", "law of the noise; its variance is the same for all of them", choices=LAWS)
 
     def confined(self, directions: Directions, variances: Tensor) -> Colour:
-        """Noise of these variances, one for each direction, in the band; none outside it."""
+        """Noise of these variances, one for each direction, in the band; none outside it. Of their sum, the share `isotropic` goes to all entries instead."""
         band, inside = directions.band(self.low, self.high), torch.zeros_like(variances)
         inside[band] = variances[band]
-        return Banded(directions, inside)
+        whole = Banded(directions, inside)
+        if not self.even:
+            return whole
+        return Banded(directions, (1 - self.even) * inside, self.even * whole.energy / directions.jacobian.shape[0])
 
     def problems(self) -> list[str]:
         """The band must start before it ends."""
         if self.low < self.high:
             return []
         return [f"{self.name}: low={self.low:g} and high={self.high:g} leave no band; allowed: low < high. Lower low or raise high."]
+
+
+def isotropic_knob() -> Any:
+    """How much of the noise has no shape that could tell of the picture."""
+    return knob(
+        0.0,
+        "share of the noise's energy that is isotropic (normal noise on every entry); 0: as published, and an attacker may solve for it; 1: plain Gaussian noise",
+        low=0.0,
+        high=1.0,
+        late=True,
+    )
 
 
 def reuse_knob() -> Any:

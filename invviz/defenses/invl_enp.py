@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._coloured import InBand
+from ._coloured import InBand, isotropic_knob
 
 if TYPE_CHECKING:
     from ..risk import Colour, Directions
@@ -33,6 +33,11 @@ class InvLENP(InBand):
         high=1e6,
         log=True,
     )
+    isotropic: float = isotropic_knob()
+
+    def even_of(self, colour: Colour, square: float) -> float:
+        """Its size does not depend on the message."""
+        return colour.even
 
     def colour(self, basis: Directions) -> Colour:
         """a_i = 2 scale^2 in the band."""

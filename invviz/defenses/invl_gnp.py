@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Size
-from ._coloured import InBand, reuse_knob
+from ._coloured import InBand, isotropic_knob, reuse_knob
 
 if TYPE_CHECKING:
     from ..risk import Colour, Directions
@@ -38,6 +38,7 @@ class InvLGNP(InBand):
         log=True,
     )
     reuse: int = reuse_knob()
+    isotropic: float = isotropic_knob()
 
     def colour(self, basis: Directions) -> Colour:
         """a_i = (scale rms)^2 in the band."""

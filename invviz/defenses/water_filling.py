@@ -12,7 +12,7 @@ from ..core.types import Size
 from ..risk import Banded, Directions, Jacobian
 from ..risk.colour import LAWS
 from ..risk.prior import TAU
-from ._coloured import Coloured, reuse_knob
+from ._coloured import Coloured, isotropic_knob, reuse_knob
 from ._fisher import fisher_shares, is_of_parameters
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class WaterFilling(Coloured):
     At its default cost the ideal attacker's InvRE falls to 0.53, where Gaussian noise of that cost leaves 0.91 (LeNet, digits, white
     prior) [measured].
 
+    Of the cost, the share `isotropic` is spent on normal noise on every entry, and f^2 grows by it.
+
     w_i = 1 counts energy. cost="utility" counts what noise costs in training: w_i = d + (1 - d) u_i^T F u_i p / tr F, F the Fisher matrix
     of the loss on public pictures; d keeps noise out of directions that only seem to cost nothing. A message that is not one of the net's
     parameters counts energy.
@@ -82,6 +84,7 @@ class WaterFilling(Coloured):
     )
     law: str = knob("laplace", "law of the noise; its variance is the same for all of them", choices=LAWS)
     reuse: int = reuse_knob()
+    isotropic: float = isotropic_knob()
 
     @property
     def uses_public(self) -> bool:  # type: ignore[override]
@@ -111,8 +114,11 @@ class WaterFilling(Coloured):
         """The optimum at this budget."""
         values, size = basis.directions.values, Size.of(basis.directions.jacobian.message)
         weights = torch.ones_like(values) if basis.shares is None else self.damping + (1 - self.damping) * basis.shares
-        budget = (self.sigma * size.rms) ** 2 * size.count
-        return Banded(basis.directions, filled(values, weights, budget, (self.floor * size.rms) ** 2))
+        budget, floor = (self.sigma * size.rms) ** 2 * size.count, (self.floor * size.rms) ** 2
+        if not self.even:
+            return Banded(basis.directions, filled(values, weights, budget, floor))
+        even = self.even * (self.sigma * size.rms) ** 2
+        return Banded(basis.directions, filled(values, weights, (1 - self.even) * budget, floor + even), even)
 
 
 def filled(values: Tensor, weights: Tensor, budget: float, floor: float, tau: float = TAU) -> Tensor:

@@ -22,7 +22,18 @@ LAWS = ("laplace", "normal")
 
 
 class Colour:
-    """A covariance Sigma of noise on a message. Source: [D] theory T6, T9."""
+    """A covariance Sigma of noise on a message. Source: [D] theory T6, T9.
+
+    Attributes:
+        even: variance of the part that is the same in all directions.
+    """
+
+    even: float = 0.0
+
+    @property
+    def uneven(self) -> Colour:
+        """The same without that part."""
+        return self
 
     @property
     def energy(self) -> float:
@@ -76,9 +87,9 @@ class Diagonal(Colour):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Banded(Colour):
-    """Noise along left singular directions: Sigma = sum_i a_i u_i u_i^T. Source: [D] T9.
+    """Noise along left singular directions, and perhaps some everywhere: Sigma = sum_i a_i u_i u_i^T + even I. Source: [D] T9.
 
-    u_i = J v_i / s_i is never stored: a draw is one Jacobian-vector product.
+    u_i = J v_i / s_i is never stored: a draw is one Jacobian-vector product. The part that is even is normal, whatever the law of the other.
 
     Attributes:
         directions: of the release that the noise is added to.
@@ -87,17 +98,34 @@ class Banded(Colour):
 
     directions: Directions
     variances: Tensor
+    even: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variances", torch.where(self.directions.values > 0, self.variances, 0.0))
 
     @property
     def energy(self) -> float:
-        """Sum of a_i."""
-        return float(self.variances.sum())
+        """Sum of a_i, and `even` for every entry."""
+        even = self.even * self.directions.jacobian.shape[0] if self.even else 0.0
+        return float(self.variances.sum()) + even
+
+    @property
+    def uneven(self) -> Banded:
+        """Sum_i a_i u_i u_i^T alone."""
+        return dataclasses.replace(self, even=0.0)
 
     def draw(self, rng: Generator, law: str = "normal") -> Tree:
-        """Sum_i c_i u_i with independent c_i: one product J (V c / s)."""
+        """Sum_i c_i u_i with independent c_i: one product J (V c / s); after them the numbers of the even part, where there is one."""
+        return self.evened(self._along(rng, law), rng)
+
+    def evened(self, noise: Tree, rng: Generator) -> Tree:
+        """Noise along the directions, and a draw of the even part on top."""
+        if not self.even:
+            return noise
+        return map_tree(lambda leaf: leaf + self.even**0.5 * randn_like(leaf, rng), noise)
+
+    def _along(self, rng: Generator, law: str) -> Tree:
+        """A draw of the noise along the directions."""
         jacobian, steps = self.directions.jacobian, self.steps(rng, law)
         noise = jacobian.matvec((self.directions.right @ steps).to(jacobian.point)).detach()
         if self.directions.stale:  # of another Jacobian: J v_i / s_i is no longer of length 1
@@ -115,22 +143,25 @@ class Banded(Colour):
         return torch.where(noisy, amounts / self.directions.values.where(noisy, 1.0), 0.0)
 
     def whiten(self, message: Tree, sigma: float) -> Tree:
-        """Along every u_i with noise by sigma / (sigma^2 + a_i)^1/2, elsewhere not at all."""
+        """Along every u_i with noise by sigma / (sigma^2 + even + a_i)^1/2, elsewhere by sigma / (sigma^2 + even)^1/2."""
         jacobian, (values, right) = self.directions.jacobian, self._noisy
+        rest = sigma / (sigma**2 + self.even) ** 0.5 if self.even else 1.0
+        if self.even:
+            message = map_tree(lambda leaf: leaf * rest, message)
         if not len(values):
             return message
-        shrink = self._shrink(sigma)[self.variances > 0].to(values)
+        shrink = self._shrink(sigma)[self.variances > 0].to(values) / rest
         amounts = right.T @ jacobian.rmatvec(flatten(message).to(values.dtype)) / values
         change = jacobian.matvec(right @ ((shrink - 1) * amounts / values))
         return map_tree(lambda leaf, moved: leaf + moved.to(leaf.dtype), message, unflatten(change, message))
 
     def seen_through(self, jacobian: Jacobian, sigma: float) -> Jacobian:
-        """In closed form: V diag(s_i sigma / (sigma^2 + a_i)^1/2) V^T. The directions are those of this Jacobian, not stale ones."""
+        """In closed form: V diag(s_i sigma / (sigma^2 + even + a_i)^1/2) V^T. The directions are those of this Jacobian, not stale ones."""
         plain = super().seen_through(jacobian, sigma)
         return _Shaped(plain.release, plain.net, plain.batch, plain.message, directions=self.directions, shrink=self._shrink(sigma))
 
     def _shrink(self, sigma: float) -> Tensor:
-        return sigma / (sigma**2 + self.variances).sqrt()
+        return sigma / (sigma**2 + self.even + self.variances).sqrt()
 
     @functools.cached_property
     def _noisy(self) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ def psnr_solved(
 ) -> float | None:
     """Expected PSNR in dB of an attacker who solves for picture and noise together, to first order at this batch; never below the expected best.
 
-    The message is G(x) + J(x) d + e with d of variances w_i = a_i / s_i^2 along v_i and e isotropic of sigma. That of the tangent space's change which leaves that space,
+    The message is G(x) + J(x) d + e with d of variances w_i = a_i / s_i^2 along v_i and e isotropic, of sigma and the colour's own even part. That of the tangent space's change which leaves that space,
     (I - J J^+) K with K = d(J d)/dx, has no noise on it but e: it tells K^T (I - J J^+) K / sigma^2 beside J^T Sigma^-1 J, shrunk by a_i / (sigma^2 + a_i) as d must be
     found too. Averaged over d that is the part of the Fisher information of N(G(x), Sigma(x)) that lies outside the tangent space; what changes inside tells a little more and
     is left out. Source: [D] theory T11. The error is averaged over a few draws of d's signs; no bound: the net is taken for its second-order expansion.
@@ -37,7 +37,7 @@ def psnr_solved(
     Args:
         jacobian: of the noise-free release at the batch.
         colour: the noise; its directions are those of this Jacobian.
-        sigma: standard deviation of all isotropic noise, floor included.
+        sigma: standard deviation of all other isotropic noise, floor included.
         prior: of the pictures.
         progress: called with (done, total) products; answering False cancels.
 
@@ -47,6 +47,8 @@ def psnr_solved(
     jacobian = jacobian.sharp or jacobian
     (rows, inputs), point = jacobian.shape, jacobian.point
     values, variances = colour.directions.values, colour.variances
+    if colour.even:
+        sigma = (sigma**2 + colour.even) ** 0.5
     if rows <= 2 * inputs or inputs > MOST or not float(variances.max()) > 0 or not sigma > 0:
         return None
     basis = torch.linalg.qr(jacobian.dense().detach().double()).Q

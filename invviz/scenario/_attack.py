@@ -50,7 +50,7 @@ def embedding(s: Scenario) -> Iterator[str]:
 
 def tangent_noise(s: Scenario) -> Iterator[str]:
     """Noise in the range of the Jacobian, which only those can solve for who know of it."""
-    if s.attack.needs_tangent_noise and not (s.coloured and s.coloured.in_tangent_space):
+    if s.attack.needs_tangent_noise and not (s.coloured and s.coloured.tangent_noise):
         yield f"{s.attack.name} solves for noise along the Jacobian's directions, and there is none here. Use defense=invl_gnp or water_filling, or attack dlg."
     elif s.attack.needs_tangent_noise and s.attacker != "aware":
         yield f"{s.attack.name} has to know of the defense. Set attacker=aware."

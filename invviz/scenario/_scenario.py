@@ -133,7 +133,7 @@ class Scenario:
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
         form += "&behind mask=likely, then plain" * (kind == "run" and self.behind_mask)  # searched without a prior once
         form += "&components=drawn" * (self.only(kind).prior == "dataset")  # they were the first public pictures once
-        if kind == "run" and self.attacker == "aware" and self.coloured and self.coloured.in_tangent_space:
+        if kind == "run" and self.attacker == "aware" and self.coloured and self.coloured.tangent_noise:
             form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
         return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 

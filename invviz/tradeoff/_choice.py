@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ..core.component import parse_component
 from ..defenses import DEFENSES
 from ._measures import NONE, Table, measure_of, shares
 from ._points import Point, points
@@ -38,11 +39,11 @@ def solvable(defense: str) -> bool:
     """Whether an attacker who knows a defense may solve for its noise (theory T11), by its label: what was measured then says little of such an attacker.
 
     Example:
-        >>> [solvable(label) for label in ("invl_gnp(reuse=10)", "clipping + water_filling", "invl_gnp + gaussian_noise", "none")]
+        >>> [solvable(label) for label in ("invl_gnp(reuse=10)", "clipping + water_filling", "invl_gnp(isotropic=1.0)", "none")]
         [True, True, False, False]
     """
-    last = defense.split(" + ")[-1].split("(")[0]
-    return last in DEFENSES and DEFENSES[last].in_tangent_space
+    last = defense.split(" + ")[-1]
+    return last.split("(")[0] in DEFENSES and parse_component(last, DEFENSES, "defense").tangent_noise
 
 
 def solved(rows: Table, measure: str) -> bool:

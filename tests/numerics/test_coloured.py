@@ -75,6 +75,15 @@ def leading(jacobian):
 def expected_sigma(defense):
     """The covariance of a defense's noise, from its definition alone."""
     u, s, _ = leading(J)
+    if share := getattr(defense, "isotropic", 0.0):  # of the whole, for every entry alike
+        whole = expected_sigma(dataclasses.replace(defense, isotropic=0.0))
+        if isinstance(defense, WaterFilling):
+            budget = (defense.sigma * RMS) ** 2 * PARAMS
+            floor = (defense.floor * RMS) ** 2 + share * budget / PARAMS
+            shaped = u @ np.diag(best_by_scipy(s, np.ones_like(s), (1 - share) * budget, floor)) @ u.T
+        else:
+            shaped = (1 - share) * whole
+        return shaped + share * np.trace(whole) / PARAMS * np.eye(PARAMS)
     if isinstance(defense, (InvLGNP, InvLENP, InvLDNP)):
         band = band_of(s, defense.low, defense.high)
         b = defense.scale
@@ -120,7 +129,13 @@ STRENGTHS = {
     "optimal_noise": OptimalNoise(sigma=0.3, probes=PIXELS),
     "outpost": Outpost(base=2 * RMS, prune=0.3, noisy_share=0.5),
 }
-STRONG = [pytest.param(d, id=name) for name, d in STRENGTHS.items()]
+SHARED = {  # with some isotropic noise
+    "invl_gnp, 0.3 isotropic": InvLGNP(scale=0.5, isotropic=0.3),
+    "invl_enp, 0.9 isotropic": InvLENP(scale=0.3 * RMS, isotropic=0.9),
+    "water_filling, 0.6 isotropic": WaterFilling(sigma=0.1, cost="energy", isotropic=0.6),
+    "water_filling, all isotropic": WaterFilling(sigma=0.1, cost="energy", isotropic=1.0),
+}
+STRONG = [pytest.param(d, id=name) for name, d in {**STRENGTHS, **SHARED}.items()]
 
 
 def colour_of(defense, inner=GRADIENT, world=WORLD, batch=BATCH):

@@ -43,7 +43,15 @@ def dense_fisher(world):
 
 
 BEFORE = ["", "&defense=gaussian_noise(sigma=0.05)", "&defense=clipping(clip_norm=0.3,relative=True)", "&defense=pruning(fraction=0.5)"]
-LAST = ["invl_gnp(scale=0.5)", "invl_dnp", "water_filling(sigma=0.05)", "optimal_noise(sigma=0.05)", "outpost(base=0.1)"]
+LAST = [
+    "invl_gnp(scale=0.5)",
+    "invl_gnp(scale=2.0,isotropic=0.4)",
+    "water_filling(isotropic=0.7)",
+    "invl_dnp",
+    "water_filling(sigma=0.05)",
+    "optimal_noise(sigma=0.05)",
+    "outpost(base=0.1)",
+]
 
 
 @pytest.mark.parametrize(  # every two of the three meet
@@ -62,7 +70,7 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
         cov = np.diag(flatten(colour.variances).numpy())
     else:
         left = np.linalg.svd(dense_jacobian(inner, client.net, client.batch), full_matrices=False)[0]
-        cov = (left * colour.variances.numpy()) @ left.T
+        cov = (left * colour.variances.numpy()) @ left.T + colour.even * np.eye(len(left))
     assert found.cost[0] == pytest.approx(np.trace(cov) / found.size.norm**2, rel=1e-6)
     fisher, share = dense_fisher(client.world)
     assert found.cost[1] == pytest.approx(np.sum(fisher * cov) / share / found.size.norm**2, rel=1e-4)
@@ -80,6 +88,8 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
     [
         ("water_filling(cost='energy')", "white"),
         ("invl_gnp", "natural"),
+        ("invl_gnp(isotropic=0.4)", "natural"),
+        ("water_filling(isotropic=0.7)", "white"),
         ("water_filling(sigma=0.05)", "natural"),
         ("optimal_noise", "white"),
         ("outpost(base=0.1)", "natural"),
