@@ -82,7 +82,7 @@ def python_path() -> str:
 
 
 def start_worker(
-    site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None, threads: int | None = None
+    site: Site, *arguments: str, stdin: int | None = None, stdout: int | None = None, threads: int | None = None, background: bool = False
 ) -> subprocess.Popen[bytes]:
     """Start `python -m invviz work ARGUMENTS` in a process of its own; it uses this very package, wherever the page was started.
 
@@ -92,14 +92,16 @@ def start_worker(
         stdin: as in subprocess.Popen.
         stdout: as in subprocess.Popen.
         threads: most that it may use, where it has several neighbours.
+        background: whether everything else on this machine goes first, above all the server that draws pages.
     """
     settings = {"data_dir": site.data_dir, "store": site.cache_dir, "device": site.device}
     pairs = [text for name, value in settings.items() if value is not None for text in ("--set", f"{name}={value}")]
     environment = {**os.environ, "PYTHONPATH": python_path()}
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    command = [sys.executable, "-m", "invviz", "work", *pairs, *arguments]
-    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout)
+    command = [sys.executable, "-m", "invviz", "work", *pairs, *arguments, *(["--background"] if background else [])]
+    flags = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0) if background else 0  # Windows has no other way
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, creationflags=flags)
 
 
 def decomposition(message: Message) -> Decomposition:
@@ -119,7 +121,7 @@ class PrivateWorker:
     """
 
     def __init__(self, site: Site) -> None:
-        self._process = start_worker(site, "--pipe", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = start_worker(site, "--pipe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, background=True)
         self._lock = threading.Lock()
         self._waiting: deque[Message] = deque()
         self._number = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
@@ -34,6 +35,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     worker.add_argument("--kinds", default=",".join(KINDS), help=f"what to compute, with commas (default: {','.join(KINDS)})")
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
+    worker.add_argument("--background", action="store_true", help="at the lowest priority: everything else on this machine goes first")
     worker.set_defaults(go=work)
 
 
@@ -43,6 +45,8 @@ def work(args: argparse.Namespace) -> int:
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise TextError(f"unknown kind {unknown[0]!r}; known: {', '.join(KINDS)}.")
     site = read_site(args.set, store=args.store)
+    if args.background and hasattr(os, "nice"):
+        os.nice(19)
     from .. import worker
     from ..store import Store
     from ..worker import _pipe

@@ -21,6 +21,7 @@ from ..core.errors import StoreError
 from ..pipe import start_worker
 from ..run import Site
 from ..store import Store
+from . import garbage
 from .private import PrivateDesk
 
 LOOK = 0.25  # seconds between two looks for tabs that were closed
@@ -54,7 +55,9 @@ class Station:
         with self._lock:
             for place, only in enumerate(kinds):
                 if place not in self._workers or self._workers[place].poll() is not None:
-                    self._workers[place] = start_worker(self.site, "--parent", str(os.getpid()), *only, stdin=subprocess.DEVNULL)
+                    self._workers[place] = start_worker(
+                        self.site, "--parent", str(os.getpid()), *only, stdin=subprocess.DEVNULL, background=True
+                    )
             self._hands = wanted
 
 
@@ -136,12 +139,13 @@ def _session_name() -> str:
 
 
 def _look_for_the_gone() -> None:
-    """A thread for the life of the server that lets those leave whose tab was closed: the event loop, which answers everybody, never waits for that."""
+    """Threads for the life of the server: one collects garbage, one lets those leave whose tab was closed: the event loop, which answers everybody, never waits for that."""
     global _looking
     server = runtime.get_instance() if runtime.exists() else None
     if _looking or not isinstance(server, runtime.Runtime):  # a page in a test has no connection that could break
         return
     _looking = True
+    garbage.keep_collecting()
     threading.Thread(target=_look, args=(server,), name="doorkeeper", daemon=True).start()
 
 

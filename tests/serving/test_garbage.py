@@ -1,0 +1,81 @@
+"""No full collection of garbage after a run of a page, and none missed for it; workers stand back behind the server."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import time
+import tomllib
+import types
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from streamlit import config
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+
+from invviz.pipe import start_worker
+from invviz.run import Site
+from invviz.ui import garbage
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_streamlit_collects_after_every_run_unless_told_not_to(monkeypatch, wanted):
+    """Fails where Streamlit has changed its option, or what it does without it: then invviz/ui/garbage.py is to be looked at again."""
+    full = []
+    before = config.get_option("runner.postScriptGC")
+    runner = SimpleNamespace(_join_wake_lock=threading.Lock(), on_event=SimpleNamespace(send=lambda *_, **__: None))
+    monkeypatch.setattr(gc, "collect", full.append)
+    config.set_option("runner.postScriptGC", wanted)
+    try:
+        ScriptRunner._on_script_finished(runner, SimpleNamespace(has_script_started=False), None, True, None)
+    finally:
+        config.set_option("runner.postScriptGC", before)
+    assert full == ([2] if wanted else [])
+
+
+def test_the_app_tells_it_not_to():
+    assert tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["runner"]["postScriptGC"] is False
+
+
+class Ring:
+    """Garbage that only the collector finds."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_is_due_when(monkeypatch):
+    """Everything at first, when a module is new and once in a long while, also what was frozen by chance; between that only what came since, now and then."""
+    gc.disable()
+    try:
+        one, chance = garbage.Collector(), Ring()
+        gone = weakref.ref(chance)
+        assert one.look(0.0) == "everything" and gc.get_freeze_count() > 1000
+        young = weakref.ref(Ring())
+        del chance
+        assert one.look(garbage.LOOK) == "" and young() is not None
+        assert one.look(garbage.EVERY) == "young" and young() is None and gone() is not None, "it was frozen with the modules"
+        monkeypatch.setitem(sys.modules, "a_module_that_is_new", types.ModuleType("a_module_that_is_new"))
+        assert one.look(garbage.EVERY + garbage.LOOK) == "everything" and gone() is None
+        assert [one.look(garbage.EVERY + garbage.LOOK + garbage.THAW * part) for part in (0.0, 0.5, 1.0)] == ["", "young", "everything"]
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no priorities to ask for on this system")
+def test_workers_of_a_server_stand_back(tmp_path):
+    process = start_worker(Site(None, tmp_path / "store"), "--once", "--kinds", "sketch", background=True)
+    try:
+        until = time.monotonic() + 20
+        while os.getpriority(os.PRIO_PROCESS, process.pid) < 19:
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.wait(60)
