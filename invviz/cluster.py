@@ -17,7 +17,7 @@ from .pipe import python_path
 from .run import Site
 from .scenario import Scenario
 from .sweep import progress, queue, watcher
-from .worker import BEAT, LARGEST_STORE, Outcome, execute, reason
+from .worker import BEAT, Outcome, execute, reason
 
 if TYPE_CHECKING:
     from .store import Job, Kind, Save, Store
@@ -180,7 +180,7 @@ class _Crew:
                 store.mark_stopped(job, found["result"], arrays)
             else:
                 store.finish(job, found["result"], arrays)
-                store.prune(LARGEST_STORE)
+                store.make_room()
         except InvvizError as err:
             store.fail(job, str(err), traceback.format_exc())
 

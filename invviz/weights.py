@@ -68,6 +68,7 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
             part = path.with_suffix(f".{os.getpid()}.part")
             torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
             os.replace(part, path)
+        os.utime(path)  # it is used, and not what goes first where room is made
         try:
             return _put(module, tensors.load(path))
         except ValueError as err:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import StoreError
-from . import _arrays, _queue
+from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._job import FRESH, SOON, Job, Kind, State
 from ._reading import MANY, Reading
+from ._room import Room, Use, limit, parsed
 from ._workers import WorkerSide
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
-__all__ = ["SOON", "Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "thinned"]
+__all__ = ["SOON", "Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "Use", "limit", "parsed", "thinned"]
 
 
-class Store(WorkerSide, Reading):
+class Store(WorkerSide, Reading, Room):
     """A folder that pages, workers and the command line share; every method may be called from any thread or process.
 
     Args:
@@ -162,17 +163,6 @@ class Store(WorkerSide, Reading):
         """Drop the result of a finished job, so that it is computed anew when it is asked for again."""
         with self._db.write() as con:
             con.execute("UPDATE jobs SET state = 'pruned', bytes = 0, result = NULL WHERE key = ? AND state IN ('done', 'stopped')", (key,))
+            _frames.clear(con, key)
         with explained(self.path):
             _arrays.drop(self.folder(key))
-
-    def prune(self, max_bytes: int, kind: Kind = "risk") -> int:
-        """Remove the arrays that were not used for longest until those of a kind fit. Answers how many jobs lost theirs."""
-        total = dropped = 0
-        with self._db.write() as con:
-            for row in con.execute("SELECT key, bytes FROM jobs WHERE kind = ? AND state = 'done' ORDER BY used DESC", (kind,)).fetchall():
-                total += row["bytes"]
-                if total > max_bytes:
-                    con.execute("UPDATE jobs SET state = 'pruned', bytes = 0 WHERE key = ?", (row["key"],))
-                    _arrays.drop(self.folder(row["key"]))
-                    dropped += 1
-        return dropped

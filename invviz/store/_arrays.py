@@ -39,6 +39,8 @@ def write_part(folder: Path, arrays: Arrays) -> tuple[Path, int]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+    for file in (*part.rglob("*"), part):  # a machine that loses power must not leave a result that is announced and empty
+        _sync(file)
     return part, sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
 
 
@@ -46,6 +48,18 @@ def put(part: Path, folder: Path) -> None:
     """Give the temporary folder its final name, in place of what had it."""
     drop(folder)
     os.rename(part, folder)
+    _sync(folder.parent)
+
+
+def _sync(place: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if place.is_dir() and os.name == "nt":
+        return  # there folders cannot be opened
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def drop(folder: Path) -> None:

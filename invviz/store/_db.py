@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..core.errors import StoreError
@@ -17,31 +17,35 @@ SCHEMA = 1  # kept in the file as user_version
 TIMEOUT = 5.0  # seconds to wait for another process's write
 MAX_IDLE = 4  # open connections kept for reuse
 TABLES = """
-CREATE TABLE jobs (
+CREATE TABLE IF NOT EXISTS jobs (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, scenario TEXT NOT NULL, state TEXT NOT NULL,
     priority INTEGER NOT NULL, ticket INTEGER NOT NULL, owner TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, stop INTEGER NOT NULL DEFAULT 0,
     worker TEXT NOT NULL DEFAULT '', host TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0,
     started REAL, finished REAL, beat REAL NOT NULL DEFAULT 0, used REAL NOT NULL DEFAULT 0,
     phase TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
-    phase_seconds REAL NOT NULL DEFAULT 0, told REAL NOT NULL DEFAULT 0, loss REAL, psnr REAL, restart INTEGER NOT NULL DEFAULT 0,
+    phase_seconds REAL NOT NULL DEFAULT 0, told REAL NOT NULL DEFAULT 0, ends REAL, loss REAL, psnr REAL, restart INTEGER NOT NULL DEFAULT 0,
     frames_stride INTEGER NOT NULL DEFAULT 1, points_stride INTEGER NOT NULL DEFAULT 1,
     error TEXT NOT NULL DEFAULT '', traceback TEXT NOT NULL DEFAULT '', result TEXT, bytes INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX jobs_state ON jobs (state);
-CREATE INDEX jobs_finished ON jobs (finished);
-CREATE TABLE watchers (key TEXT NOT NULL, watcher TEXT NOT NULL, PRIMARY KEY (key, watcher)) WITHOUT ROWID;
-CREATE INDEX watchers_watcher ON watchers (watcher);
-CREATE TABLE frames (
+CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state);
+CREATE INDEX IF NOT EXISTS jobs_finished ON jobs (finished);
+CREATE TABLE IF NOT EXISTS watchers (key TEXT NOT NULL, watcher TEXT NOT NULL, PRIMARY KEY (key, watcher)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS watchers_watcher ON watchers (watcher);
+CREATE TABLE IF NOT EXISTS frames (
     key TEXT NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, shape TEXT NOT NULL, pixels BLOB NOT NULL, psnr REAL,
     PRIMARY KEY (key, number)
 );
-CREATE TABLE points (
+CREATE TABLE IF NOT EXISTS points (
     key TEXT NOT NULL, number INTEGER NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL, restart INTEGER NOT NULL,
     loss REAL, psnr REAL, seconds REAL NOT NULL,
     PRIMARY KEY (key, number)
 );
+CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS pins (key TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+EMPTY_FOR = 1.0  # seconds that a file may have no bytes while another process makes its tables
+WASTE, WASTE_SHARE = 16 << 20, 0.25  # bytes and share of the file that may lie unused before it is written anew
 
 
 class Database:
@@ -53,6 +57,7 @@ class Database:
         self._idle: deque[sqlite3.Connection] = deque()
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            self._refuse_a_lost_file()
         with self.read() as con:
             self._prepare(con)
 
@@ -104,32 +109,65 @@ class Database:
         return con
 
     def _prepare(self, con: sqlite3.Connection) -> None:
-        self._make_tables(con)
-        if not con.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone():  # a file from before there were any
-            con.execute("CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL)")
-        if not _knows_ends(con):  # a file from before anybody foretold them
-            con.execute("BEGIN IMMEDIATE")
-            if not _knows_ends(con):  # another process may have been quicker
-                con.execute("ALTER TABLE jobs ADD COLUMN ends REAL")
-            con.execute("COMMIT")
-
-    def _make_tables(self, con: sqlite3.Connection) -> None:
-        if _version(con) == 0:
-            con.execute("BEGIN IMMEDIATE")
-            if _version(con) == 0:  # another process may have made the tables while this one waited
-                for statement in TABLES.split(";"):
-                    con.execute(statement)
-                con.execute(f"PRAGMA user_version={SCHEMA}")
-            con.execute("COMMIT")
-        if (version := _version(con)) != SCHEMA:
+        if (version := _version(con)) not in (0, SCHEMA):
             raise StoreError(
                 f"The store {self.folder} was written by another version of invviz (format {version}; this one reads {SCHEMA}). "
                 "Update invviz, or name another folder with INVVIZ_STORE."
             )
+        if lacking(con):
+            con.execute("BEGIN IMMEDIATE")
+            for statement in lacking(con):  # asked again: another process may have been quicker
+                con.execute(statement)
+            con.execute(f"PRAGMA user_version={SCHEMA}")
+            con.execute("COMMIT")
+
+    def _refuse_a_lost_file(self) -> None:
+        """A file without a byte beside arrays is what is left of one that was cut off; SQLite would take it for a new one.
+
+        Raises:
+            StoreError: it is such a file.
+        """
+        file, until = self.folder / "store.db", time.monotonic() + EMPTY_FOR
+        while file.is_file() and not file.stat().st_size and any((self.folder / "arrays").glob("[!.]*")):
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"The store's file {file} is empty, though there are results in {self.folder / 'arrays'}: it was cut off. "
+                    "Put a copy of it back, or remove it; without it results are computed again when they are asked for."
+                )
+            time.sleep(0.02)
+
+    def shrink(self, needed: bool = False) -> None:
+        """Give back what removed rows left in the file, where that is much or needed; where others are at work, or the disk has no room for it, another time."""
+        with self.read() as con:
+            free, pages, size = (con.execute(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_count", "page_size"))
+            if (needed and free) or (free * size > WASTE and free > WASTE_SHARE * pages):
+                with suppress(sqlite3.OperationalError):
+                    con.execute("VACUUM")
+                    con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _knows_ends(con: sqlite3.Connection) -> bool:
-    return any(row["name"] == "ends" for row in con.execute("PRAGMA table_info(jobs)"))
+def lacking(con: sqlite3.Connection) -> list[str]:
+    """Statements that make a file of any past version one of today's: what it has stays, what it lacks is added.
+
+    Raises:
+        StoreError: something is missing that cannot be added.
+    """
+    model = sqlite3.connect(":memory:")
+    model.executescript(TABLES)
+    named = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC"  # tables before indexes
+    there = {row[0] for row in con.execute(named)}
+    found = [sql for name, sql in model.execute(named) if name not in there]
+    for (table,) in model.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        has = {row[1] for row in con.execute(f"PRAGMA table_info({table})")}
+        for _, column, kind, needed, default, _ in model.execute(f"PRAGMA table_info({table})").fetchall() if has else []:
+            if column not in has:
+                if needed and default is None:
+                    raise StoreError(
+                        f"The store's file has a table {table} without {column}: no version of invviz wrote that. Move it away."
+                    )
+                found.append(f"ALTER TABLE {table} ADD COLUMN {column} {kind}" + (f" NOT NULL DEFAULT {default}" if needed else ""))
+    model.close()
+    return found
 
 
 def _version(con: sqlite3.Connection) -> int:

@@ -36,10 +36,6 @@ BEAT = 2.0  # seconds between two signs of life
 REPORT_EVERY = 0.2  # seconds between two reports that are written
 WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
 WARM_SKETCH = "data=photos&model=lenet&prior=natural"  # the same of Jacobian products and of the pictures that come with the package
-LARGEST_STORE, LARGEST_SKETCHES = (
-    4 << 30,
-    256 << 20,
-)  # bytes of spectra (about 40 MB each) and of first sketches (1 MB); those not used for longest go first
 MAX_REASON = 400  # characters
 
 
@@ -210,8 +206,7 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
                 store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
             elif outcome.result is not None:
                 store.finish(job, outcome.result, outcome.save or outcome.arrays)
-                store.prune(LARGEST_STORE)
-                store.prune(LARGEST_SKETCHES, "sketch")
+                store.make_room()
     except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
         store.fail(job, reason(err), traceback.format_exc())
 

@@ -402,21 +402,6 @@ def test_results_newest_first(store):
     assert store.results()[0]["scenario"] == "data=c"
 
 
-def test_prune_drops_what_was_not_used_for_longest(store, monkeypatch):
-    keys = [store.submit("risk", Named(name), "me") for name in "abc"]
-    for _ in keys:
-        store.finish(claim(store), {}, {"x": np.zeros(1_000)})
-        time.sleep(0.01)
-    monkeypatch.setattr("invviz.store._reading.TOUCH_EVERY", 0)
-    store.result(keys[0])  # so b is now the oldest
-    assert store.prune(2 * 9_000) == 1
-    assert [store.job(key).state for key in keys] == ["done", "pruned", "done"]
-    assert store.arrays(keys[1]) == {}
-    assert len(os.listdir(store.path / "arrays")) == 2
-    store.submit("risk", Named("b"), "me")
-    assert claim(store).key == keys[1]
-
-
 def test_results_whose_folder_was_deleted_are_computed_again(store):
     (key,) = submit(store, "a")
     store.finish(claim(store), {})
