@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def filled(store: Store, name: str, megabytes: float = 0.5, frames: int = 0, kin
 
 
 def on_disk(store: Store) -> int:
-    return sum(os.path.getsize(os.path.join(at, f)) for at, _, files in os.walk(store.path) for f in files)
+    return sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file())
 
 
 def test_use_is_what_lies_on_the_disk(store):
@@ -231,7 +232,7 @@ def test_an_empty_file_without_results_is_a_new_store(tmp_path):
 
 def test_arrays_are_on_the_disk_before_they_are_announced(store, monkeypatch):
     seen, sync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (seen.append(os.readlink(f"/proc/self/fd/{handle}")), sync(handle)))
+    monkeypatch.setattr(os, "fsync", lambda handle: (seen.append(str(Path(f"/proc/self/fd/{handle}").readlink())), sync(handle)))
     renamed = os.rename
     monkeypatch.setattr("invviz.store._arrays.os.rename", lambda a, b: (seen.append(f"rename {b}"), renamed(a, b)))
     key = filled(store, "a")
