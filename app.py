@@ -1,4 +1,7 @@
-"""Entry point of `streamlit run app.py`: routes to the files in pages/ and draws nothing itself, but for a word while the first visitor waits."""
+"""Entry point of `streamlit run app.py`: routes to the files in pages/ and draws nothing itself, but for a word while the first visitor waits.
+
+Streamlit imports this file once, for the server (`app`), and runs it for every visitor.
+"""
 
 import sys
 
@@ -14,3 +17,10 @@ if __name__ == "__main__":
     from invviz.ui.shell import route
 
     route()
+else:
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
+    from invviz.ui.gateway import Gateway
+
+    app = App(__file__, middleware=[Middleware(Gateway)])

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "pages"))  # pytest's importlib mode does not
+sys.path.insert(0, str(Path(__file__).parents[1]))  # pytest's importlib mode does not
+sys.path.insert(0, str(Path(__file__).parents[1] / "pages"))
 
+from served import serving
 from visits import opened
 
 
@@ -18,3 +20,11 @@ def visit(store_dir):
     """Opens a page at an address: visit("risk", SCENARIO, compare="layers")."""
     yield lambda page, text="", **views: opened(page, text, views)
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The app as a server of its own, without workers."""
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, folder / "store", 0) as url:
+        yield url
