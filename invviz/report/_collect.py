@@ -123,7 +123,7 @@ class Report:
     def title(self) -> str:
         """What there is in it."""
         counts = [(kind, sum(e.kind == name for e in self.entries)) for name, kind in KINDS.items()]
-        found = [kind.counted(n) for kind, n in [*counts, (KindOfWork("Sweep", "sweep", ""), len(self.sweeps))] if n]
+        found = [kind.counted(n) for kind, n in [*counts, (KindOfWork("Sweep", "sweep", ()), len(self.sweeps))] if n]
         return f"invviz report: {', '.join(found)}"
 
 
