@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..core.errors import InvvizError, ScenarioError, TextError
-from . import compute, data, labels, parts, reports, store, sweeps, workers
+from . import compute, data, isotropic, labels, parts, reports, store, sweeps, workers
 
 ABOUT = """See how much of private data a federated-learning update gives away, and what a defense costs.
 
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser("python -m invviz", description=ABOUT, epilog=EXITS, formatter_class=raw)
     top.add_argument("--version", action="version", version=__version__)
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for folder in (parts, compute, labels, sweeps, reports, data, store, workers):
+    for folder in (parts, compute, isotropic, labels, sweeps, reports, data, store, workers):
         folder.add(verbs, every, places)
     return top
 

@@ -1,6 +1,7 @@
 """A share of noise along the Jacobian's directions that is isotropic: what 0 and 1 mean, who can still solve for the rest, and which share is chosen."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 
 from invviz import bounds
 from invviz.assess import assess
+from invviz.cli import main
 from invviz.core.errors import InvvizError, ScenarioError
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Size
-from invviz.defenses import DEFENSES, InvLGNP, WaterFilling
+from invviz.defenses import DEFENSES, InvLGNP, Kept, WaterFilling
 from invviz.isotropic import SHARES, choose
 from invviz.risk import Banded, Directions, Jacobian, Prior, psnr_solved
 from invviz.risk.colour import unit_noise
@@ -142,8 +144,6 @@ def test_messages_of_many_clients_at_once_are_those_one_by_one(defense):
     batches = [dataclasses.replace(client.batch, inputs={"image": client.batch.image * share}) for share in (1.0, 0.8, 0.6)]
     release = defense.wrap(client.bare, client.world)
     alone = [flatten(release(client.net, b, stream(k, "noise"))) for k, b in enumerate(batches)]
-    from invviz.defenses import Kept
-
     rngs = [stream(k, "noise") for k in range(3)]
     at_once = [flatten(m) for m in defense.together(client.bare, client.world, Kept(), client.net, batches, rngs)]
     for one, other in zip(alone[1:], at_once[1:], strict=True):  # the first stands on directions of its own when it comes alone
@@ -189,3 +189,17 @@ def test_where_none_is_chosen_it_says_why(text, words):
         choose(Scenario.parse(text), SITE)
     with pytest.raises(InvvizError, match="prior=white"):
         choose(scenario("invl_gnp", "&prior=dataset"), SITE)
+
+
+def test_the_command_prints_the_scenario_with_the_share_that_is_chosen(capsys):
+    asked = f"{NET}&defense=water_filling(sigma=0.5,cost='energy',isotropic=0.1)&floor=0.001"
+    found = choose(Scenario.parse(asked), SITE)
+    assert main(["isotropic", asked, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["isotropic"] == found.best.share and len(said["tried"]) == len(SHARES) and "no attack was run" in said["note"]
+    assert Scenario.parse(said["scenario"]).defense[-1].isotropic == found.best.share
+    assert main(["isotropic", asked]) == 0
+    words = capsys.readouterr().out
+    assert found.sentence() in words and said["scenario"] in words and words.count("<") == 1
+    assert main(["isotropic", f"{NET}&defense=gaussian_noise"]) == 2
+    assert "Name invl_gnp, invl_enp or water_filling last" in capsys.readouterr().err
