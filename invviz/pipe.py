@@ -110,7 +110,7 @@ def decomposition(message: Message) -> Decomposition:
 
 
 class PrivateWorker:
-    """A process that computes for one session and writes nothing of it to the disk. Start it early: it takes seconds to be warm.
+    """A process that computes one thing at a time and writes nothing of it to the disk. Start it early: it takes seconds to be warm.
 
     Messages have header["number"], the answer of `submit`, and one of these types:
 
@@ -122,7 +122,7 @@ class PrivateWorker:
 
     def __init__(self, site: Site) -> None:
         self._process = start_worker(site, "--pipe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, background=True)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._waiting: deque[Message] = deque()
         self._number = 0
         self._open = False  # whether an answer is due
@@ -165,9 +165,10 @@ class PrivateWorker:
         if self._open:
             self._send({"type": "stop", "number": self._number})
 
-    def poll(self) -> list[Message]:
-        """What arrived since the last call."""
+    def poll(self, wait: float = 0.0) -> list[Message]:
+        """What arrived since the last call; where that is nothing, what arrives within so many seconds."""
         with self._lock:
+            self._lock.wait_for(lambda: self._waiting, wait)
             found = list(self._waiting)
             self._waiting.clear()
         return found
@@ -213,3 +214,4 @@ class PrivateWorker:
             if len(self._waiting) >= MAX_WAITING:
                 self._waiting.popleft()  # progress: only the last message of a job is anything else
             self._waiting.append(message)
+            self._lock.notify_all()

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..pipe import Message, PrivateWorker, decomposition
+from ..pipe import Message, decomposition
 from ..risk import Decomposition
-from ..run import Site
 from ..scenario import Scenario
 from ..store import SOON, Curve, Frame, Job, Kind, State, thinned
+from .pool import PrivatePool, Task
 
 KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 
@@ -22,7 +22,7 @@ KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB
 @dataclasses.dataclass
 class _Entry:
     job: Job
-    number: int
+    task: Task
     answer: Message | None = None
     ends: float | None = None  # by time.monotonic(), where that is known
     frames: list[Frame] = dataclasses.field(default_factory=list)
@@ -30,37 +30,42 @@ class _Entry:
 
 
 class PrivateDesk:
-    """One worker process for each kind of job, started at the first job of that kind."""
+    """What one tab has asked for of its own pictures. Whose desk it is not has no way to it: keys of others are unknown here."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, pool: PrivatePool) -> None:
+        self._pool = pool
         self._lock = threading.RLock()
-        self._workers: dict[str, PrivateWorker] = {}
         self._entries: dict[str, _Entry] = {}
+        self._closed = False
 
     def submit(self, kind: Kind, scenario: Scenario, picture: np.ndarray) -> None:
-        """Have something computed, in place of what is being computed for the same kind."""
+        """Have something computed, in place of what is waiting or being computed for the same kind."""
         key = scenario.key(kind)
         with self._lock:
-            worker = self._workers.get(kind)
-            if worker is None or not worker.alive:
-                worker = self._workers[kind] = PrivateWorker(self._site)
+            if self._closed:
+                return
             for entry in self._entries.values():
                 if entry.job.kind == kind and entry.job.active:
                     entry.job = dataclasses.replace(entry.job, state="stopped")
-            number = worker.submit(kind, scenario, picture)
+                    self._pool.withdraw(entry.task)
+            task = Task(kind, scenario, picture, lambda message: self._hear(task, message))
             self._entries.pop(key, None)
-            self._entries[key] = _Entry(Job(key, kind, scenario.text(full=True), "running"), number)
+            self._entries[key] = _Entry(Job(key, kind, scenario.text(full=True), "queued"), task)
             for old in [k for k, e in self._entries.items() if e.job.kind == kind][:-KEEP]:
                 del self._entries[old]
+            self._pool.submit(self, task)
 
     def job(self, key: str) -> Job | None:
-        """State and progress."""
+        """State and progress, or the place in the queue."""
         with self._lock:
-            self._fetch()
             entry = self._entries.get(key)
-            if entry is None or entry.ends is None:
-                return entry.job if entry else None
+            if entry is None:
+                return None
+            if entry.job.state == "queued":
+                place = self._pool.position(entry.task)
+                entry.job = dataclasses.replace(entry.job, position=place, state="queued" if place else "running")
+            if entry.ends is None:
+                return entry.job
             left = entry.ends - time.monotonic()
             return dataclasses.replace(entry.job, eta=left if left >= SOON and entry.job.active else None)
 
@@ -107,34 +112,50 @@ class PrivateDesk:
         with self._lock:
             entry = self._entries.get(key)
             if entry and entry.job.active:
-                entry.job = dataclasses.replace(entry.job, stopping=True)
-                self._workers[entry.job.kind].stop()
+                waited = self._pool.stop(entry.task)
+                changed: dict[str, Any] = {"state": "stopped", "position": 0} if waited else {"stopping": True}
+                entry.job = dataclasses.replace(entry.job, **changed)
+
+    def held(self) -> list[int]:
+        """Bytes of the finished spectra, oldest first."""
+        with self._lock:
+            return [sum(array.nbytes for array in answer.arrays.values()) for _, answer in self._finished()]
+
+    def drop_oldest(self) -> None:
+        """Forget the oldest finished spectrum; it is computed again when it is asked for."""
+        with self._lock:
+            for key, _ in self._finished()[:1]:
+                del self._entries[key]
 
     def close(self) -> None:
-        """End the workers and forget everything."""
+        """Forget everything, at once; what is being computed is ended by a thread of the pool."""
         with self._lock:
-            for worker in self._workers.values():
-                worker.close()
-            self._workers.clear()
+            self._closed = True
+            for entry in self._entries.values():
+                self._pool.withdraw(entry.task)
             self._entries.clear()
+            self._pool.leave(self)
+
+    def _finished(self) -> list[tuple[str, Message]]:
+        return [(key, entry.answer) for key, entry in self._entries.items() if entry.job.kind == "risk" and entry.answer]
 
     def _entry(self, key: str) -> _Entry | None:
         with self._lock:
-            self._fetch()
             return self._entries.get(key)
 
-    def _fetch(self) -> None:
-        for kind, worker in self._workers.items():
-            for message in worker.poll():
-                for entry in self._entries.values():
-                    if entry.job.kind == kind and entry.number == message.header["number"]:
-                        _take(entry, message)
+    def _hear(self, task: Task, message: Message) -> None:
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.task is task and not task.unwanted:
+                    _take(entry, message)
 
 
 def _take(entry: _Entry, message: Message) -> None:
     header, kind = message.header, message.header["type"]
     if kind == "progress":
-        told = {name: header[name] for name in ("phase", "done", "total", "seconds", "loss", "psnr", "restart")}
+        told = {"state": "running", "position": 0} | {
+            name: header[name] for name in ("phase", "done", "total", "seconds", "loss", "psnr", "restart")
+        }
         entry.ends = None if header["left"] is None else time.monotonic() + header["left"]
         entry.job = dataclasses.replace(entry.job, **told)
         if header["phase"] == "attack":
@@ -145,5 +166,5 @@ def _take(entry: _Entry, message: Message) -> None:
             entry.frames = thinned([*entry.frames, Frame(number, header["done"], header["psnr"], message.arrays["frame"])])
         return
     state: State = "failed" if kind == "error" else "stopped" if header["stopped"] else "done"
-    entry.job = dataclasses.replace(entry.job, state=state, error=header.get("error", ""))
+    entry.job = dataclasses.replace(entry.job, state=state, position=0, stopping=False, error=header.get("error", ""))
     entry.answer = message

@@ -22,6 +22,7 @@ from ..pipe import start_worker
 from ..run import Site
 from ..store import Store
 from . import garbage
+from .pool import PrivatePool
 from .private import PrivateDesk
 
 LOOK = 0.25  # seconds between two looks for tabs that were closed
@@ -33,6 +34,7 @@ class Station:
     def __init__(self) -> None:
         self.site = Site.from_env()
         self.store = Store(self.site.cache_dir)
+        self.private = PrivatePool(self.site)
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._hands = 0
@@ -76,7 +78,7 @@ class Visitor:
         self.sketches: set[str] = set()  # keys of the first sketches that this tab waits for
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.grid: set[str] = set()  # keys of the attacks that a comparison of defenses of this tab asked for
-        self.private = PrivateDesk(station.site)
+        self.private = PrivateDesk(station.private)
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
         self._station = station
 
