@@ -11,7 +11,7 @@ from ..core.errors import UploadError
 from ._reader import KINDS, Unreadable, read
 
 MAX_BYTES = 5_000_000
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 24_000_000
 ALLOWED = f"Allowed: one {KINDS} picture of at most {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} megapixels."
 
 

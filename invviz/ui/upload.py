@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from ..core.errors import UploadError
+from ..datasets._decode import decoded
 from ..datasets._reader import KINDS
-from ..datasets._upload import MAX_BYTES, digest, read_upload
+from ..datasets._upload import MAX_BYTES, MAX_PIXELS, digest
 from . import press, state, trouble
 from .session import session
 
+KEPT = 8  # files and shapes
 LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 
 
 def draw() -> None:
     """The box that takes a picture, and the way back to the data set's own."""
     st.caption(
-        f"{KINDS}, at most {LARGEST} MB. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
+        f"{KINDS}, at most {LARGEST} MB and {MAX_PIXELS // 1_000_000} megapixels. Your picture stays in the memory of this server, for this tab only: it is never written to disk, "
         "and a copied link does not contain it."
     )
     key = state.key("upload")
@@ -33,7 +37,7 @@ def draw() -> None:
     now = state.scenario()
     if given is not None:
         try:
-            read_upload(given.getvalue(), now.data.shape)
+            _read(given.getvalue(), now.data.shape)
         except UploadError as err:
             st.error(trouble.plain(str(err)), icon=":material/broken_image:")
     if now.upload:
@@ -47,14 +51,35 @@ def _taken(given: Any) -> None:
     press.acted()  # the run that it asks for may be folded into one of the clock's, which does not come past the box
     if given is not None:
         with contextlib.suppress(UploadError):  # the box says why
-            read_upload(given.getvalue(), state.scenario().data.shape)
+            _read(given.getvalue(), state.scenario().data.shape)
             session().own = given.getvalue()
             show()
 
 
+def _read(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    """A file as a picture of that shape; each file is read once a shape, and what came of it is kept as long as the tab, good or bad.
+
+    Raises:
+        UploadError: it cannot be.
+    """
+    known: dict[tuple[str, tuple[int, int, int]], np.ndarray | UploadError] = st.session_state.setdefault("own files", {})
+    name = hashlib.sha256(data).hexdigest(), shape
+    if name not in known:
+        while len(known) >= KEPT:
+            known.pop(next(iter(known)))
+        try:
+            known[name] = decoded(data, shape)
+        except UploadError as err:
+            known[name] = err
+    found = known[name]
+    if isinstance(found, UploadError):
+        raise UploadError(str(found))
+    return found
+
+
 def show() -> None:
     """The person's own picture becomes the victim, cut to the shape of the data set."""
-    picture = read_upload(session().own, state.scenario().data.shape)
+    picture = _read(session().own, state.scenario().data.shape)
     session().pictures[digest(picture)] = picture
     state.change(upload=digest(picture))
 
