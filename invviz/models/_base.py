@@ -54,6 +54,10 @@ class Model(Component):
         """Whether it has batch norm, which acts in another way in training mode."""
         return False
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Multiplications of one picture's way through the net (of convolutions, linear layers and attention), without building it; what its computing time grows with."""
+        raise NotImplementedError
+
     @property
     def depth(self) -> int:
         """How many stages there are before the last layer."""

@@ -45,6 +45,12 @@ class AlexNet(Model):
                 h, w = h // 2, w // 2
         return self.width * TIMES[cut - 1] * h * w
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Five convolutions before their poolings, then linear layers."""
+        given = [shape[0], *(self.width * times for times in TIMES[:-1])]
+        convolved = sum(9 * channels * self.entries(shape, cut, activated=False) for cut, channels in enumerate(given, 1))
+        return convolved + self.entries(shape, len(TIMES)) * self.hidden + self.hidden * (self.hidden + num_classes)
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Convolutions and poolings, then three linear layers."""
         nn = torch.nn

@@ -35,6 +35,11 @@ class ConvNet(Model):
         _, h, w = shape
         return self.width * (h * w if cut == 1 else halved(h) * halved(w))
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Two convolutions and a linear layer."""
+        first, second = self.entries(shape, 1), self.entries(shape, 2)
+        return 25 * (shape[0] * first + self.width * second) + second * num_classes
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Two convolutions with activations, then a linear layer."""
         nn = torch.nn

@@ -39,6 +39,12 @@ class LeNet(Model):
             h, w = halved(h), halved(w)
         return self.width * h * w
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Three convolutions and a linear layer."""
+        places = self.entries(shape, 1) // self.width, self.entries(shape, 2) // self.width
+        convolved = 25 * self.width * (shape[0] * places[0] + 2 * self.width * places[1])
+        return convolved + self.width * places[1] * num_classes
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Three convolutions with activations, then a linear layer."""
         nn = torch.nn

@@ -40,6 +40,10 @@ class MLP(Model):
         """The neurons of any hidden layer."""
         return self.width
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Linear layers alone."""
+        return self.width * (shape[0] * shape[1] * shape[2] + (self.hidden_layers - 1) * self.width + num_classes)
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Flatten, linear and activation as often as there are hidden layers, linear."""
         nn, sizes = torch.nn, [shape[0] * shape[1] * shape[2], *[self.width] * self.hidden_layers]

@@ -51,6 +51,14 @@ class PreAct(Blocks):
         h, w = self._sides(shape, cut)
         return self.width * 2 ** (cut - 1) * h * w
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """The first convolution, two a block, the 1x1 ones of skip connections, and the head."""
+        found = 9 * shape[0] * self.entries(shape, 1)
+        for block in range(1, self.blocks + 1):
+            given, made = self.width * 2 ** max(0, block - 2), self.width * 2 ** (block - 1)
+            found += self.entries(shape, block) * (9 * (given + made) + (given if block > 1 and self.skip == "on" else 0))
+        return found + self.width * 2 ** (self.blocks - 1) * self.grid**2 * num_classes
+
     def fewest(self, shape: Shape) -> int:
         """Those of the last block."""
         h, w = self._sides(shape, self.blocks)

@@ -62,6 +62,16 @@ class ResNet18(Model):
         h, w = self._sides(shape, cut, activated)
         return self.width * 2 ** max(0, cut - 2) * h * w
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """The stem, four convolutions a stage, and where a stage changes the shape a 1x1 convolution of the skip connection."""
+        made = [self.entries(shape, cut) for cut in range(2, 6)]
+        stem = (9 if shape[1] <= SMALL else 49) * shape[0] * self.entries(shape, 1, activated=False)
+        found = stem + 4 * 9 * self.width * made[0]
+        for k in range(1, 4):
+            channels = self.width * 2**k
+            found += made[k] * (9 * (channels // 2) + 3 * 9 * channels + channels // 2)
+        return found + 8 * self.width * num_classes
+
     def fewest(self, shape: Shape) -> int:
         """Those of the last stage."""
         h, w = self._sides(shape, 5)

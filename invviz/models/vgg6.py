@@ -41,6 +41,12 @@ class VGG6(Model):
         times, block = (1, 2, 2)[(cut - 1) // 2], (cut - 1) // 2
         return self.width * times * (shape[1] >> block) * (shape[2] >> block)
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Six convolutions, then two linear layers behind the last pooling."""
+        made = [self.width * times for times in (1, 1, 2, 2, 2, 2)]
+        convolved = sum(9 * channels * self.entries(shape, cut) for cut, channels in enumerate([shape[0], *made[:-1]], 1))
+        return convolved + self.hidden * (made[-1] * (shape[1] >> 3) * (shape[2] >> 3) + num_classes)
+
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Convolutions, poolings and linear layers in a row."""
         nn = torch.nn

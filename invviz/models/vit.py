@@ -49,6 +49,12 @@ class ViT(Blocks):
         """A row of `width` numbers for every patch, and for the class token."""
         return self.width * ((shape[1] // self.patch) * (shape[2] // self.patch) + (self.pool == "class token"))
 
+    def products(self, shape: Shape, num_classes: int) -> int:
+        """Patches, and in every block four linear maps of attention, its two products of tokens with tokens, and two linear layers."""
+        tokens, patches = self.entries(shape, 1) // self.width, (shape[1] // self.patch) * (shape[2] // self.patch)
+        block = tokens * self.width * (4 * self.width + 2 * tokens + 2 * WIDER * self.width)
+        return patches * shape[0] * self.patch**2 * self.width + self.blocks * block + self.width * num_classes
+
     def problems(self, shape: Shape) -> list[str]:
         """A width that the heads do not share evenly; patches that do not tile the picture."""
         found = []
