@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 
 from ..core.errors import InvvizError
@@ -10,6 +12,10 @@ from ..scenario import Scenario
 from ..utility import ASSUMED, Spent, spent, split_counts
 from . import trouble
 from .session import station
+
+KEEP = 1000  # answers; beyond that the oldest is counted again when it is asked for
+_counting = threading.Lock()
+_counted: dict[str, Spent | None] = {}  # not in Streamlit's cache, which any browser can have emptied
 
 
 def draw(now: Scenario, trained: bool = False) -> None:
@@ -32,6 +38,11 @@ def draw(now: Scenario, trained: bool = False) -> None:
     st.caption(f":material/lock: **{number}** at delta{rest}, if batches are Poisson samples.", help=more)
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def _spent(mark: str, _now: Scenario, _done: int | None) -> Spent | None:
-    return spent(_now, split_counts(_now, _now.data.load(station().site.data_dir)), _done)
+def _spent(mark: str, now: Scenario, done: int | None) -> Spent | None:
+    """Counted once for all visitors, one after the other: a second of plain Python each, at worst, which side by side would make every page wait for all of them."""
+    with _counting:
+        if mark not in _counted:
+            _counted[mark] = spent(now, split_counts(now, now.data.load(station().site.data_dir)), done)
+            if len(_counted) > KEEP:
+                del _counted[next(iter(_counted))]
+        return _counted[mark]
