@@ -23,6 +23,9 @@ class Model(Component):
     min_side: ClassVar[int] = 1  # smallest height and width that the layers can take
     first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias; in words elsewhere
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained
+    held: ClassVar[float] = (
+        1.0  # numbers that a second derivative keeps at least, for each that a stage makes and each of the picture (measured)
+    )
     train_lr: ClassVar[float] = 1e-3  # Adam's learning rate for that training
 
     cuts: ClassVar[tuple[str, ...]]  # stages that end with an activation, before the layer that gives class scores: where vertical FL cuts

@@ -25,6 +25,7 @@ class AlexNet(Model):
     name: ClassVar[str] = "alexnet"
     title: ClassVar[str] = "AlexNet (32x32 form)"
     paper: ClassVar[str] = "krizhevsky2012alexnet"
+    held: ClassVar[float] = 2.3
     cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2", "conv 3", "conv 4", "conv 5", "linear 1", "linear 2")
     min_side: ClassVar[int] = 16
     epochs: ClassVar[int] = 15

@@ -24,6 +24,7 @@ class ConvNet(Model):
     name: ClassVar[str] = "convnet"
     title: ClassVar[str] = "ConvNet"
     paper: ClassVar[str] = "geiping2020inverting"
+    held: ClassVar[float] = 1.9
     cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2")
     epochs: ClassVar[int] = 10
 

@@ -24,6 +24,7 @@ class LeNet(Model):
     name: ClassVar[str] = "lenet"
     title: ClassVar[str] = "LeNet"
     paper: ClassVar[str] = "zhu2019dlg"
+    held: ClassVar[float] = 1.6
     cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2", "conv 3")
     min_side: ClassVar[int] = 5
     epochs: ClassVar[int] = 40

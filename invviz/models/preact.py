@@ -30,6 +30,7 @@ class PreAct(Blocks):
     name: ClassVar[str] = "preact"
     title: ClassVar[str] = "Residual net, norm before or after"
     paper: ClassVar[str] = "he2016identity"
+    held: ClassVar[float] = 4.5
     cuts: ClassVar[tuple[str, ...]] = tuple(f"block {k}" for k in range(1, MOST_BLOCKS + 1))  # the first `blocks` of them
     min_side: ClassVar[int] = 8
     epochs: ClassVar[int] = 5

@@ -29,6 +29,7 @@ class ResNet18(Model):
     name: ClassVar[str] = "resnet18"
     title: ClassVar[str] = "ResNet-18"
     paper: ClassVar[str] = "he2016resnet"
+    held: ClassVar[float] = 5.8
     cuts: ClassVar[tuple[str, ...]] = ("stem", "stage 1", "stage 2", "stage 3", "stage 4")
     min_side: ClassVar[int] = 8
     epochs: ClassVar[int] = 5

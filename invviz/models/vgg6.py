@@ -25,6 +25,7 @@ class VGG6(Model):
     name: ClassVar[str] = "vgg6"
     title: ClassVar[str] = "VGG-like, six convolutions"
     paper: ClassVar[str] = "he2019inversion"
+    held: ClassVar[float] = 2.3
     cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2", "conv 3", "conv 4", "conv 5", "conv 6", "linear 1")
     min_side: ClassVar[int] = 8
 

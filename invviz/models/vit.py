@@ -30,6 +30,7 @@ class ViT(Blocks):
     name: ClassVar[str] = "vit"
     title: ClassVar[str] = "Vision transformer (small)"
     paper: ClassVar[str] = "dosovitskiy2021vit"
+    held: ClassVar[float] = 20.0
     cuts: ClassVar[tuple[str, ...]] = tuple(f"block {k}" for k in range(1, MOST_BLOCKS + 1))  # the first `blocks` of them
     min_side: ClassVar[int] = 4
     first_layer: ClassVar[str] = "patch embedding"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..core.errors import ScenarioError
-from . import _attack, _defense, _model, _rounds, _table, _training_mode
+from . import _attack, _defense, _memory, _model, _rounds, _table, _training_mode
 from ._scenario import Scenario
 
 Rule = Callable[[Scenario], Iterator[str]]
@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     _rounds.rounds,
     _attack.local_steps,
     _defense.defenses,
+    _memory.memory,
 )
 
 

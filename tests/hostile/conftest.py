@@ -1,4 +1,7 @@
-"""What hostile visitors meet: the same pages as in tests/pages, opened in the same way."""
+"""What hostile visitors meet: the same pages as in tests/pages, opened in the same way.
+
+Fixed-seed samples; the whole (10,000 texts of scenarios, 500 addresses a page, 500 uploads) is `python -m pytest tests/hostile -m "slow or not slow"`.
+"""
 
 from __future__ import annotations
 
