@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from PIL import Image
 
 from invviz.core.errors import InvvizError
@@ -34,7 +35,7 @@ SWEEP = Sweep.of(
     "data=digits&model=mlp&attack=linear_layer&train=federated(clients=2,rounds=4,samples=60)",
     ["seed=0..1", "defense=none,gaussian_noise(sigma=0.01),gaussian_noise(sigma=0.5)"],
 )
-EVIL = "<script>alert('x')</script> & | `b`"
+EVIL = "<script>alert('x')</script> & | `b` ![i](http://h.example/i.png) [Sign in](http://h.example) www.h.example a@h.example $x$"
 
 
 def work(store: Store) -> None:
@@ -269,6 +270,15 @@ def test_markdown_has_the_same_words_and_no_pictures(report):
     for block in re.findall(r"(?:^\|.*\n)+", md, re.M):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1, block
+
+
+def test_markdown_makes_nothing_of_what_others_wrote(report):
+    """By a Markdown reader of its own; addresses are broken, of which readers make links by themselves."""
+    text = to_md(report)
+    found = [child for token in MarkdownIt("commonmark").enable("table").parse(text) for child in token.children or []]
+    assert len(found) > 50 and not [child for child in found if child.type in ("image", "link_open", "html_inline")]
+    words = " ".join(child.content for child in found if child.type in ("text", "text_special"))
+    assert "h.example" in words and not re.search(r"https?://h|www\.h|a@h", words)
 
 
 def test_papers_are_those_of_the_components(report, store):
