@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from .core.lazy import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from .core.types import Release, Tree, World
     from .defenses import Defense
+    from .risk import Colour
     from .scenario import Scenario
 
 HALVINGS = 60
@@ -139,5 +141,15 @@ def _whitening(defense: Defense, before: Release, world: World, template: Batch,
     colour = defense.colour(defense.basis(before, world, grey))
     even, shaped = defense.even_of(colour, max(sent.norm**2 - sent.count * noise**2, 0.0)), colour.uneven
     sigma = (noise**2 + even + defense.slack**2 * shaped.energy / numel(before(world.net, grey, None))) ** 0.5
-    found: dict[str, Any] = {"beneath": ((noise**2 + even) ** 0.5 if even else noise) if defense.tangent_noise else None}
+
+    def law(guess: Batch) -> Colour:
+        there = defense.colour(
+            defense.basis(before, world, guess)
+        )  # of the sizes it is known what they are: the ratio and the directions follow the guess
+        return dataclasses.replace(there, variances=there.variances * (even / there.even), even=noise**2 + even)  # type: ignore[type-var]
+
+    found: dict[str, Any] = {
+        "law": law if even and defense.tangent_noise else None,
+        "beneath": ((noise**2 + even) ** 0.5 if even else noise) if defense.tangent_noise else None,
+    }
     return found | ({"noise": sigma, "whiten": lambda message: shaped.whiten(message, sigma)} if sigma > 0 else {})

@@ -12,6 +12,7 @@ from ..core.tree import flatten
 from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._fit import Fit
+from ._likeliest import Place, descend, error, fits
 from ._matching import Watch, in_double, search
 from ._priors import textures
 from ._tangent import Projected
@@ -27,6 +28,7 @@ LEFT = 4  # roundings of the message: relative misfit at which nothing is left t
 ROUNDINGS = 50  # at which it counts as explained: the client's own derivatives lose a digit or two when the noise is loud
 UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off: d alone makes up for most of the message
 SURE = 50.0  # dB: an answer counts as determined where rounding alone would leave at least this
+STARTS = 3  # most where the law of the noise is known: they end in the same picture almost always
 CLEAR = 1e-13  # share of the largest curvature below which one is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
 
 
@@ -38,7 +40,8 @@ class Tangent(Attack):
     size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
     picture more clearly. Source: [D] theory T11. The natural prior leads the way with a weight that falls to zero, or to what isotropic noise beneath asks for.
     Starts are pictures drawn from the prior, and the negatives of the answers that they end in.
-    It has nothing to go on where the message is shorter than that; kinks (ReLU) stop it, and isotropic noise beneath where it is loud beside the other.
+    It has nothing to go on where the message is shorter than that; kinks (ReLU) stop it, and isotropic noise beneath where it is loud beside the other. Where that is a
+    share of the same noise (knob `isotropic`), it looks for the likeliest picture instead, with the covariance taken anew at every guess.
     """
 
     name: ClassVar[str] = "tangent"
@@ -66,8 +69,8 @@ class Tangent(Attack):
         """The picture that with the best tangent noise explains most of the message, and whether it is the only one nearby."""
         return self.solved(obs, rng, progress)[0]
 
-    def solved(self, obs: Observation, rng: Generator, progress: Progress) -> tuple[Reconstruction, float]:
-        """`reconstruct`, and what the answer's own curvature says of its error, as PSNR in dB: to first order, and 0 where the message is not explained as far as its rounding, or noise beneath, allows."""
+    def solved(self, obs: Observation, rng: Generator, progress: Progress, start: Tensor | None = None) -> tuple[Reconstruction, float]:
+        """`reconstruct`, and what the answer's own curvature says of its error, as PSNR in dB: to first order, and 0 where the message is not explained as far as its rounding, or noise beneath, allows. `start` is another attack's answer, tried first where the law of the noise is known."""
         like, label = obs.template.image, obs.template.label
         grey = Batch.of(obs.grey, label)
         if obs.beneath is None:
@@ -81,6 +84,8 @@ class Tangent(Attack):
         if (rows := len(fit.target)) <= fit.size:
             note = f"{rows:,} numbers came, and noise along {fit.size:,} directions explains any of them: nothing is left for the picture. Use dlg."
             return Reconstruction(grey, math.inf, note=note, failed=True), 0.0
+        if obs.law is not None:
+            return self._likeliest(obs, fit, rng, progress, start)
         size = float(flatten(obs.message).double().norm())
         beneath = (obs.beneath / size) ** 2
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
@@ -106,6 +111,36 @@ class Tangent(Attack):
         return dataclasses.replace(
             found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label)
         ), 0.0 if found.failed else error
+
+    def _likeliest(
+        self, obs: Observation, fit: Fit, rng: Generator, progress: Progress, start: Tensor | None
+    ) -> tuple[Reconstruction, float]:
+        """The same where part of the noise is isotropic, so that how much there is of the rest counts, too: the likeliest picture, and its error as the posterior says."""
+        assert obs.beneath is not None
+        unit = (obs.beneath / float(flatten(obs.message).double().norm())) ** 2
+        watch = Watch(progress, self.steps, 0.0, 2 * unit * len(fit.target))
+        left = [
+            *([] if start is None else [start]),
+            obs.grey,
+            *(textures(1, obs.grey, rng).expand_as(obs.grey) for _ in range(self.restarts)),
+        ]
+        places: list[tuple[bool, float, Place]] = []
+
+        def attempt() -> None:
+            loose = descend(obs, left.pop(0), watch, unit, loose=True)
+            places.append((True, loose.value, loose))
+            sharp = descend(obs, loose.image, watch, unit, loose=False)
+            if fits(sharp):
+                places.append((False, sharp.value, sharp))
+
+        found = search(obs, watch, min(self.restarts, STARTS), attempt)
+        if found.stopped or not places:
+            return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(obs.grey.dtype), found.batch.label)), 0.0
+        best = min(places, key=lambda place: place[:2])[2]
+        said = error(best, obs)
+        note = f"Part of the noise is isotropic ({100 * (unit * len(fit.target)) ** 0.5:.2g} % of the message): the likeliest picture, to first order uncertain to about {said:.0f} dB; not exact."
+        image = best.image.clamp(*obs.bounds).to(obs.grey.dtype)
+        return dataclasses.replace(found, batch=Batch.of(image, found.batch.label), note=f"{found.note} {note}".strip()), said
 
     def _verdict(self, fit: Fit, best: Projected, beneath: float, rounding: float) -> tuple[str, bool, float]:
         """What misfit and curvature at the answer say of it, whether that is a certificate, and the error (dB) that they leave; 0 where it is not known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .lazy import torch
 
@@ -162,6 +162,10 @@ class Observation:
     )
     whiten: Callable[[Tree], Tree] | None = (
         None  # makes coloured noise white, of standard deviation `noise`, as far as the attacker knows its shape
+    )
+
+    law: Callable[[Batch], Any] | None = (
+        None  # where part of such noise is isotropic and the attacker knows the rule: the covariance of all noise if that batch were the private one
     )
 
     @property

@@ -60,7 +60,7 @@ def psnr_solved(
     for draw in range(DRAWS):
         signs = torch.randint(0, 2, (len(weights),), generator=rng).double() * 2 - 1
         steps = (colour.directions.right @ (weights * signs)).to(point)
-        change = _changes(jacobian, steps).double()
+        change = changes(jacobian, steps).double()
         outside = change - basis @ (basis.T @ change)
         information = (straight @ straight.T + (outside.T @ outside).cpu() / sigma**2).numpy()
         losses.append(invloss_of(information, prior))
@@ -69,7 +69,7 @@ def psnr_solved(
     return psnr_of(sum(losses) / DRAWS / prior.size)
 
 
-def _changes(jacobian: Jacobian, steps: Tensor) -> Tensor:
+def changes(jacobian: Jacobian, steps: Tensor) -> Tensor:
     """The derivative of J(x) d by x, (p, n), with d held: the Jacobian of a release that sends J(x) d."""
 
     def noise(net: Net, batch: Batch, rng: Generator | None) -> Tree:

@@ -35,6 +35,17 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
     if why := untried(scenario, obs):
         found = attack.reconstruct(obs, rng, progress)
         return dataclasses.replace(found, note=f"{found.note} Tangent search was not tried: {why}.".strip()), attack.solves
+    if obs.law is not None:  # that search takes the other's answer for its first start, and can only come to a likelier picture
+        first = attack.reconstruct(obs, rng, progress)
+        if first.stopped:
+            return first, attack.solves
+        spent = len(first.trace)
+        solved, _ = Tangent().solved(
+            obs, stream(scenario.seed, "tangent search"), lambda step: progress(_later(step, spent)), first.batch.image
+        )
+        trace = (*first.trace, *((number + spent, loss) for number, loss in solved.trace))
+        note = f"{first.note} Tangent search went on from there, and from other starts. {solved.note}".strip()
+        return dataclasses.replace(solved, trace=trace, note=note), True
     solved, error = Tangent().solved(obs, stream(scenario.seed, "tangent search"), progress)
     if solved.stopped or error >= READS:
         note = f"Read by tangent search, which an attacker who knows of this noise tries first. {solved.note}"

@@ -10,6 +10,7 @@ import torch
 
 from invviz import bounds
 from invviz.assess import assess
+from invviz.attacks._likeliest import Place, fits
 from invviz.cli import main
 from invviz.core.errors import InvvizError, ScenarioError
 from invviz.core.rng import stream
@@ -19,7 +20,7 @@ from invviz.defenses import DEFENSES, InvLGNP, Kept, WaterFilling
 from invviz.isotropic import SHARES, choose
 from invviz.risk import Banded, Directions, Jacobian, Prior, psnr_solved
 from invviz.risk.colour import unit_noise
-from invviz.run import Site, meet_client, observe
+from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
 from invviz.summary import caveats, risk_summary
 
@@ -203,3 +204,45 @@ def test_the_command_prints_the_scenario_with_the_share_that_is_chosen(capsys):
     assert found.sentence() in words and said["scenario"] in words and words.count("<") == 1
     assert main(["isotropic", f"{NET}&defense=gaussian_noise"]) == 2
     assert "Name invl_gnp, invl_enp or water_filling last" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- who knows the law searches with it
+
+
+def test_the_searchs_objective_is_that_of_the_dense_covariance():
+    asked = scenario("invl_gnp(scale=2.0,isotropic=0.4)", "&attacker=aware")
+    client = meet_client(asked, SITE)
+    obs = observe(asked, client)
+    guess = client.batch.image * 0.9 + 0.03
+    there = dataclasses.replace(client.batch, inputs={"image": guess})
+    defense = asked.defense[0]
+    colour = defense.colour(defense.basis(client.bare, client.world, there))
+    jacobian = Jacobian.of(client.bare, client.net, there)
+    left = np.linalg.svd(jacobian.dense().numpy(), full_matrices=False)[0]
+    ratio = obs.beneath**2 / colour.even  # its size is what the message tells of it, not what that guess would have
+    rest = (flatten(obs.message) - flatten(jacobian.message)).numpy()
+    x = guess.flatten().numpy() - 0.5
+    smooth = x @ np.linalg.solve(Prior("natural", (1, 8, 8), 1, None).dense(), x)
+    for loose in (False, True):
+        a = np.full(64, float(colour.variances.max())) if loose else colour.variances.numpy()
+        sigma = ratio * (left * a) @ left.T + obs.beneath**2 * np.eye(len(rest))
+        place = Place.of(obs, guess, loose)
+        assert place.value == pytest.approx(rest @ np.linalg.solve(sigma, rest) + smooth, rel=1e-6)
+        here = left * np.sqrt(a * ratio)
+        amounts = np.linalg.solve(here.T @ here + obs.beneath**2 * np.eye(64), here.T @ rest)  # the likeliest noise, by ridge regression
+        np.testing.assert_allclose(jacobian.dense().numpy() @ place.steps.numpy(), here @ amounts, atol=1e-8)
+    assert fits(Place.of(obs, client.batch.image)) and not fits(Place.of(obs, obs.grey))
+
+
+def test_knowing_the_law_reads_about_what_a_solver_is_expected_to_and_no_more_where_noise_is_mostly_isotropic():
+    text = "data=digits&model=lenet(width=6)&dtype=float64&seed=7&attacker=aware&prior=natural&floor=0.001&attack={}&defense=invl_gnp(scale=2.0,isotropic={})"
+    said = {one.share: one for one in choose(Scenario.parse(text.format("dlg", 0.1)), SITE).tried}
+    reached = {}
+    for attack, share in (("dlg(steps=40,restarts=1)", 0.1), ("dlg(steps=40,restarts=1)", 0.9), ("tangent", 0.1)):
+        result = run(Scenario.parse(text.format(attack, share)), SITE)
+        reached[attack[:3], share] = result.scores["psnr"][0]
+        assert "Part of the noise is isotropic" in result.note and not result.failed and not result.stopped
+        assert ("Tangent search went on from there" in result.note) == (attack != "tangent")
+    assert said[0.1].known < reached["dlg", 0.1] < said[0.1].solved + 3, "more than who takes the shape for fixed, about what a solver gets"
+    assert reached["tan", 0.1] == pytest.approx(reached["dlg", 0.1], abs=0.5), "whatever the start"
+    assert reached["dlg", 0.9] < said[0.9].known
