@@ -86,7 +86,7 @@ class LBFGSMatching(Attack):
         if likely is not None and likely.determined and watch.best is not None and not found.stopped:
             best = watch.best  # nothing is left open for a prior to say: the message has the last word
             watch.tolerance = self.tolerance
-            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.image)), every=False)
+            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.image.to(like))), every=False)
         if likely is not None and not (found.failed or found.stopped):
             found = dataclasses.replace(found, note=likely.said(found.note))
         return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
