@@ -39,6 +39,10 @@ class StoreError(InvvizError):
     """The store cannot be read or written (full disk, locked file, wrong version)."""
 
 
+class LimitError(InvvizError):
+    """More than a job, or a visitor, may take here; says how much that is and what to do."""
+
+
 class RiskError(InvvizError):
     """A spectrum that cannot be computed: numbers that are not finite, not enough memory; says the way out."""
 

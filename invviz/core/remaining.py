@@ -57,9 +57,11 @@ def in_words(seconds: float) -> str:
     """A time with its unit.
 
     Example:
-        >>> in_words(42), in_words(600), in_words(9000)
-        ('42 s', '10 min', '2.5 h')
+        >>> in_words(42), in_words(600), in_words(9000), in_words(8e6)
+        ('42 s', '10 min', '2.5 h', '93 days')
     """
     if seconds < 90:
         return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:,.0f} days"

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import StoreError
+from ..core.errors import LimitError, StoreError
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
+from ._gate import Gate
 from ._job import FRESH, SOON, Job, Kind, State
 from ._reading import MANY, Reading
 from ._room import Room, Use, limit, parsed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
-__all__ = ["SOON", "Arrays", "Curve", "Frame", "Job", "Kind", "Save", "State", "Store", "Use", "limit", "parsed", "thinned"]
+__all__ = ["SOON", "Arrays", "Curve", "Frame", "Gate", "Job", "Kind", "Save", "State", "Store", "Use", "limit", "parsed", "thinned"]
 
 
 class Store(WorkerSide, Reading, Room):
@@ -32,15 +33,17 @@ class Store(WorkerSide, Reading, Room):
     Args:
         path: the folder; made if it is not there.
         timeout: seconds to wait for a lock that another process holds.
+        gate: asked before something is queued; None lets everything in, at the same price.
 
     Raises:
         StoreError: from every method: full disk, no right to write, locked for too long, written by another version.
     """
 
-    def __init__(self, path: Path | str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, path: Path | str, timeout: float = TIMEOUT, gate: Gate | None = None) -> None:
         self.path = Path(path).expanduser()
         self._db = Database(self.path, timeout)
         self._seen_whole = set()
+        self._gate = gate or Gate()
         with explained(self.path):
             (self.path / "arrays").mkdir(exist_ok=True)
 
@@ -61,6 +64,9 @@ class Store(WorkerSide, Reading, Room):
 
         Returns:
             The job's key.
+
+        Raises:
+            LimitError: it is too dear, or too much of this watcher's is waiting.
         """
         return self.submit_many([(kind, scenario)], watcher, priority)[0]
 
@@ -72,14 +78,25 @@ class Store(WorkerSide, Reading, Room):
         if any(scenario.upload for _, scenario in asked):
             raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
         texts: list[tuple[str, Kind, str]] = [(s.key(kind), kind, s.form(kind)) for kind, s in asked]
+        known = self.jobs([key for key, _, _ in texts])
+        fresh = {
+            key
+            for key, job in ((key, known.get(key)) for key, _, _ in texts)
+            if job is None or job.state not in ("done", "queued", "running")
+        }
+        prices = {key: self._gate.price(kind, s) if key in fresh else 1.0 for (key, kind, _), (_, s) in zip(texts, asked, strict=True)}
         with self._db.write() as con:
             _queue.reap(con, time.time())
+            if fresh and (why := self._gate.refused(_queue.waiting(con, watcher) + sum(prices[key] for key in fresh))):
+                raise LimitError(why)
             ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) FROM jobs").fetchone()[0]
             for place, (key, kind, text) in enumerate(texts, 1):
-                self._submit(con, key, kind, text, watcher, (priority, ticket + place), failed)
+                self._submit(con, key, kind, text, watcher, (priority, ticket + place), failed, prices[key])
         return [key for key, _, _ in texts]
 
-    def _submit(self, con: Connection, key: str, kind: Kind, text: str, watcher: str, rank: tuple[int, int], failed: bool) -> None:
+    def _submit(
+        self, con: Connection, key: str, kind: Kind, text: str, watcher: str, rank: tuple[int, int], failed: bool, price: float
+    ) -> None:
         priority, ticket = rank
         row = con.execute("SELECT state, traceback FROM jobs WHERE key = ?", (key,)).fetchone()
         if row is not None and not failed and (row["state"] == "pruned" or (row["state"] == "failed" and row["traceback"])):
@@ -87,15 +104,15 @@ class Store(WorkerSide, Reading, Room):
         con.execute("INSERT OR IGNORE INTO watchers VALUES (?, ?)", (key, watcher))
         if row is None:
             con.execute(
-                "INSERT INTO jobs (key, kind, scenario, state, priority, ticket, owner) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-                (key, kind, text, priority, ticket, watcher),
+                "INSERT INTO jobs (key, kind, scenario, state, priority, ticket, owner, price) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?)",
+                (key, kind, text, priority, ticket, watcher, price),
             )
         elif row["state"] in ("queued", "running"):
             con.execute("UPDATE jobs SET stop = 0, priority = MAX(priority, ?) WHERE key = ?", (priority, key))
         elif row["state"] != "done" or not self.folder(key).is_dir():
             con.execute(
-                f"UPDATE jobs SET {FRESH}, state = 'queued', priority = ?, ticket = ?, owner = ?, attempts = 0 WHERE key = ?",
-                (priority, ticket, watcher, key),
+                f"UPDATE jobs SET {FRESH}, state = 'queued', priority = ?, ticket = ?, owner = ?, price = ?, attempts = 0 WHERE key = ?",
+                (priority, ticket, watcher, price, key),
             )
 
     def watch(self, key: str, watcher: str) -> None:
@@ -110,6 +127,21 @@ class Store(WorkerSide, Reading, Room):
         with self._db.write() as con:
             for row in con.execute("SELECT key FROM watchers WHERE watcher = ?", (watcher,)).fetchall():
                 _queue.leave(con, row["key"], watcher, time.time())
+
+    def leave_for_the_dead(self) -> None:
+        """A server starts: what the tabs of servers waited for that are no more, on this machine, is not waited for any more."""
+        with self._db.read() as con:
+            watchers = [row["watcher"] for row in con.execute("SELECT DISTINCT watcher FROM watchers")]
+        for watcher in filter(_queue.dead, watchers):
+            self.unwatch(watcher)
+
+    def quick_ones(self, most: float) -> list[str]:
+        """Keys of jobs of at most this price that wait, though one that is dearer is being computed; in the order of the queue, nothing that nobody waits for at a page."""
+        with self._db.read() as con:
+            if not con.execute("SELECT 1 FROM jobs WHERE state = 'running' AND price > ? LIMIT 1", (most,)).fetchone():
+                return []
+            rows = con.execute("SELECT key FROM jobs WHERE state = 'queued' AND price <= ? AND priority >= 0 ORDER BY ticket", (most,))
+            return [row["key"] for row in rows]
 
     def stop(self, key: str, watcher: str | None = None) -> bool:
         """Stop a job; a running one stops at its next step and keeps what it has.
@@ -135,8 +167,8 @@ class Store(WorkerSide, Reading, Room):
         """The same of many at once, by key, with one question to the file; those that nobody ever asked for are left out."""
         with self._db.read() as con:
             rows = con.execute(f"SELECT * FROM jobs WHERE key IN {MANY}", (json.dumps(list(keys)),)).fetchall()
-            places = _queue.positions(con) if any(row["state"] == "queued" for row in rows) else {}
-        now = time.time()
+            now = time.time()
+            places = _queue.positions(con, now) if any(row["state"] == "queued" for row in rows) else {}
         return {row["key"]: Job.of(row, now, places.get(row["key"], 0)) for row in rows}
 
     def typical_seconds(self, kind: Kind, model: str) -> float | None:

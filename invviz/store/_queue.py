@@ -10,28 +10,53 @@ from collections.abc import Container, Sequence
 STALE = 10.0  # seconds without a heartbeat after which a worker counts as dead
 MAX_ATTEMPTS = 3
 HOST = socket.gethostname()
+TAB = "tab"  # how the name of a tab begins: tab|HOST|PID|NAME
 
-# A watcher's n-th waiting job stands behind the first n-1 of everyone else; jobs that it has running count as well.
+# Time is what is shared, not numbers of jobs: a job's turn is what its owner has had lately and has running, and the prices of its waiting jobs up to this one.
 ORDER = """
-WITH busy AS (SELECT owner, COUNT(*) AS running FROM jobs WHERE state = 'running' GROUP BY owner),
+WITH spent AS (
+    SELECT owner, SUM(CASE state WHEN 'running' THEN MAX(price, :now - started) ELSE MAX(0, finished - MAX(started, :now - :memory)) END) AS seconds
+    FROM jobs WHERE started IS NOT NULL AND (state = 'running' OR finished > :now - :memory) GROUP BY owner
+),
 turns AS (
-    SELECT key, kind, priority, ticket,
-        ROW_NUMBER() OVER (PARTITION BY owner ORDER BY priority DESC, ticket) + COALESCE(busy.running, 0) AS turn
-    FROM jobs LEFT JOIN busy USING (owner) WHERE state = 'queued'
+    SELECT key, kind, priority, ticket, price,
+        SUM(price) OVER (PARTITION BY owner ORDER BY priority DESC, ticket) + COALESCE(spent.seconds, 0) AS turn
+    FROM jobs LEFT JOIN spent USING (owner) WHERE state = 'queued'
 )
-SELECT key, kind, ROW_NUMBER() OVER (ORDER BY priority DESC, turn, ticket) AS position FROM turns ORDER BY position
+SELECT key, kind, price, ROW_NUMBER() OVER (ORDER BY priority DESC, turn, ticket) AS position FROM turns ORDER BY position
 """
+MEMORY = 600.0  # seconds for which it counts what somebody has had
 
 
-def positions(con: sqlite3.Connection) -> dict[str, int]:
+def positions(con: sqlite3.Connection, now: float) -> dict[str, int]:
     """Place of every waiting job by key; 1 is next."""
-    return {row["key"]: row["position"] for row in con.execute(ORDER)}
+    return {row["key"]: row["position"] for row in _ordered(con, now)}
 
 
-def pick(con: sqlite3.Connection, kinds: Sequence[str] | None, keys: Container[str] | None = None) -> str | None:
-    """Key of the waiting job whose turn it is, among these kinds and keys."""
-    rows = con.execute(ORDER)
-    return next((row["key"] for row in rows if (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys)), None)
+def pick(
+    con: sqlite3.Connection, now: float, kinds: Sequence[str] | None, keys: Container[str] | None = None, most: float | None = None
+) -> str | None:
+    """Key of the waiting job whose turn it is, among these kinds and keys, and of at most this price."""
+    for row in _ordered(con, now):
+        if (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys) and (most is None or row["price"] <= most):
+            return row["key"]
+    return None
+
+
+def _ordered(con: sqlite3.Connection, now: float) -> sqlite3.Cursor:
+    return con.execute(ORDER, {"now": now, "memory": MEMORY})
+
+
+def waiting(con: sqlite3.Connection, watcher: str) -> float:
+    """Seconds, by their prices, of what a watcher has waiting and running; of a sweep, what all sweeps have."""
+    mine, name = ("owner LIKE ?", "sweep-%") if watcher.startswith("sweep-") else ("owner = ?", watcher)
+    return con.execute(f"SELECT COALESCE(SUM(price), 0) FROM jobs WHERE state IN ('queued', 'running') AND {mine}", (name,)).fetchone()[0]
+
+
+def dead(watcher: str) -> bool:
+    """Whether it is a tab of a server that is no more, on this machine."""
+    parts = watcher.split("|")
+    return len(parts) == 4 and parts[:2] == [TAB, HOST] and parts[2].isdecimal() and not _alive(int(parts[2]))
 
 
 def idle(con: sqlite3.Connection, now: float) -> bool:

@@ -34,13 +34,16 @@ class WorkerSide:
         """Where the arrays of a job are, once it has any."""
         return self.path / "arrays" / key
 
-    def claim(self, worker: str, kinds: Sequence[Kind] | None = None, keys: Container[str] | None = None) -> Job | None:
+    def claim(
+        self, worker: str, kinds: Sequence[Kind] | None = None, keys: Container[str] | None = None, most: float | None = None
+    ) -> Job | None:
         """Take the next job, alone; jobs of dead workers are put back into the queue first.
 
         Args:
             worker: its name; it must live in this process, whose end is taken for its death.
             kinds: what it computes; None for everything.
             keys: jobs that it computes; None for all.
+            most: seconds, by its price, that the job may take; None for any.
 
         Returns:
             The job, or None where nothing waits.
@@ -51,7 +54,7 @@ class WorkerSide:
         with self._db.write() as con:
             now = time.time()
             _queue.reap(con, now)
-            key = _queue.pick(con, kinds, keys)
+            key = _queue.pick(con, now, kinds, keys, most)
             if key is None:
                 return None
             _frames.clear(con, key)
