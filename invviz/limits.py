@@ -10,6 +10,7 @@ from . import price
 from .core.errors import LimitError, TextError
 from .core.remaining import in_words
 from .scenario import Scenario
+from .scenario import risk_problems as unfit
 from .store import Gate, Kind
 
 VARIABLE = "INVVIZ_PROFILE"
@@ -66,6 +67,17 @@ def check_price(kind: Kind, scenario: Scenario) -> float:
     return seconds
 
 
+def risk_problems(scenario: Scenario) -> list[str]:
+    """Why there is no risk score on a page: what does not fit together, or that it is too dear here."""
+    if found := unfit(scenario):
+        return found
+    try:
+        check_price("risk", scenario)
+    except LimitError as err:
+        return [str(err)]
+    return []
+
+
 def gate() -> Gate:
     """What the store asks before something is queued."""
     return Gate(check_price, partial(_crowded, limits()), limits().visitor)
@@ -79,4 +91,4 @@ def _crowded(most: Limits, seconds: float) -> str:
     )
 
 
-__all__ = ["PROFILES", "VARIABLE", "Limits", "check_price", "gate", "limits"]
+__all__ = ["PROFILES", "VARIABLE", "Limits", "check_price", "gate", "limits", "risk_problems"]

@@ -33,6 +33,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         help="first put these jobs, which failed or whose results were damaged or removed, into the queue again",
     )
     worker.add_argument("--kinds", default=",".join(KINDS), help=f"what to compute, with commas (default: {','.join(KINDS)})")
+    worker.add_argument("--most", type=float, metavar="SECONDS", help="only what takes at most so long, by its price when it was queued")
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
     worker.add_argument("--background", action="store_true", help="at the lowest priority: everything else on this machine goes first")
@@ -56,7 +57,7 @@ def work(args: argparse.Namespace) -> int:
         return 0
     store = Store(site.cache_dir)
     keys = _again(store, args.again)
-    worker.work(store, site, once=args.once, kinds=kinds, parent_pid=args.parent)
+    worker.work(store, site, once=args.once, kinds=kinds, parent_pid=args.parent, most=args.most)
     jobs = store.jobs(keys)
     for key, job in jobs.items():
         print(f"{key}: {job.state}{': ' * bool(job.error)}{job.error}", file=sys.stderr)

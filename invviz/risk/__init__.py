@@ -1,7 +1,7 @@
 """How much a release tells about the batch: the spectrum of its Jacobian, InvLoss, InvRE and the ideal attacker."""
 
 from ..core.errors import Cancelled
-from ._memory import room
+from ._memory import room, too_little
 from .colour import Banded, Colour, Diagonal
 from .decomposition import Decomposition
 from .directions import Directions
@@ -80,6 +80,7 @@ __all__ = [
     "sketch",
     "subspace_error",
     "together",
+    "too_little",
     "total_sigma",
     "trust",
     "trusted_radius",

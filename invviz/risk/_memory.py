@@ -38,6 +38,11 @@ def room(what: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as err:
-        if isinstance(err, (MemoryError, torch.OutOfMemoryError)) or any(words in str(err).lower() for words in NO_MEMORY):
+        if too_little(err):
             raise RiskError(f"There is not enough memory for {what}. {WAY_OUT}") from err
         raise
+
+
+def too_little(err: BaseException) -> bool:
+    """Whether it says that there was not enough memory."""
+    return isinstance(err, (MemoryError, torch.OutOfMemoryError)) or any(words in str(err).lower() for words in NO_MEMORY)

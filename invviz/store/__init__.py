@@ -15,6 +15,7 @@ from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._gate import Gate
 from ._job import FRESH, SOON, Job, Kind, State
+from ._queue import HOST, TAB
 from ._reading import MANY, Reading
 from ._room import Room, Use, limit, parsed
 from ._workers import WorkerSide
@@ -24,7 +25,24 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
-__all__ = ["SOON", "Arrays", "Curve", "Frame", "Gate", "Job", "Kind", "Save", "State", "Store", "Use", "limit", "parsed", "thinned"]
+__all__ = [
+    "HOST",
+    "SOON",
+    "TAB",
+    "Arrays",
+    "Curve",
+    "Frame",
+    "Gate",
+    "Job",
+    "Kind",
+    "Save",
+    "State",
+    "Store",
+    "Use",
+    "limit",
+    "parsed",
+    "thinned",
+]
 
 
 class Store(WorkerSide, Reading, Room):

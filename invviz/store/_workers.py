@@ -99,6 +99,10 @@ class WorkerSide:
             again = self._wanted(con, job)
         return self.give_back(job) if again else self._hand_in(job, "stopped", result, arrays)
 
+    def cut_short(self, job: Job, result: dict[str, Any], arrays: Arrays | None = None) -> bool:
+        """Hand in what there is of a job that has taken as long as one may, as one that was stopped; it is not queued again by itself."""
+        return self._hand_in(job, "stopped", result, arrays)
+
     def fail(self, job: Job, error: str, traceback: str = "") -> bool:
         """Say why a job cannot be computed: a short reason for people, and where it happened."""
         with self._db.write() as con:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ..core.figures import number
+from ..limits import risk_problems
 from ..metrics import decibels
 from ..plots.spectrum import spectrum_spec
-from ..scenario import Scenario, risk_problems
+from ..scenario import Scenario
 from ..store import Job
 from . import finding, look, press, sources, stale, steps, trouble
 from .stale import UNFINISHED

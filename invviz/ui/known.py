@@ -11,8 +11,9 @@ import numpy as np
 
 from ..bounds import Reason
 from ..core.table import right
+from ..limits import risk_problems
 from ..metrics import PSNR, Baseline, decibels, quality, word
-from ..scenario import Scenario, problems, risk_problems
+from ..scenario import Scenario, problems
 from ..store import Job
 from . import kept, look, sources
 from .session import session, station

@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from ..assess import sketched_first
-from ..scenario import Scenario, problems, risk_problems
+from ..limits import risk_problems
+from ..scenario import Scenario, problems
 from ..store import Job
 from . import kept, sources
 from .session import session, station

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ..core.errors import LimitError
 from . import sight, state
 
 ACTED, GO = "acted", "go to"
@@ -37,6 +38,9 @@ def button(label: str, name: str, act: Callable[[], object], page: str = "", sho
         st.session_state.update({GO: page, "touched": True})
         if shows:
             sight.bring(shows)
-        act()
+        try:
+            act()
+        except LimitError as err:
+            st.session_state["trouble"] = str(err)
 
     st.button(label, key=state.key(name), on_click=given, **more)

@@ -5,6 +5,8 @@ They are module globals and not in Streamlit's caches, which any browser can emp
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import subprocess
 import threading
@@ -18,26 +20,35 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ..core.errors import StoreError
+from ..limits import VARIABLE as PROFILE
+from ..limits import gate, limits
 from ..pipe import start_worker
 from ..run import Site
-from ..store import Store
+from ..store import HOST, TAB, Store
 from . import garbage
 from .pool import PrivatePool
 from .private import PrivateDesk
 
 LOOK = 0.25  # seconds between two looks for tabs that were closed
+LEND_EVERY = 8  # of those looks one at the queue
+PATIENT, MOST_LENT = 6.0, 2  # seconds that a quick job waits before a worker more is started for it, and how many there are at most
 
 
 class Station:
     """The store of this server and the worker processes that serve it."""
 
     def __init__(self) -> None:
+        if not _alone(st.get_option("server.address")):
+            os.environ.setdefault(PROFILE, "classroom")  # workers inherit it
         self.site = Site.from_env()
-        self.store = Store(self.site.cache_dir)
+        self.store = Store(self.site.cache_dir, gate=gate())
+        self.store.leave_for_the_dead()
         self.private = PrivatePool(self.site)
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._hands = 0
+        self._lent: list[subprocess.Popen[bytes]] = []
+        self._seen: dict[str, float] = {}  # quick jobs that wait, and since when they were seen to
 
     @property
     def hands(self) -> int:
@@ -62,13 +73,36 @@ class Station:
                     )
             self._hands = wanted
 
+    def lend_a_hand(self) -> None:
+        """Where quick jobs have waited for a while behind dear ones, start one more worker for quick ones alone, which leaves when there are none; only where the profile promises that."""
+        quick = limits().quick
+        if not quick or not self._workers:
+            return
+        now = time.monotonic()
+        waiting = self.store.quick_ones(quick)
+        self._seen = {key: self._seen.get(key, now) for key in waiting}
+        with self._lock:
+            self._lent = [hand for hand in self._lent if hand.poll() is None]
+            if len(self._lent) < MOST_LENT and any(now - since > PATIENT for since in self._seen.values()):
+                self._seen = dict.fromkeys(waiting, now)
+                self._lent.append(
+                    start_worker(
+                        self.site, "--once", "--most", str(quick), "--parent", str(os.getpid()), stdin=subprocess.DEVNULL, background=True
+                    )
+                )
+
+
+def _alone(address: str | None) -> bool:
+    """Whether nobody asked for this server to be reached from other machines. Streamlit listens to all of them where no address is named; who names one means it."""
+    return address in (None, "", "localhost", "127.0.0.1", "::1")
+
 
 class Visitor:
     """One open tab: its name in the store, and the pictures that it uploaded (memory only)."""
 
     def __init__(self, station: Station) -> None:
         self.gone = False
-        self.name = f"tab-{uuid.uuid4().hex[:12]}"
+        self.name = "|".join((TAB, HOST, str(os.getpid()), uuid.uuid4().hex[:12]))
         self.pictures: dict[str, np.ndarray] = {}  # cut to the shape of a data set, by digest
         self.own = b""  # the file that was uploaded last
         self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
@@ -153,12 +187,16 @@ def _look_for_the_gone() -> None:
 
 def _look(server: runtime.Runtime) -> None:
     leaving: list[Visitor] = []
-    while True:
+    for turn in itertools.count():
         time.sleep(LOOK)
         with _lock:
             gone = [name for name in _visitors if not server.is_active_session(name)]
             leaving += [_visitors.pop(name) for name in gone]
+            here = _station
         leaving = [visitor for visitor in leaving if not _left(visitor)]
+        if here is not None and turn % LEND_EVERY == 0:
+            with contextlib.suppress(StoreError):
+                here.lend_a_hand()
 
 
 def _left(visitor: Visitor) -> bool:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from .. import gallery
 from ..assess import sketched_first
-from ..scenario import Scenario, problems, risk_problems
+from ..limits import check_price, risk_problems
+from ..scenario import Scenario, problems
 from ..store import Curve, Job, Kind, Store
 from .session import session, station
 from .victim import victim_of
@@ -154,6 +155,7 @@ def ask(kind: Kind, scenario: Scenario, priority: int | None = None) -> None:
             visitor.sketches.add(key)
         station().store.submit(kind, scenario, visitor.name, PRIORITY[kind] if priority is None else priority)
     elif scenario.upload in visitor.pictures:
+        check_price(kind, scenario)
         visitor.private.submit(kind, scenario, visitor.pictures[scenario.upload])
 
 

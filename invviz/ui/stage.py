@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from ..limits import risk_problems
 from ..metrics import PSNR, SSIM, Cells, decibels, quality
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
 from ..plots.rows import table_html
-from ..scenario import Scenario, problems, risk_problems
+from ..scenario import Scenario, problems
 from ..store import Job
 from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import baseline, cells_unseen, victim_of

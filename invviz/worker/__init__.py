@@ -17,14 +17,20 @@ from typing import Any
 
 import numpy as np
 
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
 from .. import __version__
 from ..assess import assess
 from ..clients import client_risks
-from ..core.errors import InvvizError, StoreError
+from ..core.errors import InvvizError, LimitError, StoreError
 from ..core.lazy import torch
-from ..core.remaining import Remaining
+from ..core.remaining import Remaining, in_words
+from ..limits import VARIABLE, limits
 from ..returned import returned
-from ..risk import Cancelled
+from ..risk import Cancelled, too_little
 from ..run import Event, Report, Site, run
 from ..scenario import Scenario
 from ..store import Job, Kind, Save, Store
@@ -148,7 +154,14 @@ def warm_up_sketches(site: Site) -> None:
         assess(Scenario.parse(WARM_SKETCH), site, first=True)
 
 
-def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | None = None, parent_pid: int | None = None) -> None:
+def work(
+    store: Store,
+    site: Site,
+    once: bool = False,
+    kinds: Sequence[Kind] | None = None,
+    parent_pid: int | None = None,
+    most: float | None = None,
+) -> None:
     """Compute what waits in the store until told to leave; a signal to end puts the present job back into the queue.
 
     Args:
@@ -157,7 +170,9 @@ def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | N
         once: end when nothing waits.
         kinds: what to compute; None for everything.
         parent_pid: end when this process, which started this one, is gone.
+        most: only jobs of at most this price, in seconds.
     """
+    bound_memory()
     name = f"{socket.gethostname()}:{os.getpid()}"
     cold = kinds is not None and set(kinds) == {"sketch"}
     with _leaving(parent_pid) as leaving:
@@ -165,7 +180,7 @@ def work(store: Store, site: Site, once: bool = False, kinds: Sequence[Kind] | N
             warm_up(site)
         while not leaving():
             try:
-                job = store.claim(name, kinds)
+                job = store.claim(name, kinds, most=most)
                 if job is not None:
                     _serve(store, site, job, leaving)
                     continue
@@ -201,14 +216,51 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
     """Compute one job; whatever happens, the store learns of it."""
     try:
         with _heartbeat(store, job):
-            outcome = execute(job.kind, Scenario.parse(job.scenario), site, reporter(lambda event: store.progress(job, event), leaving))
-            if outcome.stopped:  # where nobody asked for that, because we leave, this puts it back into the queue
+            clock = Clock(limits().job)
+            outcome = execute(
+                job.kind,
+                Scenario.parse(job.scenario),
+                site,
+                reporter(lambda event: store.progress(job, event), lambda: leaving() or clock.over()),
+            )
+            if outcome.stopped and clock.rang and not leaving():
+                if outcome.result is None:
+                    raise LimitError(clock.words)
+                note = f"{outcome.result.get('note', '')} {clock.words}".strip()
+                store.cut_short(job, outcome.result | {"note": note}, outcome.save or outcome.arrays)
+            elif outcome.stopped:  # where nobody asked for that, because we leave, this puts it back into the queue
                 store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
             elif outcome.result is not None:
                 store.finish(job, outcome.result, outcome.save or outcome.arrays)
                 store.make_room()
     except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
         store.fail(job, reason(err), traceback.format_exc())
+
+
+class Clock:
+    """Rings when a job has taken as long as one may; it is looked at with every report, so that a step without reports is waited for."""
+
+    def __init__(self, most: float) -> None:
+        self._most, self._until, self.rang = most, time.monotonic() + most, False
+
+    def over(self) -> bool:
+        """Whether it is time to stop."""
+        self.rang = self.rang or time.monotonic() > self._until
+        return self.rang
+
+    @property
+    def words(self) -> str:
+        """Why the job was stopped."""
+        return f"It was stopped after {in_words(self._most)}, which is what one job may take here ({VARIABLE}); compute it on your own machine, or ask for less."
+
+
+def bound_memory() -> None:
+    """Take at most the profile's share of the machine's memory: an allocation beyond it fails, and the job with it, instead of the machine. Not where a GPU is used, whose driver reserves more."""
+    if resource is None or (torch.cuda.is_available() and torch.cuda.device_count()):
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = int(limits().memory * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Report:
@@ -255,4 +307,6 @@ def reason(err: Exception) -> str:
     """Why a job failed, short and in words."""
     if isinstance(err, InvvizError):
         return str(err)
+    if too_little(err):
+        return f"There was not enough memory: a worker may take {100 * limits().memory:.0f} % of the machine's. Choose a smaller batch, net or picture."
     return f"{type(err).__name__}: {err}"[:MAX_REASON]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ...scenario import Scenario, risk_problems
+from ...limits import risk_problems
+from ...scenario import Scenario
 from .. import asking, trouble
 
 HELP = "One quick spectrum for each client, of the first batch that it holds, with the defense on the screen, before training."

@@ -11,9 +11,10 @@ import streamlit as st
 from ... import defended
 from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
+from ...limits import risk_problems
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
-from ...scenario import Scenario, risk_problems
+from ...scenario import Scenario
 from .. import beyond, broken, choice, sight, state, strength, trouble
 from ..waits import waits
 from ..widgets import holds

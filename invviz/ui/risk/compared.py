@@ -12,7 +12,8 @@ import streamlit as st
 
 from ... import compare, gallery
 from ...core.errors import InvvizError
-from ...scenario import Scenario, risk_problems
+from ...limits import risk_problems
+from ...scenario import Scenario
 from ...store import Job
 from .. import look
 from ..session import session, station

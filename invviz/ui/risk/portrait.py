@@ -6,10 +6,11 @@ import numpy as np
 import streamlit as st
 
 from ...core.figures import percent
+from ...limits import risk_problems
 from ...plots._colours import IDEAL, TRUTH
 from ...plots.pictures import heat_png, scale_png, to_png
 from ...risk import learned_share
-from ...scenario import Scenario, risk_problems
+from ...scenario import Scenario
 from ...store import Job
 from .. import look, more, press, sources, state, things, trouble
 from ..stage import waiting
