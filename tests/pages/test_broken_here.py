@@ -67,7 +67,17 @@ def test_a_strange_strength_of_the_address_is_the_first_that_is_shown(defend, st
 
 def test_the_border_is_stated(defend):
     words = said(defend())
-    for part in ("derived here", "knows the defense", "smooth", "twice as long", "ReLU", "shorter messages", "Isotropic noise beneath"):
+    for part in (
+        "derived here",
+        "knows the defense",
+        "smooth",
+        "twice as long",
+        "ReLU",
+        "shorter messages",
+        "Isotropic noise beneath",
+        "A share that holds",
+        "no clear difference",
+    ):
         assert part in words, part
 
 
