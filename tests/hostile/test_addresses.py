@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import re
 from urllib.parse import quote
@@ -137,3 +138,48 @@ def test_five_hundred_addresses_a_page(page, store_dir):
             **{part: [rng.choice(values) for _ in range(rng.choice((1, 1, 1, 2)))] for part in names},
         }
         inert(opened(page, query))
+
+
+SINKS = {"markdown", "caption", "error", "warning", "info", "success", "button", "header", "subheader", "title"}
+FOREIGN_WORDS = {
+    "err",
+    "error",
+    "unfit",
+    "unscored",
+    "problems",
+    "risk_problems",
+    "train_problems",
+    "could_not",
+    "waiting",
+    "layer",
+    "upload",
+    "victim",
+}
+INERT = {"plain", "escape", "isinstance", "len", "layer_name"}
+
+
+def unescaped(node: ast.AST, found: list[str]) -> list[str]:
+    """Names of foreign words within an expression that no call makes inert; what only decides between two texts is not shown."""
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in INERT:
+        return found
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    if name in FOREIGN_WORDS and not isinstance(getattr(node, "ctx", None), ast.Store):
+        found.append(name)
+    if isinstance(node, ast.Attribute):  # `trouble.plain`, `err.word`: whose attribute it is does not matter
+        return found
+    shown = [node.body, node.orelse] if isinstance(node, ast.IfExp) else list(ast.iter_child_nodes(node))
+    for child in shown:
+        unescaped(child, found)
+    return found
+
+
+def test_no_page_shows_refusals_and_names_without_making_them_inert():
+    """In the sources: what visitors and errors say reaches Markdown through the one place only."""
+    sinks, raw = 0, []
+    for path in (APP.parent / "invviz" / "ui").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SINKS:
+                sinks += 1
+                shown = [*node.args[:1], *(k.value for k in node.keywords if k.arg in ("help", "label", "body"))]
+                raw += [f"{path.name}:{node.lineno} {name}" for one in shown for name in unescaped(one, [])]
+    assert sinks > 150 and not raw, raw

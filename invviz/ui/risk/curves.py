@@ -28,8 +28,8 @@ def draw(now: Scenario, rows: list[Scored], title: str) -> None:
     told = [row for row in done if _view(row).size.rms > 0 and _view(row).decomposition.gains.any()]
     if not told:
         silent = "These messages do not change with the picture: there is nothing to draw."
-        waiting = "Curves appear here as soon as the first one is scored." if rows else "No curves: nothing is compared."
-        st.info(things.say(now, silent) if done else waiting, icon=":material/query_stats:")
+        empty = "Curves appear here as soon as the first one is scored." if rows else "No curves: nothing is compared."
+        st.info(things.say(now, silent) if done else empty, icon=":material/query_stats:")
         return
     how = choice.of_view("curve", VIEWS, "Curves", "noise", label_visibility="collapsed")
     parts = _parts(now, told)

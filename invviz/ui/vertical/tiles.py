@@ -52,9 +52,9 @@ def _row(now: Scenario, here: Known, victim: Victim) -> None:
         )
     if now.batch > 1:
         st.caption(f"The first of {now.batch} rows in the batch.")
-    waiting = [f"{depths.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
-    if waiting:
-        st.caption(" · ".join(waiting))
+    going = [f"{depths.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
+    if going:
+        st.caption(" · ".join(going))
 
 
 def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
