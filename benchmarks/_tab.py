@@ -144,6 +144,10 @@ class Tab:
         body = head.encode() + data + f"\r\n--{bound}--\r\n".encode()
         request = urllib.request.Request(f"http://{self.url.netloc}{place}", body, method="PUT")
         request.add_header("Content-Type", f"multipart/form-data; boundary={bound}")
+        with urllib.request.urlopen(f"http://{self.url.netloc}/_stcore/health", timeout=60) as answer:
+            cookie = (answer.headers["Set-Cookie"] or "").split(";")[0]  # proves that the page of this server asks, not one of another
+        request.add_header("Cookie", cookie)
+        request.add_header("X-Xsrftoken", cookie.partition("=")[2].strip('"'))
         urllib.request.urlopen(request, timeout=60).close()
 
     def words(self) -> str:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("INVVIZ_NICE", "0")  # tests keep all cores busy and wait for workers, which would never have their turn
 
 
 @pytest.hookimpl(optionalhook=True)

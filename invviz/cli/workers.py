@@ -36,7 +36,11 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     worker.add_argument("--most", type=float, metavar="SECONDS", help="only what takes at most so long, by its price when it was queued")
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
-    worker.add_argument("--background", action="store_true", help="at the lowest priority: everything else on this machine goes first")
+    worker.add_argument(
+        "--background",
+        action="store_true",
+        help="at the lowest priority, or INVVIZ_NICE (0 to 19): everything else on this machine goes first",
+    )
     worker.set_defaults(go=work)
 
 
@@ -47,7 +51,7 @@ def work(args: argparse.Namespace) -> int:
         raise TextError(f"unknown kind {unknown[0]!r}; known: {', '.join(KINDS)}.")
     site = read_site(args.set, store=args.store)
     if args.background and hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(_niceness())
     from .. import worker
     from ..store import Store
     from ..worker import _pipe
@@ -62,6 +66,12 @@ def work(args: argparse.Namespace) -> int:
     for key, job in jobs.items():
         print(f"{key}: {job.state}{': ' * bool(job.error)}{job.error}", file=sys.stderr)
     return int(any(job.state == "failed" for job in jobs.values()))
+
+
+def _niceness() -> int:
+    """How far a worker in the background stands back, by INVVIZ_NICE: 19 (as far as can be) where nothing else is said, 0 where it shall not."""
+    given = os.environ.get("INVVIZ_NICE", "")
+    return min(int(given), 19) if given.isdigit() else 19
 
 
 def _again(store: Store, keys: Sequence[str]) -> list[str]:

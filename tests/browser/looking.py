@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 WINDOW = {
+    "bypass_csp": True,  # the tests themselves evaluate text in the page; the policy is held by tests/hostile/test_gateway.py
     "viewport": {"width": 1440, "height": 900},
     "reduced_motion": "reduce",
 }  # what moves without end is drawn by these very processors

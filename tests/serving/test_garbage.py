@@ -70,7 +70,8 @@ def test_what_is_due_when(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no priorities to ask for on this system")
-def test_workers_of_a_server_stand_back(tmp_path):
+def test_workers_of_a_server_stand_back(tmp_path, monkeypatch):
+    monkeypatch.delenv("INVVIZ_NICE")
     process = start_worker(Site(None, tmp_path / "store"), "--once", "--kinds", "sketch", background=True)
     try:
         until = time.monotonic() + 20
