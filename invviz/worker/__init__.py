@@ -224,10 +224,7 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
                 reporter(lambda event: store.progress(job, event), lambda: leaving() or clock.over()),
             )
             if outcome.stopped and clock.rang and not leaving():
-                if outcome.result is None:
-                    raise LimitError(clock.words)
-                note = f"{outcome.result.get('note', '')} {clock.words}".strip()
-                store.cut_short(job, outcome.result | {"note": note}, outcome.save or outcome.arrays)
+                store.cut_short(job, clock.said(outcome), outcome.save or outcome.arrays)
             elif outcome.stopped:  # where nobody asked for that, because we leave, this puts it back into the queue
                 store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
             elif outcome.result is not None:
@@ -252,6 +249,16 @@ class Clock:
     def words(self) -> str:
         """Why the job was stopped."""
         return f"It was stopped after {in_words(self._most)}, which is what one job may take here ({VARIABLE}); compute it on your own machine, or ask for less."
+
+    def said(self, outcome: Outcome) -> dict[str, Any]:
+        """What there is of a job that was stopped by this clock, with why in its note.
+
+        Raises:
+            LimitError: there is nothing.
+        """
+        if outcome.result is None:
+            raise LimitError(self.words)
+        return outcome.result | {"note": f"{outcome.result.get('note', '')} {self.words}".strip()}
 
 
 def bound_memory() -> None:

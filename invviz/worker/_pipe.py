@@ -14,10 +14,11 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.pixels import as_bytes
+from ..limits import limits
 from ..pipe import Message, read, write
 from ..run import Event, Site
 from ..scenario import Scenario
-from . import execute, reason, reporter, warm_up
+from . import Clock, bound_memory, execute, reason, reporter, warm_up
 
 
 class Server:
@@ -50,10 +51,12 @@ class Server:
 
     def _serve(self, message: Message) -> None:
         kind, number = message.header["type"], message.header["number"]
-        report = reporter(lambda event: self._tell(number, event), lambda: self._closed or number <= self._stopped)
+        clock = Clock(limits().job)
+        report = reporter(lambda event: self._tell(number, event), lambda: self._closed or number <= self._stopped or clock.over())
         try:
             outcome = execute(kind, Scenario.parse(message.header["scenario"]), self._site, report, message.arrays.get("picture"))
-            facts = {"type": "result", "number": number, "kind": kind, "stopped": outcome.stopped, "result": outcome.result}
+            result = clock.said(outcome) if outcome.stopped and clock.rang else outcome.result
+            facts = {"type": "result", "number": number, "kind": kind, "stopped": outcome.stopped, "result": result}
             self._send(facts, outcome.arrays)
         except Exception as err:  # as in the worker: it outlives its jobs
             self._send({"type": "error", "number": number, "error": reason(err), "traceback": traceback.format_exc()})
@@ -76,5 +79,6 @@ def serve(site: Site) -> None:
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # below Python, so that what C libraries print is caught as well
+    bound_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the dashboard's terminal reaches us too; stdin says when to end
     Server(site, incoming, outgoing).run()

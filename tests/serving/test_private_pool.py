@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import threading
 import time
 from collections import deque
@@ -10,13 +12,15 @@ import numpy as np
 import pytest
 
 from invviz.datasets import digest
-from invviz.pipe import Message, PrivateWorker
+from invviz.limits import PROFILES
+from invviz.pipe import Message, PrivateWorker, read
 from invviz.run import Site
 from invviz.scenario import Scenario
 from invviz.ui import pool as pools
 from invviz.ui.pool import PrivatePool
 from invviz.ui.private import PrivateDesk
 from invviz.ui.waits import waiting
+from invviz.worker._pipe import Server
 
 TEXT = Scenario.parse("data=digits&model=mlp&attack=linear_layer&dtype=float64")
 SPECTRUM = {"result": {}, "stopped": False}
@@ -191,3 +195,18 @@ def test_the_real_process_ends_when_the_last_uploader_has_gone(tmp_path, monkeyp
     eventually(lambda: made and made[0].alive)
     desk.close()
     eventually(lambda: not made[0].alive, 60)
+
+
+@pytest.mark.parametrize(("most", "kind"), [(0.5, "result"), (0.0, "error")])
+def test_what_takes_too_long_in_private_is_stopped_as_elsewhere(monkeypatch, most, kind):
+    """One uploader may hold the process for no longer than a job may take (INVVIZ_PROFILE); what there is comes with the reason."""
+    monkeypatch.setattr("invviz.worker._pipe.limits", lambda: dataclasses.replace(PROFILES["own"], job=most))
+    out = io.BytesIO()
+    text = "data=digits&model=lenet&attack=inverting_gradients(steps=100000)"
+    task = Message({"type": "run" if most else "risk", "number": 1, "scenario": text}, {})
+    Server(Site(None, None, "cpu"), io.BytesIO(), out)._serve(task)
+    out.seek(0)
+    messages = list(iter(lambda: read(out), None))
+    last = messages[-1].header
+    assert last["type"] == kind and "which is what one job may take here" in (last["error"] if kind == "error" else last["result"]["note"])
+    assert kind == "error" or (last["stopped"] and "guess" in messages[-1].arrays)
