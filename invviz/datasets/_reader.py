@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
@@ -177,7 +177,7 @@ def _in_srgb(picture: Image.Image, profile: object) -> Image.Image:
     """The picture in the colours of a screen; a profile that is broken or of other inks is passed over."""
     if isinstance(profile, bytes) and picture.mode in INKS:
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            given = ImageCms.getOpenProfile(io.BytesIO(profile))
+            given: Any = ImageCms.getOpenProfile(io.BytesIO(profile))
             known = (given.profile.profile_description or "").startswith("sRGB")
             if given.profile.xcolor_space.strip() == INKS[picture.mode] and not known:
                 found = ImageCms.profileToProfile(

@@ -26,7 +26,7 @@ def held(s: Scenario) -> int:
     A search looks at the derivative of a gradient, and keeps the steps of every round; whatever else reads a gradient once, and keeps half of it. The weights are not counted.
     """
     shape, model = s.shape, s.model
-    depth = s.protocol.cut if s.protocol.sends_embedding else model.depth
+    depth = getattr(s.protocol, "cut", model.depth) if s.protocol.sends_embedding else model.depth
     made = sum(model.entries(shape, cut, cut not in model.open_cuts) for cut in range(1, depth + 1)) + shape[0] * shape[1] * shape[2]
     searched = "steps" in s.attack.values() and not s.protocol.sends_embedding
     times = s.rounds * getattr(s.protocol, "local_steps", 1) if searched else 0.5
