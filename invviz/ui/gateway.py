@@ -8,9 +8,11 @@ import re
 import socket
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
 from starlette.formparsers import MultiPartParser
 from starlette.responses import PlainTextResponse
 from streamlit import config, runtime
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ POLICY = (
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'self'"
 )
 """Nothing is loaded from, or sent to, another host, whatever ends up on a page."""
+MENU = ("clear_cache", "set_run_on_save", "load_git_info")
+"""Kinds of messages that are for whoever writes an app; the menu that sends them is not shown here, but a visitor can send them by hand."""
 FILES = 8  # that one tab has on the server at a time; the box takes one, and drops the last one when the next has come
 AT_ONCE = 2  # uploads of one tab that are on their way
 UPLOAD = re.compile(r".*/_stcore/upload_file/(?P<session>[^/]+)/(?P<file>[^/]+)/?")
@@ -47,7 +51,7 @@ class Gateway:
         if not answers_to(host):
             return await _refuse(scope, receive, send, 403, _stranger(host))
         if scope["type"] == "websocket":
-            return await self._app(scope, receive, send)
+            return await self._app(scope, lambda: _heard(receive), send)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,6 +75,21 @@ class Gateway:
             self._coming[session] -= 1
             if not self._coming[session]:
                 del self._coming[session]
+
+
+async def _heard(receive: Receive) -> Message:
+    """The next message of a tab, but for those of Streamlit's developer menu (MENU): who visits a page does not clear what all others have cached."""
+    while True:
+        message = await receive()
+        if not (message["type"] == "websocket.receive" and _of_the_menu(message.get("bytes") or b"")):
+            return message
+
+
+def _of_the_menu(data: bytes) -> bool:
+    try:
+        return BackMsg.FromString(data).WhichOneof("type") in MENU
+    except DecodeError:  # Streamlit closes such a connection
+        return False
 
 
 def answers_to(host: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from starlette.requests import Request
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from invviz.ui import gateway
 from invviz.ui.gateway import AT_ONCE, FILES, Gateway, answers_to
@@ -180,3 +181,32 @@ def test_the_app_stands_behind_it(server):
     for host in ("evil.example", "evil.example:80"):  # with the origin that fits: that alone was asked for
         assert ask(host, "/_stcore/stream", Origin=f"http://{host}", **socket_of).status == 403
     assert (Path(__file__).parents[2] / "app.py").read_text().count("Middleware(Gateway)") == 1
+
+
+def test_messages_of_the_developer_menu_do_not_come_through():
+    """Streamlit's own would empty the caches of all visitors; everything else comes in its order, broken frames and the end included."""
+    move = BackMsg()
+    move.rerun_script.query_string = "data=digits"
+    sent = [
+        {"type": "websocket.connect"},
+        *(
+            {"type": "websocket.receive", "bytes": m.SerializeToString()}
+            for m in (BackMsg(clear_cache=True), move, BackMsg(load_git_info=True))
+        ),
+        {"type": "websocket.receive", "bytes": b"\xff\xff broken"},
+        {"type": "websocket.receive", "text": "no frame of Streamlit"},
+        {"type": "websocket.disconnect", "code": 1000},
+    ]
+    heard, coming = [], iter(sent)
+
+    async def app(scope, receive, send):
+        while not heard or heard[-1]["type"] != "websocket.disconnect":
+            heard.append(await receive())
+
+    async def receive():
+        return next(coming)
+
+    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", HERE.encode())]}
+    asyncio.run(Gateway(app)(scope, receive, receive))
+    assert heard == [sent[0], sent[2], *sent[4:]]
+    assert set(gateway.MENU) <= {field.name for field in BackMsg.DESCRIPTOR.fields}, "Streamlit calls them otherwise now"
