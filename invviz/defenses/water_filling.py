@@ -55,7 +55,7 @@ class WaterFilling(Coloured):
     optimum against nobody who knows it. Of the cost, the share `isotropic` is spent on normal noise on every entry, and f^2 grows by it. The share at which the
     stronger of both attackers gets least (`python -m invviz isotropic`) is 0.4 to 1 on digits, the more the louder the noise. At equal energy that hides more than
     Gaussian noise while the noise is weak (LeNet, 1 % of the message's: 14.9 dB against 25.6 by the best attack that was tried); at equal accuracy
-    0.1 to 1 dB are left of that (small ConvNet, 2 seeds, 4 pictures) [measured].
+    0.1 to 1 dB were left of that on two seeds, over 3 on a third, unfinished one (small ConvNet, 4 pictures) [measured].
 
     w_i = 1 counts energy. cost="utility" counts what noise costs in training: w_i = d + (1 - d) u_i^T F u_i p / tr F, F the Fisher matrix
     of the loss on public pictures; d keeps noise out of directions that only seem to cost nothing. A message that is not one of the net's

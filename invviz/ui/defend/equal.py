@@ -144,7 +144,7 @@ def _small_print(study: Study) -> str:
         "so at little noise they may get more than it: its figure is an average, no bound. "
         "InvL-DNP has the band from 0.60 of the spectrum here; the published one begins with the strongest direction, so its figures are not those of the paper's defense. "
         "Noise in the tangent space has no isotropic share here (knob isotropic), and the aware attack did not solve for it; with the share that holds, at the same accuracy "
-        "little or nothing is left of its advantage over isotropic noise (measured apart from this study, on 4 digits and 2 seeds: InvL-GNP 0.5 to 1.3 dB worse, water-filling 0.1 to 1 dB better). "
+        "it is unclear what is left of its advantage over isotropic noise (measured apart from this study, on 4 digits and 2 seeds: InvL-GNP 0.5 to 1.3 dB worse, water-filling 0.1 to 1 dB better; a third, unfinished: over 3 dB better). "
         "InvL-ENP is left out: it protects embeddings, and the clients of this study send gradients. "
         f"Learning rate {number(t['lr'])}, accuracy on held-out digits, mean of the last {t['evaluations']} evaluations. "
         f"Made by `{study.command}` in {facts['seconds'] / 60:.0f} minutes on {facts['machine']} ({facts['date']}) from `{study.scenario}` and its defenses."

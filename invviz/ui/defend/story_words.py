@@ -67,7 +67,7 @@ def border(story: Story) -> str:
         f"**Not broken:** nets with kinks (ReLU); shorter messages. **Isotropic noise beneath** {beneath} (▲; at strength {broken.SCALES[0]:g} and {broken.SCALES[-1]:g}: {figures}). "
         f"Isotropic noise of InvL-GNP's energy in its place (■) leaves tangent search nothing to hold on to: the aware DLG gets {decibels(ends['isotropic'][0])} and {decibels(ends['isotropic'][1])}.  \n"
         "**A share that holds.** The knob *isotropic* makes a share of the noise isotropic, at the same energy; `python -m invviz isotropic SCENARIO` chooses the share that leaves the stronger "
-        "attacker least, to first order (0.4 to 1 on digits, more where the noise is louder). Where the noise is weak it hides more than isotropic noise alone of the same energy; at the same accuracy little or nothing is left (2 seeds, 4 digits: InvL-GNP 0.5 to 1.3 dB worse than isotropic noise, water-filling 0.1 to 1 dB better)."
+        "attacker least, to first order (0.4 to 1 on digits, more where the noise is louder). Where the noise is weak it hides more than isotropic noise alone of the same energy; at the same accuracy it is unclear what is left (4 digits, 2 seeds: InvL-GNP 0.5 to 1.3 dB worse than isotropic noise, water-filling 0.1 to 1 dB better; a third, unfinished: over 3 dB better)."
     )
 
 
