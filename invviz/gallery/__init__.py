@@ -136,32 +136,38 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     return {}
 
 
-@functools.lru_cache(maxsize=8)
 def results(name: str) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
     """Prepared results of a page ("defended", "vertical", "attacks", "conditions") by key, arrays and facts.
 
     Of an attack `guess` (uint8) and its result; of a spectrum its figures, and `ideals`, the ideal attacker's picture at a few noise levels `sigmas`.
     """
+    return _prepared(name)[0]
+
+
+def late(name: str) -> dict[str, float]:
+    """Attacks of a page that are not prepared, as they take longer than so many seconds of one processor, by key."""
+    return _prepared(name)[1]
+
+
+def forget() -> None:
+    """Files are read again when they are next asked for."""
+    _prepared.cache_clear()
+
+
+@functools.lru_cache(maxsize=8)
+def _prepared(name: str) -> tuple[dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]], dict[str, float]]:
+    """Both in one reading, so that a folder of which one half is damaged stays named."""
     folder = FOLDER / name
     with reading(folder, made_by(name)):
         kept = from_json((folder / "facts.json").read_text())
         if kept["results_version"] != RESULTS_VERSION:
-            return {}
+            return {}, {}
         arrays: dict[str, dict[str, np.ndarray]] = {key: {} for key in kept["results"]}
         for inner, array in _arrays(folder).items():
             key, _, inner = inner.partition("/")
             arrays[key][inner] = array
-        return {key: (arrays[key], facts) for key, facts in kept["results"].items()}
-    return {}
-
-
-@functools.lru_cache(maxsize=8)
-def late(name: str) -> dict[str, float]:
-    """Attacks of a page that are not prepared, as they take longer than so many seconds of one processor, by key."""
-    with reading(FOLDER / name, made_by(name)):
-        kept = from_json((FOLDER / name / "facts.json").read_text())
-        return kept.get("late", {}) if kept["results_version"] == RESULTS_VERSION else {}
-    return {}
+        return {key: (arrays[key], facts) for key, facts in kept["results"].items()}, kept.get("late", {})
+    return {}, {}
 
 
 def _arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -206,6 +212,7 @@ __all__ = [
     "PICTURES",
     "Card",
     "Scene",
+    "forget",
     "kept_spectrum",
     "late",
     "load",

@@ -36,12 +36,13 @@ def route() -> None:
     with trouble.shown():
         if page.url_path not in ("risk", "defend", "vertical", "attacks"):
             sources.leave_comparison()
-    known = shipped.damaged()
-    for words in known:
-        st.warning(trouble.plain(words), icon=":material/broken_image:")
-    page.run()
-    if shipped.damaged() != known:
-        st.rerun()
+    notices = st.container(key="damaged")
+    try:
+        page.run()
+    finally:  # a page finds damage by reading, and may end by asking for a run of a part of it
+        with notices:
+            for words in shipped.damaged():
+                st.warning(trouble.plain(words), icon=":material/broken_image:")
 
 
 def ensure(name: str) -> None:

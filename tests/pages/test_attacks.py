@@ -88,7 +88,7 @@ def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path
     monkeypatch.setattr(lineup, "SCENES", (lineup.Scene("quick", "Only a test.", QUICK),))
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _attacks.make(tmp_path / "attacks")
-    gallery.results.cache_clear()
+    gallery.forget()
     try:
         kept = gallery.results("attacks")[Scenario.parse(QUICK).replace(attack=FEW["inverting_gradients"]()).key("run")]
         seconds, psnr = kept[0]["curve"]
@@ -97,7 +97,7 @@ def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path
         assert not at.exception and not queued(store_dir)
         assert "is the strongest of 2 attacks" in said(at) and any(b.label == "All attacks are in" for b in at.button)
     finally:
-        gallery.results.cache_clear()
+        gallery.forget()
 
 
 def test_what_takes_too_long_is_named_and_missing_ones_are_made_later(attacks, store_dir, tmp_path, monkeypatch):
@@ -107,8 +107,7 @@ def test_what_takes_too_long_is_named_and_missing_ones_are_made_later(attacks, s
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
 
     def forget():
-        gallery.results.cache_clear()
-        gallery.late.cache_clear()
+        gallery.forget()
 
     forget()
     try:

@@ -53,7 +53,7 @@ def page(store_dir, small, made, monkeypatch):
     if not (made / "conditions").exists():
         _conditions.make(made / "conditions")
     monkeypatch.setattr(gallery, "FOLDER", made)
-    gallery.results.cache_clear()
+    gallery.forget()
 
     def opened(switched=""):
         new_server()
@@ -69,7 +69,7 @@ def page(store_dir, small, made, monkeypatch):
 
     yield opened
     new_server()
-    gallery.results.cache_clear()
+    gallery.forget()
 
 
 def said(at):
@@ -160,7 +160,7 @@ def test_a_client_opens_above(page):
 
 def test_without_prepared_results_it_says_what_to_do(page, monkeypatch, tmp_path, store_dir):
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
-    gallery.results.cache_clear()
+    gallery.forget()
     at = page()
     assert not at.exception and "Not computed yet" in said(at) and "nothing is prepared on this machine" in said(at)
     press(at, "Run this combination (2 attacks")

@@ -128,10 +128,10 @@ def test_prepared_results_that_are_damaged_are_named_and_the_page_goes_on(visit,
     file.write_bytes(ARRAYS[how](file.read_bytes()))
     monkeypatch.setattr(shipped, "_damaged", {})
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
-    gallery.results.cache_clear()
+    gallery.forget()
     try:
         at = visit("attacks", QUICK)
         assert not at.exception and "`python -m invviz.gallery attacks` makes them again" in plainly(at)
         assert str(file.parent) in plainly(at)
     finally:
-        gallery.results.cache_clear()
+        gallery.forget()

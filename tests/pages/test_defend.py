@@ -271,7 +271,7 @@ def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path,
     monkeypatch.setattr(_defended, "OPENING", QUICK)
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _defended.make(tmp_path / "defended")
-    gallery.results.cache_clear()
+    gallery.forget()
     try:
         at = defend(QUICK, order="listed")
         assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
@@ -282,12 +282,12 @@ def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path,
         at.select_slider[0].set_value(1.0).run()  # at another noise the picture is not kept: it is computed
         assert not at.exception and Scenario.parse(QUICK).key("risk") in asked_for(store_dir)
     finally:
-        gallery.results.cache_clear()
+        gallery.forget()
     monkeypatch.setattr(gallery, "FOLDER", tmp_path / "nothing")
     at = press(defend(QUICK, order="listed"), "Run all attacks")
     computed(at, store_dir)
     assert [c[:5] for c in table(at)] == [c[:5] for c in prepared]
-    gallery.results.cache_clear()
+    gallery.forget()
 
 
 @pytest.mark.skipif(not gallery.results("defended"), reason="made by python -m invviz.gallery defended")

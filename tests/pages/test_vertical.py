@@ -147,14 +147,14 @@ def test_prepared_depths_are_shown_without_a_click(vertical, store_dir, tmp_path
     monkeypatch.setattr(depths, "VERTICAL", QUICK)
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _vertical.make(tmp_path / "vertical")
-    gallery.results.cache_clear()
+    gallery.forget()
     try:
         at = vertical()
         assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
         assert not asked_for(store_dir), "nothing of it had to be asked for"
         assert all("dB" in c for c in cells(at, "A decoder"))
     finally:
-        gallery.results.cache_clear()
+        gallery.forget()
 
 
 @pytest.mark.skipif(not gallery.results("vertical"), reason="made by python -m invviz.gallery vertical")
