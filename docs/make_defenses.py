@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from invviz import redteam
 from invviz.assess import assess
 from invviz.core.errors import InvvizError
 from invviz.defended import guarantee, in_short, sent_bytes
@@ -144,7 +145,9 @@ def page(data: dict[str, Any]) -> str:
             cells += [near + _cell(one["ideal"], "psnr_ceiling", 1), near + _cell(one["ideal"], "invre", 2)]
         cells += [_cell(found[pictures[0]]["ideal"], "sent", 2), in_short(guarantee(_defenses(found)))]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *_remarks(table)]) + "\n"
+    lines += ["", *_remarks(table), "", "## Against every attack: the red team", ""]
+    study = redteam.load()
+    return "\n".join([*lines, *(redteam.table(study) if study else [f"Not on this machine; `{redteam.COMMAND}` makes it."])]) + "\n"
 
 
 def _intro(data: dict[str, Any]) -> list[str]:

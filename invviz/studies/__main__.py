@@ -1,25 +1,52 @@
-"""`python -m invviz.studies [NAME ...] [PROCESSES]`: compute the studies (all of them, one process a core); with --amend only attacks whose key has moved."""
+"""Computing the studies that are shipped.
+
+`python -m invviz.studies [NAME ...] [PROCESSES]`: the curves (all of them, one process a core); with --amend only attacks whose key has moved.
+`python -m invviz.studies redteam [PROCESSES] [--rounds N] [--victims NAME,NAME]`: every attack behind every defense, for hours; it goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 
+from .. import redteam
 from ..core.errors import InvvizError
+from ..redteam import _make as attacks
 from . import FOLDER, PLANS
 from ._make import amend, make
 
+REDTEAM = "redteam"
+
+
+def asked(words: list[str]) -> argparse.Namespace:
+    """What the command line asks for; ends with a message where that cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m invviz.studies")
+    parser.add_argument("words", nargs="*", metavar="NAME", help=f"of {', '.join([*PLANS, REDTEAM])}, and a number of processes")
+    parser.add_argument("--amend", action="store_true", help="only attacks whose key has moved")
+    parser.add_argument("--rounds", type=int, help="redteam: pictures of each victim")
+    parser.add_argument("--victims", default=",".join(redteam.VICTIMS), help=f"redteam: of {', '.join(redteam.VICTIMS)}")
+    found = parser.parse_args(words)
+    found.workers = next((int(w) for w in found.words if w.isdigit() and int(w)), os.cpu_count() or 1)
+    found.names = [w for w in found.words if not w.isdigit()] or list(PLANS)
+    for given, known in ((found.names, [*PLANS, REDTEAM]), (found.victims.split(","), list(redteam.VICTIMS))):
+        if unknown := [n for n in given if n not in known]:
+            parser.error(f"{unknown[0]!r} is not known here; known: {', '.join(known)}.")
+    if found.rounds is not None and found.rounds < 1:
+        parser.error(f"--rounds takes a whole number from 1 on, not {found.rounds}.")
+    return found
+
+
 if __name__ == "__main__":
-    workers = [int(a) for a in sys.argv[1:] if a.isdigit() and int(a)]
-    names = [a for a in sys.argv[1:] if not a.isdigit() and a != "--amend"] or list(PLANS)
-    if unknown := [n for n in names if n not in PLANS]:
-        sys.exit(f"{unknown[0]!r} is no study; known: {', '.join(PLANS)}.")
+    now = asked(sys.argv[1:])
     try:
-        for name in names:
-            if "--amend" in sys.argv:
+        for name in now.names:
+            if name == REDTEAM:
+                attacks.make(now.workers, now.rounds, now.victims.split(","))
+            elif now.amend:
                 amend(name)
             else:
-                make(name, workers[0] if workers else os.cpu_count() or 1)
-            sys.stderr.write(f"{name} is in {FOLDER}\n")
+                make(name, now.workers)
+            sys.stderr.write(f"{name} is in {redteam.FOLDER if name == REDTEAM else FOLDER}\n")
     except InvvizError as err:
         sys.exit(str(err))

@@ -13,7 +13,7 @@ from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies import PLANS
 from ...tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
-from .. import asking, broken, choice, more, pulse, state, trouble
+from .. import asking, broken, choice, more, pulse, state, strongest, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, stack_of, titles
 
@@ -72,6 +72,8 @@ def _study(shown: source.Shown) -> None:
             plane.draw(shown, part, found, best, measure, budget, finding)
         with st.container(width=370, key="beside"):
             beside.draw(shown, part, found, best, measure)
+    first = part.rows.iloc[0]
+    strongest.draw([name for label in names for name in [d.name for d in stack_of(label)]], first["data"], first["model"])
     with more.figures("pictures of every strength", "strips", ("seen", VIEWS["seen"])):
         strips.draw(shown, part, found, best)
     with more.figures("defenses at equal accuracy, and the paper's headline", "drops"):

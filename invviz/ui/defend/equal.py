@@ -15,7 +15,7 @@ from ...equal import TITLES, Study
 from ...plots._colours import css
 from ...plots.equal import COLOURS, SHAPES, panel
 from ...scenario import Scenario
-from .. import broken, choice
+from .. import broken, choice, strongest
 
 PANELS = {"unaware": "○ Unaware attack, hollow marks", "aware": "● Aware attack, filled marks", "ceiling": "Ideal attacker, dashed"}
 MARKS = dict(zip(SHAPES, "●■◆▲▼", strict=True))
@@ -43,6 +43,8 @@ def draw() -> None:
     if words := equal.misled(arms, TITLES):
         st.caption(words)
     broken.draw([(DEFENSES[name.split("(")[0]](),) for name in arms if name != equal.BASELINE], "the attackers of this study")
+    first = Scenario.parse(study.scenario)
+    strongest.draw([name.split("(")[0] for name in arms], first.data.text(), first.model.text())
     _panels(study, kind, target)
     st.caption(_small_print(study))
 

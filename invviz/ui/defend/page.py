@@ -8,7 +8,7 @@ from ... import defended
 from ...scenario import problems
 from .. import asking, broken, choice, more, press, pulse, sight, state, things, trouble
 from ..victim import victim_of
-from . import ab, bar, equal, grid, least, opened, row, rows, story
+from . import ab, bar, equal, grid, least, opened, redteam, row, rows, story
 
 VIEWS = {
     "rows": "usual",
@@ -18,6 +18,7 @@ VIEWS = {
     "aim": "ceiling",
     "target": "",
     "equal": "drop 3",
+    "red": "digits",
     **story.VIEWS,
 }
 
@@ -55,6 +56,8 @@ def _draw() -> None:
     with st.container(key="opened"):
         opened.draw(now, shown)
     story.draw(now)
+    with more.figures("the strongest of all attacks behind every defense", "redteam", ("red", VIEWS["red"])):
+        redteam.draw()
     with more.figures(things.say(now, "A and B, the same picture with one thing changed"), "a-and-b", ("a", VIEWS["a"]), ("b", VIEWS["b"])):
         ab.draw(now, {name: found[s] for name, s in sides.items()})
     with more.figures("the least noise that hides it", "least", ("aim", VIEWS["aim"]), ("target", VIEWS["target"])):

@@ -1,0 +1,108 @@
+"""Attacking: every attack that fits, on every cell, round by round, so that a study that was stopped is an even one of fewer pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..core.errors import InvvizError
+from ..core.lazy import torch
+from ..core.plain import to_json
+from ..core.record import origin, write_whole
+from ..lineup import attackers
+from ..metrics import rank
+from ..run import Site, run
+from ..scenario import RESULTS_VERSION, Scenario
+from . import FOLDER, MOST, Redteam
+from ._plan import VICTIMS, cells
+
+EVERY = 30.0  # seconds between two times that what is known is kept
+
+
+def make(
+    workers: int = 1, rounds: int | None = None, victims: Iterable[str] = VICTIMS, folder: Path = FOLDER, site: Site | None = None
+) -> Redteam:
+    """Attack what is not known yet, and write `<folder>/redteam.json`.
+
+    What is known is kept while it goes on, and a run that was stopped goes on from there; cells whose attacks have changed since are attacked again.
+
+    Args:
+        workers: processes of one thread.
+        rounds: pictures of each victim, at most those of the plan; None: all of the plan.
+        victims: names of VICTIMS.
+        folder: made if it is not there.
+        site: folders and device; by default those of the environment, on the CPU, where nets as small as these are quickest.
+    """
+    site = site or Site(Site.from_env().data_dir, Site.from_env().cache_dir, "cpu")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "redteam.json"
+    before = Redteam.from_json(path.read_text()) if path.is_file() else None
+    known = {cell["scenario"]: cell for cell in before.cells} if before else {}
+    spent, start, last = (before.facts["seconds"] if before else 0), time.monotonic(), time.monotonic()
+    waiting = [s for s in planned(rounds, victims) if known.get(s.text(), {}).get("stamp") != stamp(s)]
+
+    def keep() -> Redteam:
+        found = Redteam(
+            facts={**origin("processes of one thread", spent + time.monotonic() - start), "invviz": __version__},
+            cells=tuple(known.values()),
+        )
+        write_whole(path, found.to_json())
+        return found
+
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_alone) as pool:
+        running = [pool.submit(attacked, s, site) for s in waiting]
+        for done, future in enumerate(as_completed(running), 1):
+            cell = future.result()
+            known[cell["scenario"]] = cell
+            if time.monotonic() - last > EVERY:
+                last = time.monotonic()
+                keep()
+                sys.stderr.write(f"{done} of {len(waiting)} cells, {last - start:.0f} s: {cell['scenario']}\n")
+    return keep()
+
+
+def planned(rounds: int | None = None, victims: Iterable[str] = VICTIMS) -> list[Scenario]:
+    """The cells in the order in which they are attacked: the first picture of every victim before the second of any."""
+    most = max(victim.rounds for victim in VICTIMS.values())
+    turns = range(most if rounds is None else min(rounds, most))
+    return [s for number in turns for name in victims if number < VICTIMS[name].rounds for s in cells(name, number)]
+
+
+def stamp(s: Scenario) -> str:
+    """Changes when one of the cell's attacks does."""
+    keys = [one.key("run") for one in attackers(s).values()]
+    return hashlib.sha256(to_json([RESULTS_VERSION, *keys]).encode()).hexdigest()[:12]
+
+
+def attacked(s: Scenario, site: Site) -> dict[str, Any]:
+    """What every attack that fits gets of one cell, and seconds in all: PSNR in dB and place in WORDS by name (None: it gave up with an error)."""
+    start, got = time.monotonic(), {}
+    for name, one in attackers(s).items():
+        try:
+            found = run(one, site)
+        except InvvizError:  # said by the attack itself: it cannot work on this message
+            got[name] = None
+            continue
+        psnr = (found.scores["psnr"] or [None])[0]
+        got[name] = None if psnr is None else [round(float(np.clip(psnr, -MOST, MOST)), 2), rank(found.word)]
+    return {"scenario": s.text(), "stamp": stamp(s), "got": got, "seconds": round(time.monotonic() - start, 1)}
+
+
+def _alone() -> None:
+    """One thread a process, behind everything else that the machine does."""
+    os.nice(19)
+    torch.set_num_threads(1)
+
+
+__all__ = ["attacked", "make", "planned", "stamp"]

@@ -1,0 +1,67 @@
+"""The Defend page: what the strongest of all attacks got behind every defense, from a study that is shipped."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from ... import redteam
+from ...core.figures import number
+from ...redteam import LEVELS, VICTIMS, Finding, Redteam
+from .. import choice
+
+HEAD = ("Defense", *(level.capitalize() for level in LEVELS))
+
+
+def draw() -> None:
+    """Whose message, what comes out, the table."""
+    st.markdown("## What the red team got")
+    study = redteam.load()
+    if study is None:
+        st.caption(f"The study is not on this machine; make it with `{redteam.COMMAND}`. It takes hours.")
+        return
+    options = {name: VICTIMS[name].title for name in study.found}
+    victim = choice.of_view("red", options, "Whose message", label_visibility="collapsed")
+    st.markdown(f"**{redteam.headline(study, victim)}.**")
+    st.caption(_intro(study, victim))
+    st.html(_table(study, victim))
+    st.caption(_small_print(study, victim))
+
+
+def _intro(study: Redteam, victim: str) -> str:
+    pictures = study.pictures(victim)
+    return (
+        f"Every defense at three strengths, attacked by every attack that fits and knows it; {pictures} picture{'s' * (pictures != 1)}, each with its own weights, noise and start. "
+        f"{redteam.LIMIT} It does not follow the controls above."
+    )
+
+
+def _table(study: Redteam, victim: str) -> str:
+    rows = study.found[victim]
+    head = "".join(f'<th scope="col">{escape(label)}</th>' for label in HEAD)
+    bare = _cell(rows["none"][0], colspan=len(LEVELS))
+    body = [f'<tr><th scope="row"><b>No defense</b></th>{bare}</tr>']
+    for name, row in rows.items():
+        if name != "none":
+            cells = "".join(_cell(one) for one in row)
+            body.append(f'<tr><th scope="row"><b>{escape(redteam.named(row[0].defense))}</b></th>{cells}</tr>')
+    dark = " dark" if st.context.theme.type == "dark" else ""
+    caption = "Word and PSNR of the picture that was read best, median over all pictures, and the attack that read it best."
+    return f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _cell(one: Finding, colspan: int = 1) -> str:
+    knob = f"{redteam.strength(one.defense)}: " if one.defense else ""
+    return (
+        f'<td colspan="{colspan}" title="{escape(one.scenario)}">{escape(knob)}<b>{escape(redteam.got(one))}</b>'
+        f'<span class="level">{escape(redteam.by(one))}</span></td>'
+    )
+
+
+def _small_print(study: Redteam, victim: str) -> str:
+    facts = study.facts
+    return (
+        f"Made by `{redteam.COMMAND}` in {number(facts['seconds'] / 3600)} hours on {facts['machine']} ({facts['date']}) from `{VICTIMS[victim].base}`; every cell can be "
+        "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search."
+    )

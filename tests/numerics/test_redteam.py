@@ -1,0 +1,120 @@
+"""The red team's study: what it attacks, what it keeps, and what its words rest on."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from invviz import redteam
+from invviz.defenses import DEFENSES
+from invviz.lineup import attackers
+from invviz.metrics import WORDS, rank
+from invviz.redteam import STRENGTHS, VICTIMS, Redteam, _make
+from invviz.redteam._plan import cells
+from invviz.run import Site, run
+from invviz.scenario import Scenario, problems
+
+BASE = "data=digits&model=lenet&attack=dlg&attacker=aware&seed=0&dtype=float64&prior=natural"
+FACTS = {"date": "2026-01-01", "machine": "any", "seconds": 3600}
+
+
+def cell(defense: str, picture: int, got: dict[str, tuple[float, int] | None]) -> dict:
+    s = Scenario.parse(f"data=digits(index={picture})&{BASE.partition('&')[2]}{f'&defense={defense}' if defense else ''}")
+    return {"scenario": s.text(), "stamp": "", "got": got, "seconds": 1.0}
+
+
+@pytest.fixture
+def study() -> Redteam:
+    return Redteam(
+        FACTS,
+        (
+            cell("", 0, {"dlg": (50.0, 3), "peeling": None}),
+            cell("pruning(fraction=0.99)", 0, {"dlg": (14.0, 0), "features": (12.0, 0)}),
+            cell("pruning(fraction=0.5)", 0, {"dlg": (20.0, 1), "features": (41.5, 3)}),
+            cell("pruning(fraction=0.5)", 1, {"dlg": (30.0, 2), "features": (11.0, 0)}),
+        ),
+    )
+
+
+def test_every_defense_has_three_rising_strengths_and_is_attacked_somewhere():
+    assert set(STRENGTHS) == set(DEFENSES)
+    tried = {name for victim in VICTIMS.values() for name in victim.only} | {n for n, kind in DEFENSES.items() if not kind.for_embeddings}
+    assert tried == set(DEFENSES)
+    falling = {"clipping", "local_dp", "quantisation", "stochastic_quantisation"}  # small is strong
+    for name, values in STRENGTHS.items():
+        assert list(values) == sorted(values, reverse=name in falling) and len(set(values)) == 3, name
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_every_cell_of_the_plan_can_be_attacked_by_someone_who_knows_it(victim):
+    for s in cells(victim, 0):
+        assert s.attacker == "aware" and attackers(s), (s.text(), problems(s))
+
+
+def test_a_plan_that_is_stopped_is_an_even_one_of_fewer_pictures():
+    listed = _make.planned(2, ["digits", "convnet"])
+    assert [s.data.index for s in listed] == sorted(s.data.index for s in listed)
+    assert len(listed) == 2 * len(_make.planned(1, ["digits", "convnet"]))
+
+
+def test_of_every_picture_the_strongest_attack_counts_and_the_picture_read_best_is_named(study):
+    found = study.found["digits"]["pruning"]
+    assert [one.defense.fraction for one in found] == [0.5, 0.99]
+    weak = found[0]
+    assert weak.psnr == (41.5, 30.0) and weak.attacks == ("features", "dlg") and weak.words == ("readable", "recognisable")
+    assert weak.worst == 41.5 and weak.median == statistics.median([41.5, 30.0]) and weak.attack == "features"
+    assert Scenario.parse(weak.scenario).attack.name == "features" and Scenario.parse(weak.scenario).data.index == 0
+    assert study.found["digits"]["none"][0].tried == 1  # an attack that gave up is none to choose from
+
+
+def test_words_stand_on_the_strongest_setting(study):
+    assert "behind Magnitude pruning" in redteam.headline(study, "digits") or "behind Pruning" in redteam.headline(study, "digits")
+    broken = Redteam(FACTS, (*study.cells, cell("pruning(fraction=0.99)", 1, {"dlg": (60.0, 3)})))
+    assert "Behind all 1 defenses" in redteam.headline(broken, "digits")
+    assert redteam.got(study.found["digits"]["pruning"][0]) == "readable, 41.5 dB (median of 2: 35.8)"
+
+
+def test_a_study_is_kept_and_read_as_it_was(study):
+    assert Redteam.from_json(study.to_json()).found.keys() == study.found.keys()
+    assert Redteam.from_json(study.to_json()).cells[1]["got"]["dlg"] == [14.0, 0]
+    assert Redteam.from_json(study.to_json().replace('"results_version": ', '"results_version": 9')) is None
+
+
+def test_victims_are_found_by_data_and_net():
+    assert redteam.alike("digits(index=7)", "convnet(width=4,act='tanh')") == "convnet"
+    assert redteam.alike("photos(size=16)", "lenet") == "photos"
+    assert redteam.alike("cifar10", "lenet") == "" and redteam.alike("no such", "lenet") == ""
+
+
+def test_an_attacked_cell_is_what_its_own_line_of_text_gives(tmp_path, monkeypatch):
+    s, site = Scenario.parse(f"{BASE}&defense=pruning(fraction=0.9)"), Site(None, tmp_path, "cpu")
+    two = {name: one for name, one in attackers(s).items() if name in ("features", "pca_prior")}
+    monkeypatch.setattr(_make, "attackers", lambda s: two)
+    found = _make.attacked(s, site)
+    for name, one in two.items():
+        again = run(Scenario.parse(one.text()), site)
+        assert found["got"][name] == [pytest.approx(again.scores["psnr"][0], abs=0.01), rank(again.word)]
+
+
+def test_what_is_known_is_not_attacked_again(tmp_path, monkeypatch):
+    s = Scenario.parse(BASE)
+    known = Redteam({**FACTS, "seconds": 5}, ({"scenario": s.text(), "stamp": _make.stamp(s), "got": {"dlg": [50.0, 3]}, "seconds": 1.0},))
+    (tmp_path / "redteam.json").write_text(known.to_json())
+    monkeypatch.setattr(_make, "planned", lambda rounds, victims: [s])
+    monkeypatch.setattr(_make, "attacked", None)  # cannot be called
+    made = _make.make(folder=tmp_path, site=Site(None, tmp_path, "cpu"))
+    assert made.cells[0]["got"] == {"dlg": [50.0, 3]}
+
+
+def test_the_shipped_study_is_whole_and_of_today_s_attacks():
+    study = redteam.load()
+    assert study is not None and study.cells
+    for place, one in enumerate(study.cells):
+        s = Scenario.parse(one["scenario"])
+        assert one["got"], one["scenario"]
+        assert all(got is None or (got[1] < len(WORDS) and -redteam.MOST <= got[0] <= redteam.MOST) for got in one["got"].values())
+        if place % 10 == 0:
+            assert one["stamp"] == _make.stamp(s), f"attacks have changed since: {redteam.COMMAND} attacks this cell again: {s.text()}"
+    for victim, rows in study.found.items():
+        assert "none" in rows and len({len(one.psnr) for row in rows.values() for one in row}) == 1, victim  # as many pictures everywhere
