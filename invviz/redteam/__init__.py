@@ -19,6 +19,7 @@ from ..defenses import Defense
 from ..metrics import WORDS
 from ..scenario import RESULTS_VERSION, Scenario
 from ._plan import LEVELS, SEEDS, STRENGTHS, VICTIMS, Victim
+from ._plan import cells as planned_cells
 from ._words import LIMIT, beside, by, got, headline, listed, named, strength, table
 
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery" / "redteam"
@@ -93,14 +94,24 @@ class Redteam:
 
     @cached_property
     def found(self) -> dict[str, dict[str, list[Finding]]]:
-        """By victim, then by the defense's name ("none" first): a finding for every strength, the weakest first."""
+        """By victim, then by the defense's name ("none" first): a finding for every strength, the weakest first.
+
+        A picture that was not yet attacked behind every defense is left out, so that all rows are of the same pictures.
+        """
         groups: dict[tuple[str, Defense | None], list[tuple[Scenario, Mapping[str, tuple[float, int]]]]] = {}
         titles = {_apart(Scenario.parse(victim.base)): name for name, victim in VICTIMS.items()}
+        kept: dict[tuple[str, int], list[tuple[Scenario, Mapping[str, tuple[float, int]]]]] = {}
         for cell in self.cells:
             s = Scenario.parse(cell["scenario"])
-            got = {name: tuple(one) for name, one in cell["got"].items() if one is not None}
-            if got and (victim := titles.get(_apart(s))):
-                groups.setdefault((victim, s.defense[0] if s.defense else None), []).append((s, got))
+            if victim := titles.get(_apart(s)):
+                kept.setdefault((victim, s.data.index), []).append(
+                    (s, {name: tuple(one) for name, one in cell["got"].items() if one is not None})
+                )
+        for (victim, number), several in kept.items():
+            if len(several) < sum(1 for _ in planned_cells(victim, number)):
+                continue
+            for s, each in several:
+                groups.setdefault((victim, s.defense[0] if s.defense else None), []).append((s, each))
         table: dict[str, dict[str, list[Finding]]] = {name: {} for name in VICTIMS}
         for (victim, defense), pictures in groups.items():
             table[victim].setdefault(defense.name if defense else "none", []).append(_finding(defense, pictures))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..attacks import ATTACKS
 from ..core.figures import number
 from ..defenses import DEFENSES, Defense
-from ..metrics import WORDS, decibels
+from ..metrics import EXACT, WORDS, decibels
 from ._plan import LEVELS, VICTIMS
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def strength(defense: Defense) -> str:
 
 
 def got(finding: Finding) -> str:
-    """What the strongest attacks got: word and PSNR of the picture that was read best, and the median over all.
-
-    Example:
-        "readable, 48.1 dB (median of 3: 31.0)"
-    """
+    """What the strongest attacks got: word and PSNR of the picture that was read best, and the median over all where there are several; "exact" from 60 dB on."""
     word = finding.words[finding.psnr.index(finding.worst)]
-    rest = f" (median of {len(finding.psnr)}: {finding.median:.1f})" if len(finding.psnr) > 1 else ""
-    return f"{word}{', ' if word else ''}{decibels(finding.worst)}{rest}"
+    rest = f" (median of {len(finding.psnr)}: {_level(finding.median)})" if len(finding.psnr) > 1 else ""
+    return f"{word}{', ' if word else ''}{_level(finding.worst)}{rest}"
+
+
+def _level(psnr: float) -> str:
+    return "exact" if psnr >= EXACT else decibels(psnr)
 
 
 def by(finding: Finding) -> str:

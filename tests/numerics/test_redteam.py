@@ -25,13 +25,16 @@ def cell(defense: str, picture: int, got: dict[str, tuple[float, int] | None]) -
 
 
 @pytest.fixture
-def study() -> Redteam:
+def study(monkeypatch) -> Redteam:
+    monkeypatch.setattr(redteam, "planned_cells", lambda victim, number: range(3))
     return Redteam(
         FACTS,
         (
             cell("", 0, {"dlg": (50.0, 3), "peeling": None}),
             cell("pruning(fraction=0.99)", 0, {"dlg": (14.0, 0), "features": (12.0, 0)}),
             cell("pruning(fraction=0.5)", 0, {"dlg": (20.0, 1), "features": (41.5, 3)}),
+            cell("", 1, {"dlg": (70.0, 3)}),
+            cell("pruning(fraction=0.99)", 1, {"dlg": (13.0, 0)}),
             cell("pruning(fraction=0.5)", 1, {"dlg": (30.0, 2), "features": (11.0, 0)}),
         ),
     )
@@ -70,9 +73,16 @@ def test_of_every_picture_the_strongest_attack_counts_and_the_picture_read_best_
 
 def test_words_stand_on_the_strongest_setting(study):
     assert "behind Magnitude pruning" in redteam.headline(study, "digits") or "behind Pruning" in redteam.headline(study, "digits")
-    broken = Redteam(FACTS, (*study.cells, cell("pruning(fraction=0.99)", 1, {"dlg": (60.0, 3)})))
+    broken = Redteam(FACTS, (*study.cells[:4], cell("pruning(fraction=0.99)", 1, {"dlg": (60.0, 3)}), study.cells[5]))
     assert "Behind all 1 defenses" in redteam.headline(broken, "digits")
-    assert redteam.got(study.found["digits"]["pruning"][0]) == "readable, 41.5 dB (median of 2: 35.8)"
+    assert redteam.got(study.found["digits"]["pruning"][0]) == "readable, 41.5 dB (median of 2: 35.8 dB)"
+
+
+def test_a_picture_that_was_not_attacked_behind_every_defense_is_left_out(study):
+    assert study.pictures("digits") == 2
+    part = Redteam(FACTS, study.cells[:-1])
+    assert part.pictures("digits") == 1 and all(len(one.psnr) == 1 for row in part.found["digits"].values() for one in row)
+    assert not Redteam(FACTS, study.cells[:2]).found
 
 
 def test_a_study_is_kept_and_read_as_it_was(study):

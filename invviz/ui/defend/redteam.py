@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from ... import redteam
-from ...core.figures import number
+from ...core.remaining import in_words
 from ...redteam import LEVELS, VICTIMS, Finding, Redteam
 from .. import choice
 
@@ -32,7 +32,7 @@ def draw() -> None:
 def _intro(study: Redteam, victim: str) -> str:
     pictures = study.pictures(victim)
     return (
-        f"Every defense at three strengths, attacked by every attack that fits and knows it; {pictures} picture{'s' * (pictures != 1)}, each with its own weights, noise and start. "
+        f"Every defense at three strengths, attacked by every attack that fits and knows it; {'one picture' if pictures == 1 else f'{pictures} pictures, each with noise and start of its own'}. "
         f"{redteam.LIMIT} It does not follow the controls above."
     )
 
@@ -62,6 +62,6 @@ def _cell(one: Finding, colspan: int = 1) -> str:
 def _small_print(study: Redteam, victim: str) -> str:
     facts = study.facts
     return (
-        f"Made by `{redteam.COMMAND}` in {number(facts['seconds'] / 3600)} hours on {facts['machine']} ({facts['date']}) from `{VICTIMS[victim].base}`; every cell can be "
-        "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search."
+        f"Made by `{redteam.COMMAND}` in {in_words(facts['seconds'])} on {facts['machine']} ({facts['date']}) from `{VICTIMS[victim].base}`; every cell can be "
+        "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search. Attacks with a prior know the public pictures of the same data set, which are much like the private ones; a prior from elsewhere gets less."
     )
