@@ -45,11 +45,13 @@ def test_without_the_study_the_page_says_how_to_make_it(defend, tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("views", "opened"),
-    [({}, set()), ({"b": "ideal"}, {"A and B"}), ({"aim": "invre"}, {"least noise"}), ({"target": "20", "equal": "energy 1"}, {"least noise", "equal cost"})],
+    [({}, set()), ({"b": "ideal"}, {"A and B"}), ({"aim": "invre"}, {"least noise"}), ({"red": "convnet"}, {"behind every defense"}), ({"target": "20", "equal": "energy 1"}, {"least noise", "equal cost"})],
 )  # fmt: skip
 def test_an_address_opens_the_fold_in_which_it_chooses_something(defend, views, opened):
     at = defend(**views)
     folds = {e.label: e.proto.expanded for e in at.expander if e.label.startswith("**More figures:**")}
-    assert not at.exception and len(folds) == 3
+    assert not at.exception and len(folds) == 4
     assert {label for label, open_ in folds.items() if open_} == {label for label in folds if any(word in label for word in opened)}
-    assert "Least noise that hides it" in words(at) and "At equal cost" in words(at), "what is folded is there"
+    assert "What the red team got" in words(at) and "Least noise that hides it" in words(at) and "At equal cost" in words(at), (
+        "what is folded is there"
+    )
