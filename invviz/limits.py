@@ -67,15 +67,18 @@ def check_price(kind: Kind, scenario: Scenario) -> float:
     return seconds
 
 
+def too_dear(kind: Kind, scenario: Scenario) -> str:
+    """Why a job is more than one may be here; empty where it is not."""
+    try:
+        check_price(kind, scenario)
+    except LimitError as err:
+        return str(err)
+    return ""
+
+
 def risk_problems(scenario: Scenario) -> list[str]:
     """Why there is no risk score on a page: what does not fit together, or that it is too dear here."""
-    if found := unfit(scenario):
-        return found
-    try:
-        check_price("risk", scenario)
-    except LimitError as err:
-        return [str(err)]
-    return []
+    return unfit(scenario) or list(filter(None, [too_dear("risk", scenario)]))
 
 
 def gate() -> Gate:
@@ -91,4 +94,4 @@ def _crowded(most: Limits, seconds: float) -> str:
     )
 
 
-__all__ = ["PROFILES", "VARIABLE", "Limits", "check_price", "gate", "limits", "risk_problems"]
+__all__ = ["PROFILES", "VARIABLE", "Limits", "check_price", "gate", "limits", "risk_problems", "too_dear"]

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ..core.component import Component, parse_component
 from ..core.errors import TextError
 from ..core.figures import number
+from ..core.remaining import in_words
 from ..defenses import DEFENSES
 from ..defenses.dp_sgd import DPSGD
 from ..metrics import METRICS
+from ..price import seconds
 from ..scenario import KINDS, PARTS, Scenario, check, problems, risk_problems
 from ._show import to_json
 from ._site import read_site
@@ -94,6 +96,8 @@ def show_check(args: argparse.Namespace) -> int:
     print(f"key: {scenario.key('run')}")
     for problem in risk_problems(scenario):
         print(f"note: no risk score: {problem}")
+    risk = "" if risk_problems(scenario) else f", {in_words(seconds('risk', scenario))} for the risk score"
+    print(f"price: about {in_words(seconds('run', scenario))} for the attack, if it takes all its steps{risk} (one core of this machine)")
     return 0
 
 

@@ -20,8 +20,6 @@ from .session import session, station
 from .victim import baseline
 from .views import Figures, RiskView
 
-BEHIND = -1  # priority of the spectra of a comparison: what is open on a screen goes first
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Attack:
@@ -232,8 +230,7 @@ def spectra(
         sources.leave_comparison(list(missing.values()))
         for s, key in missing.items():
             job = jobs.get(key)
-            if job is None or job.state in ("done", "stopped", "pruned"):
-                store.submit("risk", s, visitor.name, BEHIND)
+            if (job is None or job.state in ("done", "stopped", "pruned")) and sources.behind(s):
                 visitor.joined.add(key)
         jobs = store.jobs(list(missing.values()))
         for s, key in missing.items():

@@ -10,14 +10,17 @@ import streamlit as st
 
 from .. import gallery
 from ..assess import sketched_first
+from ..core.errors import LimitError
 from ..limits import check_price, risk_problems
 from ..scenario import Scenario, problems
 from ..store import Curve, Job, Kind, Store
 from .session import session, station
+from .trouble import plain
 from .victim import victim_of
 from .views import Portrait, RiskView, RunView, view_of
 
 PRIORITY = {"sketch": 2, "run": 1, "risk": 0}  # of what is open on a screen
+BEHIND = -1  # of what is compared
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
 
 
@@ -153,10 +156,24 @@ def ask(kind: Kind, scenario: Scenario, priority: int | None = None) -> None:
             _leave_old_spectrum(key)
         elif kind == "sketch":
             visitor.sketches.add(key)
-        station().store.submit(kind, scenario, visitor.name, PRIORITY[kind] if priority is None else priority)
+        try:
+            station().store.submit(kind, scenario, visitor.name, PRIORITY[kind] if priority is None else priority)
+        except LimitError as err:
+            if kind == "run":  # a person asked for it, and hears it at the button
+                raise
+            st.warning(plain(str(err)), icon=":material/hourglass_disabled:")
     elif scenario.upload in visitor.pictures:
         check_price(kind, scenario)
         visitor.private.submit(kind, scenario, visitor.pictures[scenario.upload])
+
+
+def behind(scenario: Scenario) -> bool:
+    """Have the spectrum of something that is compared computed, behind what is open on a screen; whether it was taken. What is not, as too much waits, is asked for again when the page is drawn."""
+    try:
+        station().store.submit("risk", scenario, session().name, BEHIND)
+    except LimitError:
+        return False
+    return True
 
 
 def _leave_old_spectrum(key: str) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from ..limits import risk_problems
+from ..core.remaining import in_words
+from ..limits import risk_problems, too_dear
 from ..metrics import PSNR, SSIM, Cells, decibels, quality
 from ..plots._colours import IDEAL, REAL, TRUTH
 from ..plots.pictures import placeholder, to_png
 from ..plots.rows import table_html
+from ..price import seconds
 from ..scenario import Scenario, problems
 from ..store import Job
 from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
@@ -195,10 +197,14 @@ def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Jo
     if job is not None and job.state == "failed":
         st.error(trouble.plain(could_not(job, "The attack could not run")), icon=":material/error:")
     victim = victim_of(now)
-    reason = " ".join(problems(now)) or (victim if isinstance(victim, str) else "")
+    unfit = " ".join(problems(now))
+    dear = "" if unfit or run is not None else too_dear("run", now)
+    reason = unfit or (victim if isinstance(victim, str) else "") or dear
     stopped = run is not None and run.result["stopped"]
     done = run is not None and not run.prepared and not stopped
-    live_words = f"{now.attack.title}, computed live on this machine."
+    live_words = (
+        "" if reason else f"{now.attack.title}, computed live on this machine; at most about {in_words(seconds('run', now))} by its steps."
+    )
     press.button(
         "Finished" if done else "Run it again" if stopped else "Run the attack",
         "run",
@@ -210,7 +216,7 @@ def _run_button(now: Scenario, run: RunView | None, old: RunView | None, job: Jo
         or ("The result of this very scenario is on the screen; change anything to run again." if done else live_words),
         width="stretch",
     )
-    if problems(now):
+    if unfit or dear:
         st.caption(f":material/block: {trouble.plain(reason)}")
 
 

@@ -81,7 +81,8 @@ def test_check_prints_full_form_and_key():
     done = invviz("check", "?data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise%28sigma%3D0.1%29")
     scenario = Scenario.parse(NOISY)
     assert done.returncode == 0
-    assert done.stdout.splitlines() == [scenario.text(full=True), f"key: {scenario.key('run')}"]
+    *told, price = done.stdout.splitlines()
+    assert told == [scenario.text(full=True), f"key: {scenario.key('run')}"] and price.startswith("price: about ")
     assert done.stderr == ""
 
 

@@ -17,13 +17,12 @@ from ...scenario import Scenario
 from ...store import Job
 from .. import look
 from ..session import session, station
-from ..sources import is_of, join, leave_comparison
+from ..sources import behind, is_of, join, leave_comparison
 from ..victim import victim_of
 from ..views import Figures, RiskView, view_of
 
 COUNTS = ("12", "24", "48", "96")
 SHOWN = 4  # pictures of a batch, in its thumbnail
-BEHIND = -1  # priority of comparisons: what is open on a screen goes first
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,8 +113,7 @@ def scored(wanted: Sequence[Item], now: Scenario) -> list[Scored]:
     if missing and not visitor.gone:
         for item in missing:
             job = jobs.get(item.key)
-            if job is None or job.state in ("done", "stopped", "pruned"):
-                store.submit("risk", item.scenario, visitor.name, BEHIND)
+            if (job is None or job.state in ("done", "stopped", "pruned")) and behind(item.scenario):
                 visitor.joined.add(item.key)
         jobs = store.jobs([item.key for item in missing])
         for item in missing:
@@ -131,7 +129,7 @@ def scored(wanted: Sequence[Item], now: Scenario) -> list[Scored]:
 def retry(failed: Sequence[Scored]) -> None:
     """A person wants what failed to be tried again."""
     for row in failed:
-        station().store.submit("risk", row.item.scenario, session().name, BEHIND)
+        behind(row.item.scenario)
 
 
 def _opened(item: Item, job: Job | None) -> RiskView | None:
