@@ -60,14 +60,13 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
     path = cache_dir / "weights" / f"{scenario.key('weights')}-{copy_of(samples)}.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
         if not path.is_file():
             how = scenario.model
             train(module, samples.public, how.epochs, how.train_lr, scenario.seed, report, Penalties(scenario.defense, scenario.seed))
-            part = path.with_suffix(f".{os.getpid()}.part")
-            torch.save({"state": module.state_dict(), "accuracy": evaluate(module, samples.victims)}, part)
-            os.replace(part, path)
+            accuracy = evaluate(module, samples.victims)
+            if not tensors.keep({"state": module.state_dict(), "accuracy": accuracy}, path):
+                return accuracy
         os.utime(path)  # it is used, and not what goes first where room is made
         try:
             return _put(module, tensors.load(path))
@@ -109,7 +108,13 @@ def _alone(lock: Path, epochs: int, report: TrainReport | None) -> Iterator[None
     except ImportError:  # Windows: two processes may train the same net at once, which costs time and nothing else
         yield
         return
-    with lock.open("w") as file:
+    with contextlib.ExitStack() as open_files:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = open_files.enter_context(lock.open("w"))
+        except OSError:  # a full disk: the same as without locks
+            yield
+            return
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

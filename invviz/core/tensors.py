@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,30 @@ def load(path: Path) -> Any:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as err:  # torch has no one error for a file that it cannot read
         raise ValueError(_why(start)) from err
+
+
+def keep(content: Any, path: Path) -> bool:
+    """Write what `load` reads, whole or not at all, also where the machine loses power; what is kept so only saves time, so that a disk that takes it not ends nothing.
+
+    Returns:
+        Whether it was written; where not, a warning says why.
+    """
+    part = path.with_suffix(f".{os.getpid()}.part")
+    whole = io.BytesIO()  # torch says of a full disk only that writing failed
+    torch.save(content, whole)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(whole.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        return True
+    except OSError as err:
+        warnings.warn(f"{path} was not kept: {err}", stacklevel=2)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
 
 
 def damaged(path: Path, store: Path, what: str, why: str) -> StoreError:

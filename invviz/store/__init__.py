@@ -214,5 +214,4 @@ class Store(WorkerSide, Reading, Room):
         with self._db.write() as con:
             con.execute("UPDATE jobs SET state = 'pruned', bytes = 0, result = NULL WHERE key = ? AND state IN ('done', 'stopped')", (key,))
             _frames.clear(con, key)
-        with explained(self.path):
             _arrays.drop(self.folder(key))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..core import npy
+
+TEMPORARY = re.compile(r"\..+\.\d+\.(part|gone)")
 
 Save = Callable[[Path], None]
 """Writes its files into the folder that it is given."""
@@ -74,6 +79,16 @@ def drop_parts(folder: Path) -> None:
     """Remove what dead workers left under temporary names."""
     for old in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(old, ignore_errors=True)
+
+
+def left_behind(parent: Path, age: float) -> list[Path]:
+    """Folders under temporary names that nobody has touched for so many seconds: of workers that died."""
+    found = []
+    for place in parent.glob(".*"):
+        with contextlib.suppress(FileNotFoundError):
+            if TEMPORARY.fullmatch(place.name) and time.time() - place.stat().st_mtime > age:
+                found.append(place)
+    return found
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:

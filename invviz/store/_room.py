@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,8 +27,12 @@ SIZE = re.compile(r"(\d+(?:\.\d*)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 LEFT = 0.9  # of the limit that may be left after making room, so that it is not made again at once
 YOUNG = 600.0  # seconds: a file that was used since then may be in use
 AT_ONCE = 50  # results that go in one transaction
-FILES = {"weights": "*.pt", "training": "*.pt"}
+FILES = ("weights", "training")
+KEPT = (".pt", ".part")  # the second of a process that died
 OVER = "('done', 'stopped', 'pruned', 'failed')"
+BYTES = f"SELECT key, bytes > 0 AS kept FROM jobs WHERE state IN {OVER} AND (bytes > 0 OR state IN ('failed', 'pruned'))"
+"""Who should have a folder, and who should not."""
+EMPTIED = "UPDATE jobs SET bytes = 0, state = CASE state WHEN 'done' THEN 'pruned' ELSE state END WHERE key = ?"
 FRAMES = "COALESCE((SELECT SUM(LENGTH(pixels)) FROM frames WHERE frames.key = jobs.key), 0)"
 
 
@@ -123,6 +129,7 @@ class Room:
         Returns:
             How many things were removed.
         """
+        self._tidy()
         most = limit() if most is None else most
         if most is None or (over := self.use().total - most) <= 0:
             return 0
@@ -139,6 +146,24 @@ class Room:
                             over, gone = over - size, gone + 1
         self._db.shrink(needed=self.use().total > most)
         return gone
+
+    def _tidy(self) -> None:
+        """Remove what workers left that died, or whose disk was full, while they handed in or made room; who lost pictures in that way says so."""
+        with explained(self.path):
+            for place in _arrays.left_behind(self.path / "arrays", YOUNG):
+                shutil.rmtree(place, ignore_errors=True)
+            there = set(os.listdir(self.path / "arrays"))
+        with self._db.read() as con:
+            torn = any((row["key"] in there) != row["kept"] for row in con.execute(BYTES))
+        if not torn:
+            return
+        with explained(self.path), self._db.write() as con:
+            for row in con.execute(BYTES).fetchall():
+                there_now = self.folder(row["key"]).is_dir()  # looked at again: somebody may hand in just now
+                if there_now and not row["kept"]:
+                    _arrays.drop(self.folder(row["key"]))
+                elif row["kept"] and not there_now:
+                    con.execute(EMPTIED, (row["key"],))
 
     def _bulk(self) -> Iterator[Thing]:
         """Arrays and frames of results, and files."""
@@ -171,7 +196,7 @@ class Room:
             if con.execute(f"SELECT 1 FROM jobs WHERE key = ? AND state IN {OVER}", (key,)).fetchone():
                 con.execute("DELETE FROM frames WHERE key = ?", (key,))
                 con.execute("UPDATE jobs SET result = NULL WHERE key = ? AND state = 'stopped'", (key,))
-                con.execute("UPDATE jobs SET bytes = 0, state = CASE state WHEN 'done' THEN 'pruned' ELSE state END WHERE key = ?", (key,))
+                con.execute(EMPTIED, (key,))
                 _arrays.drop(self.folder(key))
 
         return drop
@@ -189,12 +214,11 @@ class Room:
     def _files(self, name: str) -> list[tuple[float, int, Path]]:
         """Of a folder beside the arrays: when used last, size, place."""
         found = []
-        for file in (self.path / name).glob(FILES[name]):
-            try:
-                facts = file.stat()
-            except FileNotFoundError:  # somebody else makes room, too
-                continue
-            found.append((facts.st_mtime, facts.st_size, file))
+        for file in (self.path / name).glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # somebody else makes room, too
+                if file.suffix in KEPT:
+                    facts = file.stat()
+                    found.append((facts.st_mtime, facts.st_size, file))
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -119,13 +120,16 @@ def set_aside(con: sqlite3.Connection, store: Path, key: str, why: str) -> None:
     row = con.execute("SELECT result FROM jobs WHERE key = ? AND state IN ('done', 'stopped', 'pruned')", (key,)).fetchone()
     if row is None:
         return
-    place = _new_folder(store / "damaged", key)
-    if row["result"] is not None:
-        raw = row["result"] if isinstance(row["result"], bytes) else str(row["result"]).encode(errors="replace")
-        (place / "result.json").write_bytes(raw)
-    arrays = store / "arrays" / key
-    if arrays.exists():
-        os.rename(arrays, place / "arrays")
+    place, arrays = _new_folder(store / "damaged", key), store / "arrays" / key
+    try:
+        if row["result"] is not None:
+            raw = row["result"] if isinstance(row["result"], bytes) else str(row["result"]).encode(errors="replace")
+            (place / "result.json").write_bytes(raw)
+        if arrays.exists():
+            os.rename(arrays, place / "arrays")
+    except OSError:  # everybody who looks tries again, and must not leave a folder each time
+        shutil.rmtree(place, ignore_errors=True)
+        raise
     words = (
         f"{DAMAGED} {key} is damaged: {why}. It was moved to {place}, nothing is deleted. "
         f"Compute it again: with the page's button, or with `{command('work', '--once', '--again', key)}`."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING, Any
 
 from ..core import tensors
@@ -32,12 +31,9 @@ class State:
     broken: bool = False
 
     def keep(self, path: Path, messages: Round | VerticalRound) -> None:
-        """Whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
+        """Whole or not at all; where the disk takes it not, training goes on without."""
         facts = {"done": self.done, "history": self.history, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        torch.save({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, part)
-        os.replace(part, path)
+        tensors.keep({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, path)
 
     def go_on(self, path: Path, messages: Round | VerticalRound, store: Path) -> None:
         """Where a training of the very same kind was when it was killed, if one was.

@@ -231,7 +231,19 @@ def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> N
                 store.finish(job, outcome.result, outcome.save or outcome.arrays)
                 store.make_room()
     except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
-        store.fail(job, reason(err), traceback.format_exc())
+        _say(store, job, reason(err), traceback.format_exc(), leaving)
+
+
+def _say(store: Store, job: Job, error: str, trace: str, leaving: Callable[[], bool]) -> None:
+    """Tell the store why a job failed; where the disk is full, so that not even that can be written, as soon as it can be."""
+    while True:
+        try:
+            store.fail(job, error, trace)
+            return
+        except StoreError:
+            if leaving():  # then it counts as the job of a worker that died
+                raise
+            time.sleep(10 * POLL)
 
 
 class Clock:
