@@ -196,10 +196,10 @@ def test_a_worker_for_first_sketches_begins_with_what_waits(store, site, monkeyp
     store.submit(kind, QUICK, "me")
     done, real = [], Store.claim
 
-    def claim(self, name, kinds):
+    def claim(self, name, kinds, **more):
         if len(done) == 3:
             raise KeyboardInterrupt
-        return real(self, name, kinds)
+        return real(self, name, kinds, **more)
 
     monkeypatch.setattr(Store, "claim", claim)
     monkeypatch.setattr(worker, "POLL", 0.0)

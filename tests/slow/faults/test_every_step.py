@@ -16,7 +16,7 @@ from test_store_room import FIRST, LATE
 from invviz.store import Store, _db, _room
 
 
-@pytest.fixture(params=[7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.fixture(params=[3, pytest.param(1, marks=pytest.mark.slow)])
 def every(request):
     """Steps between two kills: all of them are the long test."""
     return request.param
