@@ -54,9 +54,11 @@ def waiting(con: sqlite3.Connection, watcher: str) -> float:
 
 
 def dead(watcher: str) -> bool:
-    """Whether it is a tab of a server that is no more, on this machine."""
+    """Whether it is a tab of a server that is no more, on this machine; asked by a server that starts, which has no tabs yet: in a container the last one had the same number."""
     parts = watcher.split("|")
-    return len(parts) == 4 and parts[:2] == [TAB, HOST] and parts[2].isdecimal() and not _alive(int(parts[2]))
+    if len(parts) != 4 or parts[:2] != [TAB, HOST] or not parts[2].isdecimal():
+        return False
+    return int(parts[2]) == os.getpid() or not _alive(int(parts[2]))
 
 
 def idle(con: sqlite3.Connection, now: float) -> bool:

@@ -119,7 +119,7 @@ def test_who_has_had_much_lately_waits_longer(store):
 def test_tabs_of_a_server_that_is_no_more_are_not_waited_for(store):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    ghost, alive, elsewhere = (f"{TAB}|{host}|{pid}|x" for host, pid in ((HOST, ended.pid), (HOST, os.getpid()), ("elsewhere", ended.pid)))
+    ghost, alive, elsewhere = (f"{TAB}|{host}|{pid}|x" for host, pid in ((HOST, ended.pid), (HOST, os.getppid()), ("elsewhere", ended.pid)))
     submit(store, "a", watcher=ghost)
     submit(store, "b", watcher=ghost)
     submit(store, "b", watcher=alive)
