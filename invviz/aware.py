@@ -79,6 +79,7 @@ def _told(scenario: Scenario, bare: Release, world: World, message: Tree, templa
         "seen": cut(seen),
         "noise": noise,
         "interval": interval and (cut(interval[0]), cut(interval[1])),
+        "rules": None if distrusted or any(d.noisy or d.hides or d.jumps for d in defenses[:-1]) else last.rules(before, message),
     }
     if scenario.coloured:
         found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise, Size.of(message))

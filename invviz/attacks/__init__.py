@@ -3,6 +3,7 @@
 from ._base import Answer, Attack, MaliciousAttack
 from .april import APRIL
 from .april_optimisation import APRILOptimisation
+from .class_prior import ClassPrior
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .features import FeatureInversion
@@ -37,6 +38,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "gauss_newton": GaussNewton,
     "deep_image_prior": DeepImagePrior,
     "pca_prior": PCAPrior,
+    "class_prior": ClassPrior,
     "generative_prior": GenerativePrior,
     "plug_and_play": PlugAndPlay,
     "see_through": SeeThrough,
@@ -65,6 +67,7 @@ __all__ = [
     "APRILOptimisation",
     "Answer",
     "Attack",
+    "ClassPrior",
     "DeepImagePrior",
     "FeatureInversion",
     "GIAEstimate",

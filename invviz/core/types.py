@@ -132,6 +132,25 @@ class Knowledge:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Rules:
+    """What a defense cannot help telling of the message before it, whatever it draws: for an attacker who knows it.
+
+    Attributes:
+        release: the message before that defense.
+        largest: entries that are not zero are the largest, of each "part" or of the "whole" message; empty where that is not so.
+        equal: of the message before, numbers that are zero, (k,), none of them larger than about 1; None where there are none.
+        passes: share of each part's norm that is the message itself, the rest being noise at right angles to it; read beside `equal` only.
+        levels: every entry was rounded to one of its two neighbours among the multiples of this, up with the share of the step that it lies above the lower; 0 where not.
+    """
+
+    release: Release
+    largest: str = ""
+    equal: Callable[[Tree], Tensor] | None = None
+    passes: float = 0.0
+    levels: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Observation:
     """All that an attacker may see. Nothing of the victim can be reached from here (a contract test walks it).
 
@@ -147,6 +166,8 @@ class Observation:
     num_classes: int
     sent: Tree | None = None  # all that came, where the attacker matches a part of it only
     public: Tensor | None = None  # public pictures like the private ones, (n, c, h, w), where the attacker has some
+    public_labels: Tensor | None = None  # theirs, (n,), where they are of the same data set
+    rules: Rules | None = None  # what the last defense cannot help telling, where the attacker knows it
     crowd: Tree | None = (
         None  # messages that the same party has sent of other private pictures, (n, ...) each, where the attacker collects them
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..core.component import Value
-    from ..core.types import Batch, Release, Size, Tree, World
+    from ..core.types import Batch, Release, Rules, Size, Tree, World
     from ..risk import Colour
     from ._penalty import Penalty
 
@@ -169,6 +169,15 @@ class Defense(Component):
 
     def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
         """Between which values each entry lay before this defense rounded it; None where it does not round. Infinite ends are allowed."""
+        return None
+
+    def rules(self, before: Release, message: Tree) -> Rules | None:
+        """What this defense cannot help telling of the message before it, whatever it draws, to an attacker who knows it; None: nothing but `interval` and `simulated` say.
+
+        Args:
+            before: the release that it wraps.
+            message: as it came.
+        """
         return None
 
     def distrusts(self, names: Sequence[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
+from ..core.types import Rules
 from ._base import Defense
 
 if TYPE_CHECKING:
@@ -91,6 +92,23 @@ class Censor(Defense):
             stepped = {k: p - self.step * candidate[k] if k in candidate else p for k, p in net.params.items()}
             loss = float(net.loss(stepped, batch))
         return math.inf if math.isnan(loss) else loss
+
+    def rules(self, before: Release, message: Tree) -> Rules | None:
+        """Every layer of what is sent has the norm of the true one, and stands at a known angle to it."""
+        if self.share == 0:
+            return None
+        known = {name: leaf for name, leaf in message.items() if leaf.numel() > 1 and bool(leaf.any())}
+
+        def equal(bare: Tree) -> Tensor:
+            norms = [bare[name].square().sum().clamp(min=1e-300).sqrt() for name in known]
+            lengths = [(norm / leaf.norm()).log() for norm, leaf in zip(norms, known.values(), strict=True)]
+            angles = [
+                (bare[name] * leaf).sum() / (norm * leaf.norm()) - self.left
+                for norm, (name, leaf) in zip(norms, known.items(), strict=True)
+            ]
+            return torch.stack([*lengths, *angles])
+
+        return Rules(before, equal=equal, passes=self.left) if known else None
 
     def variance(self, size: Size, batch: int = 1) -> float:
         """s^2 times the mean square of the entries."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree
+from ..core.types import Rules
 from ..risk import Diagonal
 from ._coloured import Coloured
 from ._sparse import dropped, sparse_traffic
@@ -81,6 +82,10 @@ class Outpost(Coloured):
     def colour(self, basis: Tree) -> Colour:
         """The variances at this strength."""
         return Diagonal(map_tree(lambda v: v * self.base**2, basis))
+
+    def rules(self, before: Release, message: Tree) -> Rules | None:
+        """Which entries came are the largest of their layer; noise changes their values, not which they are."""
+        return None if self.off else Rules(before, largest="part")
 
     def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries and their places."""

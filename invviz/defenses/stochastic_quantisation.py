@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
-from ..core.types import Size
+from ..core.types import Rules, Size
 from ._base import Defense
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class StochasticQuantisation(Defense):
             return message if q == 0 else map_tree(rounded, message)
 
         return release
+
+    def rules(self, before: Release, message: Tree) -> Rules | None:
+        """The levels, where the largest entry, which is one, gives them away."""
+        step = self.step(Size.of(message))
+        return Rules(before, levels=step) if self.bits < 32 and self.scale == "largest" and step > 0 else None
 
     def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """So many bits an entry; the step is one number more."""

@@ -72,6 +72,7 @@ def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
 
 def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: World, believed: Sequence[Defense]) -> Observation:
     """What an attacker has before any message: `world` holds the net as it knows it, `believed` are the defenses that it simulates."""
+    public, labels = _public(scenario, client, knowledge)
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
     return Observation(
         message={},
@@ -81,15 +82,16 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
         pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]
-        public=_public(scenario, client, knowledge),
+        public=public,
+        public_labels=labels,
     )
 
 
-def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> Tensor | None:
-    """The public pictures that an attacker has."""
+def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> tuple[Tensor | None, Tensor | None]:
+    """The public pictures that an attacker has, and their labels where they are of the same data set."""
     if knowledge.similar:
-        return client.similar
-    return public_pictures(scenario, client.batch, client.samples)[0] if knowledge.public_data else None
+        return client.similar, None
+    return public_pictures(scenario, client.batch, client.samples) if knowledge.public_data else (None, None)
 
 
 def party_of(scenario: Scenario, client: Client) -> Party:
