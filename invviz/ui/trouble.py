@@ -43,13 +43,18 @@ def said() -> None:
 
 def plain(words: str) -> str:
     """Words that came from outside, so that nothing in them is taken for Markdown, and on a server for others without the folders of that server."""
+    return markdown(public(words))
+
+
+def public(words: str) -> str:
+    """Words for whoever sees this server's pages and takes files from them."""
     if limits().name == "own":
-        return markdown(words)
+        return words
     site = Site.from_env()
     fewer = _without_folders(words, site.cache_dir, site.data_dir)
     if fewer != words:
         _log(words)
-    return markdown(fewer)
+    return fewer
 
 
 def _without_folders(words: str, store: Path, data: Path | None) -> str:

@@ -6,13 +6,15 @@ import errno
 import logging
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from visits import button, computed, press, said
+from visits import asked_for, button, computed, html, press, said
 
 from invviz.core.errors import StoreError
 from invviz.scenario import Scenario
 from invviz.store import Store, _db
 from invviz.ui import trouble
+from invviz.ui.curves import take
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 PAGES = ["lab", "risk", "defend", "vertical", "attacks", "curves"]
@@ -86,3 +88,21 @@ def test_a_damaged_result_is_said_without_the_place_of_the_store(visit, store_di
 )
 def test_only_folders_are_replaced(given, shown):
     assert trouble._without_folders(given, Path("/srv/x"), Path("/srv/data")) == shown
+
+
+def test_what_failed_is_said_over_a_figure_without_folders(visit, store_dir, profile):
+    """Defend says it where the pointer is over a missing figure."""
+    at = visit("defend", QUICK)
+    store = Store(store_dir)
+    for key in [key for key, job in asked_for(store_dir).items() if job.kind in ("risk", "sketch")]:
+        job = store.claim("w", keys={key})
+        store.fail(job, f"[Errno 28] No space left on device: '{store_dir}/arrays/x.npy'")
+    grid = html(visit("defend", QUICK), "defend")
+    assert (str(store_dir) in grid) == (profile == "own") and "x.npy" in grid
+    assert not at.exception
+
+
+def test_a_table_to_take_away_holds_no_folders(monkeypatch, store_dir, profile):
+    rows = take._public(pd.DataFrame({"reason": ["", f"attack: The store {store_dir} is locked"], "psnr": [1.0, 2.0]}))
+    said = f"{store_dir}" if profile == "own" else "(store)"
+    assert rows["reason"].tolist() == ["", f"attack: The store {said} is locked"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import streamlit as st
@@ -14,6 +15,7 @@ from .source import Shown
 def draw(shown: Shown) -> None:
     """Table, report and the command."""
     st.markdown("## Take it with you")
+    shown = dataclasses.replace(shown, rows=_public(shown.rows))
     rows, name = shown.rows, f"invviz-{shown.name}"
     with st.container(horizontal=True, gap="small"):
         st.download_button("CSV", lambda: rows.to_csv(index=False), f"{name}.csv", "text/csv", key=state.key("csv"), on_click="ignore")
@@ -27,6 +29,10 @@ def draw(shown: Shown) -> None:
         )
         st.download_button("HTML report", lambda: _report(shown), f"{name}.html", "text/html", key=state.key("html"), on_click="ignore")
     st.caption(f"{len(rows):,} rows, one a cell. The chart as SVG: the camera in its upper right corner, seen when the pointer is over it.")
+
+
+def _public(rows):
+    return rows.assign(**{one: rows[one].map(trouble.public) for one in ("reason",) if one in rows})
 
 
 def _parquet(rows) -> bytes:

@@ -12,7 +12,7 @@ from ... import defended
 from ...bounds import in_brackets
 from ...plots.thumbs import thumb
 from ...scenario import Scenario
-from .. import beyond, sources
+from .. import beyond, sources, trouble
 from ..known import Attack
 from ..waits import waits
 from .row import ATTACKERS, Old, Row
@@ -115,7 +115,7 @@ def _cell(who: str, picture: np.ndarray | None, alt: str, words: str) -> str:
 
 def _missing(who: str, words: str, hover: str, old: Old | None) -> str:
     """Where nothing is known; faintly, what was shown at another strength."""
-    said = escape(words)
+    said, hover = escape(words), trouble.public(hover)
     if old is None:
         return _cell(who, None, "", f'<span class="wait" title="{escape(hover)}">{said}</span>')
     was = f"{old.psnr:.1f} dB at {old.level}"
