@@ -71,7 +71,7 @@ class Redteam:
 
     Attributes:
         facts: date, machine, versions, seconds it took.
-        cells: scenario (its attack left at the default), stamp of the attacks' keys, PSNR and place in WORDS by attack (None: it gave up), seconds.
+        cells: scenario (its attack left at the default), keys (their beginnings, by attack), PSNR and place in WORDS by attack (None: it gave up), seconds.
     """
 
     facts: Mapping[str, Any]

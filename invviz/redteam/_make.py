@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ import numpy as np
 from .. import __version__
 from ..core.errors import InvvizError
 from ..core.lazy import torch
-from ..core.plain import to_json
 from ..core.record import origin, write_whole
 from ..lineup import attackers
 from ..metrics import rank
 from ..run import Site, run
-from ..scenario import RESULTS_VERSION, Scenario
+from ..scenario import Scenario
 from . import FOLDER, MOST, Redteam
 from ._plan import VICTIMS, cells
 
@@ -34,7 +32,7 @@ def make(
 ) -> Redteam:
     """Attack what is not known yet, and write `<folder>/redteam.json`.
 
-    What is known is kept while it goes on, and a run that was stopped goes on from there; cells whose attacks have changed since are attacked again.
+    What is known is kept while it goes on, and a run that was stopped goes on from there. Of a cell only attacks that are new, or have another key since, are run again.
 
     Args:
         workers: processes of one thread.
@@ -49,7 +47,8 @@ def make(
     before = Redteam.from_json(path.read_text()) if path.is_file() else None
     known = {cell["scenario"]: cell for cell in before.cells} if before else {}
     spent, start, last = (before.facts["seconds"] if before else 0), time.monotonic(), time.monotonic()
-    waiting = [s for s in planned(rounds, victims) if known.get(s.text(), {}).get("stamp") != stamp(s)]
+    waiting = [(s, lacking(s, known.get(s.text()))) for s in planned(rounds, victims)]
+    waiting = [(s, names) for s, names in waiting if names]
 
     def keep() -> Redteam:
         found = Redteam(
@@ -61,10 +60,10 @@ def make(
 
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_alone) as pool:
-        running = [pool.submit(attacked, s, site) for s in waiting]
+        running = [pool.submit(attacked, s, site, names) for s, names in waiting]
         for done, future in enumerate(as_completed(running), 1):
             cell = future.result()
-            known[cell["scenario"]] = cell
+            known[cell["scenario"]] = merged(known.get(cell["scenario"]), cell)
             if time.monotonic() - last > EVERY:
                 last = time.monotonic()
                 keep()
@@ -79,16 +78,24 @@ def planned(rounds: int | None = None, victims: Iterable[str] = VICTIMS) -> list
     return [s for number in turns for name in victims if number < VICTIMS[name].rounds for s in cells(name, number)]
 
 
-def stamp(s: Scenario) -> str:
-    """Changes when one of the cell's attacks does."""
-    keys = [one.key("run") for one in attackers(s).values()]
-    return hashlib.sha256(to_json([RESULTS_VERSION, *keys]).encode()).hexdigest()[:12]
+def lacking(s: Scenario, cell: Mapping[str, Any] | None) -> list[str]:
+    """Names of the attacks that fit and are not known of a cell, or have another key since."""
+    keys = cell["keys"] if cell else {}
+    return [name for name, one in attackers(s).items() if keys.get(name) != short(one)]
 
 
-def attacked(s: Scenario, site: Site) -> dict[str, Any]:
-    """What every attack that fits gets of one cell, and seconds in all: PSNR in dB and place in WORDS by name (None: it gave up with an error)."""
-    start, got = time.monotonic(), {}
+def short(one: Scenario) -> str:
+    """The beginning of the key of an attack's result, in the present version of results."""
+    return one.key("run")[:8]
+
+
+def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
+    """What these attacks get of one cell, and seconds in all: PSNR in dB and place in WORDS by name (None: it gave up with an error)."""
+    start, got, keys = time.monotonic(), {}, {}
     for name, one in attackers(s).items():
+        if name not in names:
+            continue
+        keys[name] = short(one)
         try:
             found = run(one, site)
         except InvvizError:  # said by the attack itself: it cannot work on this message
@@ -96,7 +103,19 @@ def attacked(s: Scenario, site: Site) -> dict[str, Any]:
             continue
         psnr = (found.scores["psnr"] or [None])[0]
         got[name] = None if psnr is None else [round(float(np.clip(psnr, -MOST, MOST)), 2), rank(found.word)]
-    return {"scenario": s.text(), "stamp": stamp(s), "got": got, "seconds": round(time.monotonic() - start, 1)}
+    return {"scenario": s.text(), "keys": keys, "got": got, "seconds": round(time.monotonic() - start, 1)}
+
+
+def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell with what came to it."""
+    if old is None:
+        return dict(new)
+    return {
+        **new,
+        "keys": {**old["keys"], **new["keys"]},
+        "got": {**old["got"], **new["got"]},
+        "seconds": round(old["seconds"] + new["seconds"], 1),
+    }
 
 
 def _alone() -> None:
@@ -105,4 +124,4 @@ def _alone() -> None:
     torch.set_num_threads(1)
 
 
-__all__ = ["attacked", "make", "planned", "stamp"]
+__all__ = ["attacked", "lacking", "make", "merged", "planned", "short"]

@@ -21,7 +21,7 @@ FACTS = {"date": "2026-01-01", "machine": "any", "seconds": 3600}
 
 def cell(defense: str, picture: int, got: dict[str, tuple[float, int] | None]) -> dict:
     s = Scenario.parse(f"data=digits(index={picture})&{BASE.partition('&')[2]}{f'&defense={defense}' if defense else ''}")
-    return {"scenario": s.text(), "stamp": "", "got": got, "seconds": 1.0}
+    return {"scenario": s.text(), "keys": {}, "got": got, "seconds": 1.0}
 
 
 @pytest.fixture
@@ -100,21 +100,25 @@ def test_victims_are_found_by_data_and_net():
 def test_an_attacked_cell_is_what_its_own_line_of_text_gives(tmp_path, monkeypatch):
     s, site = Scenario.parse(f"{BASE}&defense=pruning(fraction=0.9)"), Site(None, tmp_path, "cpu")
     two = {name: one for name, one in attackers(s).items() if name in ("features", "pca_prior")}
-    monkeypatch.setattr(_make, "attackers", lambda s: two)
-    found = _make.attacked(s, site)
+    found = _make.attacked(s, site, list(two))
+    assert set(found["got"]) == set(two)
     for name, one in two.items():
         again = run(Scenario.parse(one.text()), site)
         assert found["got"][name] == [pytest.approx(again.scores["psnr"][0], abs=0.01), rank(again.word)]
 
 
-def test_what_is_known_is_not_attacked_again(tmp_path, monkeypatch):
-    s = Scenario.parse(BASE)
-    known = Redteam({**FACTS, "seconds": 5}, ({"scenario": s.text(), "stamp": _make.stamp(s), "got": {"dlg": [50.0, 3]}, "seconds": 1.0},))
+def test_only_what_is_new_is_attacked_again(tmp_path, monkeypatch):
+    s, site = Scenario.parse(BASE), Site(None, tmp_path, "cpu")
+    keys = {name: _make.short(one) for name, one in attackers(s).items()}
+    known = Redteam({**FACTS, "seconds": 5}, ({"scenario": s.text(), "keys": keys, "got": {"dlg": [50.0, 3]}, "seconds": 1.0},))
     (tmp_path / "redteam.json").write_text(known.to_json())
     monkeypatch.setattr(_make, "planned", lambda rounds, victims: [s])
     monkeypatch.setattr(_make, "attacked", None)  # cannot be called
-    made = _make.make(folder=tmp_path, site=Site(None, tmp_path, "cpu"))
+    made = _make.make(folder=tmp_path, site=site)
     assert made.cells[0]["got"] == {"dlg": [50.0, 3]}
+    assert _make.lacking(s, {"keys": {**keys, "dlg": "another"}}) == ["dlg"] and _make.lacking(s, None) == list(keys)
+    both = _make.merged(known.cells[0], {"scenario": s.text(), "keys": {"dlg": "k"}, "got": {"dlg": [60.0, 3]}, "seconds": 2.0})
+    assert both["got"] == {"dlg": [60.0, 3]} and both["keys"] == {**keys, "dlg": "k"} and both["seconds"] == 3.0
 
 
 def test_the_shipped_study_is_whole_and_of_today_s_attacks():
@@ -125,6 +129,6 @@ def test_the_shipped_study_is_whole_and_of_today_s_attacks():
         assert one["got"], one["scenario"]
         assert all(got is None or (got[1] < len(WORDS) and -redteam.MOST <= got[0] <= redteam.MOST) for got in one["got"].values())
         if place % 10 == 0:
-            assert one["stamp"] == _make.stamp(s), f"attacks have changed since: {redteam.COMMAND} attacks this cell again: {s.text()}"
+            assert not (names := _make.lacking(s, one)), f"{redteam.COMMAND} attacks this cell again with {', '.join(names)}: {s.text()}"
     for victim, rows in study.found.items():
         assert "none" in rows and len({len(one.psnr) for row in rows.values() for one in row}) == 1, victim  # as many pictures everywhere
