@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import calibration, equal, gallery, studies
+from invviz import calibration, equal, gallery, redteam, studies
 from invviz.core import shipped, tensors
 from invviz.core.errors import StoreError
 from invviz.gallery import broken as story
@@ -172,15 +172,25 @@ def test_a_damaged_curve_is_named_and_its_result_set_aside(tmp_path):
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """A copy of everything that is prepared, to damage."""
-    loaders = (gallery.load, gallery.results, gallery.sketches, studies.load, studies._texts, calibration.load, equal.load, story.load)
-    folders = ("attacks", "sketches", "linear", "calibration", "equal", "broken")
+    loaders = (
+        gallery.load,
+        gallery._prepared,
+        gallery.sketches,
+        studies.load,
+        studies._texts,
+        calibration.load,
+        equal.load,
+        story.load,
+        redteam.load,
+    )
+    folders = ("attacks", "sketches", "linear", "calibration", "equal", "broken", "redteam")
     for name in folders:
         shutil.copytree(gallery.FOLDER / name, tmp_path / name)
     (tmp_path / "curves").mkdir()
     shutil.copy(studies.FOLDER / "cifar10.json", tmp_path / "curves")
     for module in (gallery, story):
         monkeypatch.setattr(module, "FOLDER", tmp_path)
-    for module, name in ((studies, "curves"), (calibration, "calibration"), (equal, "equal")):
+    for module, name in ((studies, "curves"), (calibration, "calibration"), (equal, "equal"), (redteam, "redteam")):
         monkeypatch.setattr(module, "FOLDER", tmp_path / name)
     monkeypatch.setattr(shipped, "_damaged", {})
     for loader in loaders:
@@ -191,6 +201,7 @@ def copied(tmp_path, monkeypatch):
 
 
 PREPARED = {
+    "redteam/redteam.json": (lambda: redteam.load(), redteam.COMMAND),
     "attacks/arrays.npz": (lambda: gallery.results("attacks"), "python -m invviz.gallery attacks"),
     "attacks/facts.json": (lambda: gallery.results("attacks"), "python -m invviz.gallery attacks"),
     "sketches/arrays.npz": (lambda: gallery.sketches(), "python -m invviz.gallery sketches"),
@@ -227,7 +238,7 @@ def test_damaged_prepared_results_are_named_with_what_makes_them_again(file, dam
 
 def test_what_is_whole_or_not_there_is_no_damage(copied):
     assert all(read() for read, _ in PREPARED.values()) and not shipped.damaged()
-    for loader in (gallery.results, gallery.sketches):
+    for loader in (gallery._prepared, gallery.sketches):
         loader.cache_clear()
     shutil.rmtree(copied / "attacks")
     kept = json.loads((copied / "sketches" / "facts.json").read_text())

@@ -22,23 +22,23 @@ def draw() -> None:
         st.caption(f"The study is not on this machine; make it with `{redteam.COMMAND}`. It takes hours.")
         return
     options = {name: VICTIMS[name].title for name in study.found}
-    victim = choice.of_view("red", options, "Whose message", label_visibility="collapsed")
-    st.markdown(f"**{redteam.headline(study, victim)}.**")
-    st.caption(_intro(study, victim))
-    st.html(_table(study, victim))
-    st.caption(_small_print(study, victim))
+    whose = choice.of_view("red", options, "Whose message", label_visibility="collapsed")
+    st.markdown(f"**{redteam.headline(study, whose)}.**")
+    st.caption(_intro(study, whose))
+    st.html(_table(study, whose))
+    st.caption(_small_print(study, whose))
 
 
-def _intro(study: Redteam, victim: str) -> str:
-    pictures = study.pictures(victim)
+def _intro(study: Redteam, whose: str) -> str:
+    pictures = study.pictures(whose)
     return (
         f"Every defense at three strengths, attacked by every attack that fits and knows it; {'one picture' if pictures == 1 else f'{pictures} pictures, each with noise and start of its own'}. "
         f"{redteam.LIMIT} It does not follow the controls above."
     )
 
 
-def _table(study: Redteam, victim: str) -> str:
-    rows = study.found[victim]
+def _table(study: Redteam, whose: str) -> str:
+    rows = study.found[whose]
     head = "".join(f'<th scope="col">{escape(label)}</th>' for label in HEAD)
     bare = _cell(rows["none"][0], colspan=len(LEVELS))
     body = [f'<tr><th scope="row"><b>No defense</b></th>{bare}</tr>']
@@ -59,9 +59,9 @@ def _cell(one: Finding, colspan: int = 1) -> str:
     )
 
 
-def _small_print(study: Redteam, victim: str) -> str:
+def _small_print(study: Redteam, whose: str) -> str:
     facts = study.facts
     return (
-        f"Made by `{redteam.COMMAND}` in {in_words(facts['seconds'])} on {facts['machine']} ({facts['date']}) from `{VICTIMS[victim].base}`; every cell can be "
+        f"Made by `{redteam.COMMAND}` in {in_words(facts['seconds'])} on {facts['machine']} ({facts['date']}) from `{VICTIMS[whose].base}`; every cell can be "
         "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search. Attacks with a prior know the public pictures of the same data set, which are much like the private ones; a prior from elsewhere gets less."
     )
