@@ -6,6 +6,7 @@ Made by `python -m invviz.studies redteam`, kept as plain JSON without pictures,
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -16,7 +17,7 @@ from ..core.errors import TextError
 from ..core.plain import from_json, to_json
 from ..core.shipped import reading
 from ..defenses import Defense
-from ..metrics import WORDS
+from ..metrics import Baseline, word
 from ..scenario import RESULTS_VERSION, Scenario
 from ._plan import LEVELS, SEEDS, STRENGTHS, VICTIMS, Victim
 from ._plan import cells as planned_cells
@@ -28,6 +29,20 @@ MOST = 200.0  # dB; stands for "no error at all"
 
 
 @dataclasses.dataclass(frozen=True)
+class Attacked:
+    """One cell: PSNR by attack, and what the label alone gives, without and with the picture's own mean colour."""
+
+    scenario: Scenario
+    got: Mapping[str, float]
+    bar: float
+    plain: float
+
+    def word(self, psnr: float) -> str:
+        """How much of the picture this PSNR shows."""
+        return word(psnr, math.nan, Baseline((self.bar,), (math.nan,), (self.plain,), (math.nan,)))
+
+
+@dataclasses.dataclass(frozen=True)
 class Finding:
     """What the strongest attack got of one victim's pictures behind one defense at one strength.
 
@@ -36,7 +51,8 @@ class Finding:
     Attributes:
         defense: None: nothing was defended.
         psnr: in dB, of every picture the strongest attack's.
-        words: of every picture how much of it shows (`metrics.word`); empty where that was not scored.
+        words: of every picture how much of it shows (`metrics.word`, by PSNR), set against what the label alone gives.
+        bars: PSNR of that, of every picture.
         attacks: of every picture the strongest attack's name.
         tried: how many attacks there were to choose from.
         scenario: text of the attack that got most of all.
@@ -45,6 +61,7 @@ class Finding:
     defense: Defense | None
     psnr: tuple[float, ...]
     words: tuple[str, ...]
+    bars: tuple[float, ...]
     attacks: tuple[str, ...]
     tried: int
     scenario: str
@@ -71,7 +88,7 @@ class Redteam:
 
     Attributes:
         facts: date, machine, versions, seconds it took.
-        cells: scenario (its attack left at the default), keys (their beginnings, by attack), PSNR and place in WORDS by attack (None: it gave up), seconds.
+        cells: scenario (its attack left at the default), keys (their beginnings, by attack), bar (what the label alone gives, without and with the picture's own mean colour), PSNR by attack (None: it gave up), seconds.
     """
 
     facts: Mapping[str, Any]
@@ -98,20 +115,19 @@ class Redteam:
 
         A picture that was not yet attacked behind every defense is left out, so that all rows are of the same pictures.
         """
-        groups: dict[tuple[str, Defense | None], list[tuple[Scenario, Mapping[str, tuple[float, int]]]]] = {}
+        groups: dict[tuple[str, Defense | None], list[Attacked]] = {}
         titles = {_apart(Scenario.parse(victim.base)): name for name, victim in VICTIMS.items()}
-        kept: dict[tuple[str, int], list[tuple[Scenario, Mapping[str, tuple[float, int]]]]] = {}
+        kept: dict[tuple[str, int], list[Attacked]] = {}
         for cell in self.cells:
             s = Scenario.parse(cell["scenario"])
             if victim := titles.get(_apart(s)):
-                kept.setdefault((victim, s.data.index), []).append(
-                    (s, {name: tuple(one) for name, one in cell["got"].items() if one is not None})
-                )
+                got = {name: psnr for name, psnr in cell["got"].items() if psnr is not None}
+                kept.setdefault((victim, s.data.index), []).append(Attacked(s, got, *cell["bar"]))
         for (victim, number), several in kept.items():
             if len(several) < sum(1 for _ in planned_cells(victim, number)):
                 continue
-            for s, each in several:
-                groups.setdefault((victim, s.defense[0] if s.defense else None), []).append((s, each))
+            for one in several:
+                groups.setdefault((victim, one.scenario.defense[0] if one.scenario.defense else None), []).append(one)
         table: dict[str, dict[str, list[Finding]]] = {name: {} for name in VICTIMS}
         for (victim, defense), pictures in groups.items():
             table[victim].setdefault(defense.name if defense else "none", []).append(_finding(defense, pictures))
@@ -149,17 +165,17 @@ def _apart(s: Scenario) -> str:
     return s.replace(data=s.data.replace(index=0), seed=0, defense=(), upload="").text()
 
 
-def _finding(defense: Defense | None, pictures: list[tuple[Scenario, Mapping[str, tuple[float, int]]]]) -> Finding:
+def _finding(defense: Defense | None, pictures: list[Attacked]) -> Finding:
     from ..attacks import ATTACKS
 
-    names = tuple(max(got, key=lambda name: got[name]) for _, got in pictures)
-    best = [got[name] for name, (_, got) in zip(names, pictures, strict=True)]
-    psnr = tuple(one for one, _ in best)
-    words = tuple(WORDS[place] if place >= 0 else "" for _, place in best)
-    s, _ = pictures[psnr.index(max(psnr))]
-    attack = names[psnr.index(max(psnr))]
+    names = tuple(max(one.got, key=lambda name: one.got[name]) for one in pictures)
+    psnr = tuple(one.got[name] for name, one in zip(names, pictures, strict=True))
+    words = tuple(one.word(value) for value, one in zip(psnr, pictures, strict=True))
+    best = psnr.index(max(psnr))
+    s, attack = pictures[best].scenario, names[best]
     own = s.attack if s.attack.name == attack else ATTACKS[attack]()
-    return Finding(defense, psnr, words, names, max(len(got) for _, got in pictures), s.replace(attack=own).text())
+    bars = tuple(one.bar for one in pictures)
+    return Finding(defense, psnr, words, bars, names, max(len(one.got) for one in pictures), s.replace(attack=own).text())
 
 
 def _level(finding: Finding) -> int:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..baseline import baseline_of
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.record import origin, write_whole
 from ..lineup import attackers
-from ..metrics import rank
+from ..metrics import PSNR
 from ..run import Site, run
 from ..scenario import Scenario
 from . import FOLDER, MOST, Redteam
@@ -90,7 +91,7 @@ def short(one: Scenario) -> str:
 
 
 def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
-    """What these attacks get of one cell, and seconds in all: PSNR in dB and place in WORDS by name (None: it gave up with an error)."""
+    """What these attacks get of one cell, and seconds in all: PSNR in dB by name (None: it gave up with an error); and the bar (see `bar`)."""
     start, got, keys = time.monotonic(), {}, {}
     for name, one in attackers(s).items():
         if name not in names:
@@ -102,8 +103,23 @@ def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
             got[name] = None
             continue
         psnr = (found.scores["psnr"] or [None])[0]
-        got[name] = None if psnr is None else [round(float(np.clip(psnr, -MOST, MOST)), 2), rank(found.word)]
-    return {"scenario": s.text(), "keys": keys, "got": got, "seconds": round(time.monotonic() - start, 1)}
+        got[name] = None if psnr is None else round(float(np.clip(psnr, -MOST, MOST)), 2)
+    return {"scenario": s.text(), "keys": keys, "bar": bar(s, site), "got": got, "seconds": round(time.monotonic() - start, 1)}
+
+
+def bar(s: Scenario, site: Site) -> list[float]:
+    """What the label alone gives of a cell's picture: PSNR in dB of the best of the mean public picture of its class, the mean of all and any flat grey; and the same with the picture's own mean colour among them.
+
+    Attackers here are told the label, and some know public pictures: where a message says nothing, they answer with the mean of the class.
+    """
+    samples = s.data.load(site.data_dir)
+    truth, label = samples.victims.take([s.data.index])
+    _, labels = samples.public.take(list(range(len(samples.public))))
+    alike, _ = samples.public.take(np.flatnonzero(np.asarray(labels) == np.asarray(label)[0]).tolist() or [0])
+    truth = s.protocol.part(np.asarray(truth, np.float64))
+    mean = s.protocol.part(alike.mean(0, keepdims=True, dtype=np.float64))
+    without, own = baseline_of(s, truth.astype(np.float32), site.data_dir), float(PSNR().score(mean, truth)[0])
+    return [round(max(own, without.psnr[0]), 2), round(max(own, without.plain_psnr[0]), 2)]
 
 
 def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:

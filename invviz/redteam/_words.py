@@ -35,7 +35,7 @@ def got(finding: Finding) -> str:
     """What the strongest attacks got: word and PSNR of the picture that was read best, and the median over all where there are several; "exact" from 60 dB on."""
     word = finding.words[finding.psnr.index(finding.worst)]
     rest = f" (median of {len(finding.psnr)}: {_level(finding.median)})" if len(finding.psnr) > 1 else ""
-    return f"{word}{', ' if word else ''}{_level(finding.worst)}{rest}"
+    return f"{word}, {_level(finding.worst)}{rest}"
 
 
 def _level(psnr: float) -> str:

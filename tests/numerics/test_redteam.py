@@ -9,7 +9,7 @@ import pytest
 from invviz import redteam
 from invviz.defenses import DEFENSES
 from invviz.lineup import attackers
-from invviz.metrics import WORDS, rank
+from invviz.metrics import PSNR
 from invviz.redteam import STRENGTHS, VICTIMS, Redteam, _make
 from invviz.redteam._plan import cells
 from invviz.run import Site, run
@@ -19,9 +19,9 @@ BASE = "data=digits&model=lenet&attack=dlg&attacker=aware&seed=0&dtype=float64&p
 FACTS = {"date": "2026-01-01", "machine": "any", "seconds": 3600}
 
 
-def cell(defense: str, picture: int, got: dict[str, tuple[float, int] | None]) -> dict:
+def cell(defense: str, picture: int, got: dict[str, float | None]) -> dict:
     s = Scenario.parse(f"data=digits(index={picture})&{BASE.partition('&')[2]}{f'&defense={defense}' if defense else ''}")
-    return {"scenario": s.text(), "keys": {}, "got": got, "seconds": 1.0}
+    return {"scenario": s.text(), "keys": {}, "bar": [12.0, 13.0], "got": got, "seconds": 1.0}
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def study(monkeypatch) -> Redteam:
     return Redteam(
         FACTS,
         (
-            cell("", 0, {"dlg": (50.0, 3), "peeling": None}),
-            cell("pruning(fraction=0.99)", 0, {"dlg": (14.0, 0), "features": (12.0, 0)}),
-            cell("pruning(fraction=0.5)", 0, {"dlg": (20.0, 1), "features": (41.5, 3)}),
-            cell("", 1, {"dlg": (70.0, 3)}),
-            cell("pruning(fraction=0.99)", 1, {"dlg": (13.0, 0)}),
-            cell("pruning(fraction=0.5)", 1, {"dlg": (30.0, 2), "features": (11.0, 0)}),
+            cell("", 0, {"dlg": 50.0, "peeling": None}),
+            cell("pruning(fraction=0.99)", 0, {"dlg": 14.0, "features": 12.0}),
+            cell("pruning(fraction=0.5)", 0, {"dlg": 20.0, "features": 41.5}),
+            cell("", 1, {"dlg": 70.0}),
+            cell("pruning(fraction=0.99)", 1, {"dlg": 13.0}),
+            cell("pruning(fraction=0.5)", 1, {"dlg": 30.0, "features": 11.0}),
         ),
     )
 
@@ -65,7 +65,12 @@ def test_of_every_picture_the_strongest_attack_counts_and_the_picture_read_best_
     found = study.found["digits"]["pruning"]
     assert [one.defense.fraction for one in found] == [0.5, 0.99]
     weak = found[0]
-    assert weak.psnr == (41.5, 30.0) and weak.attacks == ("features", "dlg") and weak.words == ("readable", "recognisable")
+    assert (
+        weak.psnr == (41.5, 30.0)
+        and weak.attacks == ("features", "dlg")
+        and weak.words == ("readable", "readable")
+        and found[1].words == ("blurred", "blurred")
+    )
     assert weak.worst == 41.5 and weak.median == statistics.median([41.5, 30.0]) and weak.attack == "features"
     assert Scenario.parse(weak.scenario).attack.name == "features" and Scenario.parse(weak.scenario).data.index == 0
     assert study.found["digits"]["none"][0].tried == 1  # an attack that gave up is none to choose from
@@ -73,7 +78,7 @@ def test_of_every_picture_the_strongest_attack_counts_and_the_picture_read_best_
 
 def test_words_stand_on_the_strongest_setting(study):
     assert "behind Magnitude pruning" in redteam.headline(study, "digits") or "behind Pruning" in redteam.headline(study, "digits")
-    broken = Redteam(FACTS, (*study.cells[:4], cell("pruning(fraction=0.99)", 1, {"dlg": (60.0, 3)}), study.cells[5]))
+    broken = Redteam(FACTS, (*study.cells[:4], cell("pruning(fraction=0.99)", 1, {"dlg": 60.0}), study.cells[5]))
     assert "Behind all 1 defenses" in redteam.headline(broken, "digits")
     assert redteam.got(study.found["digits"]["pruning"][0]) == "readable, 41.5 dB (median of 2: 35.8 dB)"
 
@@ -87,7 +92,7 @@ def test_a_picture_that_was_not_attacked_behind_every_defense_is_left_out(study)
 
 def test_a_study_is_kept_and_read_as_it_was(study):
     assert Redteam.from_json(study.to_json()).found.keys() == study.found.keys()
-    assert Redteam.from_json(study.to_json()).cells[1]["got"]["dlg"] == [14.0, 0]
+    assert Redteam.from_json(study.to_json()).cells[1]["got"]["dlg"] == 14.0
     assert Redteam.from_json(study.to_json().replace('"results_version": ', '"results_version": 9')) is None
 
 
@@ -104,21 +109,35 @@ def test_an_attacked_cell_is_what_its_own_line_of_text_gives(tmp_path, monkeypat
     assert set(found["got"]) == set(two)
     for name, one in two.items():
         again = run(Scenario.parse(one.text()), site)
-        assert found["got"][name] == [pytest.approx(again.scores["psnr"][0], abs=0.01), rank(again.word)]
+        assert found["got"][name] == pytest.approx(again.scores["psnr"][0], abs=0.01)
+
+
+def test_what_the_label_alone_gives_is_the_bar(tmp_path):
+    s, site = Scenario.parse(BASE), Site(None, tmp_path, "cpu")
+    samples = s.data.load(None)
+    truth, label = samples.victims.take([0])
+    images, labels = samples.public.take(range(len(samples.public)))
+    mean = images[labels == label[0]].astype(float).mean(0, keepdims=True)
+    low, plain = _make.bar(s, site)
+    assert low == pytest.approx(float(PSNR().score(mean, truth)[0]), abs=0.01) and plain == low and low > 15
+    one = redteam.Attacked(s, {}, low, plain)
+    assert [one.word(low + more) for more in (0.5, 2.0, 7.0, 11.0)] == ["hidden", "blurred", "recognisable", "readable"]
 
 
 def test_only_what_is_new_is_attacked_again(tmp_path, monkeypatch):
     s, site = Scenario.parse(BASE), Site(None, tmp_path, "cpu")
     keys = {name: _make.short(one) for name, one in attackers(s).items()}
-    known = Redteam({**FACTS, "seconds": 5}, ({"scenario": s.text(), "keys": keys, "got": {"dlg": [50.0, 3]}, "seconds": 1.0},))
+    known = Redteam(
+        {**FACTS, "seconds": 5}, ({"scenario": s.text(), "keys": keys, "bar": [12.0, 13.0], "got": {"dlg": 50.0}, "seconds": 1.0},)
+    )
     (tmp_path / "redteam.json").write_text(known.to_json())
     monkeypatch.setattr(_make, "planned", lambda rounds, victims: [s])
     monkeypatch.setattr(_make, "attacked", None)  # cannot be called
     made = _make.make(folder=tmp_path, site=site)
-    assert made.cells[0]["got"] == {"dlg": [50.0, 3]}
+    assert made.cells[0]["got"] == {"dlg": 50.0}
     assert _make.lacking(s, {"keys": {**keys, "dlg": "another"}}) == ["dlg"] and _make.lacking(s, None) == list(keys)
-    both = _make.merged(known.cells[0], {"scenario": s.text(), "keys": {"dlg": "k"}, "got": {"dlg": [60.0, 3]}, "seconds": 2.0})
-    assert both["got"] == {"dlg": [60.0, 3]} and both["keys"] == {**keys, "dlg": "k"} and both["seconds"] == 3.0
+    both = _make.merged(known.cells[0], {"scenario": s.text(), "keys": {"dlg": "k"}, "got": {"dlg": 60.0}, "seconds": 2.0})
+    assert both["got"] == {"dlg": 60.0} and both["keys"] == {**keys, "dlg": "k"} and both["seconds"] == 3.0
 
 
 def test_the_shipped_study_is_whole_and_of_today_s_attacks():
@@ -127,7 +146,9 @@ def test_the_shipped_study_is_whole_and_of_today_s_attacks():
     for place, one in enumerate(study.cells):
         s = Scenario.parse(one["scenario"])
         assert one["got"], one["scenario"]
-        assert all(got is None or (got[1] < len(WORDS) and -redteam.MOST <= got[0] <= redteam.MOST) for got in one["got"].values())
+        assert all(got is None or -redteam.MOST <= got <= redteam.MOST for got in one["got"].values())
+        low, plain = one["bar"]
+        assert 3 < low <= plain < 40
         if place % 10 == 0:
             assert not (names := _make.lacking(s, one)), f"{redteam.COMMAND} attacks this cell again with {', '.join(names)}: {s.text()}"
     for victim, rows in study.found.items():

@@ -63,5 +63,12 @@ def _small_print(study: Redteam, whose: str) -> str:
     facts = study.facts
     return (
         f"Made by `{redteam.COMMAND}` in {in_words(facts['seconds'])} on {facts['machine']} ({facts['date']}) from `{VICTIMS[whose].base}`; every cell can be "
-        "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search. Attacks with a prior know the public pictures of the same data set, which are much like the private ones; a prior from elsewhere gets less."
+        "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search. Attacks with a prior know the public pictures of the same data set, which are much like the private ones; a prior from elsewhere gets less. All are told the label, so words are set against "
+        f"what the label alone gives, {_alone(study, whose)}: the mean public picture of its class, with which some attacks answer where a message says nothing."
     )
+
+
+def _alone(study: Redteam, whose: str) -> str:
+    bars = study.found[whose]["none"][0].bars
+    low, high = (f"{value:.1f}" for value in (min(bars), max(bars)))
+    return f"{low} dB" if low == high else f"{low} to {high} dB"
