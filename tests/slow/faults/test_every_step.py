@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from accidents import killed_at_every_step
 from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
+from invviz.core import tensors
 from invviz.store import Store, _db, _room
 
 
@@ -172,3 +175,57 @@ def test_a_migration_killed_anywhere_goes_on_with_the_next_start(place, every):
 
 def test_a_new_store_killed_anywhere_is_a_store(place, every):
     killed_at_every_step(lambda number: place / str(number), lambda store: None, lambda store, ended: filled(store, "a"), every)
+
+
+def test_trained_weights_and_checkpoints_are_the_old_or_the_new_ones(place):
+    def keep(store: Store) -> None:
+        tensors.keep({"x": torch.ones(3000)}, store.path / "training" / "net.pt")
+
+    def make(number: int) -> Path:
+        store = Store(place / str(number))
+        assert tensors.keep({"x": torch.zeros(3000)}, store.path / "training" / "net.pt")
+        store.close()
+        return store.path
+
+    def check(store: Store, ended: bool) -> None:
+        kept = tensors.load(store.path / "training" / "net.pt")["x"]
+        assert torch.equal(kept, torch.full((3000,), float(kept[0]))) and (kept[0] == 1 or not ended)
+        files = list((store.path / "training").iterdir())
+        assert store.use().training == sum(file.stat().st_size for file in files), "what a dead process left counts"
+        for file in files:
+            os.utime(file, (time.time() - 2 * _room.YOUNG,) * 2)
+        store.make_room(1)
+        assert not list((store.path / "training").iterdir()), "and can be removed"
+
+    killed_at_every_step(make, keep, check)
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_of_writing_the_file_anew_loses_nothing(place):
+    """VACUUM is one step for the test above; here it is killed at random moments, a hundred times."""
+    store, random = Store(place / "store"), np.random.default_rng(3)
+    filled(store, "a", "b")
+    store.pin(["run-a", "run-b"])
+    killed = 0
+    for number in range(100):
+        (key,) = submit(store, f"big{number}")
+        job = claim(store)
+        for step in range(20):
+            store.progress(job, event(step, frame=random.random((1, 1, 300, 300))))
+        store.finish(job, {"name": key}, {"x": GUESS})
+        store.close()
+        pid = os.fork()
+        if not pid:
+            child = Store(store.path)
+            child.make_room(1)
+            os._exit(0)
+        time.sleep(random.uniform(0, 0.04))
+        os.kill(pid, signal.SIGKILL)
+        killed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+        con = sqlite3.connect(store.path / "store.db")
+        assert con.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        con.close()
+        assert whole(store, "run-a") and whole(store, "run-b")
+        store.make_room(1)
+        assert store.job(key) is None
+    assert killed > 20, killed

@@ -18,10 +18,11 @@ from accidents import DONE, in_a_child
 from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
-from invviz import worker
+from invviz import utility, worker
 from invviz.core import tensors
 from invviz.core.errors import StoreError
 from invviz.run import Site
+from invviz.scenario import Scenario
 from invviz.store import Store, _db
 from invviz.worker import Outcome
 
@@ -308,3 +309,34 @@ def test_a_worker_whose_disk_is_full_says_so_as_soon_as_it_can(small_disk, monke
         assert second.state == "done" and tries == ["data=a", *["refused"] * 3, "data=b"]
 
     small_disk(act)
+
+
+@pytest.mark.filterwarnings("ignore:.*was not kept")
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("run", "data=digits&model=mlp(width=8,init='trained')&attack=linear_layer"),
+        ("train", "data=digits&model=mlp(width=8)&train=federated(clients=4,rounds=3)"),
+    ],
+)
+def test_what_cannot_be_kept_is_computed_all_the_same(small_disk, monkeypatch, kind, text):
+    monkeypatch.setattr(utility, "KEEP_EVERY", 0.0)
+    scenario = Scenario.parse(text)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def act(place: Path) -> None:
+        ballast, found = Ballast(place), []
+        for full in (True, False):
+            if full:
+                ballast(0)
+            outcome = worker.execute(kind, scenario, Site(None, place / "store"), lambda event: True)
+            found.append((outcome.result.get("scores"), [at[:3] for at in outcome.result.get("history", ())], outcome.arrays.get("guess")))
+            if full:
+                assert not list((place / "store").rglob("*.p*t"))
+                ballast.away()
+        assert found[0][0] or found[0][1]
+        assert found[0][:2] == found[1][:2] and np.array_equal(found[0][2], found[1][2])
+
+    small_disk(act)
+    torch.set_num_threads(threads)
