@@ -31,9 +31,27 @@ def guess_without_message(scenario: Scenario, data_dir: Path | None) -> np.ndarr
 
 
 def baseline_of(scenario: Scenario, truth: np.ndarray, data_dir: Path | None) -> Baseline:
-    """How good what needs no message is of these victims, shape (n, c, h, w)."""
+    """How good what needs no message is of these victims, shape (n, c, h, w); for an attack that is told labels and knows public pictures by theirs, the mean picture of each label is."""
     mean = guess_without_message(scenario, data_dir)
-    return Baseline.of(truth, mean if mean is not None and mean.shape[1:] == truth.shape[1:] else None)
+    found = Baseline.of(truth, mean if mean is not None and mean.shape[1:] == truth.shape[1:] else None)
+    if not scenario.attack.knows_classes or scenario.upload or scenario.columns:
+        return found
+    try:
+        guess = guess_by_labels(scenario, len(truth), data_dir)
+    except InvvizError:  # the data set is not on this machine
+        return found
+    return found.or_better(guess.astype(truth.dtype), truth) if guess.shape == truth.shape else found
+
+
+def guess_by_labels(scenario: Scenario, batch: int, data_dir: Path | None) -> np.ndarray:
+    """What labels alone give: of every victim the mean public picture with its label, the attacked parties' part of it, shape (batch, c, h, w).
+
+    Raises:
+        InvvizError: the data set is not on this machine.
+    """
+    means = _by_label(scenario.data.replace(index=0), scenario.protocol, data_dir)
+    _, labels = scenario.data.victims(scenario.data.load(data_dir), batch)
+    return np.concatenate([means[int(label)] for label in labels])
 
 
 def cells_without_message(scenario: Scenario, truth: np.ndarray, data_dir: Path | None) -> float | None:
@@ -45,6 +63,18 @@ def cells_without_message(scenario: Scenario, truth: np.ndarray, data_dir: Path 
 @lru_cache(maxsize=64)
 def _mean(data: Dataset, protocol: Protocol, data_dir: Path | None) -> np.ndarray:
     return _average(data, protocol, data.load(data_dir))
+
+
+@lru_cache(maxsize=16)
+def _by_label(data: Dataset, protocol: Protocol, data_dir: Path | None) -> dict[int, np.ndarray]:
+    """Of every label the mean of public pictures that have it, of as many as the mean of all is of; of a label that none has, that one."""
+    samples = data.load(data_dir)
+    count = max(1, min(len(samples.public), AVERAGED, NUMBERS // int(np.prod(data.shape))))
+    image, label = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
+    own = {k: image[label == k] for k in range(data.num_classes)}
+    return {
+        k: protocol.part((few if len(few) else image).mean(0, keepdims=True, dtype=np.float64).astype(np.float32)) for k, few in own.items()
+    }
 
 
 def _average(data: Dataset, protocol: Protocol, samples: Samples) -> np.ndarray:

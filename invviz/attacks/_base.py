@@ -40,6 +40,9 @@ class Attack(Component):
     needs_tangent_noise: ClassVar[bool] = False  # solves for noise along the Jacobian's directions, which it knows to be there
     needs_embedding: ClassVar[bool] = False  # works on embeddings (vertical FL) only
     needs_training_mode: ClassVar[bool] = False  # matches the batch statistics of batch norm, which only training mode has
+    knows_classes: ClassVar[bool] = (
+        False  # may answer with the mean public picture of a label, which is no leak: its answers are set against that
+    )
     for_pictures: ClassVar[bool] = False  # expects pixels with neighbours: not for rows of a table
     one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
     solves: ClassVar[bool] = (

@@ -99,7 +99,8 @@ def table(study: Redteam) -> list[str]:
     ]
     lines += [
         "",
-        "Of each cell: word and PSNR of the picture that was read best, median over the pictures, and the attack that read it best.",
+        "Of each cell: word and PSNR of the picture that was read best, median over the pictures, and the attack that read it best. "
+        "All attacks are told the label; words are set against what that alone gives, the mean public picture of its class, with which some answer where a message says nothing.",
     ]
     for victim, rows in study.found.items():
         pictures = study.pictures(victim)

@@ -49,7 +49,8 @@ def victim_of(scenario: Scenario) -> Victim | str:
 
 def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline:
     """How good what needs no message is of a batch, which is looked at once."""
-    return _baseline(scenario.data.replace(index=0).text(), scenario.protocol.text(), truth.shape, truth.tobytes(), scenario, truth)
+    whose = f"{scenario.protocol.text()} {scenario.data.index if scenario.attack.knows_classes else ''}"
+    return _baseline(scenario.data.replace(index=0).text(), whose, truth.shape, truth.tobytes(), scenario, truth)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

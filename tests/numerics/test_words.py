@@ -191,3 +191,20 @@ def test_numbers_in_sentences_are_finite_or_said_in_words():
     assert quality(math.inf, 1.0, FLOOR) == "readable (exact), no error at all" and quality(NAN, NAN, FLOOR) == "no score"
     assert quality(20.0, 0.5, None) == "20.0 dB", "nothing to set it against: no word"
     assert WORDS == ("hidden", "blurred", "recognisable", "readable")
+
+
+def test_an_attack_that_knows_classes_is_set_against_their_means():
+    """A class's mean picture is no leak where labels are told; other attacks, who know no classes, are judged as before."""
+    from invviz.baseline import baseline_of, guess_by_labels
+    from invviz.scenario import Scenario
+
+    s = Scenario.parse("data=digits&model=lenet&attack=class_prior&batch=2")
+    samples = s.data.load(None)
+    truth, label = samples.victims.take([0, 1])
+    images, labels = samples.public.take(range(len(samples.public)))
+    means = np.concatenate([images[labels == k].mean(0, keepdims=True) for k in label])
+    assert np.abs(guess_by_labels(s, 2, None) - means).max() < 1e-5
+    found, before = baseline_of(s, truth, None), baseline_of(s.replace(attack=type(Scenario.parse("attack=dlg").attack)()), truth, None)
+    assert np.allclose(found.psnr, np.fmax(before.psnr, PSNR().score(means, truth)), atol=0.01) and found.psnr[0] > before.psnr[0] + 1
+    score = PSNR().score(means, truth)
+    assert word(score, SSIM().score(means, truth), found) == "hidden" != word(score, SSIM().score(means, truth), before)
