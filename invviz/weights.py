@@ -112,8 +112,10 @@ def _alone(lock: Path, epochs: int, report: TrainReport | None) -> Iterator[None
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             file = open_files.enter_context(lock.open("w"))
-        except OSError:  # a full disk: the same as without locks
-            yield
+        except OSError as err:
+            if err.errno not in tensors.FULL:
+                raise
+            yield  # as where there are no locks
             return
         while True:
             try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,15 +76,34 @@ def show_run(args: argparse.Namespace) -> int:
         **_beside(result, risk, ideal_picture),
         **({"privacy": spent} if spent else {}),
     }
-    if args.out:
-        np.savez_compressed(args.out / "reconstruction.npz", truth=result.truth, guess=result.guess)
-        (args.out / "result.json").write_text(to_json(facts) + "\n")
-        preview([result.truth, ideal_picture, result.guess]).save(args.out / "preview.png")
     words = _run_words(result, risk, risk_note, facts["gap"]) + (f"\ndp_sgd: {spent['words']}" if spent else "")
     print(to_json(facts) if args.json else words)
     if result.failed:
         print(f"The attack failed: {result.note}", file=sys.stderr)
+    if args.out:  # last: a disk that has become full meanwhile must not take what was computed
+        _written(args.out, result, facts, ideal_picture)
     return 0
+
+
+def _written(folder: Path, result: Result, facts: dict[str, Any], ideal_picture: np.ndarray | None) -> None:
+    """Write pictures and numbers.
+
+    Raises:
+        InvvizError: they cannot be written; what was cut off is removed.
+    """
+    place = folder / "reconstruction.npz"
+    try:
+        np.savez_compressed(place, truth=result.truth, guess=result.guess)
+        place = folder / "result.json"
+        place.write_text(to_json(facts) + "\n")
+        place = folder / "preview.png"
+        preview([result.truth, ideal_picture, result.guess]).save(place)
+    except OSError as err:
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)
+        raise InvvizError(
+            f"{place} cannot be written: {err.strerror or err}. What was computed is printed; free some space, or name another folder with --out."
+        ) from err
 
 
 def _spent(scenario: Scenario, site: Site) -> dict[str, Any] | None:

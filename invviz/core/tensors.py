@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import warnings
@@ -12,6 +13,7 @@ from typing import Any
 from .errors import StoreError
 from .lazy import torch
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a system says of a full disk
 ARCHIVE = b"PK\x03\x04"  # what `torch.save` begins with
 
 
@@ -33,10 +35,13 @@ def load(path: Path) -> Any:
 
 
 def keep(content: Any, path: Path) -> bool:
-    """Write what `load` reads, whole or not at all, also where the machine loses power; what is kept so only saves time, so that a disk that takes it not ends nothing.
+    """Write what `load` reads, whole or not at all, also where the machine loses power; what is kept so only saves time, so that a full disk ends nothing.
 
     Returns:
-        Whether it was written; where not, a warning says why.
+        Whether it was written; where the disk is full, a warning says so.
+
+    Raises:
+        OSError: it cannot be written for another reason.
     """
     part = path.with_suffix(f".{os.getpid()}.part")
     whole = io.BytesIO()  # torch says of a full disk only that writing failed
@@ -50,9 +55,11 @@ def keep(content: Any, path: Path) -> bool:
         os.replace(part, path)
         return True
     except OSError as err:
-        warnings.warn(f"{path} was not kept: {err}", stacklevel=2)
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        if err.errno not in FULL:
+            raise
+        warnings.warn(f"{path} was not kept: {err}", stacklevel=2)
         return False
 
 

@@ -31,7 +31,7 @@ class State:
     broken: bool = False
 
     def keep(self, path: Path, messages: Round | VerticalRound) -> None:
-        """Whole or not at all; where the disk takes it not, training goes on without."""
+        """Whole or not at all; where the disk is full, training goes on without."""
         facts = {"done": self.done, "history": self.history, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         tensors.keep({**facts, "params": self.params, "optimiser": self.optimiser.state_dict(), "kept": messages.state()}, path)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import os
 import shutil
 import sqlite3
@@ -19,6 +21,7 @@ from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
 from invviz import utility, worker
+from invviz.cli import main
 from invviz.core import tensors
 from invviz.core.errors import StoreError
 from invviz.run import Site
@@ -340,3 +343,17 @@ def test_what_cannot_be_kept_is_computed_all_the_same(small_disk, monkeypatch, k
 
     small_disk(act)
     torch.set_num_threads(threads)
+
+
+def test_an_attack_whose_folder_is_full_is_printed(small_disk):
+    """It may have taken an hour: words and numbers first, then the files, and none of those half."""
+
+    def act(place: Path) -> None:
+        Ballast(place)(0)
+        told, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(said):
+            code = main(["run", "data=digits&model=mlp(width=8)&attack=linear_layer", "--no-risk", "--out", str(place / "out")])
+        assert code == 1 and "psnr  155" in told.getvalue()
+        assert "reconstruction.npz cannot be written: No space left on device" in said.getvalue() and os.listdir(place / "out") == []
+
+    small_disk(act)
