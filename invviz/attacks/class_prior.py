@@ -89,6 +89,8 @@ class ClassPrior(Attack):
         image = search.picture(v).detach()
         image = image if bool(torch.isfinite(image).all()) else search.picture(search.start())
         note = f"Most likely picture by the law of {search.whose}. Where the message says little it is their mean."
+        if obs.rules is not None:
+            note += " Judged by what is sure of the message in spite of the defense, not by how like it the answer's own would be."
         image = image.clamp(*obs.bounds).to(given.dtype)
         return Reconstruction(Batch.of(image, obs.template.label), trace[-1][1] if trace else math.inf, tuple(trace), note, False, stopped)
 

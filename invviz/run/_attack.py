@@ -31,7 +31,10 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
     """
     attack, rng = scenario.attack, stream(scenario.seed, "attack")
     if obs.beneath is None or attack.needs_tangent_noise:
-        return attack.reconstruct(obs, rng, progress), attack.solves
+        ruled = (
+            attack.knows_classes and obs.rules is not None
+        )  # it goes by what is sure of the message, which need not look like what the answer would send
+        return attack.reconstruct(obs, rng, progress), attack.solves or ruled
     if why := untried(scenario, obs):
         found = attack.reconstruct(obs, rng, progress)
         return dataclasses.replace(found, note=f"{found.note} Tangent search was not tried: {why}.".strip()), attack.solves

@@ -7,13 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from seen import seen_by
+from seen import SITE, seen_by
 
-from invviz.attacks import ClassPrior
+from invviz.attacks import DLG, ClassPrior
 from invviz.attacks._classes import POOLED, law_of_class
 from invviz.attacks._laws import _by_chance, _inside, laws_of
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
+from invviz.run import run
+from invviz.scenario import Scenario
 
 go_on = lambda step: True  # noqa: E731
 DIGIT = "data=digits(index=74)&model=lenet&attack=class_prior&attacker=aware&seed=0&dtype=float64&defense="
@@ -143,6 +145,25 @@ def test_rules_are_told_to_nobody_who_does_not_know_the_defense_nor_where_anothe
     assert seen_by(DIGIT + "outpost")[2].rules is not None
     assert seen_by(DIGIT + "gaussian_noise&defense=censor")[2].rules is None
     assert seen_by(DIGIT + "clipping&defense=censor")[2].rules is not None
+
+
+def test_the_mean_of_the_class_counts_as_hidden_though_it_may_be_20_db():
+    nothing = Scenario.parse(
+        "data=digits&model=lenet&attack=class_prior&attacker=aware&seed=0&dtype=float64&defense=gaussian_noise(sigma=1000.0)"
+    )
+    found = run(nothing, SITE)
+    mean = np.mean([x for x, y in zip(*_digits(), strict=True) if y == found.labels[0]], 0)
+    alone = -10 * np.log10(np.mean((mean - found.truth[0, 0]) ** 2))
+    assert alone > 20 and found.scores["psnr"][0] == pytest.approx(alone, abs=0.5)
+    assert found.baseline.psnr[0] == pytest.approx(alone, abs=0.01) and found.word == "hidden"
+    assert run(nothing.replace(attack=DLG()), SITE).baseline.psnr[0] < 13, "others are measured against the mean of all"
+    assert run(Scenario.parse(nothing.text().replace("gaussian_noise(sigma=1000.0)", "outpost")), SITE).word in ("recognisable", "readable")
+
+
+def _digits():
+    samples = Scenario.parse("data=digits").data.load(None).public
+    images, labels = samples.take(list(range(len(samples))))
+    return np.asarray(images)[:, 0], labels
 
 
 def test_a_message_that_says_nothing_leaves_the_mean_of_the_class():
