@@ -166,6 +166,14 @@ def _digits():
     return np.asarray(images)[:, 0], labels
 
 
+def test_what_is_sure_of_a_message_is_not_held_against_its_answer():
+    """CENSOR sends what is at right angles to the gradient: no answer's own gradient is like it, the right one's neither."""
+    by_rules = run(Scenario.parse(DIGIT + "censor"), SITE)
+    assert not by_rules.failed and "no better" not in by_rules.note and "what is sure of the message" in by_rules.note
+    other = run(Scenario.parse(DIGIT.replace("class_prior", "dlg(steps=50,restarts=1)") + "censor"), SITE)
+    assert other.failed
+
+
 def test_a_message_that_says_nothing_leaves_the_mean_of_the_class():
     _, _, obs = seen_by(DIGIT + "gaussian_noise(sigma=1000.0)")
     found = ClassPrior().reconstruct(obs, stream(0, "attack"), go_on).batch.image
