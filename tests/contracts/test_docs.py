@@ -40,7 +40,9 @@ def test_defenses_page_is_made_of_its_figures():
             assert Scenario.parse(found["scenario"]) == made.scenario(picture, row), "run python docs/make_defenses.py"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/adding.md", "docs/theory.md", "docs/redteam_by_hand.md", "benchmarks/README.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/adding.md", "docs/theory.md", "docs/redteam_by_hand.md", "benchmarks/README.md", "CHANGELOG.md"]
+)
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
