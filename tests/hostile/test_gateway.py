@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import socket
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -19,6 +20,12 @@ from invviz.ui.gateway import AT_ONCE, FILES, Gateway, answers_to
 
 HERE = "127.0.0.1:8501"
 PUT = "/_stcore/upload_file/tab/{}"
+
+
+def run(coroutine):
+    """What comes of it, in a thread of its own: a browser of other tests keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def talk(
@@ -35,7 +42,7 @@ def talk(
     async def send(message):
         said.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    run(app(scope, receive, send))
     first = said[0]
     return first.get("status", first.get("code", 0)), dict(first.get("headers", [])), b"".join(m.get("body", b"") for m in said)
 
@@ -155,7 +162,7 @@ def test_one_tab_holds_a_few_files_and_sends_two_at_a_time(monkeypatch):
         assert not door._coming
         return [status for status in told if status]
 
-    assert sorted(asyncio.run(many())) == [200] * AT_ONCE + [429] * (6 - AT_ONCE)
+    assert sorted(run(many())) == [200] * AT_ONCE + [429] * (6 - AT_ONCE)
 
 
 def test_the_app_stands_behind_it(server):
@@ -207,6 +214,6 @@ def test_messages_of_the_developer_menu_do_not_come_through():
         return next(coming)
 
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", HERE.encode())]}
-    asyncio.run(Gateway(app)(scope, receive, receive))
+    run(Gateway(app)(scope, receive, receive))
     assert heard == [sent[0], sent[2], *sent[4:]]
     assert set(gateway.MENU) <= {field.name for field in BackMsg.DESCRIPTOR.fields}, "Streamlit calls them otherwise now"
