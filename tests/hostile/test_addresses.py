@@ -14,6 +14,7 @@ from visits import APP, computed, elements
 
 from invviz.core.inert import JOINER, markdown, name
 from invviz.scenario import PARTS, SETTINGS
+from invviz.store import Store
 from invviz.ui import attacks, curves, defend, risk, vertical  # noqa: F401  (imported once, before clocks run)
 
 PAGES = ("lab", "risk", "defend", "curves", "vertical", "attacks")
