@@ -37,6 +37,7 @@ HEADINGS = """() => [...document.querySelectorAll('[data-testid=stMain] :is(h1, 
 UNSEEN = """async () => {
   const blue = 'rgb(0, 114, 178)', without = []
   let looked = 0
+  document.querySelector('input')?.focus() // a field shows its focus however it came; what a script focuses after such an element is taken for focused by keys
   for (const e of document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex="0"], .defend, .rows, .attacks.grid, .vertical.depths')) {
     e.focus()
     if (document.activeElement !== e || !e.checkVisibility({visibilityProperty: true})) continue
