@@ -68,16 +68,20 @@ def _mean(data: Dataset, protocol: Protocol, data_dir: Path | None) -> np.ndarra
 @lru_cache(maxsize=16)
 def _by_label(data: Dataset, protocol: Protocol, data_dir: Path | None) -> dict[int, np.ndarray]:
     """Of every label the mean of public pictures that have it, of as many as the mean of all is of; of a label that none has, that one."""
-    samples = data.load(data_dir)
-    count = max(1, min(len(samples.public), AVERAGED, NUMBERS // int(np.prod(data.shape))))
-    image, label = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
+    image, label = _some(data, data.load(data_dir))
     own = {k: image[label == k] for k in range(data.num_classes)}
-    return {
-        k: protocol.part((few if len(few) else image).mean(0, keepdims=True, dtype=np.float64).astype(np.float32)) for k, few in own.items()
-    }
+    return {k: _middle(few if len(few) else image, protocol) for k, few in own.items()}
 
 
 def _average(data: Dataset, protocol: Protocol, samples: Samples) -> np.ndarray:
+    return _middle(_some(data, samples)[0], protocol)
+
+
+def _some(data: Dataset, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Public pictures, evenly spread over all that there are, and their labels: as many as a mean is taken of."""
     count = max(1, min(len(samples.public), AVERAGED, NUMBERS // int(np.prod(data.shape))))
-    image, _ = samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
+    return samples.public.take(np.linspace(0, len(samples.public) - 1, count).astype(int).tolist())
+
+
+def _middle(image: np.ndarray, protocol: Protocol) -> np.ndarray:
     return protocol.part(image.mean(0, keepdims=True, dtype=np.float64).astype(np.float32))

@@ -67,7 +67,7 @@ def empty(now: Scenario) -> str:
 def solved_for(stacks: Sequence[Stack]) -> list[str]:
     """Titles of the stacks whose last noise lies in the tangent space, so that an attacker who knows that may solve for it (theory T11)."""
     last = [stack[-1] for stack in stacks if stack and stack[-1].tangent_noise and not stack[-1].off]
-    return list(dict.fromkeys(defense.title.split(" (")[0] for defense in last))
+    return list(dict.fromkeys(defense.short_title() for defense in last))
 
 
 def compared(now: Scenario, stack: Stack) -> Scenario:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .core import tensors
+from .core.errors import DISK_FULL
 from .core.lazy import torch
 from .core.rng import derive, stream
 from .core.types import Net
@@ -113,7 +114,7 @@ def _alone(lock: Path, epochs: int, report: TrainReport | None) -> Iterator[None
             lock.parent.mkdir(parents=True, exist_ok=True)
             file = open_files.enter_context(lock.open("w"))
         except OSError as err:
-            if err.errno not in tensors.FULL:
+            if err.errno not in DISK_FULL:
                 raise
             yield  # as where there are no locks
             return

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..core.command import command
 from ..core.errors import InvvizError, TextError
 from ..core.lazy import torch
 from ..run import Site
+
+if TYPE_CHECKING:
+    from ..store import Job, Store
 
 NAMES = ("data_dir", "store", "device")
 DEVICES = ("auto", "cpu", "cuda")
@@ -42,3 +47,22 @@ def read_site(settings: Sequence[str], store: str | None = None) -> Site:
                 f"{name}: {place} is a file, not a folder. Name a folder with --set {name}=DIR or the environment variable {variable}."
             )
     return site
+
+
+def known_jobs(store: Store, keys: Sequence[str], option: str = "") -> dict[str, Job]:
+    """Jobs that somebody named by their keys.
+
+    Args:
+        store: that shall know them.
+        keys: all of which there has to be a job for.
+        option: with which they were named, for the error.
+
+    Raises:
+        InvvizError: there is no such job.
+    """
+    jobs = store.jobs(keys)
+    if unknown := [key for key in keys if key not in jobs]:
+        raise InvvizError(
+            f"{option}{unknown[0]}: the store {store.path} knows no job with that key. `{command('report', unknown[0])}` lists what it knows."
+        )
+    return jobs

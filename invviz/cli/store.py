@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..core.command import command
-from ..core.errors import InvvizError
 from ..store import Store, limit, parsed
-from ._site import read_site
+from ._site import known_jobs, read_site
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -29,11 +27,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 def show(args: argparse.Namespace) -> int:
     """Pin, prune, then one line a part."""
     store = Store(read_site(args.set).cache_dir)
-    known = store.jobs([*args.pin, *args.unpin])
-    if unknown := [key for key in (*args.pin, *args.unpin) if key not in known]:
-        raise InvvizError(
-            f"{unknown[0]}: the store {store.path} knows no job with that key. `{command('report', unknown[0])}` lists what it knows."
-        )
+    known_jobs(store, [*args.pin, *args.unpin])
     store.pin(args.pin)
     store.pin(args.unpin, keep=False)
     if args.prune is not None:

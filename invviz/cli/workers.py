@@ -8,11 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..core.command import command
-from ..core.errors import InvvizError, TextError
+from ..core.errors import TextError
 from ..scenario import Scenario
 from ..store import Kind
-from ._site import read_site
+from ._site import known_jobs, read_site
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -80,11 +79,7 @@ def _again(store: Store, keys: Sequence[str]) -> list[str]:
     Raises:
         InvvizError: there is no such job.
     """
-    jobs = store.jobs(keys)
-    if unknown := [key for key in keys if key not in jobs]:
-        raise InvvizError(
-            f"--again {unknown[0]}: the store {store.path} knows no job with that key. `{command('report', unknown[0])}` lists what it knows."
-        )
+    jobs = known_jobs(store, keys, "--again ")
     for job in jobs.values():
         if job.state == "done":
             store.whole(job.key)  # where nobody has looked yet

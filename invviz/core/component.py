@@ -131,6 +131,11 @@ class Component:
     paper: ClassVar[str] = ""  # key in docs/references.bib; empty where there is no paper to cite
 
     @classmethod
+    def short_title(cls) -> str:
+        """The title without what stands in brackets."""
+        return cls.title.split(" (")[0]
+
+    @classmethod
     def knobs(cls) -> tuple[Knob, ...]:
         """The knobs in the order of their declaration."""
         return tuple(Knob(f.name, f.default, **f.metadata) for f in dataclasses.fields(cls) if f.metadata)  # type: ignore[arg-type]

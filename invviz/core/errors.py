@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says of a full disk."""
+
 
 class InvvizError(Exception):
     """Anything that invviz refuses; its text is meant to be shown as it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 EXPONENT = re.compile(r"(?<![\w.])-?\d(?:\.\d+)?e[-+]\d+(?![\w.]\d)")
 SMALL, LARGE = 1e-4, 1e6  # beyond these a number is written with a power of ten
@@ -56,3 +57,13 @@ def _power(mantissa: str, exponent: int) -> str:
     short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     power = f"10{str(exponent).translate(RAISED)}"
     return {"1": power, "-1": f"-{power}"}.get(short, f"{short} × {power}")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    Example:
+        >>> listed(["a", "b", "c"]), listed(["a"])
+        ('a, b and c', 'a')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
-from .errors import StoreError
+from .errors import DISK_FULL, StoreError
 from .lazy import torch
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a system says of a full disk
 ARCHIVE = b"PK\x03\x04"  # what `torch.save` begins with
 
 
@@ -57,7 +55,7 @@ def keep(content: Any, path: Path) -> bool:
     except OSError as err:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        if err.errno not in FULL:
+        if err.errno not in DISK_FULL:
             raise
         warnings.warn(f"{path} was not kept: {err}", stacklevel=2)
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.figures import number, percent
+from ..core.figures import listed, number, percent
 
 WHO = {"unaware": "the unaware attack", "aware": "the aware attack", "real": "the better of both attacks", "ceiling": "the ideal attacker"}
 VERDICTS = ("less", "more", "no clear difference")
@@ -66,18 +66,18 @@ def headline(arms: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], k
     others = {name: verdict(arm["less"][who]) for name, arm in arms.items() if name in titles and arm["less"][who] != [0.0, 0.0, 0.0]}
     parts = []
     for said, words in zip(VERDICTS, ("less behind", "more behind", "about the same, or unclear, behind"), strict=True):
-        if listed := [titles[name] for name, found in others.items() if found == said]:
-            parts.append(f"{words} {' and '.join([', '.join(listed[:-1]), listed[-1]] if listed[1:] else listed)}")
+        if some := [titles[name] for name, found in others.items() if found == said]:
+            parts.append(f"{words} {listed(some)}")
     start = cost(kind, target)
     return f"{start[0].upper()}{start[1:]}, {WHO[who]} sees, compared with isotropic noise, {'; '.join(parts)}"
 
 
 def misled(arms: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> str:
     """Where knowing the defense made the attack worse, which an attacker can always avoid; empty where it did not."""
-    listed = [titles[name] for name, arm in arms.items() if verdict(arm["told"]) == "less"]
-    if not listed:
+    some = [titles[name] for name, arm in arms.items() if verdict(arm["told"]) == "less"]
+    if not some:
         return ""
     return (
-        f"Behind {' and '.join(listed)} the aware attack gets **less** than the unaware one: being told of the noise does not help its search. "
+        f"Behind {' and '.join(some)} the aware attack gets **less** than the unaware one: being told of the noise does not help its search. "
         "An attacker is free to ignore it, so the better of both attacks is what counts there."
     )

@@ -21,7 +21,7 @@ from ..metrics import Baseline, word
 from ..scenario import RESULTS_VERSION, Scenario
 from ._plan import LEVELS, SEEDS, STRENGTHS, VICTIMS, Victim
 from ._plan import cells as planned_cells
-from ._words import LIMIT, beside, by, got, headline, listed, named, strength, table
+from ._words import LIMIT, beside, by, got, headline, named, strength, table
 
 FOLDER = Path(__file__).parents[2] / "assets" / "gallery" / "redteam"
 COMMAND = "python -m invviz.studies redteam"
@@ -188,8 +188,6 @@ def _level(finding: Finding) -> int:
 def load() -> Redteam | None:
     """The study that is shipped; None where there is none, or where it was made for other results."""
     path = FOLDER / "redteam.json"
-    if not path.is_file():
-        return None
     with reading(path, COMMAND):
         return Redteam.from_json(path.read_text())
     return None
@@ -212,7 +210,6 @@ __all__ = [
     "by",
     "got",
     "headline",
-    "listed",
     "load",
     "named",
     "strength",

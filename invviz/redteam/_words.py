@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..attacks import ATTACKS
-from ..core.figures import number
+from ..core.figures import listed, number
 from ..defenses import DEFENSES, Defense
 from ..metrics import EXACT, WORDS, decibels
 from ._plan import LEVELS, VICTIMS
@@ -23,7 +23,7 @@ LIMIT = (
 
 def named(defense: Defense | None) -> str:
     """Short title of a defense without its strength; of none "No defense"."""
-    return defense.title.split(" (")[0] if defense else "No defense"
+    return defense.short_title() if defense else "No defense"
 
 
 def strength(defense: Defense) -> str:
@@ -44,7 +44,7 @@ def _level(psnr: float) -> str:
 
 def by(finding: Finding) -> str:
     """Title of the attack that got most of all, and of how many it is."""
-    return f"{ATTACKS[finding.attack].title.split(' (')[0]}, of {finding.tried}"
+    return f"{ATTACKS[finding.attack].short_title()}, of {finding.tried}"
 
 
 def headline(study: Redteam, victim: str) -> str:
@@ -55,23 +55,13 @@ def headline(study: Redteam, victim: str) -> str:
         [name for name, one in strong.items() if READABLE in one.words],
         [name for name, one in strong.items() if READABLE not in one.words],
     )
-    titles = [DEFENSES[name].title.split(" (")[0] for name in shut]
+    titles = [DEFENSES[name].short_title() for name in shut]
     pictures = study.pictures(victim)
     shown = f"of {pictures} pictures" if pictures > 1 else "the one picture"
     if not shut:
         return f"Behind all {len(rows)} defenses, at the strongest setting that was tried, some attack makes {'one ' if pictures > 1 else ''}{shown} readable"
     start = f"Behind {len(open_)} of {len(rows)} defenses, at the strongest setting that was tried, some attack makes {'one ' if pictures > 1 else ''}{shown} readable"
     return f"{start}; behind {listed(titles)} none that was tried does"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words in a row.
-
-    Example:
-        >>> listed(["a", "b", "c"]), listed(["a"])
-        ('a, b and c', 'a')
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 def beside(study: Redteam, names: Sequence[str], victim: str = "") -> list[str]:

@@ -96,21 +96,22 @@ class Store(WorkerSide, Reading, Room):
         if any(scenario.upload for _, scenario in asked):
             raise StoreError("Uploaded pictures are private and are never written to the store; compute this one in a private worker.")
         texts: list[tuple[str, Kind, str]] = [(s.key(kind), kind, s.form(kind)) for kind, s in asked]
-        known = self.jobs([key for key, _, _ in texts])
-        fresh = {
-            key
-            for key, job in ((key, known.get(key)) for key, _, _ in texts)
-            if job is None or job.state not in ("done", "queued", "running")
-        }
-        prices = {key: self._gate.price(kind, s) if key in fresh else 1.0 for (key, kind, _), (_, s) in zip(texts, asked, strict=True)}
+        settled = self._settled([key for key, _, _ in texts])
+        prices = {key: self._gate.price(kind, s) for (key, kind, _), (_, s) in zip(texts, asked, strict=True) if key not in settled}
         with self._db.write() as con:
             _queue.reap(con, time.time())
-            if fresh and (why := self._gate.refused(_queue.waiting(con, watcher) + sum(prices[key] for key in fresh))):
+            if prices and (why := self._gate.refused(_queue.waiting(con, watcher) + sum(prices.values()))):
                 raise LimitError(why)
             ticket = con.execute("SELECT COALESCE(MAX(ticket), 0) FROM jobs").fetchone()[0]
             for place, (key, kind, text) in enumerate(texts, 1):
-                self._submit(con, key, kind, text, watcher, (priority, ticket + place), failed, prices[key])
+                self._submit(con, key, kind, text, watcher, (priority, ticket + place), failed, prices.get(key, 1.0))
         return [key for key, _, _ in texts]
+
+    def _settled(self, keys: Sequence[str]) -> set[str]:
+        """Those that are done, wait or run: asking for them again costs nothing."""
+        with self._db.read() as con:
+            rows = con.execute(f"SELECT key FROM jobs WHERE state IN ('done', 'queued', 'running') AND key IN {MANY}", (json.dumps(keys),))
+            return {row["key"] for row in rows}
 
     def _submit(
         self, con: Connection, key: str, kind: Kind, text: str, watcher: str, rank: tuple[int, int], failed: bool, price: float

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..core.errors import StoreError
+from ..core.errors import DISK_FULL, StoreError
 
 SCHEMA = 1  # kept in the file as user_version
 TIMEOUT = 5.0  # seconds to wait for another process's write
@@ -206,7 +206,7 @@ def _words(err: sqlite3.Error | OSError, folder: Path) -> str:
     code = err.errno if isinstance(err, OSError) else None
     cut = "requested and" in said  # how numpy reports a write that was cut short
     name = getattr(err, "sqlite_errorname", "")
-    if cut or code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"):
+    if cut or code in DISK_FULL or name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"):
         return f"The disk that holds the store {folder} is full. Free some space, or name another folder with INVVIZ_STORE."
     if "locked" in said or "busy" in said:
         return f"The store {folder} is locked: another process has held it for too long. Try again; if it stays so, end that process."

@@ -52,18 +52,14 @@ def _defenses(old: tuple[Defense, ...], new: tuple[Defense, ...]) -> list[str]:
         for knob, a, b in _knobs(before, after):
             if knob == before.strength:
                 was, is_ = strength.label(before, a), strength.label(after, b)  # type: ignore[arg-type]
-                found.append(f"{_title(before)}: {was} (now {_short(is_, was)})")
+                found.append(f"{before.short_title()}: {was} (now {_short(is_, was)})")
             else:
-                found.append(f"{_title(before)}: {_said(knob)} {a} (now {b})")
+                found.append(f"{before.short_title()}: {_said(knob)} {a} (now {b})")
     return found
 
 
 def _stack(stack: tuple[Defense, ...]) -> str:
-    return " + ".join(f"{_title(d)}, {strength.label(d, getattr(d, d.strength))}" for d in stack) or "no defense"
-
-
-def _title(defense: Defense) -> str:
-    return defense.title.split(" (")[0]
+    return " + ".join(f"{d.short_title()}, {strength.label(d, getattr(d, d.strength))}" for d in stack) or "no defense"
 
 
 def _knobs(old: Component, new: Component) -> list[tuple[str, object, object]]:

@@ -28,7 +28,7 @@ def title(name: str) -> str:
 
 def short(name: str) -> str:
     """The same without what stands in brackets."""
-    return title(name).split(" (")[0]
+    return ATTACKS[name].short_title()
 
 
 def untold(scenario: Scenario) -> bool:

@@ -51,7 +51,7 @@ def _short(label: str) -> str:
     if label == NONE:
         return "No defense"
     names = [part.split("(")[0] for part in label.split(" + ")]
-    return " + ".join(DEFENSES[name].title.split(" (")[0] if name in DEFENSES else name for name in names)
+    return " + ".join(DEFENSES[name].short_title() if name in DEFENSES else name for name in names)
 
 
 def _knobs(label: str) -> str:
