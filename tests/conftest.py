@@ -7,6 +7,7 @@ import os
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["INVVIZ_WORKERS"] = "0"  # a page that is opened starts none: each imports torch and stays, with its memory, until this process ends
 os.environ.setdefault("INVVIZ_NICE", "0")  # tests keep all cores busy and wait for workers, which would never have their turn
 
 
@@ -16,6 +17,14 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_store(tmp_path_factory):
+    """A test that names no store has one of its own; the one of the person who runs the tests is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INVVIZ_STORE", str(tmp_path_factory.mktemp("nobodys")))
+        yield
 
 
 @pytest.fixture(autouse=True)
