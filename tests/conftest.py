@@ -7,7 +7,9 @@ import os
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["INVVIZ_WORKERS"] = "0"  # a page that is opened starts none: each imports torch and stays, with its memory, until this process ends
+os.environ["INVVIZ_WORKERS"] = (
+    "0"  # a page that is opened starts none: each imports torch and stays, with its memory, until this process ends
+)
 os.environ.setdefault("INVVIZ_NICE", "0")  # tests keep all cores busy and wait for workers, which would never have their turn
 
 

@@ -147,7 +147,9 @@ def test_a_profile_that_is_broken_or_of_other_inks_is_passed_over(profile):
 def test_a_file_is_decoded_once_however_often_the_page_is_drawn(store_dir, monkeypatch):
     read = []
     monkeypatch.setattr(upload, "decoded", lambda data, shape: read.append(shape) or read_upload(data, shape))
-    monkeypatch.setattr(PrivateDesk, "submit", lambda *_: None)  # a process of its own would compute the spectrum, which nobody looks at here
+    monkeypatch.setattr(
+        PrivateDesk, "submit", lambda *_: None
+    )  # a process of its own would compute the spectrum, which nobody looks at here
     at = opened("lab", "data=digits&model=mlp&attack=linear_layer")
     at.file_uploader[0].set_value(("own.png", saved(Image.new("L", (20, 20), 99)), "image/png")).run()
     for _ in range(3):
