@@ -74,6 +74,7 @@ class Projected:
         z: coordinates of the pictures, (n,).
         d: how far along each coordinate the tangent noise has moved the message, (n,).
         rest: what z and d leave of the message, (p,).
+        loud: |K|^2, all of it: what the curvature is left over from, to the rounding of which it is known.
     """
 
     fit: Fit
@@ -84,6 +85,7 @@ class Projected:
     weight: float = 0.0
     objective: float = math.inf
     frame: Frame | None = None
+    loud: float = 0.0
 
     @property
     def misfit(self) -> float:
@@ -121,9 +123,11 @@ class Projected:
         back = torch.func.vjp(self._noise, z)[1]
         push = torch.func.vmap(lambda v: torch.func.jvp(self._noise, (z,), (v,))[1], out_dims=1)
         pull = torch.func.vmap(lambda u: back(u)[0], in_dims=1)
-        projected = z.new_empty(len(z), len(z))
+        projected, self.loud = z.new_empty(len(z), len(z)), 0.0
         for columns, units in _units(z, self.fit.at_once, self.watch):
-            projected[columns] = pull(frame.outside(push(units).detach())).detach()
+            moved = push(units).detach()
+            self.loud += float(moved.square().sum())
+            projected[columns] = pull(frame.outside(moved)).detach()
         prior = self._prior
         slope = back(self.rest)[0].detach() - self.weight * (prior.T @ self._roots(z))
         return slope, (projected + projected.T) / 2 + self.weight * (prior.T @ prior)

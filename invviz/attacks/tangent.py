@@ -29,7 +29,7 @@ ROUNDINGS = 50  # at which it counts as explained: the client's own derivatives 
 UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off: d alone makes up for most of the message
 SURE = 50.0  # dB: an answer counts as determined where rounding alone would leave at least this
 STARTS = 3  # most where the law of the noise is known: they end in the same picture almost always
-CLEAR = 1e-13  # share of the largest curvature below which one is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
+CLEAR = 1e-13  # share of |K|^2 below which a curvature is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +101,15 @@ class Tangent(Attack):
             tried.append(Projected(fit, watch, start, torch.zeros_like(start)))
             for weight in [*(w for w in weights if w > beneath), beneath]:
                 tried[-1].descend(weight, goal)
+            watch.see(tried[-1].objective, Batch.of(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)
         error = 0.0
         if best is not None and not found.stopped:
             note, sure, error = self._verdict(fit, best, beneath, rounding)
-            found = dataclasses.replace(found, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
+            answer = Batch.of(fit.picture(best.z).clamp(*obs.bounds), label)  # the very one that the note speaks of
+            found = dataclasses.replace(found, batch=answer, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
         return dataclasses.replace(
             found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label)
         ), 0.0 if found.failed else error
@@ -147,9 +149,15 @@ class Tangent(Attack):
         rows, size = len(fit.target), fit.size
         if rows <= 2 * size:
             return f"Not determined: {rows:,} numbers came, and picture and noise are {2 * size:,} unknowns.", False, 0.0
+        best.weight = beneath  # a search that ran out of steps was at a heavier one, and a prior is no evidence
         _, curvature = best.curvature()
-        error = _error(curvature, beneath or max(best.misfit, rounding**2) / (rows - 2 * size), fit)
+        lost = max(CLEAR, (ROUNDINGS * rounding) ** 2) * best.loud  # beside the exact answer, free directions are seen to curve a little
+        free = int((torch.linalg.eigvalsh(curvature) <= lost).sum())
+        error = 0.0 if free else _error(curvature, beneath or max(best.misfit, rounding**2) / (rows - 2 * size), fit)
         left, about = f"{best.misfit**0.5:.0e}", f"about {error:.0f} dB"
+        if free and best.misfit <= (ROUNDINGS * rounding) ** 2:
+            exchanged = f"along {free:,} of {size:,} directions noise makes up for any change of it"
+            return f"The message is explained to its rounding ({left}), but does not determine the picture: {exchanged}.", False, 0.0
         if beneath:
             share = 100 * (beneath * rows) ** 0.5
             return (
@@ -170,11 +178,10 @@ class Tangent(Attack):
 
 
 def _error(projected: Tensor, variance: float, fit: Fit) -> float:
-    """PSNR in dB of the picture to first order where every number of the message is uncertain by this variance."""
+    """PSNR in dB of the picture to first order where every number of the message is uncertain by this variance; all curvatures are above 0."""
     values, vectors = torch.linalg.eigh(projected)
     pixels = torch.func.vmap(fit.picture)(vectors.T) - fit.picture(torch.zeros_like(values))
     weights = pixels.flatten(1).square().sum(1)
-    values = values.clamp(min=CLEAR * float(values[-1].clamp(min=1e-300)))
     return -10 * math.log10(max(float((weights / values).sum()) * variance / fit.size, 1e-30))
 
 

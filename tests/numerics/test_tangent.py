@@ -9,7 +9,7 @@ import torch
 from invviz.attacks._fit import Fit
 from invviz.attacks._matching import Watch, in_double
 from invviz.attacks._tangent import Projected
-from invviz.attacks.tangent import _error, _texture
+from invviz.attacks.tangent import Tangent, _error, _texture
 from invviz.core.component import parse_component
 from invviz.core.rng import stream
 from invviz.defended import solved_for
@@ -79,6 +79,28 @@ def test_fewer_numbers_than_unknowns_get_no_certificate(cut, numbers, words):
     result = attacked(f"defense=invl_enp&dtype=float64&protocol=vfl(parties=1,cut={cut})", VICTIM.replace("width=6", f"width={width}"))
     assert f"{numbers} numbers came" in result.note and words in result.note
     assert "Exact" not in result.note
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_directions_in_which_noise_makes_up_for_the_picture_are_counted_and_get_no_certificate(dtype):
+    """A first layer of 16 neurons does not see 48 of 64 directions: of its weights' gradient delta (x + d)^T nobody tells x from d there."""
+    victim = "data=digits(index=3)&model=mlp(width=16,act='tanh')&attack=tangent(restarts=1)&attacker=aware"
+    result = attacked(f"defense=invl_gnp&dtype={dtype}", victim)
+    assert result.scores["psnr"][0] < 15  # the message is explained by another picture
+    assert "explained to its rounding" in result.note and "does not determine the picture" in result.note and "Exact" not in result.note
+    free = int(result.note.split("along ")[1].split(" of 64")[0])
+    assert 48 <= free <= 50
+
+
+def test_a_prior_is_no_evidence_of_an_answer():
+    """A search that ran out of steps under a heavy prior: the prior's curvature does not count."""
+    fit = posed("data=digits(index=3)&model=mlp(width=16,act='tanh')&attack=tangent&attacker=aware&defense=invl_gnp&dtype=float64")
+    at = Projected(fit, Watch(lambda step: True, 100), _texture(fit, torch.Generator().manual_seed(0)), torch.zeros(fit.size).double())
+    for weight in (1e-2, 1e-4, 1e-6, 1e-9, 0.0):
+        at.descend(weight, 1e-20)
+    at.weight = 1.0
+    note, sure, error = Tangent()._verdict(fit, at, 0.0, torch.finfo(torch.float32).eps)
+    assert "noise makes up for any change" in note and not sure and error == 0
 
 
 def test_isotropic_noise_beneath_is_met_by_the_prior_and_said():
