@@ -19,7 +19,9 @@ from invviz.core.gradient import finite_differences
 from invviz.core.rng import stream
 from invviz.core.tree import norm
 from invviz.core.types import Batch
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario
 
 CASES = {

@@ -17,8 +17,9 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.core.rng import stream
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.metrics import PSNR, match
-from invviz.run import Site, meet_client, observe
 from invviz.scenario import Scenario
 
 STEPS = 500

@@ -21,9 +21,10 @@ def main() -> None:
     """One row a depth, ours beside theirs."""
     import torch
 
-    from invviz.baseline import mean_picture
+    from invviz.engine.attack import run
+    from invviz.engine.baseline import mean_picture
+    from invviz.engine.client import Site
     from invviz.metrics import PSNR
-    from invviz.run import Site, run
     from invviz.scenario import Scenario
 
     torch.set_num_threads(1)

@@ -23,11 +23,12 @@ def main() -> None:
     """One row a defense: accuracy after training through it, and what each attacker gets."""
     import torch
 
-    from invviz.assess import assess
-    from invviz.run import Site, run
+    from invviz.engine.assess import assess
+    from invviz.engine.attack import run
+    from invviz.engine.client import Site
+    from invviz.engine.summary import risk_summary
+    from invviz.engine.training import train
     from invviz.scenario import Scenario
-    from invviz.summary import risk_summary
-    from invviz.utility import train
 
     torch.set_num_threads(1)
     pictures = int([*sys.argv[1:], "10"][0])

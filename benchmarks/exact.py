@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario
 
 CASES = (

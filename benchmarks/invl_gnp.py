@@ -18,7 +18,7 @@ RATES = (0.01, 0.1, 1.0)  # learning rates of those steps
 
 def meet(text: str) -> Any:
     """Scenario and client."""
-    from invviz.run import Site, meet_client
+    from invviz.engine.client import Site, meet_client
     from invviz.scenario import Scenario
 
     scenario = Scenario.parse(text)
@@ -53,9 +53,9 @@ def staleness(rate: float) -> None:
     """InvRE and the place of the noise when directions are used for a net that has moved on, or for another picture."""
     import numpy as np
 
-    from invviz.assess import moves
     from invviz.core.types import Batch, Size
     from invviz.defenses import InvLGNP
+    from invviz.engine.assess import moves
     from invviz.risk import Directions, Jacobian, moved
     from invviz.risk.prior import TAU
 

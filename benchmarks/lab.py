@@ -18,8 +18,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 ROOT = Path(__file__).parents[1]
 FLAGS = [

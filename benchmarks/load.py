@@ -227,7 +227,7 @@ async def uploads(server: Server, sessions: int, settle: float) -> None:
 
 def keep_busy(store: Path, tree: Path) -> None:
     """Give the workers attacks that take longer than anybody measures."""
-    code = f"from invviz.store import Store; from invviz.scenario import Scenario\nfor s in range(8): Store({str(store)!r}).submit('run', Scenario.parse({BUSY!r} + str(s)), f'load{{s}}')"
+    code = f"from invviz.jobs.store import Store; from invviz.scenario import Scenario\nfor s in range(8): Store({str(store)!r}).submit('run', Scenario.parse({BUSY!r} + str(s)), f'load{{s}}')"
     subprocess.run([sys.executable, "-c", code], cwd=tree, check=True)
 
 

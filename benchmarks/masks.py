@@ -12,8 +12,9 @@ from pathlib import Path
 from unittest import mock
 
 from invviz.attacks._lbfgs import LBFGSMatching
-from invviz.results import Result
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.engine.results import Result
 from invviz.scenario import Scenario
 
 VICTIMS = ("photos(index=0)", "cifar10(index=5)", "cifar10(index=21)", "photos(index=9)")

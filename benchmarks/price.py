@@ -1,4 +1,4 @@
-"""What jobs take beside what `invviz.price` says before they are queued: `python benchmarks/price.py`. Seconds of the processor, so that neighbours do not count."""
+"""What jobs take beside what `invviz.jobs.price` says before they are queued: `python benchmarks/price.py`. Seconds of the processor, so that neighbours do not count."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from invviz import price
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs import price
+from invviz.jobs.worker import execute, warm_up
 from invviz.scenario import Scenario
-from invviz.worker import execute, warm_up
 
 JOBS = (
     ("run", "data=digits&model=lenet&defense=gaussian_noise(sigma=0.1)&attack=dlg&attacker=aware"),

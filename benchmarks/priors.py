@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario
 
 NOISE, BITS = "defense=gaussian_noise(sigma=1.0)", "defense=quantisation(bits=4)"

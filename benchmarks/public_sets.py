@@ -17,8 +17,9 @@ def main() -> None:
     import torch
 
     from invviz.core.rng import stream
+    from invviz.engine.client import Site, meet_client
+    from invviz.engine.observe import observe
     from invviz.metrics import PSNR
-    from invviz.run import Site, meet_client, observe
     from invviz.scenario import Scenario
 
     torch.set_num_threads(1)

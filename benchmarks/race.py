@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 
 from invviz.core.rng import stream
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.metrics import PSNR
-from invviz.run import Site, meet_client, observe
 from invviz.scenario import Scenario
 
 GOAL = 30.0

@@ -18,8 +18,8 @@ KAPPAS = (0.001, 0.01, 0.1, 1.0)  # noise, shares of the message's root mean squ
 
 def jacobian_of(text: str, precise: bool = True) -> tuple[Any, Any, Any]:
     """Jacobian, pictures and prior of a scenario."""
+    from invviz.engine.client import Site, meet_client
     from invviz.risk import Jacobian, Prior
-    from invviz.run import Site, meet_client
     from invviz.scenario import Scenario
 
     scenario = Scenario.parse(text)

@@ -11,12 +11,13 @@ import argparse
 import numpy as np
 import torch
 
-from invviz.assess import assess
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.engine.summary import risk_summary
 from invviz.metrics import PSNR
 from invviz.risk import ideal
-from invviz.run import Site, run
 from invviz.scenario import Scenario
-from invviz.summary import risk_summary
 
 ROUNDS = (1, 2, 4, 8, 16)
 DATA = ("digits", "photos(size=16)")

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from invviz.attacks import ATTACKS
 from invviz.core.component import parse_component
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
 
 DEFENSES = ("invl_gnp(scale=0.2)", "invl_gnp(scale=1.0)", "invl_gnp(scale=10.0)", "water_filling(sigma=0.1)", "water_filling(sigma=1.0)")

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from invviz.run import Client, Site, meet_client
+from invviz.engine.client import Client, Site, meet_client
+from invviz.engine.training import train
 from invviz.scenario import Scenario
-from invviz.utility import train
 
 MODELS = {  # model: rounds, learning rate of Adam
     "lenet(width=12)": (600, 0.003),

@@ -12,7 +12,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario
 
 WAYS = {

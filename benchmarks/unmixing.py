@@ -17,7 +17,8 @@ from scipy.optimize import linear_sum_assignment
 from invviz.attacks._features import features_of
 from invviz.attacks._unmix import unmix
 from invviz.core.rng import stream
-from invviz.run import Site, meet_client, observe
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario
 
 MODELS = ("lenet", "convnet", "convnet(init='trained')", "resnet18", "vit")

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from invviz.baseline import mean_picture
 from invviz.core.errors import InvvizError
+from invviz.engine.baseline import mean_picture
+from invviz.engine.client import Site
 from invviz.metrics import PSNR, SSIM, WORDS, Baseline, word
-from invviz.run import Site
 from invviz.scenario import Scenario
 
 SETS = ("cifar10", "svhn", "stl10", "photos", "mnist", "digits")

@@ -18,16 +18,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from invviz import redteam
-from invviz.assess import assess
 from invviz.core.errors import InvvizError
-from invviz.defended import guarantee, in_short, sent_bytes
 from invviz.defenses import DEFENSES
-from invviz.gap import exceeds, reasons
-from invviz.run import Site, run
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.engine.gap import exceeds, reasons
+from invviz.engine.summary import risk_summary
+from invviz.jobs.worker import set_threads
 from invviz.scenario import Scenario, problems, risk_problems
-from invviz.summary import risk_summary
-from invviz.worker import set_threads
+from invviz.scenario.families.defenses import guarantee, in_short, sent_bytes
+from invviz.studies.plans import redteam
 
 FIGURES, TARGET = Path(__file__).with_name("defenses.json"), Path(__file__).with_name("defenses.md")
 PICTURES = {"photos": "data=photos&model=lenet", "cifar10": "data=cifar10(index=5)&model=lenet"}

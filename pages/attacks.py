@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from invviz import lineup
+from invviz.scenario.families import attacks
 from invviz.ui import form, more, pulse, shell, state
 from invviz.ui.attacks import page, training
 
@@ -13,5 +13,5 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     st.button(
         training.TITLE, key="to training", on_click=more.show, args=(training.PLACE,), type="tertiary", icon=":material/arrow_downward:"
     )
-form.controls(lineup.empty)
+form.controls(attacks.empty)
 pulse.part(page.draw)

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from invviz import compare
+from invviz.scenario.families import comparisons
 from invviz.ui import form, pulse, shell, state
 from invviz.ui.risk import page
 
 shell.ensure("risk")
 state.read_address(page.VIEWS, page.OPENING)
 st.markdown("# Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
-form.controls(compare.empty)
+form.controls(comparisons.empty)
 pulse.part(page.draw)
 page.below()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from invviz import depths
+from invviz.scenario.families import cuts
 from invviz.ui import form, pulse, shell
 from invviz.ui.vertical import page
 
 shell.ensure("vertical")
 page.arrive()
 st.markdown("# Vertical&ensp;:gray[What does an embedding give away, layer by layer?]")
-form.controls(depths.empty)
+form.controls(cuts.empty)
 pulse.part(page.draw)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from ..charts.pictures import squared
 from ..core.pixels import as_bytes
-from ..plots.pictures import squared
 
 SIDE = 128  # pixels that a picture takes at least
 GAP = 4

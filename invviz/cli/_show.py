@@ -14,7 +14,7 @@ from ..core.figures import number
 from ..core.remaining import ENDS_EARLY, FOLLOWED, Remaining, in_words
 
 if TYPE_CHECKING:
-    from ..run import Event
+    from ..engine.results import Event
 
 LINE_EVERY = 5.0  # seconds between lines where stderr is a file
 REDRAW_EVERY = 0.1

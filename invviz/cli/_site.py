@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from ..core.command import command
 from ..core.errors import InvvizError, TextError
 from ..core.lazy import torch
-from ..run import Site
+from ..engine.client import Site
 
 if TYPE_CHECKING:
-    from ..store import Job, Store
+    from ..jobs.store import Job, Store
 
 NAMES = ("data_dir", "store", "device")
 DEVICES = ("auto", "cpu", "cuda")

@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from ..assess import assess
-from ..bounds import HELD, of_lower
 from ..core.errors import InvvizError
 from ..core.figures import number
-from ..gap import above, exceeds, gap, reasons
+from ..engine.assess import assess
+from ..engine.attack import run
+from ..engine.bounds import HELD, of_lower
+from ..engine.client import Site
+from ..engine.gap import above, exceeds, gap, reasons
+from ..engine.results import Result
+from ..engine.summary import risk_summary
+from ..jobs.worker import set_threads
 from ..metrics import PSNR
 from ..risk import ideal
-from ..run import Result, Site, run
 from ..scenario import Scenario, check, risk_problems
-from ..summary import risk_summary
-from ..worker import set_threads
 from . import _out
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
@@ -148,7 +150,7 @@ def show_risk(args: argparse.Namespace) -> int:
 
 
 def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
-    from ..clients import client_risks
+    from ..engine.client_risk import client_risks
 
     with ProgressLine() as line:
         set_threads("clients")

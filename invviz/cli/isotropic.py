@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..isotropic import KNOB, Choice, choose
+from ..engine.isotropic_share import KNOB, Choice, choose
 from ..scenario import Scenario
 from ._show import ProgressLine, to_json
 from ._site import read_site

@@ -11,7 +11,7 @@ from ._show import ProgressLine, to_json
 from ._site import read_site
 
 if TYPE_CHECKING:
-    from ..returned import Returned
+    from ..engine.label_inference import Returned
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 
 def show(args: argparse.Namespace) -> int:
     """Compute and print."""
-    from ..returned import returned
-    from ..worker import set_threads
+    from ..engine.label_inference import returned
+    from ..jobs.worker import set_threads
 
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
     with ProgressLine() as line:

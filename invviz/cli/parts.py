@@ -14,15 +14,15 @@ from ..core.figures import number
 from ..core.remaining import in_words
 from ..defenses import DEFENSES
 from ..defenses.dp_sgd import DPSGD
+from ..jobs.price import seconds
 from ..metrics import METRICS
-from ..price import seconds
 from ..scenario import KINDS, PARTS, Scenario, check, problems, risk_problems
 from ._show import to_json
 from ._site import read_site
 
 if TYPE_CHECKING:
-    from ..run import Site
-    from ..utility import Spent
+    from ..engine.client import Site
+    from ..engine.training import Spent
 
 TABLES: dict[str, dict[str, type[Any]]] = {**{KINDS[part] + "s": table for part, table in PARTS.items()}, "metrics": METRICS}
 
@@ -127,6 +127,6 @@ def budget_of(scenario: Scenario, site: Site) -> Spent | None:
     """What the whole training of a scenario spends of its dp_sgd's promise; None without one. Reads the data set, and trains nothing."""
     if not any(isinstance(d, DPSGD) and not d.off for d in scenario.defense):
         return None
-    from ..utility import spent, split_counts
+    from ..engine.training import spent, split_counts
 
     return spent(scenario, split_counts(scenario, scenario.data.load(site.data_dir)))

@@ -34,9 +34,9 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 
 def show(args: argparse.Namespace) -> int:
     """Collect and write."""
+    from ..jobs.store import Store
     from ..report import FORMS as WRITERS
     from ..report import collect
-    from ..store import Store
 
     ending = args.out.suffix.removeprefix(".") if args.out else ""
     if ending and ending not in FORMS and not args.to:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..store import Store, limit, parsed
+from ..jobs.store import Store, limit, parsed
 from ._site import known_jobs, read_site
 
 

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bounds import HELD
 from ..core import plain
 from ..core.errors import InvvizError, TextError
 from ..core.remaining import in_words
+from ..engine.bounds import HELD
 from ..scenario import Scenario
 from . import _out
 from ._show import ProgressLine, to_json
@@ -21,7 +21,7 @@ from ._site import read_site
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..sweep import Progress, Sweep
+    from ..studies.sweep import Progress, Sweep
 
 SUFFIXES = (".parquet", ".csv", ".json")
 SHOWN = ("defense", "strength", "seed", "picture", "accuracy", "psnr_unaware", "psnr_aware", "psnr_ceiling", "invre", "state")
@@ -61,8 +61,8 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 
 def show_train(args: argparse.Namespace) -> int:
     """Train and print."""
-    from ..utility import train
-    from ..worker import set_threads
+    from ..engine.training import train
+    from ..jobs.worker import set_threads
 
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
     with ProgressLine() as line:
@@ -86,8 +86,8 @@ def show_train(args: argparse.Namespace) -> int:
 
 def show_sweep(args: argparse.Namespace) -> int:
     """Compute a sweep and print its table."""
-    from ..store import Store
-    from ..sweep import Sweep, compute, estimate, table
+    from ..jobs.store import Store
+    from ..studies.sweep import Sweep, compute, estimate, table
 
     if args.out and args.out.suffix not in SUFFIXES:
         raise TextError(f"--out {args.out}: write a file that ends with {', '.join(SUFFIXES)}.")
@@ -107,7 +107,7 @@ def show_sweep(args: argparse.Namespace) -> int:
     with ProgressLine() as line:
         tell = lambda p: line.show(p.done, p.total, _words(p))  # noqa: E731
         if args.ray is not None:
-            from ..cluster import compute_on_ray
+            from ..studies.sweep.ray import compute_on_ray
 
             compute_on_ray(sweep, store, site, args.ray or None, args.workers, tell, args.retry)
         else:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..core.errors import TextError
+from ..jobs.store import Kind
 from ..scenario import Scenario
-from ..store import Kind
 from ._site import known_jobs, read_site
 
 if TYPE_CHECKING:
-    from ..store import Store
+    from ..jobs.store import Store
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -51,9 +51,9 @@ def work(args: argparse.Namespace) -> int:
     site = read_site(args.set, store=args.store)
     if args.background and hasattr(os, "nice"):
         os.nice(_niceness())
-    from .. import worker
-    from ..store import Store
-    from ..worker import _pipe
+    from ..jobs import worker
+    from ..jobs.store import Store
+    from ..jobs.worker import _pipe
 
     if args.pipe:
         _pipe.serve(site)

@@ -6,9 +6,10 @@ import dataclasses
 import re
 import unicodedata
 from functools import lru_cache
-from pathlib import Path
 
-BIB = Path(__file__).parents[2] / "docs" / "references.bib"
+from .paths import ROOT
+
+BIB = ROOT / "docs" / "references.bib"
 ACCENTS = {'"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", "v": "\u030c", "u": "\u0306", "c": "\u0327"}
 ACCENT = re.compile(r"""\\(["'`^~]|[vuc](?![a-zA-Z]))\s*\{?([a-zA-Z])\}?""")
 KEY = re.compile(r"\b([a-z]+)(\d{4})[a-z]\w*\b")

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..baseline import baseline_of
 from ..core.errors import InvvizError
 from ..core.types import Size
+from ..engine.baseline import baseline_of
+from ..engine.client import Site
+from ..engine.summary import risk_summary
 from ..metrics import Baseline
 from ..risk import ideal
 from ..risk.prior import TAU
-from ..run import Site
-from ..summary import risk_summary
-from ..sweep import Sweep, table
+from ..studies.sweep import Sweep, table
 from ._bib import cited
 from ._find import Asked, find
 from ._kinds import KINDS, KindOfWork, command
@@ -28,8 +28,8 @@ from ._kinds import KINDS, KindOfWork, command
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..jobs.store import Job, Kind, Store
     from ..scenario import Scenario
-    from ..store import Job, Kind, Store
 
 PACKAGES = {"torch": "torch", "numpy": "numpy", "scikit-image": "scikit-image", "pandas": "pandas"}
 
@@ -100,7 +100,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Swept:
-    """A sweep: its table (`invviz.sweep.table`), the command that computes it, its text."""
+    """A sweep: its table (`invviz.studies.sweep.table`), the command that computes it, its text."""
 
     key: str
     rows: pd.DataFrame

@@ -10,10 +10,10 @@ from html import escape
 
 import numpy as np
 
+from ..charts._colours import IDEAL, REAL, TRUTH
+from ..charts.pictures import to_png
 from ..core import figures
 from ..metrics import PSNR, SSIM, Baseline, quality
-from ..plots._colours import IDEAL, REAL, TRUTH
-from ..plots.pictures import to_png
 from ._collect import Spectrum
 from ._numbers import number
 from ._svg import Axis, Level, Line, chart

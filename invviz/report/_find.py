@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..core.errors import InvvizError
+from ..jobs.store import Kind
 from ..scenario import Scenario
-from ..store import Kind
-from ..sweep import MARK, Sweep
+from ..studies.sweep import MARK, Sweep
 
 if TYPE_CHECKING:
-    from ..store import Job, Store
+    from ..jobs.store import Job, Store
 
 SHORTEST = 6  # characters of a key that are taken for it
 PAGE = 200  # results read at a time

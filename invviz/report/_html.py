@@ -36,7 +36,7 @@ def sweep_html(rows: pd.DataFrame, title: str, scenario_lines: Sequence[str], co
     """A sweep's table as a page of the same kind, without the store.
 
     Args:
-        rows: as `invviz.sweep.table` makes them.
+        rows: as `invviz.studies.sweep.table` makes them.
         title: of the page.
         scenario_lines: what was varied, one line each.
         command: that computes it again.

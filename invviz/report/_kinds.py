@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..core.command import command as written
 
 if TYPE_CHECKING:
+    from ..jobs.store import Kind
     from ..scenario import Scenario
-    from ..store import Kind
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..bounds import HELD, of_lower
 from ..core.figures import readable
 from ..core.papers import cite
-from ..gap import gap
+from ..engine.bounds import HELD, of_lower
+from ..engine.gap import gap
+from ..engine.training import spent
 from ..metrics import Baseline, quality, word_of_share
-from ..utility import spent
 from ._collect import Entry, Report, Spectrum
 from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
 from ._kinds import KINDS
 from ._numbers import amount, mean, number, read, seconds
 
 if TYPE_CHECKING:
-    from ..store import Kind
+    from ..jobs.store import Kind
 
 
 @dataclasses.dataclass(frozen=True)

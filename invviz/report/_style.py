@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..plots._colours import DASHED, DEFENSE, IDEAL, PALE, REAL, TRUTH, ink, line
+from ..charts._colours import DASHED, DEFENSE, IDEAL, PALE, REAL, TRUTH, ink, line
 
 STYLE = f"""
 :root {{ color-scheme: light dark; --ink:#1B1F24; --soft:#5B636E; --ground:#FFFFFF; --panel:#F3F4F6; --rule:#D9DCE1;

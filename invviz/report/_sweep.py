@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..bounds import reasons
 from ..core.errors import InvvizError
-from ..run import Site
+from ..engine.bounds import reasons
+from ..engine.client import Site
 from ..scenario import Scenario
-from ..tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, passed_over, points, sentence, settings, word_of
+from ..studies.tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, passed_over, points, sentence, settings, word_of
 from ._collect import Swept
 from ._figures import Figure
 from ._numbers import mean, number
@@ -44,7 +44,7 @@ def rows_section(rows: pd.DataFrame, title: str, lines: Sequence[str], command: 
     """Of a sweep's table.
 
     Args:
-        rows: as `invviz.sweep.table` makes them.
+        rows: as `invviz.studies.sweep.table` makes them.
         title: heading; empty for what was found.
         lines: scenario lines.
         command: that computes it again.

@@ -18,7 +18,7 @@ from ..datasets import DATASETS, Dataset
 from ..defenses import DEFENSES, Defense
 from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
-from ..training import TRAININGS, Training
+from ..protocols.training import TRAININGS, Training
 from ._settings import KINDS, PARTS, RISK_ONLY, SETTINGS
 
 if TYPE_CHECKING:

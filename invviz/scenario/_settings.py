@@ -10,8 +10,8 @@ from ..datasets import DATASETS
 from ..defenses import DEFENSES
 from ..models import MODELS
 from ..protocols import PROTOCOLS
+from ..protocols.training import TRAININGS
 from ..risk import PRIORS
-from ..training import TRAININGS
 
 PARTS: dict[str, dict[str, type[Any]]] = {
     "data": DATASETS,

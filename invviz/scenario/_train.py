@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..attacks import ATTACKS
-from ..training import TRAININGS
+from ..protocols.training import TRAININGS
 from ._problems import problems
 from ._scenario import Scenario
 

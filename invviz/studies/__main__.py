@@ -10,11 +10,11 @@ import argparse
 import os
 import sys
 
-from .. import redteam
 from ..core.errors import InvvizError
-from ..redteam import _make as attacks
-from . import FOLDER, PLANS
-from ._make import amend, make
+from . import redteam
+from .plans import FOLDER, PLANS
+from .plans._make import amend, make
+from .redteam import _make as attacks
 
 REDTEAM = "redteam"
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from ..core.remaining import in_words
+from ..jobs.store import Job, Kind
 from ..scenario import Scenario
-from ..store import Job, Kind
 from . import press
 from .known import Attack, Known
 from .session import session, station

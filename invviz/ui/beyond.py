@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from .. import bounds, gap
+from ..engine import bounds, gap
 from . import things
 from .known import Known
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ..defended import Stack, solved_for
 from ..risk.solved import MOST
+from ..scenario.families.defenses import Stack, solved_for
 
 
 def draw(stacks: Sequence[Stack], here: str, tried: bool = False) -> bool:

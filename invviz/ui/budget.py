@@ -8,8 +8,8 @@ import streamlit as st
 
 from ..core.errors import InvvizError
 from ..defenses.dp_sgd import DPSGD
+from ..engine.training import ASSUMED, Spent, spent, split_counts
 from ..scenario import Scenario
-from ..utility import ASSUMED, Spent, spent, split_counts
 from . import trouble
 from .session import station
 

@@ -6,9 +6,9 @@ import functools
 
 import streamlit as st
 
-from .. import gallery
-from ..plots._colours import IDEAL, REAL, TRUTH
-from ..plots.pictures import strip_png
+from ..charts._colours import IDEAL, REAL, TRUTH
+from ..charts.pictures import strip_png
+from ..studies import gallery
 from . import press, sight, state
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ..charts.spectrum import spectrum_spec
 from ..core.figures import number
-from ..limits import risk_problems
+from ..jobs.limits import risk_problems
+from ..jobs.store import Job
 from ..metrics import decibels
-from ..plots.spectrum import spectrum_spec
 from ..scenario import Scenario
-from ..store import Job
 from . import finding, look, press, sources, stale, steps, trouble
 from .stale import UNFINISHED
 from .views import RiskView, RunView

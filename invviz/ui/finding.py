@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ..bounds import in_brackets
 from ..core.figures import number, readable
 from ..core.papers import cite, title
-from ..gap import gap
-from ..limits import risk_problems
+from ..engine.bounds import in_brackets
+from ..engine.gap import gap
+from ..engine.summary import doubts
+from ..jobs.limits import risk_problems
 from ..metrics import decibels, word_of_share
 from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario
-from ..summary import doubts
 from . import things, trouble
 from .released import formula, released
 from .views import Figures, RiskView, RunView

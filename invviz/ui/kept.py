@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from .. import gallery, studies
+from ..jobs.store import Kind
 from ..metrics import PSNR, SSIM
 from ..scenario import Scenario
-from ..store import Kind
+from ..studies import gallery, plans
 from . import sources
 from .session import station
 from .views import RiskView, RunView, view_of
@@ -61,7 +61,7 @@ def prepared_run(scenario: Scenario) -> RunView | None:
     if ready := prepared(scenario, "run", key):
         guess = floats(ready[0]["guess"])
         return RunView(scenario, ready[1], guess, nothing, np.zeros((0, *guess.shape), np.uint8), nothing, nothing, nothing, prepared=True)
-    found = studies.kept(key)
+    found = plans.kept(key)
     if found is None:
         return None
     guess = found.guess[:, : scenario.shape[0]]

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..bounds import Reason
 from ..core.table import right
-from ..limits import risk_problems
+from ..engine.bounds import Reason
+from ..jobs.limits import risk_problems
+from ..jobs.store import Job
 from ..metrics import PSNR, Baseline, decibels, quality, word
 from ..scenario import Scenario, problems
-from ..store import Job
 from . import kept, look, sources
 from .session import session, station
 from .victim import baseline

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 import streamlit as st
 
-from ..assess import sketched_first
-from ..limits import risk_problems
+from ..engine.assess import sketched_first
+from ..jobs.limits import risk_problems
+from ..jobs.store import Job
 from ..scenario import Scenario, problems
-from ..store import Job
 from . import kept, sources
 from .session import session, station
 from .victim import victim_of

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ..pipe import PATIENCE, Message, PrivateWorker
-from ..run import Site
+from ..engine.client import Site
+from ..jobs.private import PATIENCE, Message, PrivateWorker
+from ..jobs.store import Kind
 from ..scenario import Scenario
-from ..store import Kind
 
 LOOK = 0.1  # seconds between two looks whether the present task is still wanted
 LARGEST = 1 << 30  # bytes of spectra that all uploaders together hold beyond the newest one of each; one takes about 40 MB

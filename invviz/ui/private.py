@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..pipe import Message, decomposition
+from ..jobs.private import Message, decomposition
+from ..jobs.store import SOON, Curve, Frame, Job, Kind, State, thinned
 from ..risk import Decomposition
 from ..scenario import Scenario
-from ..store import SOON, Curve, Frame, Job, Kind, State, thinned
 from .pool import PrivatePool, Task
 
 KEEP = 4  # finished jobs of each kind; a spectrum takes about 40 MB

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import depths
 from ..protocols import HFL, VFL
 from ..scenario import Scenario
+from ..scenario.families import cuts
 
 
 def released(now: Scenario, count: int | None) -> str:
@@ -56,7 +56,7 @@ def _steps(now: Scenario) -> int:
 
 def _layer(now: Scenario) -> str:
     assert isinstance(now.protocol, VFL)
-    return depths.layer_of(now) + (", and one more linear layer," if now.protocol.size else "")
+    return cuts.layer_of(now) + (", and one more linear layer," if now.protocol.size else "")
 
 
 def _left_out(now: Scenario, count: int | None) -> str:

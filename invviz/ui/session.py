@@ -20,11 +20,11 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ..core.errors import StoreError
-from ..limits import VARIABLE as PROFILE
-from ..limits import gate, limits
-from ..pipe import start_worker
-from ..run import Site
-from ..store import HOST, TAB, Store
+from ..engine.client import Site
+from ..jobs.limits import VARIABLE as PROFILE
+from ..jobs.limits import gate, limits
+from ..jobs.private import start_worker
+from ..jobs.store import HOST, TAB, Store
 from . import garbage
 from .pool import PrivatePool
 from .private import PrivateDesk

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ..core import shipped
+from ..core.paths import ROOT
 from . import sight, sources, trouble
 from .session import arrive, station
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage as Page
 
-ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "pages"
 ICON = ROOT / "assets" / "icons" / "invviz.svg"
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from .. import gallery
-from ..assess import sketched_first
 from ..core.errors import LimitError
-from ..limits import check_price, risk_problems
+from ..engine.assess import sketched_first
+from ..jobs.limits import check_price, risk_problems
+from ..jobs.store import Curve, Job, Kind, Store
 from ..scenario import Scenario, problems
-from ..store import Curve, Job, Kind, Store
+from ..studies import gallery
 from .session import session, station
 from .trouble import plain
 from .victim import victim_of

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from ..charts._colours import IDEAL, REAL, TRUTH
+from ..charts.pictures import placeholder, to_png
+from ..charts.rows import table_html
 from ..core.remaining import in_words
-from ..limits import risk_problems, too_dear
+from ..jobs.limits import risk_problems, too_dear
+from ..jobs.price import seconds
+from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, decibels, quality
-from ..plots._colours import IDEAL, REAL, TRUTH
-from ..plots.pictures import placeholder, to_png
-from ..plots.rows import table_html
-from ..price import seconds
 from ..scenario import Scenario, problems
-from ..store import Job
 from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import baseline, cells_unseen, victim_of
 from .views import RiskView, RunView

@@ -13,8 +13,8 @@ import streamlit as st
 
 from ..core.component import Component, shown
 from ..core.errors import InvvizError
-from ..gallery import OPENING
 from ..scenario import PARTS, SETTINGS, Scenario
+from ..studies.gallery import OPENING
 
 CLOSE = 0.7  # likeness from which an unknown name of the address is taken for a known one that was misspelt
 STALE = 3.0  # seconds for which a browser may still send an address that was replaced

@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from ..attacks import ATTACKS
+from ..charts._colours import REAL
+from ..charts.pictures import to_png
+from ..charts.progress import loss_spec, psnr_spec
 from ..core.figures import number
+from ..engine.summary import noise_variance
 from ..metrics import decibels
-from ..plots._colours import REAL
-from ..plots.pictures import to_png
-from ..plots.progress import loss_spec, psnr_spec
-from ..summary import noise_variance
 from .views import RiskView, RunView
 
 LOST = 1.0  # dB: a fall of the PSNR from its best to the end that is worth a sentence

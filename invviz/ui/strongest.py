@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from .. import redteam
+from ..studies import redteam
 
 
 def draw(names: Sequence[str], data: str, model: str) -> None:

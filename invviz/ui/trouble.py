@@ -16,10 +16,10 @@ import streamlit as st
 
 from ..core.errors import InvvizError
 from ..core.inert import markdown
-from ..limits import limits
-from ..run import Site
+from ..core.paths import ROOT
+from ..engine.client import Site
+from ..jobs.limits import limits
 
-PACKAGE = Path(__file__).parents[2]
 PLACE = re.compile(r"(?<![\w:/.~)-])(?:~|[A-Za-z]:)?[/\\][\w.+-]+(?:[/\\][\w.+-]+)+")  # an absolute path, but no address of a page
 LOG = logging.getLogger("invviz.ui")
 
@@ -59,7 +59,7 @@ def public(words: str) -> str:
 
 def _without_folders(words: str, store: Path, data: Path | None) -> str:
     """The same with words in place of folders: what lies in the store or the data folder is named from there, of anything else only its own name."""
-    named = {str(store): "(store)", str(store.absolute()): "(store)", str(PACKAGE): "(invviz)"}
+    named = {str(store): "(store)", str(store.absolute()): "(store)", str(ROOT): "(invviz)"}
     if data:
         named |= {str(data): "(data)", str(data.absolute()): "(data)"}
     for folder in sorted(named, key=len, reverse=True):

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from ..baseline import baseline_of, cells_without_message
 from ..core.errors import InvvizError
+from ..engine.baseline import baseline_of, cells_without_message
 from ..metrics import Baseline
 from ..scenario import Scenario
 from .session import session, station

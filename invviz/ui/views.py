@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import bounds
 from ..core.types import Size
+from ..engine import bounds
+from ..engine.summary import noise_variance
 from ..metrics import word_of_share
 from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
 from ..scenario import Scenario
-from ..summary import noise_variance
 
 NOISES = np.geomspace(1e-4, 10, 26)  # of a risk curve, shares of the message's root mean square
 LEVELS = 64  # noise levels at which a view keeps its figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.remaining import ENDS_EARLY, FOLLOWED, in_words
-from ..store import Job
+from ..jobs.store import Job
 
 
 def waits(job: Job | None) -> str:

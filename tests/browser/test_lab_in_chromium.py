@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from looking import WINDOW, eventually, idle
 
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 pytestmark = pytest.mark.browser
 PICTURES = ".st-key-pictures img"

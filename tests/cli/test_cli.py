@@ -21,10 +21,10 @@ from invviz.cli import compute, main
 from invviz.cli._preview import preview
 from invviz.cli._show import ProgressLine, to_json
 from invviz.datasets import DATASETS
+from invviz.engine.results import Event
+from invviz.jobs.store import Store
 from invviz.metrics import WORDS
-from invviz.run import Event
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp&attack=linear_layer"

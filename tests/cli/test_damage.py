@@ -10,15 +10,15 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from invviz.studies.plans.sweep import Sweep, queue, table
 
 from invviz.cli import main
 from invviz.core import npy
+from invviz.engine.client import Site
+from invviz.jobs.store import Kind, Store
+from invviz.jobs.worker import execute
 from invviz.report import _kinds, collect
-from invviz.run import Site
 from invviz.scenario import Scenario
-from invviz.store import Kind, Store
-from invviz.sweep import Sweep, queue, table
-from invviz.worker import execute
 
 TRAIN = "train=federated(clients=2,rounds=3,samples=60)"
 SCENARIOS: dict[Kind, Scenario] = {  # in the order of the kinds

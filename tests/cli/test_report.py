@@ -7,10 +7,10 @@ import json
 import pytest
 
 from invviz.cli import main
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import execute
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.worker import execute
 
 QUICK = "data=digits&model=mlp&attack=linear_layer"
 

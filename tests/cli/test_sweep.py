@@ -16,15 +16,15 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from invviz.studies.plans.sweep import Sweep, _local, table
 
 from invviz.cli import main
 from invviz.cli._show import to_json
 from invviz.cli.sweeps import write
 from invviz.core.errors import InvvizError
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.sweep import Sweep, _local, table
-from invviz.worker import work
 
 ROOT = Path(__file__).parents[2]
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"
@@ -35,7 +35,7 @@ LONGER = "data=digits&model=mlp&train=federated(rounds=400,clients=4)&batch=8&de
 OFTEN = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import invviz.utility as u
+import invviz.engine.training as u
 from invviz.cli import main
 u.KEEP_EVERY = 0.02
 sys.exit(main(sys.argv[1:]))

@@ -84,7 +84,7 @@ def drawn(seed, count, data=DATA, width=LIMITS["width"]):
 
 def tried(scenario, site, patience=PATIENCE):
     """What became of it: "ran", or why not."""
-    from invviz.run import run
+    from invviz.engine.attack import run
 
     out = []
 
@@ -110,7 +110,7 @@ def tried(scenario, site, patience=PATIENCE):
 def main():
     import tempfile
 
-    from invviz.run import Site
+    from invviz.engine.client import Site
 
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -16,9 +16,11 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.core.rng import stream
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.models import MODELS
 from invviz.risk import Directions
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import PARTS, Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
@@ -204,7 +206,7 @@ def pairs(scenario):
 
 def test_every_valid_small_pair_runs(monkeypatch):
     """Of model, defense and attack on the smallest data every two that fit, each run checked for finite scores."""
-    monkeypatch.setattr("invviz.run.TIMED", 1)  # how long a message takes is of no interest here
+    monkeypatch.setattr("invviz.engine.attack.TIMED", 1)  # how long a message takes is of no interest here
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
     models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet", "vit", "preact")]

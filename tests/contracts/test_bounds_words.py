@@ -11,11 +11,11 @@ import torch
 import walk_bounds as walk
 from streamlit.testing.v1 import AppTest
 
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario, problems
-from invviz.store import Store
 from invviz.ui import session
-from invviz.worker import work
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent

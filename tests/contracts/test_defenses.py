@@ -231,8 +231,8 @@ def test_clipping_shrinks_noise_as_it_shrinks_the_message(knobs, factor):
 
 def test_stacked_relative_noise_adds_up_as_it_is_drawn():
     """The second noise is measured against a message that the first has already made larger."""
+    from invviz.engine.summary import noise_variance
     from invviz.scenario import Scenario
-    from invviz.summary import noise_variance
 
     kind = DEFENSES["gaussian_noise"]
     scenario = Scenario(defense=(kind(sigma=1.0), kind(sigma=1.0)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from drawn import drawn, tried
 
-from invviz.run import Site
+from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
 
 HERE = Path(__file__).parent

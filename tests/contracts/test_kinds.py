@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from invviz import price
+from invviz.jobs import price
+from invviz.jobs.store import Kind, _sound
 from invviz.report import _kinds
 from invviz.scenario import Scenario
-from invviz.store import Kind, _sound
 
 KINDS = set(get_args(Kind))
 

@@ -39,10 +39,11 @@ RISKS = [
 def measured() -> dict[str, dict[str, float]]:
     import torch
 
-    from invviz.assess import assess
-    from invviz.run import Site, run
+    from invviz.engine.assess import assess
+    from invviz.engine.attack import run
+    from invviz.engine.client import Site
+    from invviz.engine.summary import risk_summary
     from invviz.scenario import Scenario
-    from invviz.summary import risk_summary
 
     torch.set_num_threads(1)
     found = {}

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from visits import APP, computed, elements
 
 from invviz.core.inert import JOINER, markdown, name
+from invviz.jobs.store import Store
 from invviz.scenario import PARTS, SETTINGS
-from invviz.store import Store
 from invviz.ui import attacks, curves, defend, risk, vertical  # noqa: F401  (imported once, before clocks run)
 
 PAGES = ("lab", "risk", "defend", "curves", "vertical", "attacks")

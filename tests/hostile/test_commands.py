@@ -11,15 +11,15 @@ from typing import get_args
 from urllib.parse import quote
 
 import pytest
+from invviz.studies.plans.sweep import Sweep
 
 import invviz
 from invviz.core.command import command, quoted
 from invviz.core.errors import TextError
+from invviz.jobs.store import Kind
 from invviz.report._kinds import KINDS
 from invviz.report._kinds import command as again
 from invviz.scenario import Scenario
-from invviz.store import Kind
-from invviz.sweep import Sweep
 
 HOSTILE = [
     "$(touch caught)", "`touch caught`", '"; touch caught; "', "'; touch caught; '", "a\ntouch caught", "a\\", "\\'; touch caught #", "!!", "$HOME", "~", "*",

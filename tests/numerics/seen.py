@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from invviz.core.types import Observation
-from invviz.results import Result
-from invviz.run import Client, Site, meet_client, observe
+from invviz.engine.client import Client, Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.results import Result
 from invviz.scenario import Scenario
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

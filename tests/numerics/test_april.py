@@ -14,8 +14,10 @@ from invviz.attacks._base import Unreadable
 from invviz.attacks._tokens import front
 from invviz.core.rng import stream
 from invviz.core.types import Net
+from invviz.engine.attack import run
+from invviz.engine.client import meet_client
+from invviz.engine.observe import observe
 from invviz.models import MODELS
-from invviz.run import meet_client, observe, run
 from invviz.scenario import Scenario, problems
 
 BARE = "skip='off',norm='none'"

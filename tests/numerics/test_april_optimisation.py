@@ -11,7 +11,9 @@ import torch
 
 from invviz.attacks._priors import smoothness
 from invviz.core.rng import stream
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

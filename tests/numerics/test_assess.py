@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from invviz import risk
-from invviz.assess import AUTO_INPUTS, AUTO_WORK, assess, choose, moves
 from invviz.core.errors import ScenarioError
 from invviz.core.types import Net
 from invviz.datasets import ArrayPictures, Samples
+from invviz.engine.assess import AUTO_INPUTS, AUTO_WORK, assess, choose, moves
+from invviz.engine.client import Site, meet_client
+from invviz.engine.summary import risk_summary
 from invviz.protocols.hfl import HFL
-from invviz.run import Site, meet_client
 from invviz.scenario import Scenario
-from invviz.summary import risk_summary
 
 torch.set_num_threads(1)
 SMALL = "data=digits&model=lenet(width=3)&dtype=float64"  # one draw of probes: other nets may fall outside the interval by chance
@@ -234,7 +234,7 @@ def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch):
 @pytest.mark.parametrize("order", ["mixed", "by class"])
 def test_the_dataset_prior_does_not_depend_on_the_order_of_files(order, site, monkeypatch):
     """Of files in the order of classes the first ones, which were taken, are of one class."""
-    module = sys.modules["invviz.assess"]  # the package has a function of that name
+    module = sys.modules["invviz.engine.assess"]  # the package has a function of that name
 
     labels = np.arange(4_000) % 4 if order == "mixed" else np.arange(4_000) // 1_000
     images = np.repeat((60 * labels).astype(np.uint8), 64).reshape(-1, 1, 8, 8)

@@ -15,7 +15,9 @@ from invviz.attacks._priors import total_variation
 from invviz.attacks._space import Space
 from invviz.core.rng import stream
 from invviz.core.types import Batch
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

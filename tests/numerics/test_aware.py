@@ -16,8 +16,8 @@ from invviz.attacks._priors import smoothness
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Knowledge, Net, Observation
+from invviz.engine.attack import run
 from invviz.risk import Prior
-from invviz.run import run
 from invviz.scenario import Scenario
 
 

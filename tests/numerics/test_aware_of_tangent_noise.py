@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from invviz.run import Site, _attack, run
+from invviz.engine import answer
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
@@ -63,7 +65,7 @@ def test_where_its_answer_would_be_the_worse_one_it_is_not_taken():
 
 
 def test_where_it_would_take_long_the_note_says_so(monkeypatch):
-    monkeypatch.setattr(_attack, "MOST", 63)
+    monkeypatch.setattr(answer, "MOST", 63)
     assert "for 64 unknowns it takes long (limit here 63)" in attacked("attacker=aware&defense=invl_gnp").note
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.integrate import quad
 
-from invviz import bounds
-from invviz.assess import assess
 from invviz.core.types import Size
-from invviz.run import Site, meet_client
+from invviz.engine import bounds
+from invviz.engine.assess import assess
+from invviz.engine.client import Site, meet_client
+from invviz.engine.summary import WHITENED, risk_summary
 from invviz.scenario import Scenario
-from invviz.summary import WHITENED, risk_summary
 
 torch.set_num_threads(1)
 BOTTOM = "data=wine&model=mlp(width=24)&protocol=vfl(parties={},cut=1,activated=False)&floor=0&dtype=float64"

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from invviz.studies.plans.gallery import _broken, broken
 
+from invviz.charts.tangent import DEPTH, TOPMOST, WIDTH, drawing, over_strength, shown
 from invviz.core.pixels import as_bytes
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
-from invviz.gallery import _broken, broken
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.metrics import EXACT
-from invviz.plots.tangent import DEPTH, TOPMOST, WIDTH, drawing, over_strength, shown
-from invviz.run import Site, meet_client, observe
 from invviz.scenario import Scenario
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

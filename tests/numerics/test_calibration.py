@@ -9,20 +9,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from invviz.studies.plans.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
+from invviz.studies.plans.calibration._correlation import _draws, _pearson, _ranks
+from invviz.studies.plans.calibration._grid import FLOOR, PRIOR, SEED, grid
+from invviz.studies.plans.calibration._make import make
+from invviz.studies.plans.calibration._oracle import _coordinates, _masked, most_likely
 from scipy import stats
 
-from invviz import calibration
-from invviz.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
-from invviz.calibration._correlation import _draws, _pearson, _ranks
-from invviz.calibration._grid import FLOOR, PRIOR, SEED, grid
-from invviz.calibration._make import make
-from invviz.calibration._oracle import _coordinates, _masked, most_likely
 from invviz.core.errors import DataMissing
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Net
+from invviz.engine.client import Site
 from invviz.risk import Jacobian, Prior, decompose
-from invviz.run import Site
 from invviz.scenario import RESULTS_VERSION, Scenario, problems, risk_problems
+from invviz.studies.plans import calibration
 
 SHAPE = (2, 4, 4)
 N = 32
@@ -167,7 +167,7 @@ def test_the_most_likely_picture_of_a_linear_release_is_the_posterior_mean(name,
 
 
 def test_a_search_that_does_not_settle_says_so(monkeypatch):
-    monkeypatch.setattr("invviz.calibration._oracle.MAP_STEPS", 2)
+    monkeypatch.setattr("invviz.studies.calibration._oracle.MAP_STEPS", 2)
     a = torch.randn(40, N, generator=stream(0, "curved"), dtype=torch.float64)
     image = torch.full((1, *SHAPE), 0.3, dtype=torch.float64)
     curved = lambda x: (a @ x) ** 3  # noqa: E731

@@ -14,7 +14,7 @@ from invviz.attacks._classes import POOLED, law_of_class
 from invviz.attacks._laws import _by_chance, _inside, laws_of
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
-from invviz.run import run
+from invviz.engine.attack import run
 from invviz.scenario import Scenario
 
 go_on = lambda step: True  # noqa: E731

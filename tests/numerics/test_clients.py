@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from invviz.clients import client_risks
 from invviz.core.errors import Cancelled
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.engine.client import Site, meet_client
+from invviz.engine.client_risk import client_risks
+from invviz.engine.training import split_counts
 from invviz.risk import TAU
-from invviz.run import Site, meet_client
 from invviz.scenario import Scenario
-from invviz.utility import split_counts
 
 TEXT = (
     "data=digits&model=mlp(width=8)&dtype=float64&train=federated(clients=4,split='dirichlet',alpha=0.2)&defense=gaussian_noise(sigma=0.5)"
@@ -33,7 +33,7 @@ def test_every_client_against_the_dense_posterior(batch, tmp_path):
 
 
 def own(s, client, images, labels, k, batch):
-    from invviz.utility import Deal
+    from invviz.engine.training import Deal
 
     hand = Deal.of(s, client.samples).hands[k][:batch]
     return images[hand], labels[hand]

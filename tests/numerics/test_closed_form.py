@@ -13,7 +13,9 @@ from invviz.attacks._closed_form import BEYOND, changed_before
 from invviz.attacks._matching import up_to_length
 from invviz.core.rng import stream
 from invviz.core.types import Batch
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from invviz import conditions
-from invviz.plots import conditions as chart
+from invviz.charts import conditions as chart
 from invviz.scenario import problems
+from invviz.scenario.families import conditions
 
 NOTHING = frozenset()
 PARTS = {

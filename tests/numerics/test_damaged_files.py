@@ -10,17 +10,17 @@ import sqlite3
 import numpy as np
 import pytest
 import torch
+from invviz.studies.plans.gallery import broken as story
 
-from invviz import calibration, equal, gallery, redteam, studies
 from invviz.core import shipped, tensors
 from invviz.core.errors import StoreError
-from invviz.gallery import broken as story
-from invviz.results import Event
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.engine.pretraining import build_net
+from invviz.engine.results import Event
+from invviz.engine.training import train
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.utility import train
-from invviz.weights import build_net
+from invviz.studies.plans import calibration, equal_cost, gallery, plans, redteam
 
 TRAINED = Scenario.parse("data=digits&model=mlp(init='trained',width=8)&attack=linear_layer")
 LEARNED = Scenario.parse("data=digits&model=mlp(width=8)&train=federated(clients=2,rounds=4,samples=60)")
@@ -176,10 +176,10 @@ def copied(tmp_path, monkeypatch):
         gallery.load,
         gallery._prepared,
         gallery.sketches,
-        studies.load,
-        studies._texts,
+        plans.load,
+        plans._texts,
         calibration.load,
-        equal.load,
+        equal_cost.load,
         story.load,
         redteam.load,
     )
@@ -187,10 +187,10 @@ def copied(tmp_path, monkeypatch):
     for name in folders:
         shutil.copytree(gallery.FOLDER / name, tmp_path / name)
     (tmp_path / "curves").mkdir()
-    shutil.copy(studies.FOLDER / "cifar10.json", tmp_path / "curves")
+    shutil.copy(plans.FOLDER / "cifar10.json", tmp_path / "curves")
     for module in (gallery, story):
         monkeypatch.setattr(module, "FOLDER", tmp_path)
-    for module, name in ((studies, "curves"), (calibration, "calibration"), (equal, "equal"), (redteam, "redteam")):
+    for module, name in ((plans, "curves"), (calibration, "calibration"), (equal_cost, "equal"), (redteam, "redteam")):
         monkeypatch.setattr(module, "FOLDER", tmp_path / name)
     monkeypatch.setattr(shipped, "_damaged", {})
     for loader in loaders:
@@ -210,9 +210,9 @@ PREPARED = {
     "linear/scene.json": (lambda: gallery.load("linear"), "python -m invviz.gallery linear"),
     "broken/arrays.npz": (lambda: story.load(), "python -m invviz.gallery broken"),
     "broken/facts.json": (lambda: story.load(), "python -m invviz.gallery broken"),
-    "curves/cifar10.json": (lambda: studies.load(), "python -m invviz.studies cifar10"),
+    "curves/cifar10.json": (lambda: plans.load(), "python -m invviz.studies cifar10"),
     "calibration/photos.json": (lambda: calibration.load("photos"), "python -m invviz.calibration photos"),
-    "equal/study.json": (lambda: equal.load(), equal.COMMAND),
+    "equal/study.json": (lambda: equal_cost.load(), equal_cost.COMMAND),
 }
 
 

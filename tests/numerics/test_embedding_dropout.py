@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.assess import assess
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
 from invviz.defenses import EmbeddingDropout
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.summary import risk_summary
+from invviz.engine.training import train
 from invviz.risk import TAU
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems, risk_problems, train_problems
-from invviz.summary import risk_summary
-from invviz.utility import train
 
 LINEAR = "data=digits&model=mlp(width=256)&protocol=vfl(parties=1,activated=False)&dtype=float64"
 

@@ -8,20 +8,20 @@ import json
 import numpy as np
 import pytest
 import torch
+from invviz.studies.plans.equal_cost import TITLES, Study, _make, _sums, _words
+from invviz.studies.plans.equal_cost._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
+from invviz.studies.plans.equal_cost._sums import EACH, compare, crossing, means, read, rising, weights
+from invviz.studies.plans.equal_cost._train import learn, step
 from scipy.optimize import isotonic_regression
 
-from invviz import equal
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Net
 from invviz.defenses import DEFENSES
-from invviz.equal import TITLES, Study, _make, _sums, _words
-from invviz.equal._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
-from invviz.equal._sums import EACH, compare, crossing, means, read, rising, weights
-from invviz.equal._train import learn, step
+from invviz.engine.client import Site, meet_client
 from invviz.protocols import HFL
 from invviz.risk import psnr_ceiling, total_sigma
-from invviz.run import Site, meet_client
 from invviz.scenario import RESULTS_VERSION, problems
+from invviz.studies.plans import equal_cost
 
 
 def arm(strengths, accuracy, psnr, seeds=3, pictures=20, noise=0.0, gap=0.0, rng=0):
@@ -195,7 +195,7 @@ def test_noise_is_fresh_for_every_client_and_round_and_directions_are_those_of_t
         seen.append((net, [rng.initial_seed() for rng in rngs], [b.image.sum().item() for b in batches]))
         return step(net, release, batches, rngs, lr)
 
-    monkeypatch.setattr("invviz.equal._train.step", spy)
+    monkeypatch.setattr("invviz.studies.equal_cost._train.step", spy)
     site = Site(None, tmp_path, "cpu")
     learned = learn(scenario((defense("gaussian_noise", 0.1),), 0, 0), site, 12, 4, 0.3, 2, 2)
     assert 0 < learned < 1 and len(seen) == 12
@@ -209,8 +209,8 @@ def test_noise_is_fresh_for_every_client_and_round_and_directions_are_those_of_t
 def test_an_attacked_picture_has_the_figures_of_the_app(tmp_path):
     site, noise = Site(None, tmp_path, "cpu"), DEFENSES["gaussian_noise"](sigma=0.3)
     found = _make.attacked((noise,), 1, 0, site)
-    from invviz.assess import assess
-    from invviz.run import run
+    from invviz.engine.assess import assess
+    from invviz.engine.attack import run
 
     a = assess(scenario((noise,), 1, 0), site)
     sigma = total_sigma(a.decomposition, 0.01, (0.3 * a.size.rms) ** 2)
@@ -234,7 +234,7 @@ def test_every_part_of_the_study_fits_together():
 
 @pytest.fixture
 def study():
-    found = equal.load()
+    found = equal_cost.load()
     if found is None:
         pytest.skip("made for other results; python -m invviz.equal makes it again")
     return found
@@ -242,7 +242,7 @@ def study():
 
 def test_the_shipped_study_is_whole(study):
     assert len(study.pictures) >= 20 and len(study.seeds) >= 3 and set(study.arms) == set(TITLES)
-    assert (equal.FOLDER / "study.json").stat().st_size < 200_000
+    assert (equal_cost.FOLDER / "study.json").stat().st_size < 200_000
     for made in study.arms.values():
         count = len(made["strengths"])
         assert np.shape(made["accuracy"]) == (count, len(study.seeds)) and len(made["curve"]) == count >= 5
@@ -277,9 +277,9 @@ def test_a_study_survives_its_file_and_another_version_is_not_shown(tmp_path, mo
         ({"kind": "accuracy", "target": 0.1, "arms": {}},),
     )
     (tmp_path / "study.json").write_text(kept.to_json())
-    monkeypatch.setattr(equal, "FOLDER", tmp_path)
-    equal.load.cache_clear()
-    assert equal.load() == kept and kept.point("accuracy", 0.1) == {}
+    monkeypatch.setattr(equal_cost, "FOLDER", tmp_path)
+    equal_cost.load.cache_clear()
+    assert equal_cost.load() == kept and kept.point("accuracy", 0.1) == {}
     endless = dataclasses.replace(
         kept, bare={"unaware": [np.inf, -np.inf, 1.0]}, arms={"invl_gnp": {"ceiling": [[np.inf]], "word": "info"}}
     )
@@ -287,10 +287,10 @@ def test_a_study_survives_its_file_and_another_version_is_not_shown(tmp_path, mo
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert Study.from_json(text) == endless
     (tmp_path / "study.json").write_text(kept.to_json().replace(f'"results_version": {RESULTS_VERSION}', '"results_version": 0'))
-    equal.load.cache_clear()
-    assert equal.load() is None
+    equal_cost.load.cache_clear()
+    assert equal_cost.load() is None
     (tmp_path / "study.json").write_text("{")
-    equal.load.cache_clear()
-    assert equal.load() is None
-    equal.load.cache_clear()
+    equal_cost.load.cache_clear()
+    assert equal_cost.load() is None
+    equal_cost.load.cache_clear()
     assert dataclasses.is_dataclass(kept)

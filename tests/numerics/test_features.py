@@ -14,7 +14,9 @@ from invviz.attacks._features import Features, features_of, linear_layers
 from invviz.attacks.features import Filling
 from invviz.core.rng import stream
 from invviz.core.types import Net, Step
-from invviz.run import meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from invviz.charts._axes import powers
 from invviz.core.figures import number, percent, readable
 from invviz.core.papers import cite, entries, papers, title
 from invviz.defenses import DEFENSES
-from invviz.plots._axes import powers
 from invviz.ui import strength
 from invviz.ui.alts import alt
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from invviz.assess import assess, sketched_first
+from invviz.engine.assess import assess, sketched_first
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.risk import FIRST, first_budget, ideal, invre, invre_interval, psnr_ceiling, psnr_interval
-from invviz.run import Site
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.worker import work
 
 SMALL = "data=photos(size=16)&model=lenet&prior=natural"  # 768 inputs: exact within seconds
 NOISES = (0.01, 0.1, 1.0)  # over the message's root mean square

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from invviz.gap import LITTLE, above, exceeds, gap, reasons, tally
+from invviz.engine.gap import LITTLE, above, exceeds, gap, reasons, tally
 from invviz.metrics import EXACT
 from invviz.scenario import Scenario
 

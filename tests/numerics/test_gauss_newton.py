@@ -16,7 +16,8 @@ from invviz.attacks._priors import CORRELATION, roots, smoothness
 from invviz.attacks._priors import SPREAD as WIDTH
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import bounds
-from invviz.assess import assess
 from invviz.attacks._likeliest import Place, fits
 from invviz.cli import main
 from invviz.core.errors import InvvizError, ScenarioError
@@ -17,12 +15,16 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Size
 from invviz.defenses import DEFENSES, InvLGNP, Kept, WaterFilling
-from invviz.isotropic import SHARES, choose
+from invviz.engine import bounds
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.isotropic_share import SHARES, choose
+from invviz.engine.observe import observe
+from invviz.engine.summary import caveats, risk_summary
 from invviz.risk import Banded, Directions, Jacobian, Prior, psnr_solved
 from invviz.risk.colour import unit_noise
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
-from invviz.summary import caveats, risk_summary
 
 torch.set_num_threads(1)
 SITE = Site(None, Path("/nonexistent"), "cpu")

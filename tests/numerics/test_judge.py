@@ -12,8 +12,8 @@ from seen import SITE, psnr, seen_by
 from invviz.attacks._judge import Comparison, _accused, compare, even_noise, judged, silence
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Reconstruction
-from invviz.run import run
-from invviz.run._verdict import OTHERS, others, verdict
+from invviz.engine._verdict import OTHERS, others, verdict
+from invviz.engine.attack import run
 from invviz.scenario import Scenario
 
 CLOSE, PART, NOISE = "Close, not exact, if nothing altered", "a part of the message", "looks like even noise"

@@ -15,8 +15,8 @@ from invviz.attacks._likely import behind_mask
 from invviz.attacks._priors import Whitened, smoothness
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
+from invviz.engine.attack import run
 from invviz.risk import Prior
-from invviz.run import run
 from invviz.scenario import Scenario
 
 go_on = lambda step: True  # noqa: E731

@@ -11,13 +11,13 @@ import time
 import pytest
 from test_store import Named, claim, submit
 
-from invviz import limits, price
 from invviz.core.errors import LimitError, TextError
-from invviz.limits import PROFILES, Limits, check_price, gate
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs import limits, price
+from invviz.jobs.limits import PROFILES, Limits, check_price, gate
+from invviz.jobs.store import HOST, TAB, Gate, Store
+from invviz.jobs.worker import Clock, _serve
 from invviz.scenario import Scenario
-from invviz.store import HOST, TAB, Gate, Store
-from invviz.worker import Clock, _serve
 
 DAYS = "data=photos(size=64)&model=resnet18(width=128)&attack=dlg(steps=100000,restarts=50)"
 QUICK = Scenario.parse("data=digits&model=mlp&attack=linear_layer")
@@ -170,7 +170,7 @@ def test_a_worker_is_lent_to_quick_jobs_that_have_waited_and_only_where_that_is_
 
 
 def test_a_job_that_takes_too_long_is_stopped_with_what_it_has_and_says_so(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("invviz.worker.limits", lambda: dataclasses.replace(PROFILES["own"], job=0.5))
+    monkeypatch.setattr("invviz.jobs.worker.limits", lambda: dataclasses.replace(PROFILES["own"], job=0.5))
     text = "data=digits&model=lenet&attack=inverting_gradients(steps=100000)"
     key = store.submit("run", Scenario.parse(text), "me")
     _serve(store, Site(None, tmp_path, "cpu"), claim(store), lambda: False)
@@ -179,7 +179,7 @@ def test_a_job_that_takes_too_long_is_stopped_with_what_it_has_and_says_so(store
 
 
 def test_one_that_has_nothing_yet_fails_in_words(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("invviz.worker.limits", lambda: dataclasses.replace(PROFILES["own"], job=0.0))
+    monkeypatch.setattr("invviz.jobs.worker.limits", lambda: dataclasses.replace(PROFILES["own"], job=0.0))
     key = store.submit("risk", Scenario.parse("data=digits&model=lenet"), "me")
     _serve(store, Site(None, tmp_path, "cpu"), claim(store), lambda: False)
     assert store.job(key).state == "failed" and "It was stopped after" in store.job(key).error
@@ -195,7 +195,7 @@ def test_a_clock_rings_once_and_for_good():
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
 def test_memory_beyond_a_worker_s_share_is_refused_in_words():
     code = (
-        "import dataclasses, numpy as np, torch\nfrom invviz import worker\nfrom invviz.limits import PROFILES\n"
+        "import dataclasses, numpy as np, torch\nfrom invviz import worker\nfrom invviz.jobs.limits import PROFILES\n"
         "worker.limits = lambda: dataclasses.replace(PROFILES['own'], memory=0.05)\nworker.bound_memory()\n"
         "for make in (lambda: np.ones(1 << 32), lambda: torch.ones(1 << 32)):\n"
         "    try: make()\n    except Exception as err: print(worker.reason(err))\n"

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from invviz import lineup
 from invviz.attacks import ATTACKS
-from invviz.plots import race
-from invviz.plots.spread import spread
+from invviz.charts import race
+from invviz.charts.spread import spread
 from invviz.scenario import Scenario, problems
+from invviz.scenario.families import attacks
 
 NOW = Scenario.parse("data=photos&model=lenet&attack=dlg(steps=7)&batch=1")
 
@@ -19,39 +19,39 @@ NOW = Scenario.parse("data=photos&model=lenet&attack=dlg(steps=7)&batch=1")
 @pytest.mark.parametrize("text", ["", "batch=4", "model=mlp", "protocol=vfl&attack=rmle", "data=wine&model=mlp&attack=linear_layer"])
 def test_every_attack_either_fits_or_says_why(text):
     now = Scenario.parse(text) if "attack" in text else NOW.replace(**{k: getattr(Scenario.parse(text), k) for k in ("batch", "model")})
-    fit, unfit = lineup.attackers(now), lineup.unfit(now)
+    fit, unfit = attacks.attackers(now), attacks.unfit(now)
     assert set(fit) | set(unfit) == set(ATTACKS) and not set(fit) & set(unfit)
     assert not any(problems(s) for s in fit.values()) and all(why.endswith(".") for why in unfit.values())
     assert all(s.replace(attack=now.attack) == now.replace(upload="") for s in fit.values()), "only the attack differs"
 
 
 def test_the_scenarios_own_attack_keeps_its_settings():
-    fit = lineup.attackers(NOW)
+    fit = attacks.attackers(NOW)
     assert fit["dlg"].attack.steps == 7 and fit["inverting_gradients"].attack == ATTACKS["inverting_gradients"]()
 
 
 def test_seeds_differ_in_nothing_else():
-    found = lineup.seeds(NOW.replace(seed=3))
+    found = attacks.seeds(NOW.replace(seed=3))
     assert [s.seed for s in found] == [3, 4, 5, 6, 7] and len({s.replace(seed=0) for s in found}) == 1
 
 
 def test_scenes_fit_and_are_told_apart():
-    parsed = [Scenario.parse(scene.scenario) for scene in lineup.SCENES]
+    parsed = [Scenario.parse(scene.scenario) for scene in attacks.SCENES]
     assert len(set(parsed)) == len(parsed) and not any(problems(s) for s in parsed)
 
 
 def test_a_curve_ends_with_the_answer():
     seconds, psnr = np.array([0.1, 0.2, 0.3, 0.9]), np.array([5.0, np.nan, 7.0, 8.0])
-    at, got = lineup.curve(seconds, psnr, 0.5, 6.0)
+    at, got = attacks.curve(seconds, psnr, 0.5, 6.0)
     assert at.tolist() == [0.1, 0.3, 0.5] and got.tolist() == [5.0, 7.0, 6.0], "an earlier try's reports are left out"
-    at, got = lineup.curve(seconds, psnr, np.inf, None)
+    at, got = attacks.curve(seconds, psnr, np.inf, None)
     assert at.tolist() == [0.1, 0.3, 0.9] and got.tolist() == [5.0, 7.0, 8.0]
 
 
 def test_of_several_exact_attacks_the_quickest_is_the_strongest():
     found = {"slow": (117.0, 14.0), "quick": (109.0, 4.0), "poor": (30.0, 0.1)}
-    assert lineup.strongest(found) == "quick"
-    assert lineup.strongest({"a": (20.0, 1.0), "b": (31.0, 90.0)}) == "b" and lineup.strongest({}) is None
+    assert attacks.strongest(found) == "quick"
+    assert attacks.strongest({"a": (20.0, 1.0), "b": (31.0, 90.0)}) == "b" and attacks.strongest({}) is None
 
 
 def drawn(spec, kind):

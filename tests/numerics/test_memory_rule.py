@@ -82,7 +82,7 @@ def test_the_largest_that_have_room_are_taken(text):
 def test_least_squares_of_a_wide_embedding_stays_below_three_gigabytes(tmp_path):
     text = "data=digits&model=mlp&protocol=vfl(parties=1,size=4096)&attack=least_squares(steps=2)&batch=8&rounds=2"
     code = (
-        "import resource, torch, sys; from pathlib import Path; from invviz.run import Site, run; from invviz.scenario import Scenario\n"
+        "import resource, torch, sys; from pathlib import Path; from invviz.engine.attack import Site, run; from invviz.scenario import Scenario\n"
         "resource.setrlimit(resource.RLIMIT_AS, (6 * 10**9,) * 2)\n"
         f"run(Scenario.parse({text!r}), Site(None, Path({str(tmp_path)!r}), 'cpu')); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

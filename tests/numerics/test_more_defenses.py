@@ -13,7 +13,6 @@ from invviz.core.errors import InvvizError, KnobError
 from invviz.core.rng import stream
 from invviz.core.tree import flatten, numel
 from invviz.core.types import Batch, Net, Size, World
-from invviz.defended import sent_bytes
 from invviz.defenses import (
     DEFENSES,
     Censor,
@@ -28,11 +27,13 @@ from invviz.defenses import (
     Soteria,
     StochasticQuantisation,
 )
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.models import MODELS
 from invviz.protocols import HFL
 from invviz.risk.jacobian import Jacobian
-from invviz.run import Site, run
 from invviz.scenario import Scenario
+from invviz.scenario.families.defenses import sent_bytes
 
 torch.set_num_threads(1)
 MODULE = MODELS["lenet"](width=3).build((1, 8, 8), 4, 7).double()

@@ -10,11 +10,13 @@ import torch
 from invviz.defenses import DEFENSES, Penalties
 from invviz.defenses.nopeek import distance_correlation
 from invviz.defenses.ressfl import explained
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.pretraining import build_net
+from invviz.engine.pretraining import train as train_weights
+from invviz.engine.training import Deal, train
 from invviz.scenario import Scenario, problems, train_problems
-from invviz.utility import Deal, train
-from invviz.weights import build_net
-from invviz.weights import train as train_weights
 
 RNG = np.random.default_rng(0)
 SPLIT = "data=digits&model=mlp(width=8,init='trained')&protocol=vfl(parties=2)"
@@ -202,7 +204,7 @@ def test_a_killed_training_goes_on_to_the_same_end(site, monkeypatch, defenses):
         f"data=digits&model=mlp(width=8)&protocol=vfl(parties=2)&train=federated(rounds=9,clients=5,every=2){rest}"
     ).for_train()
     whole = train(s, Site(None, site.cache_dir / "other", "cpu"))
-    monkeypatch.setattr("invviz.utility.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("invviz.engine.training.KEEP_EVERY", 0.0)
 
     class Killed(BaseException):
         pass

@@ -10,8 +10,8 @@ from seen import SITE, psnr
 from invviz.attacks import _peel
 from invviz.attacks._peel import Equations, _negatives
 from invviz.attacks._undo import affine, undone
+from invviz.engine.attack import run
 from invviz.models._layers import ACTIVATIONS, activation, standardise
-from invviz.run import run
 from invviz.scenario import Scenario, problems
 
 SLOW = pytest.mark.slow

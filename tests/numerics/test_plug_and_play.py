@@ -14,7 +14,8 @@ from invviz.attacks._denoisers import FLAT, denoised
 from invviz.core.rng import stream
 from invviz.core.tree import randn_like
 from invviz.core.types import Batch, Knowledge, Net, Observation
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

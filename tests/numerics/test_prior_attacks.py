@@ -18,7 +18,9 @@ from invviz.core.rng import stream
 from invviz.core.tree import randn_like
 from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.datasets import DATASETS
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

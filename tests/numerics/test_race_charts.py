@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from invviz.plots import race
-from invviz.plots._colours import framed
-from invviz.plots.spread import spread
+from invviz.charts import race
+from invviz.charts._colours import framed
+from invviz.charts.spread import spread
 
 RUNS = [
     race.Run("late", np.array([0.0001, 2.0, 9.0]), np.array([10.0, 2.0, 31.44]), True, True, 1),

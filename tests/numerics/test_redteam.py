@@ -5,15 +5,16 @@ from __future__ import annotations
 import statistics
 
 import pytest
+from invviz.studies.plans.redteam import STRENGTHS, VICTIMS, Redteam, _make
+from invviz.studies.plans.redteam._plan import cells
 
-from invviz import redteam
 from invviz.defenses import DEFENSES
-from invviz.lineup import attackers
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.metrics import PSNR
-from invviz.redteam import STRENGTHS, VICTIMS, Redteam, _make
-from invviz.redteam._plan import cells
-from invviz.run import Site, run
 from invviz.scenario import Scenario, problems
+from invviz.scenario.families.attacks import attackers
+from invviz.studies.plans import redteam
 
 BASE = "data=digits&model=lenet&attack=dlg&attacker=aware&seed=0&dtype=float64&prior=natural"
 FACTS = {"date": "2026-01-01", "machine": "any", "seconds": 3600}

@@ -7,13 +7,13 @@ import sqlite3
 import time
 
 import pytest
+from invviz.studies.plans.sweep import progress
 
 from invviz.core.remaining import Remaining
-from invviz.run import Event
-from invviz.store import Job, Store
-from invviz.sweep import progress
+from invviz.engine.results import Event
+from invviz.jobs.store import Job, Store
+from invviz.jobs.worker import reporter
 from invviz.ui.waits import waiting, waits
-from invviz.worker import reporter
 
 
 def work(*phases, jitter=0.0, seed=0):
@@ -103,7 +103,7 @@ def test_a_search_may_end_early_and_a_spectrum_is_not_all():
 
 
 def test_workers_say_how_long_it_takes(monkeypatch):
-    from invviz import worker
+    from invviz.jobs import worker
 
     clock = [0.0]
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])

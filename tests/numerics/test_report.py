@@ -15,19 +15,19 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from invviz.studies.plans.sweep import Sweep, queue, table
 from markdown_it import MarkdownIt
 from PIL import Image
 
 from invviz.core.errors import InvvizError
 from invviz.core.plain import plain
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import execute
 from invviz.report import _bib as bib
 from invviz.report import collect, sweep_html, to_csv, to_html, to_json, to_md
 from invviz.report._svg import Axis, Dot, Level, Line, chart
-from invviz.run import Site
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.sweep import Sweep, queue, table
-from invviz.worker import execute
 
 NOISY = "data=digits&model=mlp&defense=gaussian_noise(sigma=0.1)&attack=linear_layer"
 TRAIN = "data=digits&model=mlp&train=federated(clients=2,rounds=6,samples=60,every=2)"

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from invviz.cli import main
 from invviz.core.errors import ScenarioError
-from invviz.returned import hinted, norm_aucs, returned, tried
-from invviz.run import Site, meet_client
+from invviz.engine.client import Site, meet_client
+from invviz.engine.label_inference import hinted, norm_aucs, returned, tried
 from invviz.scenario import Scenario
 
 RNG = np.random.default_rng(0)
@@ -57,7 +57,9 @@ def test_the_hint_is_the_nearest_example_by_angle():
 def test_what_comes_back_is_the_gradient_of_the_server_s_loss(site, rest, monkeypatch):
     """Without a defense: the module's own gradient, by hooks. With noise: at what was sent, so a trial on the server's net is still exact."""
     kept = {}
-    monkeypatch.setattr("invviz.returned.hinted", lambda rows, labels, seed: kept.update(rows=rows, labels=labels) or (0.0, 0.0))
+    monkeypatch.setattr(
+        "invviz.engine.label_inference.hinted", lambda rows, labels, seed: kept.update(rows=rows, labels=labels) or (0.0, 0.0)
+    )
     s = Scenario.parse(SPLIT + "&dtype=float64" + rest)
     found = returned(s, site)
     assert found.pictures == 500

@@ -9,9 +9,6 @@ import pytest
 import torch
 from seen import SITE, seen_by
 
-from invviz import assess as risk
-from invviz import run as lab
-from invviz.assess import assess
 from invviz.attacks import ATTACKS, GaussNewton
 from invviz.attacks._labels import Count, infer_label
 from invviz.attacks._latent import aim
@@ -20,11 +17,15 @@ from invviz.attacks._misfit import misfit
 from invviz.core.rng import stream
 from invviz.core.tree import flatten, side_by_side
 from invviz.core.types import Batch, Knowledge, Net, Observation
+from invviz.engine import assess as risk
+from invviz.engine import attack as lab
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.observe import moves, observe
+from invviz.engine.rounds import joined
+from invviz.engine.summary import risk_summary
 from invviz.protocols import HFL
-from invviz.rounds import joined
-from invviz.run import moves, observe, run
 from invviz.scenario import Scenario, problems, risk_problems, train_problems
-from invviz.summary import risk_summary
 
 DIGITS = "data=digits&model=convnet(width=4,act='tanh')&protocol=hfl(lr=0.5)"
 

@@ -16,7 +16,9 @@ from invviz.attacks._statistics import remembering, statistics_distance
 from invviz.attacks.see_through import DISTANCES
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Net
-from invviz.run import meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.assess import assess
 from invviz.core.errors import ScenarioError
 from invviz.core.tree import flatten
 from invviz.defenses import _fisher
+from invviz.engine.assess import assess
+from invviz.engine.client import Site, meet_client, wrapped
+from invviz.engine.summary import noise_variance, risk_summary
 from invviz.risk import Diagonal, Prior
-from invviz.run import Site, meet_client, wrapped
 from invviz.scenario import Scenario, risk_problems
-from invviz.summary import noise_variance, risk_summary
 
 SITE = Site(None, None, "cpu")
 SMALL = "data=digits(index=3)&model=lenet(width=2)&dtype=float64"  # dense covariances: every entry of the message has a row

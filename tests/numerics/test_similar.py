@@ -6,7 +6,9 @@ import torch
 
 from invviz.core.errors import DataMissing
 from invviz.datasets import DATASETS, ArrayPictures, Digits, Photos, Samples, pictures_like
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 
 SIMILAR = (

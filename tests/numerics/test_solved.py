@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.assess import assess
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.summary import risk_summary
 from invviz.risk import TAU, Banded, Directions, Jacobian, Prior, psnr_solved
-from invviz.run import Site, meet_client, run
 from invviz.scenario import Scenario
-from invviz.summary import risk_summary
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 TEXT = "data=digits(index={})&model=convnet(width=2,act='tanh')&seed={}&dtype=float64"

@@ -14,7 +14,8 @@ from invviz.attacks._agreement import Layer
 from invviz.attacks._sparse import Directions, Factors, _critical
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")

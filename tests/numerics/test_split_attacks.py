@@ -15,7 +15,9 @@ from invviz.attacks._priors import textures, total_variation
 from invviz.core.rng import stream
 from invviz.core.tree import joined
 from invviz.core.types import Batch, Knowledge, Observation
-from invviz.run import Site, meet_client, observe, party_of, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe, party_of
 from invviz.scenario import Scenario
 from tests.contracts.test_attacks import reachable
 
@@ -63,7 +65,7 @@ def test_who_is_a_stranger():
 @pytest.fixture(autouse=True)
 def few_spectra(monkeypatch):
     """Noise with a shape takes a spectrum for every message."""
-    monkeypatch.setattr("invviz.party.FEW", 2)
+    monkeypatch.setattr("invviz.engine.malicious.FEW", 2)
 
 
 @pytest.mark.parametrize("attacker", ["unaware", "aware"])

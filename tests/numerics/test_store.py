@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from invviz.core.errors import StoreError
-from invviz.store import Job, Store, _frames, _queue
+from invviz.jobs.store import Job, Store, _frames, _queue
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ ACTOR = f"""
 import sys, time
 sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from test_store import Named, event
-from invviz.store import Store
+from invviz.jobs.store import Store
 store = Store(sys.argv[1])
 """
 
@@ -172,7 +172,7 @@ while job := store.claim("w" + sys.argv[2]):
 
 
 def test_processes_that_open_a_new_store_at_once_agree(tmp_path):
-    code = "import sys; sys.path.insert(0, sys.argv[2])\nfrom invviz.store import Store\nsys.stdin.readline()\nStore(sys.argv[1]).results()"
+    code = "import sys; sys.path.insert(0, sys.argv[2])\nfrom invviz.jobs.store import Store\nsys.stdin.readline()\nStore(sys.argv[1]).results()"
     command = [sys.executable, "-c", code, str(tmp_path / "new"), str(ROOT)]
     openers = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(4)]
     for one in openers:
@@ -525,5 +525,5 @@ def test_threads_share_a_store(store):
 
 
 def test_the_store_does_not_import_torch():
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import invviz.store; print(sorted({{'torch', 'streamlit'}} & set(sys.modules)))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import invviz.jobs.store; print(sorted({{'torch', 'streamlit'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

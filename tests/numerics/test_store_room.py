@@ -14,7 +14,7 @@ from test_store import Named, claim, event, submit
 
 from invviz.cli import main
 from invviz.core.errors import StoreError
-from invviz.store import Store, _db, parsed
+from invviz.jobs.store import Store, _db, parsed
 
 MB = 1 << 20
 
@@ -60,7 +60,7 @@ def test_a_run_that_writes_twice_the_limit_stays_under_it(store):
 
 
 def test_what_was_looked_at_last_stays_longest(store, monkeypatch):
-    monkeypatch.setattr("invviz.store._reading.TOUCH_EVERY", 0)
+    monkeypatch.setattr("invviz.jobs.store._reading.TOUCH_EVERY", 0)
     keys = [filled(store, name, kind="risk") for name in "abc"]
     store.result(keys[0])
     assert store.make_room(store.use().total - 1) >= 1
@@ -234,7 +234,7 @@ def test_arrays_are_on_the_disk_before_they_are_announced(store, monkeypatch):
     seen, sync = [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: (seen.append(str(Path(f"/proc/self/fd/{handle}").readlink())), sync(handle)))
     renamed = os.rename
-    monkeypatch.setattr("invviz.store._arrays.os.rename", lambda a, b: (seen.append(f"rename {b}"), renamed(a, b)))
+    monkeypatch.setattr("invviz.jobs.store._arrays.os.rename", lambda a, b: (seen.append(f"rename {b}"), renamed(a, b)))
     key = filled(store, "a")
     place = next(i for i, one in enumerate(seen) if one == f"rename {store.folder(key)}")
     assert any(one.endswith("x.npy") for one in seen[:place]) and seen[place + 1] == str(store.path / "arrays")

@@ -6,14 +6,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from invviz.studies.plans.plans import PLANS, Plan, Study, _make
+from invviz.studies.plans.sweep import FIGURES, Sweep, table
 from seen import SITE
 
-from invviz import studies
 from invviz.core.errors import InvvizError
-from invviz.run import run
+from invviz.engine.attack import run
 from invviz.scenario import Scenario
-from invviz.studies import PLANS, Plan, Study, _make
-from invviz.sweep import FIGURES, Sweep, table
+from invviz.studies.plans import plans as studies
 
 
 def made_up(rows):
@@ -46,7 +46,7 @@ def test_kept_and_read_again():
 
 def test_of_another_version_is_left_out(monkeypatch):
     text = made_up([{"seed": 1}]).to_json()
-    monkeypatch.setattr("invviz.studies.RESULTS_VERSION", 99)
+    monkeypatch.setattr("invviz.studies.plans.RESULTS_VERSION", 99)
     assert Study.from_json("x", text) is None
 
 
@@ -80,7 +80,7 @@ def test_shipped_rows_are_those_of_this_code(name):
 
 @pytest.mark.slow
 def test_one_is_made(tmp_path, monkeypatch):
-    from invviz.studies import _make, _plans
+    from invviz.studies.plans.plans import _make, _plans
 
     plan = _plans.Plan(
         "T", ("data=digits&model=mlp&attack=linear_layer&train=federated(rounds=2,clients=2) | defense=none,gaussian_noise",)
@@ -92,7 +92,7 @@ def test_one_is_made(tmp_path, monkeypatch):
     assert len(study.rows) == len(again.rows) == 2
     assert again.rows["accuracy"].notna().all()
     assert len(again.guesses) == 3
-    from invviz.store import Store
+    from invviz.jobs.store import Store
 
     pd.testing.assert_series_equal(
         table(Sweep.parse(plan.sweeps[0]), Store(tmp_path / "store"))["psnr_unaware"].round(3), again.rows["psnr_unaware"].round(3)

@@ -13,20 +13,21 @@ import pandas as pd
 import pytest
 import torch
 
-from invviz.assess import assess
+from invviz.charts.pictures import squared, to_png
+from invviz.charts.rows import table_html
 from invviz.core.errors import DataMissing, InvvizError
 from invviz.core.table import UNDECIDED, Column, between, cells, decode, edges, laid, right
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
 from invviz.datasets import DATASETS, adult
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.results import score
+from invviz.engine.summary import risk_summary
 from invviz.metrics import METRICS
-from invviz.plots.pictures import squared, to_png
-from invviz.plots.rows import table_html
-from invviz.results import score
 from invviz.risk import TAU, Components, Prior
-from invviz.run import Site, meet_client, run
 from invviz.scenario import PARTS, Scenario, problems, risk_problems
-from invviz.summary import risk_summary
 
 TABLES = [name for name, kind in DATASETS.items() if kind.columns]
 FOLDER = Path(os.environ.get("INVVIZ_DATA", "/nonexistent"))

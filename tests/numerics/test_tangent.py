@@ -12,11 +12,13 @@ from invviz.attacks._tangent import Projected
 from invviz.attacks.tangent import Tangent, _error, _texture
 from invviz.core.component import parse_component
 from invviz.core.rng import stream
-from invviz.defended import solved_for
 from invviz.defenses import DEFENSES
-from invviz.run import Site, meet_client, observe, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.summary import caveats
 from invviz.scenario import Scenario, problems
-from invviz.summary import caveats
+from invviz.scenario.families.defenses import solved_for
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 VICTIM = "data=digits&model=lenet(width=6)&seed=7&attack=tangent(restarts=2)&attacker=aware"

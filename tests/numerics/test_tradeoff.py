@@ -12,11 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-
-from invviz import studies, tradeoff
-from invviz.core.errors import InvvizError
-from invviz.tradeoff import (
+from invviz.studies.plans.tradeoff import (
     PRIVACY,
     at_drop,
     blunt,
@@ -32,6 +28,10 @@ from invviz.tradeoff import (
     strongest,
     volumes,
 )
+from scipy import stats
+
+from invviz.core.errors import InvvizError
+from invviz.studies.plans import plans, tradeoff
 
 NAN, INF = math.nan, math.inf
 
@@ -167,7 +167,7 @@ def test_intervals_end_where_a_score_ends():
 @pytest.mark.parametrize("measure", ["strongest", "ssim", "invre"])
 def test_every_interval_of_the_shipped_studies_lies_on_its_scale(measure):
     seen = 0
-    for study in studies.load().values():
+    for study in plans.load().values():
         if not study.rows[list(PRIVACY[measure].columns)].notna().any(axis=None):
             continue
         found = points(study.rows, measure)
@@ -478,7 +478,7 @@ def test_every_measure_can_be_drawn(measure):
 
 
 def test_neither_torch_nor_drawing_is_needed():
-    code = "import sys, invviz.tradeoff; print([m for m in ('torch', 'streamlit', 'plotly') if m in sys.modules])"
+    code = "import sys, invviz.studies.tradeoff; print([m for m in ('torch', 'streamlit', 'plotly') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 

@@ -19,10 +19,12 @@ from invviz.core.rng import stream
 from invviz.core.training_mode import batch_statistics
 from invviz.core.types import Batch, Net, World
 from invviz.defenses import DEFENSES
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
 from invviz.models import MODELS
 from invviz.protocols import HFL, HFLTraining
 from invviz.risk.jacobian import Jacobian
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems, risk_problems, train_problems
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
@@ -123,7 +125,7 @@ def test_jacobian_against_differences(name, statistics):
 
 def test_risk_is_that_of_this_release():
     """Not of the one in inference mode, whose fully connected layers have a closed form."""
-    from invviz.assess import assess
+    from invviz.engine.assess import assess
 
     text = "data=digits&model=preact(width=1,blocks=1,grid=8,act='softplus')&protocol={}&dtype=float64&method=exact"
     grams = {}

@@ -13,11 +13,11 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
 from invviz.defenses import DPSGD
-from invviz.run import Site, meet_client
+from invviz.engine.client import Site, meet_client
+from invviz.engine.training import _messages, spent, split_counts, train
+from invviz.engine.training._deal import Deal
+from invviz.protocols.training import TRAININGS, shards
 from invviz.scenario import Scenario, train_problems
-from invviz.training import TRAININGS, shards
-from invviz.utility import _messages, spent, split_counts, train
-from invviz.utility._deal import Deal
 
 BASE = "data=digits&model=convnet(width=2,act='tanh')&dtype=float64&seed=3"
 
@@ -156,7 +156,7 @@ def test_noise_of_clients_is_independent_and_averages_out(site):
 def test_a_killed_training_goes_on_to_the_same_end(site, monkeypatch, defense):
     s = scenario("rounds=12,clients=3,every=2", f"&defense={defense}")
     whole = train(s, Site(None, site.cache_dir / "other", "cpu"))
-    monkeypatch.setattr("invviz.utility.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("invviz.engine.training.KEEP_EVERY", 0.0)
 
     class Killed(BaseException):
         pass

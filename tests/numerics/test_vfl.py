@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import weights
-from invviz.assess import assess
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.engine import pretraining
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.summary import risk_summary
+from invviz.engine.training import train
 from invviz.models import MODELS
 from invviz.protocols import VFL
 from invviz.risk import TAU
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems, risk_problems
-from invviz.summary import risk_summary
-from invviz.utility import train
 
 SHAPES = {
     "mlp": (1, 8, 8),
@@ -151,7 +153,7 @@ def test_attacks_see_more_than_the_mean_picture(site, attack):
 @pytest.mark.parametrize("parties", [1, 2])
 def test_joint_training_is_a_plain_loop(site, parties):
     """Without a defense: the joint module, its loss and torch.optim, on the same pictures."""
-    from invviz.utility import Deal
+    from invviz.engine.training import Deal
 
     text = f"data=digits&model=mlp(width=8)&protocol=vfl(parties={parties})&dtype=float64&train=federated(rounds=4,clients=3,every=1,lr=0.05,schedule='constant')"
     s = Scenario.parse(text + "&batch=2").for_train()
@@ -191,8 +193,8 @@ def test_keys():
 def test_one_party_trains_its_model_once_wherever_it_is_cut(site, name, monkeypatch):
     monkeypatch.setattr(type(MODELS[name]()), "epochs", 1)
     trained = []
-    real = weights.train
-    monkeypatch.setattr(weights, "train", lambda *a, **k: (trained.append(1), real(*a, **k)))
+    real = pretraining.train
+    monkeypatch.setattr(pretraining, "train", lambda *a, **k: (trained.append(1), real(*a, **k)))
     whole = Scenario.parse(f"data=digits&model={name}(init='trained',width=8)")
     nets = [meet_client(whole.replace(protocol=how), site).net for how in (whole.protocol, VFL(parties=1), VFL(parties=1, cut=2))]
     assert trained == [1]

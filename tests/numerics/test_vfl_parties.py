@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.assess import assess
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.engine.summary import risk_summary
 from invviz.protocols import VFL
 from invviz.risk import Prior
-from invviz.run import Site, meet_client, observe, run
 from invviz.scenario import Scenario, problems
-from invviz.summary import risk_summary
 
 
 @pytest.fixture

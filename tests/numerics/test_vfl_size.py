@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.assess import assess
 from invviz.attacks import least_squares
 from invviz.core.errors import InvvizError
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
-from invviz.depths import at_depths, layer_of
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.summary import risk_summary
+from invviz.engine.training import train
 from invviz.models import MODELS
 from invviz.protocols import VFL
 from invviz.risk import TAU
-from invviz.run import Site, meet_client, run
 from invviz.scenario import Scenario, problems
-from invviz.summary import risk_summary
-from invviz.utility import train
+from invviz.scenario.families.cuts import at_depths, layer_of
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ def test_a_long_message_is_solved_in_little_memory():
     code = """
 import resource, sys
 from pathlib import Path
-from invviz.run import Site, run
+from invviz.engine.attack import Site, run
 from invviz.scenario import Scenario, problems
 import torch
 torch.zeros(1)

@@ -14,11 +14,11 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from invviz import plots
-from invviz.plots import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tangent, tradeoff
-from invviz.plots._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
-from invviz.plots._heights import apart
-from invviz.plots.pictures import strip_png, to_png
+from invviz import charts
+from invviz.charts import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tangent, tradeoff
+from invviz.charts._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
+from invviz.charts._heights import apart
+from invviz.charts.pictures import strip_png, to_png
 
 CSS = (Path(__file__).parents[2] / "assets" / "css" / "app.css").read_text()
 VALUES = np.geomspace(10, 1e-3, 40)
@@ -75,7 +75,7 @@ ORANGES = {REAL, *(shade for pair in race.SHADES for shade in pair)}
 
 def test_every_figure_is_looked_at():
     modules = [
-        importlib.import_module(f"invviz.plots.{m.name}") for m in pkgutil.iter_modules(plots.__path__) if not m.name.startswith("_")
+        importlib.import_module(f"invviz.charts.{m.name}") for m in pkgutil.iter_modules(charts.__path__) if not m.name.startswith("_")
     ]
     made = {
         f"{m.__name__.rsplit('.', 1)[1]}.{name}"

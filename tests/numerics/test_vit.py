@@ -12,12 +12,13 @@ import torch
 
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Net
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.pretraining import build_net
 from invviz.models import MODELS
 from invviz.protocols import HFL
 from invviz.risk.jacobian import Jacobian
-from invviz.run import Site, meet_client, run
 from invviz.scenario import Scenario, problems
-from invviz.weights import build_net
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 WAYS = list(product(("on", "off"), ("pre", "none"), ("mean", "class token")))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from invviz.engine.pretraining import TrainingStopped, build_net
 from invviz.models import MODELS
 from invviz.scenario import Scenario
-from invviz.weights import TrainingStopped, build_net
 
 TRAINED = Scenario.parse("data=digits&model=mlp(init='trained')&attack=linear_layer")
 

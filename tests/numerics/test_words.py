@@ -11,8 +11,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage import metrics as reference
 
-from invviz.baseline import baseline_of, cells_without_message, mean_picture
 from invviz.datasets import DATASETS
+from invviz.engine.baseline import baseline_of, cells_without_message, mean_picture
 from invviz.metrics import EXACT, PSNR, SSIM, WORDS, Baseline, decibels, quality, rank, word, word_of_share
 from invviz.scenario import Scenario
 
@@ -195,7 +195,7 @@ def test_numbers_in_sentences_are_finite_or_said_in_words():
 
 def test_an_attack_that_knows_classes_is_set_against_their_means():
     """A class's mean picture is no leak where labels are told; other attacks, who know no classes, are judged as before."""
-    from invviz.baseline import baseline_of, guess_by_labels
+    from invviz.engine.baseline import baseline_of, guess_by_labels
     from invviz.scenario import Scenario
 
     s = Scenario.parse("data=digits&model=lenet&attack=class_prior&batch=2")

@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import worker
 from invviz.core.errors import InvvizError, StoreError
 from invviz.core.types import Size
 from invviz.datasets import digest
-from invviz.pipe import Message, PrivateWorker, read, start_worker, write
+from invviz.engine.client import Site
+from invviz.engine.results import Event
+from invviz.jobs import worker
+from invviz.jobs.private import Message, PrivateWorker, read, start_worker, write
+from invviz.jobs.store import Store, _queue
+from invviz.jobs.worker import Outcome, execute, reporter, work
 from invviz.risk import Decomposition, ideal
-from invviz.run import Event, Site
 from invviz.scenario import Scenario
-from invviz.store import Store, _queue
-from invviz.worker import Outcome, execute, reporter, work
 
 ROOT = Path(__file__).parents[2]
 QUICK = Scenario.parse("data=digits&model=mlp&attack=linear_layer")
@@ -34,9 +35,9 @@ ENDLESS = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
 import numpy as np
-import invviz.worker as w
-from invviz.run import Event, Site
-from invviz.store import Store
+import invviz.jobs.worker as w
+from invviz.engine.attack import Event, Site
+from invviz.jobs.store import Store
 
 def endless(kind, scenario, site, report, picture=None):
     print("noise of a library")
@@ -302,7 +303,7 @@ def test_what_is_no_message_is_refused():
 def test_stdout_stays_intact_whatever_libraries_print(tmp_path):
     serve = """
 import os
-import invviz.worker._pipe as p
+import invviz.jobs.worker._pipe as p
 p.execute, p.warm_up = w.execute, lambda site: os.write(1, b"noise below Python")
 p.serve(site)
 """

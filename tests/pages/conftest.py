@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 
 from visits import new_server, opened
 
-from invviz import worker
+from invviz.jobs import worker
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,13 +8,15 @@ import re
 
 import numpy as np
 import pytest
+from invviz.studies.plans.gallery import _attacks
 from visits import asked_for, computed, html, press, said
 
-from invviz import gallery, lineup
 from invviz.attacks import ATTACKS
-from invviz.gallery import _attacks
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
 from invviz.scenario import Scenario
+from invviz.scenario.families import attacks as lineup
+from invviz.studies.plans import gallery
 from invviz.ui import kept
 
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"

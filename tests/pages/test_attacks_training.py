@@ -6,16 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from invviz.studies.plans.gallery import _conditions
 from streamlit.testing.v1 import AppTest
 from visits import new_server
 
-from invviz import conditions, gallery, lineup
 from invviz.attacks import ATTACKS
-from invviz.gallery import _conditions
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.worker import work
+from invviz.scenario.families import attacks, conditions
+from invviz.studies.plans import gallery
 
 ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"
@@ -33,7 +34,7 @@ def small(monkeypatch):
         "BLOCKS": (1, 2),
     }.items():
         monkeypatch.setattr(conditions, name, value)
-    monkeypatch.setattr(lineup, "ATTACKS", {"linear_layer": ATTACKS["linear_layer"]})
+    monkeypatch.setattr(attacks, "ATTACKS", {"linear_layer": ATTACKS["linear_layer"]})
     for cached in CLEAR:
         cached.cache_clear()
     yield

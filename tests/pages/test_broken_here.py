@@ -7,12 +7,12 @@ import functools
 import re
 
 import pytest
+from invviz.studies.plans.gallery import broken
 from visits import address, alts, html, press, said
 
-from invviz import defended
-from invviz.gallery import broken
 from invviz.metrics import decibels
 from invviz.scenario import Scenario, problems
+from invviz.scenario.families import defenses
 from invviz.ui.defend import story, story_words
 
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
@@ -20,7 +20,7 @@ QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=
 
 @pytest.fixture
 def defend(visit, monkeypatch):
-    monkeypatch.setattr(defended, "USUAL", ("gaussian_noise", "invl_gnp"))
+    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "invl_gnp"))
     return functools.partial(visit, "defend", QUICK)
 
 

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from visits import address, press, said
 
-from invviz import compare, defended, depths, lineup
 from invviz.scenario import PARTS, Scenario
+from invviz.scenario.families import attacks, comparisons, cuts, defenses
 from invviz.ui.vertical import bar
 
 VERTICAL = "data=photos&model=convnet(width=2)&protocol=vfl(parties=3,split='channels')&attack=rmle(steps=5)"
-EMPTY = {"vertical": depths.empty, "attacks": lineup.empty, "defend": defended.empty, "risk": compare.empty}
+EMPTY = {"vertical": cuts.empty, "attacks": attacks.empty, "defend": defenses.empty, "risk": comparisons.empty}
 
 
 def group(at, label):
@@ -59,7 +59,7 @@ def test_whatever_is_offered_on_vertical_has_something_to_show(visit, text):
                 again = visit("vertical", text)
                 group(again, label).set_value(option).run()
                 assert not again.exception and not again.warning, (label, option, said(again))
-                assert not depths.empty(again.session_state["scenario"])
+                assert not cuts.empty(again.session_state["scenario"])
                 pressed += 1
     assert pressed >= 5
 

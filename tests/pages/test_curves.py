@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from invviz.studies.plans.sweep import Sweep, progress, queue, table, watcher
+from invviz.studies.plans.tradeoff import operating_point, sentence
 from visits import address, asked_for, button, html, press, said
 
-from invviz import studies
+from invviz.charts.tradeoff import HALO, Look, Mark, plane
+from invviz.engine.calibrate_noise import rising
+from invviz.jobs.store import Store
 from invviz.metrics import PSNR
-from invviz.plots.tradeoff import HALO, Look, Mark, plane
 from invviz.scenario import PARTS, Scenario
-from invviz.store import Store
-from invviz.strengths import rising
-from invviz.sweep import Sweep, progress, queue, table, watcher
-from invviz.tradeoff import operating_point, sentence
+from invviz.studies.plans import plans
 from invviz.ui import kept
 from invviz.ui.curves import beside, labels, own, source, words
 
@@ -77,10 +77,10 @@ def filled(folder: Path, text: str, most: int = 100_000, broken: str = "") -> Sw
 @pytest.fixture
 def curves(visit, tmp_path, monkeypatch):
     """Opens the page at an address; no study is shipped."""
-    monkeypatch.setattr(studies, "FOLDER", tmp_path / "no studies")
-    studies.load.cache_clear()
+    monkeypatch.setattr(plans, "FOLDER", tmp_path / "no studies")
+    plans.load.cache_clear()
     yield lambda text=BASE, **views: visit("curves", text, **views)
-    studies.load.cache_clear()
+    plans.load.cache_clear()
 
 
 def told(at):
@@ -186,8 +186,8 @@ def test_the_lab_shows_the_reconstruction_of_a_studys_point(visit, name, point):
     at = visit("curves", of=name, point=point)
     shots = html(at, "curves shots")
     at = press(at, "Open in the Lab")
-    scenario, study = Scenario.parse("&".join(f"{k}={v}" for k, v in at.session_state["scenario"].pairs())), studies.load()[name]
-    known = studies.kept(scenario.key("run"))
+    scenario, study = Scenario.parse("&".join(f"{k}={v}" for k, v in at.session_state["scenario"].pairs())), plans.load()[name]
+    known = plans.kept(scenario.key("run"))
     assert not at.exception and known is not None and study.guesses[scenario.key("run")] in shots, "the picture that stood beside the plane"
     rows = study.rows[(study.rows["key_unaware"] == scenario.key("run")) | (study.rows["key_aware"] == scenario.key("run"))]
     who = scenario.attacker
@@ -320,13 +320,13 @@ def test_a_shipped_study_comes_first_and_needs_no_store(curves, store_dir, tmp_p
     rows = table(sweep, Store(store_dir))
     keys = [k for k in rows["key_aware"] if isinstance(k, str)]
     pixel = "data:image/png;base64,AAAA"
-    study = studies.Study(
+    study = plans.Study(
         "digits", "Digits, a study", "python -m invviz.studies digits", ("elsewhere",), {"date": "2026-11-21", "machine": "a_machine", "seconds": 60},
         rows, {0: pixel, 1: pixel}, dict.fromkeys(keys, pixel),
     )  # fmt: skip
     (tmp_path / "no studies").mkdir()
     (tmp_path / "no studies" / "digits.json").write_text(study.to_json())
-    studies.load.cache_clear()
+    plans.load.cache_clear()
     monkeypatch.setenv("INVVIZ_STORE", str(tmp_path / "another"))
     at = curves()
     assert not at.exception and next(s for s in at.selectbox if s.label == "Study or sweep").value == "digits"

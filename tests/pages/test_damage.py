@@ -9,10 +9,11 @@ import sqlite3
 import pytest
 from visits import asked_for, button, computed, press, said
 
-from invviz import compare, depths, gallery
 from invviz.core import shipped
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
+from invviz.scenario.families import comparisons, cuts
+from invviz.studies.plans import gallery
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 SPLIT = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
@@ -75,7 +76,7 @@ def test_lab_a_spectrum_is_named_and_computed_again(visit, store_dir, how):
 @pytest.mark.parametrize("how", ["cut", "not json"])
 def test_comparisons_name_what_is_damaged_and_try_it_again(visit, store_dir, how):
     at = computed(visit("risk", QUICK, compare="rounds"), store_dir)
-    keys = [s.key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))]
+    keys = [s.key("risk") for s in comparisons.over_rounds(Scenario.parse(QUICK))]
     damage(store_dir, keys[1], how, "weights.npy")
     at = visit("risk", QUICK, compare="rounds")
     assert not at.exception and f"The stored result {keys[1]} is damaged" in plainly(at)
@@ -97,7 +98,7 @@ def test_defend_names_what_is_damaged_and_tries_it_again(visit, store_dir, how):
 
 @pytest.mark.parametrize("how", ["empty", "{}"])
 def test_vertical_and_attacks_name_what_is_damaged(visit, store_dir, how, monkeypatch):
-    monkeypatch.setattr(depths, "InverseNetwork", lambda: depths.RMLE(steps=5))
+    monkeypatch.setattr(cuts, "InverseNetwork", lambda: cuts.RMLE(steps=5))
     at = visit("vertical", SPLIT)
     press(at, "Attack")
     computed(at, store_dir)

@@ -10,18 +10,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import streamlit as st
+from invviz.studies.plans.gallery import _defended
 from visits import address, asked_for, computed, press, said
 
-from invviz import defended, gallery
-from invviz.assess import assess
 from invviz.defenses import DEFENSES
-from invviz.gallery import _defended
+from invviz.engine import calibrate_noise
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.engine.summary import noise_variance
+from invviz.jobs.store import Store
 from invviz.metrics import PSNR, Baseline, word
 from invviz.risk import ideal, invre, psnr_ceiling, total_sigma
-from invviz.run import Site, run
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.summary import noise_variance
+from invviz.scenario.families import defenses
+from invviz.studies.plans import gallery
 from invviz.ui.defend import ab, words
 from invviz.ui.defend.page import VIEWS
 
@@ -32,7 +35,7 @@ FEW = ("gaussian_noise", "pruning", "selective_encryption")
 @pytest.fixture
 def defend(visit, monkeypatch):
     """Opens the page at an address; few rows, so that a worker is done with them in a moment."""
-    monkeypatch.setattr(defended, "USUAL", FEW)
+    monkeypatch.setattr(defenses, "USUAL", FEW)
     return functools.partial(visit, "defend")
 
 
@@ -72,8 +75,8 @@ def test_the_grid_shows_what_the_worker_found(defend, store_dir):
     computed(at, store_dir)
     assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
     site, now = Site(None, store_dir, "cpu"), Scenario.parse(QUICK)
-    for stack in defended.stacks(now):
-        scenario = defended.compared(now, stack)
+    for stack in defenses.stacks(now):
+        scenario = defenses.compared(now, stack)
         cells = row(at, stack[0].title if stack else "No defense")
         for place, who in ((1, "unaware"), (2, "aware")):
             found = run(scenario.replace(attacker=who), site)
@@ -83,7 +86,7 @@ def test_the_grid_shows_what_the_worker_found(defend, store_dir):
         best = float(PSNR().score(ideal(found.decomposition, sigma).clip(0, 1), found.truth).mean())
         assert f"{best:.1f} dB" in cells[3]
         assert f"{invre(found.decomposition, sigma):.2f}" in cells[4] and f"{psnr_ceiling(found.decomposition, sigma):.1f} dB" in cells[4]
-        assert words.amount(defended.sent_bytes(stack, found.size.count)) in cells[5]
+        assert words.amount(defenses.sent_bytes(stack, found.size.count)) in cells[5]
     assert grid(at).count("<img") == 3 * (1 + len(FEW)) and grid(at).count("alt=") == 3 * (1 + len(FEW))
     psnr = lambda cells: max(float(v) for cell in cells[1:4] for v in re.findall(r"([\d.]+) dB", cell))  # noqa: E731
     reached = [psnr(cells) for cells in table(at)[1:]]
@@ -107,7 +110,7 @@ def test_times_and_guarantees(defend, store_dir):
     assert "1.2 ms → 2.5 ms" in row(at, "Gaussian noise")[5]
     assert row(at, "Gaussian noise")[6] == "none"
     whole = DEFENSES["selective_encryption"].guarantee
-    assert row(at, "Selective encryption")[6].replace("&#x27;", "'") == defended.in_short(whole)
+    assert row(at, "Selective encryption")[6].replace("&#x27;", "'") == defenses.in_short(whole)
     assert whole.replace("'", "&#x27;") in grid(at), "in full on hover"
 
 
@@ -158,7 +161,7 @@ def test_what_does_not_fit_is_explained_and_not_asked_for(defend, store_dir, mon
 
 
 def test_one_row_that_does_not_fit_leaves_the_others(defend, store_dir, monkeypatch):
-    monkeypatch.setattr(defended, "USUAL", ("gaussian_noise", "dp_sgd"))
+    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "dp_sgd"))
     at = defend("data=digits&model=mlp&attack=inverting_gradients&protocol=hfl(local_steps=3)")
     assert not at.exception
     assert "Does not fit" in row(at, "DP-SGD")[1] and "in line" in row(at, "Gaussian noise")[3]
@@ -206,7 +209,7 @@ def test_a_deep_link_with_a_strength_of_its_own_opens_that_row(defend):
 def test_the_least_noise_is_that_of_the_plan_and_can_be_opened(defend, store_dir):
     at = computed(defend(QUICK, target="16"), store_dir)
     found = assess(Scenario.parse(QUICK), Site(None, store_dir, "cpu"))
-    least = defended.least_strength(
+    least = calibrate_noise.least_strength(
         Scenario.parse(QUICK), DEFENSES["gaussian_noise"](), found.decomposition, found.size, found.stages, 16.0
     )
     assert f"{100 * least.strength:.3g} % of the message" in said(at)
@@ -265,9 +268,9 @@ def test_an_upload_stays_out_of_the_store(defend, store_dir):
 
 
 def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(defended, "CHOICES", {"usual": "Usual set"})
+    monkeypatch.setattr(defenses, "CHOICES", {"usual": "Usual set"})
     monkeypatch.setattr(_defended, "CHOICES", ("usual",))
-    monkeypatch.setattr(defended, "USUAL", ("gaussian_noise", "pruning"))
+    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "pruning"))
     monkeypatch.setattr(_defended, "OPENING", QUICK)
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _defended.make(tmp_path / "defended")
@@ -276,7 +279,7 @@ def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path,
         at = defend(QUICK, order="listed")
         assert not at.exception and any(b.label == "All attacks are in" for b in at.button)
         assert grid(at).count("<img") == 9
-        wanted = {defended.compared(Scenario.parse(QUICK), s).key("risk") for s in defended.stacks(Scenario.parse(QUICK))}
+        wanted = {defenses.compared(Scenario.parse(QUICK), s).key("risk") for s in defenses.stacks(Scenario.parse(QUICK))}
         assert not wanted & set(asked_for(store_dir)), "nothing of it had to be asked for"
         prepared = table(at)
         at.select_slider[0].set_value(1.0).run()  # at another noise the picture is not kept: it is computed

@@ -6,14 +6,15 @@ import functools
 
 import pytest
 
-from invviz import defended, equal
+from invviz.scenario.families import defenses
+from invviz.studies.plans import equal_cost
 
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
 
 
 @pytest.fixture
 def defend(visit, monkeypatch):
-    monkeypatch.setattr(defended, "USUAL", ("gaussian_noise",))
+    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise",))
     return functools.partial(visit, "defend", QUICK)
 
 
@@ -21,26 +22,26 @@ def words(at):
     return " ".join([*(e.value for e in [*at.markdown, *at.caption]), *(e.proto.body for e in at.get("html"))])
 
 
-@pytest.mark.skipif(equal.load() is None, reason="made by python -m invviz.equal")
+@pytest.mark.skipif(equal_cost.load() is None, reason="made by python -m invviz.equal")
 @pytest.mark.parametrize(("view", "kind", "target"), [("", "accuracy", 0.03), ("energy 1", "energy", 0.01), ("?", "accuracy", 0.01)])
 def test_the_section_says_what_the_study_says(defend, view, kind, target):
     at = defend(**({"equal": view} if view else {}))
-    shown, study = words(at), equal.load()
+    shown, study = words(at), equal_cost.load()
     assert study is not None and not at.exception
     arms = study.point(kind, target)
-    assert equal.headline(arms, equal.TITLES, kind, target) in shown
+    assert equal_cost.headline(arms, equal_cost.TITLES, kind, target) in shown
     for name, arm in arms.items():
         assert f"{arm['aware'][0]:.1f}</b>" in shown
-        assert name == equal.BASELINE or equal.sentence(equal.TITLES[name], arm) in shown
-    assert equal.COMMAND in shown and study.scenario in shown and "InvL-ENP is left out" in shown
+        assert name == equal_cost.BASELINE or equal_cost.sentence(equal_cost.TITLES[name], arm) in shown
+    assert equal_cost.COMMAND in shown and study.scenario in shown and "InvL-ENP is left out" in shown
 
 
 def test_without_the_study_the_page_says_how_to_make_it(defend, tmp_path, monkeypatch):
-    monkeypatch.setattr(equal, "FOLDER", tmp_path)
-    equal.load.cache_clear()
+    monkeypatch.setattr(equal_cost, "FOLDER", tmp_path)
+    equal_cost.load.cache_clear()
     at = defend()
-    equal.load.cache_clear()
-    assert not at.exception and f"`{equal.COMMAND}`" in words(at)
+    equal_cost.load.cache_clear()
+    assert not at.exception and f"`{equal_cost.COMMAND}`" in words(at)
 
 
 @pytest.mark.parametrize(

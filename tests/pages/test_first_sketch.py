@@ -7,14 +7,14 @@ import re
 import pytest
 from visits import asked_for, html, said
 
-from invviz import compare
-from invviz.assess import assess
+from invviz.engine.assess import assess
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.risk import invre, invre_interval
-from invviz.run import Site
 from invviz.scenario import Scenario
-from invviz.store import Store
+from invviz.scenario.families import comparisons
 from invviz.ui import session
-from invviz.worker import work
 
 NEW = "data=photos(index=3,size=16)&model=lenet&defense=gaussian_noise(sigma=0.1)&prior=natural"
 CUT = "data=photos(index=3,size=16)&model=lenet&protocol=vfl(cut=1)&attack=rmle&prior=natural"
@@ -72,7 +72,7 @@ def test_rows_of_risk_have_intervals_before_they_are_scored(visit, store_dir):
     table = at.dataframe[0].value
     assert not at.exception and table["InvRE"].notna().all() and table["expected best"].str.startswith("sketch, being sharpened").all()
     assert "Scoring 12 pictures" in said(at) and "Most exposed" not in said(at), "no order is said of them"
-    scenario = compare.pictures(Scenario.parse(NEW), [4])[0]
+    scenario = comparisons.pictures(Scenario.parse(NEW), [4])[0]
     first = assess(scenario, Site(None, store_dir, "cpu"), first=True)
     low, high = invre_interval(first.decomposition, first.size.rms * (0.1**2 + 0.01**2) ** 0.5)
     row = table[table["what"].str.startswith("4 ")].iloc[0]

@@ -11,8 +11,8 @@ import pytest
 from visits import asked_for, button, computed, html, press, said
 
 from invviz.core.errors import StoreError
+from invviz.jobs.store import Store, _db
 from invviz.scenario import Scenario
-from invviz.store import Store, _db
 from invviz.ui import trouble
 from invviz.ui.curves import take
 

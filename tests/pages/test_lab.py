@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from visits import address, press, said
 
-from invviz import gallery
-from invviz.assess import assess
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.risk import invre
-from invviz.run import Site, run
 from invviz.scenario import PARTS, Scenario
-from invviz.store import Store
-from invviz.worker import work
+from invviz.studies.plans import gallery
 
 QUICK = "data=digits&model=mlp&attack=linear_layer"
 

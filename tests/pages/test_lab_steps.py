@@ -9,17 +9,18 @@ import pytest
 import torch
 from visits import alts, press, said
 
-from invviz import gallery
-from invviz.assess import assess
 from invviz.core.even import stride
 from invviz.core.rng import stream
 from invviz.core.tree import dot, map_tree
-from invviz.run import Site, meet_client, run
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.store import Store
+from invviz.studies.plans import gallery
 from invviz.ui.steps import ORACLE, lesson, noise_share
 from invviz.ui.views import RiskView, RunView
-from invviz.worker import work
 
 SEARCH = "data=digits&model=lenet&defense=gaussian_noise(sigma=0.3)&attack=dlg(steps=120,restarts=1)"
 

@@ -6,9 +6,9 @@ import dataclasses
 
 from visits import button, press, said
 
-from invviz import limits
+from invviz.jobs import limits
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 

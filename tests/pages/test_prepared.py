@@ -5,20 +5,21 @@ from __future__ import annotations
 import pytest
 from visits import asked_for, html, said
 
-from invviz import compare, defended, depths, gallery, lineup
-from invviz.assess import sketched_first
-from invviz.baseline import baseline_of
+from invviz.engine.assess import sketched_first
+from invviz.engine.baseline import baseline_of
 from invviz.metrics import PSNR, SSIM, word
 from invviz.risk import invloss, psnr_ceiling
 from invviz.scenario import Scenario, problems, risk_problems
+from invviz.scenario.families import attacks, comparisons, cuts, defenses
+from invviz.studies.plans import gallery
 from invviz.ui import kept, known
 from invviz.ui.attacks import words
 
 OFFERED = {
     **{f"card {card.name}": card.scenario for card in gallery.CARDS},
-    **{f"victim {scene.title}": scene.scenario for scene in lineup.SCENES},
-    "risk": compare.OPENING,
-    "vertical": depths.VERTICAL,
+    **{f"victim {scene.title}": scene.scenario for scene in attacks.SCENES},
+    "risk": comparisons.OPENING,
+    "vertical": cuts.VERTICAL,
 }
 
 
@@ -30,10 +31,10 @@ def test_every_case_that_a_page_offers_has_its_attack_and_its_ideal_picture(name
     assert view is not None and view.can_draw(view.sigma(scenario)) and not risk_problems(scenario)
 
 
-@pytest.mark.parametrize("scene", lineup.SCENES, ids=lambda scene: scene.title)
+@pytest.mark.parametrize("scene", attacks.SCENES, ids=lambda scene: scene.title)
 def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
     now = Scenario.parse(scene.scenario)
-    listed = lineup.attackers(now)
+    listed = attacks.attackers(now)
     ready = {name: found for name, s in listed.items() if (found := kept.prepared(s, "run"))}
     assert now.attack.name in ready and ready[now.attack.name][0]["curve"].shape[1], "a line to draw"
     assert len(ready) >= len(listed) / 2, f"not prepared: {sorted(set(listed) - set(ready))}"
@@ -45,7 +46,7 @@ def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
 
 @pytest.mark.parametrize("place", [2, 8])
 def test_a_victim_that_is_prepared_opens_with_a_chart_and_asks_for_nothing(visit, store_dir, place):
-    at = visit("attacks", lineup.SCENES[place].scenario)
+    at = visit("attacks", attacks.SCENES[place].scenario)
     assert not at.exception and "The ideal attacker reaches" in said(at) and "not run yet" in said(at)
     assert html(at, "attacks grid").count("<img") > 3 and not asked_for(store_dir)
 
@@ -56,16 +57,16 @@ def test_all_that_is_prepared_stays_small():
 
 def test_rows_of_the_pages_are_prepared_or_begin_by_themselves():
     now = Scenario.parse(gallery.OPENING)
-    rows = [defended.compared(now, stack) for stack in defended.stacks(now)]
+    rows = [defenses.compared(now, stack) for stack in defenses.stacks(now)]
     assert all(kept.prepared_view(s) for s in rows if not risk_problems(s))
-    assert all(kept.prepared_view(s) for s in depths.at_depths(Scenario.parse(depths.VERTICAL)))
-    opened = [s.replace(method=now.method) for s in compare.pictures(Scenario.parse(compare.OPENING), range(gallery.PICTURES))]
+    assert all(kept.prepared_view(s) for s in cuts.at_depths(Scenario.parse(cuts.VERTICAL)))
+    opened = [s.replace(method=now.method) for s in comparisons.pictures(Scenario.parse(comparisons.OPENING), range(gallery.PICTURES))]
     assert all(kept.prepared_view(s) or sketched_first(s) for s in opened), "a row of Risk that is clicked"
 
 
 def test_all_attacks_on_the_usual_defenses_are_in():
     """README's seventh step; a key that moves takes its prepared result with it."""
-    rows = [defended.compared(Scenario.parse(gallery.OPENING), stack) for stack in defended.stacks(Scenario.parse(gallery.OPENING))]
+    rows = [defenses.compared(Scenario.parse(gallery.OPENING), stack) for stack in defenses.stacks(Scenario.parse(gallery.OPENING))]
     asked = [
         row.replace(attacker=who) for row in rows if not problems(row) for who in (("unaware", "aware") if row.defense else ("unaware",))
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from visits import button, computed, press, said
 
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 

@@ -15,18 +15,19 @@ import streamlit as st
 from PIL import Image
 from visits import address, asked_for, computed, leave_address, said
 
-from invviz import compare, gallery
-from invviz.assess import assess
+from invviz.charts._colours import TRUTH
+from invviz.charts.overlay import risk_curves, spectra
+from invviz.charts.pictures import to_png
 from invviz.core.types import Size
 from invviz.datasets import digest
-from invviz.plots._colours import TRUTH
-from invviz.plots.overlay import risk_curves, spectra
-from invviz.plots.pictures import to_png
+from invviz.engine.assess import assess
+from invviz.engine.client import Site
+from invviz.engine.summary import risk_summary
+from invviz.jobs.store import Store
 from invviz.risk import invre, invre_interval, psnr_ceiling, psnr_interval
-from invviz.run import Site
 from invviz.scenario import Scenario
-from invviz.store import Store
-from invviz.summary import risk_summary
+from invviz.scenario.families import comparisons
+from invviz.studies.plans import gallery
 from invviz.ui import finding
 from invviz.ui.risk import certainty
 from invviz.ui.risk import ranking as ranking_page
@@ -47,12 +48,15 @@ def ranking(at):
 
 
 def test_the_opening_comparisons_are_prepared(risk, store_dir):
-    for axis in compare.AXES:
+    for axis in comparisons.AXES:
         at = risk(compare=axis)
         assert not at.exception
         assert ranking(at)["InvRE"].notna().all(), axis
     now = Scenario.parse(gallery.OPENING)
-    names = [s.key("risk") for s in [*compare.pictures(now, range(gallery.PICTURES)), *compare.over_rounds(now), *compare.models(now)]]
+    names = [
+        s.key("risk")
+        for s in [*comparisons.pictures(now, range(gallery.PICTURES)), *comparisons.over_rounds(now), *comparisons.models(now)]
+    ]
     assert set(names) <= set(gallery.sketches())
     assert not any(Store(store_dir).job(name) for name in [*names, *gallery.sketches()]), "nothing had to be asked for"
 
@@ -84,7 +88,7 @@ def test_what_hardly_differs_says_where_it_would(risk):
     for sigma in (noise / 3, noise, 3 * noise):
         scores = [
             invre(d, sigma * f["size"]["norm"] / f["size"]["count"] ** 0.5)
-            for d, f in (gallery.sketches()[s.key("risk")] for s in compare.pictures(Scenario.parse(gallery.OPENING), range(12)))
+            for d, f in (gallery.sketches()[s.key("risk")] for s in comparisons.pictures(Scenario.parse(gallery.OPENING), range(12)))
         ]
         spans[sigma] = (min(scores), max(scores))
     assert spans[noise] == pytest.approx((low, high), abs=0.02)
@@ -118,7 +122,7 @@ def test_ranking_is_sorted_and_says_what_the_sketches_say(risk):
     table = ranking(risk(gallery.OPENING))
     assert len(table) == gallery.PICTURES and (table["InvRE"].diff().dropna() <= 0).all()
     now = Scenario.parse(gallery.OPENING)
-    scenario = compare.pictures(now, [3])[0]
+    scenario = comparisons.pictures(now, [3])[0]
     dec, facts = gallery.sketches()[scenario.key("risk")]
     size = gallery.load("opening").size.__class__(**facts["size"])
     sigma = (scenario.floor**2 + 0.01**2) ** 0.5 * size.rms
@@ -134,7 +138,7 @@ def test_ranking_is_sorted_and_says_what_the_sketches_say(risk):
 
 
 def test_prepared_sketches_are_those_of_this_code(store_dir):
-    scenario = compare.pictures(Scenario.parse(gallery.OPENING), [2])[0]
+    scenario = comparisons.pictures(Scenario.parse(gallery.OPENING), [2])[0]
     kept, facts = gallery.sketches()[scenario.key("risk")]
     fresh = assess(scenario, Site(None, store_dir, "cpu"))
     for noise in (0.01, 0.3, 3.0):
@@ -160,7 +164,7 @@ def test_another_scenario_is_computed_and_shown(risk, store_dir):
     at.run()
     table = ranking(at).set_index("what")["InvRE"]
     whole = next(v for k, v in table.items() if k.startswith("mlp: whole"))
-    scenario = compare.sketched(Scenario.parse(QUICK))
+    scenario = comparisons.sketched(Scenario.parse(QUICK))
     found = assess(scenario, Site(None, store_dir, "cpu"))
     assert whole == pytest.approx(risk_summary(scenario, found.decomposition, found.size)["invre"], rel=1e-6)
     assert {f"mlp: layer {name}" for name, _ in found.layers} <= {k.split(" (")[0] for k in table.index}
@@ -170,7 +174,7 @@ def test_another_scenario_is_computed_and_shown(risk, store_dir):
 def test_what_is_no_longer_compared_is_not_computed(risk, store_dir):
     at = risk(QUICK, compare="rounds")
     store = Store(store_dir)
-    keys = [s.key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))]
+    keys = [s.key("risk") for s in comparisons.over_rounds(Scenario.parse(QUICK))]
     assert all(store.job(key).state == "queued" for key in keys)
     at.query_params["compare"] = "models"
     at.run()
@@ -248,13 +252,13 @@ def test_what_failed_can_be_tried_again(risk, store_dir):
     assert "None of 4 rounds could be scored" in said(at) and "no memory" in said(at) and "Scoring 4" not in said(at)
     next(b for b in at.button if b.label == "Try failed ones again").click().run()
     assert not at.exception
-    keys = {compare.sketched(s).key("risk") for s in compare.over_rounds(Scenario.parse(QUICK))}
+    keys = {comparisons.sketched(s).key("risk") for s in comparisons.over_rounds(Scenario.parse(QUICK))}
     assert {job.state for key, job in asked_for(store_dir).items() if key in keys} == {"queued"}
     computed(at, store_dir)
     assert ranking(at)["InvRE"].notna().all() and "Try failed ones again" not in [b.label for b in at.button]
 
 
-@pytest.mark.parametrize("axis", list(compare.AXES))
+@pytest.mark.parametrize("axis", list(comparisons.AXES))
 @pytest.mark.parametrize(
     ("text", "why"), [("data=digits&model=alexnet", "needs pictures of at least"), ("data=cifar10&model=lenet", "INVVIZ_DATA")]
 )
@@ -332,7 +336,7 @@ def test_a_result_that_was_computed_anew_is_opened_anew(risk, store_dir):
     at = risk(QUICK, compare="rounds")
     computed(at, store_dir)
     before = ranking(at).set_index("what")["InvRE"]
-    item = compare.over_rounds(Scenario.parse(QUICK))[3]
+    item = comparisons.over_rounds(Scenario.parse(QUICK))[3]
     other = assess(item.replace(rounds=1), Site(None, store_dir, "cpu"))
     store = Store(store_dir)
     store.forget(item.key("risk"))
@@ -359,7 +363,7 @@ def replace_by(store, key, found, truth=None):
 
 def test_a_result_of_another_copy_of_the_data_is_computed_again(risk, store_dir):
     at = risk(QUICK, compare="rounds")
-    item = compare.over_rounds(Scenario.parse(QUICK))[2]
+    item = comparisons.over_rounds(Scenario.parse(QUICK))[2]
     found = assess(item, Site(None, store_dir, "cpu"))
     store = Store(store_dir)
     replace_by(store, item.key("risk"), found, 1 - found.truth)
@@ -389,7 +393,7 @@ def test_an_upload_is_not_among_the_compared_and_stays_open(risk, store_dir, mon
     assert not at.exception
     assert "Your own picture is not among them" in said(at) and "Dashed purple" not in said(at)
     session = {"table": SimpleNamespace(selection=SimpleNamespace(rows=[0])), "scenario": at.session_state["scenario"]}
-    row = SimpleNamespace(item=SimpleNamespace(scenario=compare.over_rounds(Scenario.parse(QUICK))[1]))
+    row = SimpleNamespace(item=SimpleNamespace(scenario=comparisons.over_rounds(Scenario.parse(QUICK))[1]))
     with monkeypatch.context() as patched:  # AppTest cannot click on a row
         patched.setattr(st, "session_state", session)
         ranking_page._opens(session["scenario"], [row], axis, "table")()

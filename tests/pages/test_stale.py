@@ -9,13 +9,15 @@ import re
 import pytest
 from visits import address, alts, computed, faded, html, press, said
 
-from invviz import depths, gallery, lineup
 from invviz.attacks import ATTACKS
-from invviz.run import Site, run
+from invviz.engine.attack import run
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.store import Store
+from invviz.scenario.families import attacks, cuts
+from invviz.studies.plans import gallery
 from invviz.ui.stale import made_for
-from invviz.worker import work
 
 QUICK = "data=digits&model=mlp&defense=gaussian_noise&attack=linear_layer"
 CLAIMS = ("gap of", "That gap is", "it gets what there is to get", "more than the ideal attacker's", "both are exact to rounding")
@@ -129,10 +131,10 @@ def test_other_parts_are_named():
     ],
 )
 def test_on_other_pages_nothing_old_is_shown_at_all(visit, store_dir, monkeypatch, page, text, button):
-    monkeypatch.setattr(lineup, "ATTACKS", {"linear_layer": ATTACKS["linear_layer"]})
-    search, learnt = depths.RMLE(steps=20), depths.InverseNetwork(epochs=1, width=4, pictures=64)
-    monkeypatch.setattr(depths, "RMLE", lambda **knobs: dataclasses.replace(search, **knobs))
-    monkeypatch.setattr(depths, "InverseNetwork", lambda: learnt)
+    monkeypatch.setattr(attacks, "ATTACKS", {"linear_layer": ATTACKS["linear_layer"]})
+    search, learnt = cuts.RMLE(steps=20), cuts.InverseNetwork(epochs=1, width=4, pictures=64)
+    monkeypatch.setattr(cuts, "RMLE", lambda **knobs: dataclasses.replace(search, **knobs))
+    monkeypatch.setattr(cuts, "InverseNetwork", lambda: learnt)
     at = computed(press(visit(page, text), button), store_dir)
     heading = next(m.value for m in at.markdown if " dB" in m.value and "PSNR" not in m.value)
     reached = re.findall(r"\d+\.\d dB", heading)[0]

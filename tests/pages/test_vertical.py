@@ -8,17 +8,19 @@ import re
 
 import numpy as np
 import pytest
+from invviz.studies.plans.gallery import _vertical
 from visits import asked_for, computed, html, press, said
 
-from invviz import depths, gallery
-from invviz.assess import assess
-from invviz.baseline import mean_picture
-from invviz.gallery import _vertical
+from invviz.charts.parts import parted
+from invviz.engine.assess import assess
+from invviz.engine.attack import run
+from invviz.engine.baseline import mean_picture
+from invviz.engine.client import Site
+from invviz.engine.summary import risk_summary
 from invviz.metrics import PSNR
-from invviz.plots.parts import parted
-from invviz.run import Site, run
 from invviz.scenario import Scenario, problems
-from invviz.summary import risk_summary
+from invviz.scenario.families import cuts
+from invviz.studies.plans import gallery
 
 QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
 
@@ -26,9 +28,9 @@ QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(
 @pytest.fixture
 def vertical(visit, monkeypatch):
     """Opens the page at an address; the decoder learns little, so that a worker is done with it in a moment."""
-    quick = {"rmle": depths.RMLE(steps=20), "inverse_network": depths.InverseNetwork(epochs=1, width=4, pictures=64)}
-    monkeypatch.setattr(depths, "RMLE", lambda **knobs: dataclasses.replace(quick["rmle"], **knobs))
-    monkeypatch.setattr(depths, "InverseNetwork", lambda: quick["inverse_network"])
+    quick = {"rmle": cuts.RMLE(steps=20), "inverse_network": cuts.InverseNetwork(epochs=1, width=4, pictures=64)}
+    monkeypatch.setattr(cuts, "RMLE", lambda **knobs: dataclasses.replace(quick["rmle"], **knobs))
+    monkeypatch.setattr(cuts, "InverseNetwork", lambda: quick["inverse_network"])
     return functools.partial(visit, "vertical")
 
 
@@ -47,12 +49,12 @@ def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_d
     computed(at, store_dir)
     assert not at.exception and any(b.label == "All attacks are in" and b.disabled for b in at.button)
     site = Site(None, store_dir, "cpu")
-    for place, s in enumerate(depths.at_depths(Scenario.parse(QUICK))):
+    for place, s in enumerate(cuts.at_depths(Scenario.parse(QUICK))):
         found = assess(s, site)
         summary = risk_summary(s, found.decomposition, found.size, found.stages)
         assert cells(at, "InvRE, expected best")[place].startswith(f"{summary['invre']:.2f}")
-        for name, attack in depths.attackers(s).items():
-            assert f"{np.mean(run(attack, site).scores['psnr']):.1f} dB" in cells(at, depths.called(name))[place]
+        for name, attack in cuts.attackers(s).items():
+            assert f"{np.mean(run(attack, site).scores['psnr']):.1f} dB" in cells(at, cuts.called(name))[place]
     assert cells(at, "Joint accuracy") == ["not trained"] * 2
     now = Scenario.parse(QUICK)
     mean = mean_picture(now, now.data.load(None))
@@ -114,12 +116,12 @@ def test_a_row_of_a_table_is_shown_cell_by_cell(vertical, store_dir):
 
 
 def test_turning_keeps_what_fits():
-    kept = depths.as_vertical(Scenario.parse("data=digits&model=mlp&defense=gaussian_noise&attack=dlg&attacker=aware"))
+    kept = cuts.as_vertical(Scenario.parse("data=digits&model=mlp&defense=gaussian_noise&attack=dlg&attacker=aware"))
     assert not problems(kept) and [d.name for d in kept.defense] == ["gaussian_noise"]
-    assert not depths.as_vertical(Scenario.parse("data=digits&model=mlp&defense=dp_sgd")).defense
-    assert depths.as_vertical(Scenario.parse("data=digits&model=resnet18")).protocol.parties == 1, "its parts would be too small"
+    assert not cuts.as_vertical(Scenario.parse("data=digits&model=mlp&defense=dp_sgd")).defense
+    assert cuts.as_vertical(Scenario.parse("data=digits&model=resnet18")).protocol.parties == 1, "its parts would be too small"
     own = Scenario.parse("data=digits&model=mlp&protocol=vfl(parties=3)&attack=dlg")
-    assert depths.as_vertical(own) == own and list(depths.attackers(own)) == ["rmle", "inverse_network", "dlg"]
+    assert cuts.as_vertical(own) == own and list(cuts.attackers(own)) == ["rmle", "inverse_network", "dlg"]
 
 
 def test_a_wrong_combination_says_why(vertical, store_dir):
@@ -144,7 +146,7 @@ def test_the_parts_are_drawn_where_they_are():
 
 
 def test_prepared_depths_are_shown_without_a_click(vertical, store_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(depths, "VERTICAL", QUICK)
+    monkeypatch.setattr(cuts, "VERTICAL", QUICK)
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _vertical.make(tmp_path / "vertical")
     gallery.forget()

@@ -9,11 +9,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.store import Job, Store
+from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.store import Job, Store
 from invviz.ui import session
-from invviz.worker import work
 
 APP = Path(__file__).parents[2] / "app.py"
 

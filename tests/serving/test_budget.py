@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import streamlit as st
 
+from invviz.engine.training import spent
 from invviz.scenario import Scenario
 from invviz.ui import budget, session
-from invviz.utility import spent
 
 TEXT = "data=digits&model=mlp&defense=dp_sgd(noise_multiplier={})&train=federated(clients=20,rounds=30)"
 

@@ -17,8 +17,8 @@ import pytest
 from streamlit import config
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 
-from invviz.pipe import start_worker
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.private import start_worker
 from invviz.ui import garbage
 
 ROOT = Path(__file__).parents[2]

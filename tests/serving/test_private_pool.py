@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from invviz.datasets import digest
-from invviz.limits import PROFILES
-from invviz.pipe import Message, PrivateWorker, read
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs.limits import PROFILES
+from invviz.jobs.private import Message, PrivateWorker, read
+from invviz.jobs.worker._pipe import Server
 from invviz.scenario import Scenario
 from invviz.ui import pool as pools
 from invviz.ui.pool import PrivatePool
 from invviz.ui.private import PrivateDesk
 from invviz.ui.waits import waiting
-from invviz.worker._pipe import Server
 
 TEXT = Scenario.parse("data=digits&model=mlp&attack=linear_layer&dtype=float64")
 SPECTRUM = {"result": {}, "stopped": False}
@@ -200,7 +200,7 @@ def test_the_real_process_ends_when_the_last_uploader_has_gone(tmp_path, monkeyp
 @pytest.mark.parametrize(("most", "kind"), [(0.5, "result"), (0.0, "error")])
 def test_what_takes_too_long_in_private_is_stopped_as_elsewhere(monkeypatch, most, kind):
     """One uploader may hold the process for no longer than a job may take (INVVIZ_PROFILE); what there is comes with the reason."""
-    monkeypatch.setattr("invviz.worker._pipe.limits", lambda: dataclasses.replace(PROFILES["own"], job=most))
+    monkeypatch.setattr("invviz.jobs.worker._pipe.limits", lambda: dataclasses.replace(PROFILES["own"], job=most))
     out = io.BytesIO()
     text = "data=digits&model=lenet&attack=inverting_gradients(steps=100000)"
     task = Message({"type": "run" if most else "risk", "number": 1, "scenario": text}, {})

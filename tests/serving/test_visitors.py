@@ -13,8 +13,8 @@ from _tab import Tab
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
 
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 from invviz.ui import session
 
 TEXT = "data=digits&model=mlp&defense=gaussian_noise(sigma=0.02)&attack=dlg"

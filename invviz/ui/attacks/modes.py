@@ -7,9 +7,9 @@ import functools
 
 import numpy as np
 
-from ... import conditions
+from ...jobs.store import Job
 from ...metrics import PSNR, SSIM, WORDS, quality, rank
-from ...store import Job
+from ...scenario.families import conditions
 from .. import choice, known, state
 from ..known import Attack
 from ..victim import Victim, baseline, victim_of

@@ -6,8 +6,8 @@ import functools
 
 import streamlit as st
 
-from ... import lineup
 from ...scenario import Scenario
+from ...scenario.families import attacks as lineup
 from .. import asking, form, kept, known, more, press, pulse, sight, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words

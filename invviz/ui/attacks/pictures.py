@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...plots.thumbs import thumb
+from ...charts.thumbs import thumb
 from .. import things
 from ..known import Known
 from ..victim import Victim

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ... import lineup
-from ...plots import race
+from ...charts import race
+from ...scenario.families import attacks
 from .. import beyond, things
 from ..kept import prepared
 from ..known import Attack, Known
@@ -35,7 +35,7 @@ def _run(place: int, name: str, attack: Attack) -> race.Run | None:
     ended = attack.result is not None and not (attack.job is not None and attack.job.active)
     at, got = _curve(attack)
     total = float(attack.result["seconds"]) if ended and attack.result else np.inf
-    seconds, psnr = lineup.curve(at, got, total, attack.psnr if ended else None)
+    seconds, psnr = attacks.curve(at, got, total, attack.psnr if ended else None)
     return race.Run(words.short(name), seconds, psnr, ended, words.untold(attack.scenario), place) if len(seconds) else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from ...plots.spread import spread
+from ...charts.spread import spread
 from .. import asking
 from ..known import Known
 from . import words

@@ -7,9 +7,9 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from ...charts.thumbs import thumb
 from ...core.figures import readable
 from ...metrics import EXACT
-from ...plots.thumbs import thumb
 from .. import sources
 from ..known import Attack, Known
 from ..waits import waits

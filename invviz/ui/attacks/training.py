@@ -7,11 +7,11 @@ from html import escape
 
 import streamlit as st
 
-from ... import conditions
+from ...charts import conditions as chart
+from ...charts.thumbs import thumb
 from ...core.remaining import in_words
-from ...plots import conditions as chart
-from ...plots.thumbs import thumb
 from ...scenario import Scenario
+from ...scenario.families import conditions
 from .. import asking, press, sight, sources, state, trouble
 from ..known import Attack
 from ..session import station

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ... import conditions, lineup
 from ...attacks import ATTACKS
 from ...metrics import EXACT, decibels, rank
 from ...scenario import Scenario
+from ...scenario.families import attacks, conditions
 from .. import kept
 from ..known import Attack, Known
 from .modes import INFERENCE, NOTHING, Found, Section
@@ -83,12 +83,12 @@ def waiting(attack: Attack) -> str:
 
 def ordered(here: Known) -> list[str]:
     """Names of the attacks, the strongest first (of exact ones the quickest), those without a result last."""
-    return lineup.ordered({name: (-1.0 if a.psnr is None else a.psnr, _seconds(a)) for name, a in here.attacks.items()})
+    return attacks.ordered({name: (-1.0 if a.psnr is None else a.psnr, _seconds(a)) for name, a in here.attacks.items()})
 
 
 def strongest(here: Known) -> str | None:
     """The best attack that has ended."""
-    return lineup.strongest({name: (a.psnr, _seconds(a)) for name, a in here.attacks.items() if a.psnr is not None})
+    return attacks.strongest({name: (a.psnr, _seconds(a)) for name, a in here.attacks.items() if a.psnr is not None})
 
 
 def _seconds(attack: Attack) -> float:
@@ -134,7 +134,7 @@ def training(section: Section, unseen: float | None) -> str:
         return "Not computed yet: run it to see what the attack gets."
     nothing = "" if unseen is None else f" Who sees no message has {unseen:.1f} dB."
     if base.ideal_psnr is not None:
-        nothing += f" The message hides {'nothing' if base.ideal_psnr >= lineup.EXACT else 'little'}: an ideal attacker reads {base.ideal_psnr:.0f} dB out of it."
+        nothing += f" The message hides {'nothing' if base.ideal_psnr >= attacks.EXACT else 'little'}: an ideal attacker reads {base.ideal_psnr:.0f} dB out of it."
     verb = "costs" if ends[2] < 0 else "gives" if ends[1] > 0 else "changes little for"
     if verb == "changes little for":
         return f"Training mode changes little for the attack: {hard:.1f} dB instead of {easy:.1f} dB.{nothing}"

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from ...gap import above
+from ...engine.gap import above
 from ...metrics import Baseline, quality
 from ...scenario import Scenario
-from ...tradeoff import Operating, Point
+from ...studies.tradeoff import Operating, Point
 from .. import budget, choice, press, sight, state
 from . import numbers, plane, source
 from .numbers import Part

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ...limits import risk_problems
+from ...jobs.limits import risk_problems
 from ...scenario import Scenario
 from .. import asking, trouble
 

@@ -7,10 +7,10 @@ from html import escape
 
 import streamlit as st
 
+from ...charts.tradeoff import sign
 from ...core.errors import InvvizError
 from ...core.figures import number
-from ...plots.tradeoff import sign
-from ...tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume, solvable, solved
+from ...studies.tradeoff import DROPS, PRIVACY, AtDrop, Point, Volume, solvable, solved
 from .. import trouble
 from . import numbers, plane
 from .numbers import Part

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...core.remaining import in_words
-from ...sweep import Sweep, estimate, queue, watcher
+from ...studies.sweep import Sweep, estimate, queue, watcher
 from .. import press, sight, state, trouble
 from ..session import station
 from . import source

@@ -11,7 +11,7 @@ import streamlit as st
 from ...core.errors import InvvizError
 from ...metrics import Baseline
 from ...scenario import Scenario
-from ...tradeoff import (
+from ...studies.tradeoff import (
     AtDrop,
     Missing,
     Operating,

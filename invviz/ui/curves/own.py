@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ... import strengths
 from ...core.component import Knob
 from ...core.errors import InvvizError
 from ...defenses import DEFENSES, Defense
+from ...engine import calibrate_noise
 from ...scenario import Scenario, problems, train_problems
-from ...sweep import MARK
+from ...studies.sweep import MARK
 from .. import choice, state, trouble
 from ..widgets import holds
 from . import clients, launch, split
@@ -145,7 +145,7 @@ def ends(defense: Defense) -> tuple[float, float]:
     else:
         found = (float(f"{max(middle, 0.01) / 3:.2g}"), float(f"{max(middle, 0.01) * 10:.2g}"))
     found = (min(max(found[0], low), high), min(max(found[1], low), high))
-    return found if strengths.rising(defense) else (found[1], found[0])
+    return found if calibrate_noise.rising(defense) else (found[1], found[0])
 
 
 def grid(defense: Defense, weak: float, strong: float, count: int) -> Sequence[float | int]:

@@ -11,8 +11,8 @@ import streamlit as st
 from ...core.command import command
 from ...core.errors import InvvizError
 from ...core.figures import readable
-from ...studies import PLANS
-from ...tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
+from ...studies.plans import PLANS
+from ...studies.tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
 from .. import asking, broken, choice, more, pulse, state, strongest, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, stack_of, titles
@@ -103,7 +103,7 @@ def _nothing() -> None:
         "defense; the plane of accuracy and privacy is drawn from it. Launch one below, or make the shipped studies with the command.",
         icon=":material/stacked_line_chart:",
     )
-    st.code("\n".join(command(name, module="invviz.studies") for name in PLANS), language="bash")
+    st.code("\n".join(command(name, module="invviz.studies.plans") for name in PLANS), language="bash")
 
 
 def _lacking(shown: source.Shown) -> None:

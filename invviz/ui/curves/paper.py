@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...core.figures import number
-from ...tradeoff import Point
+from ...studies.tradeoff import Point
 from .. import trouble
 from . import numbers
 from .numbers import Part

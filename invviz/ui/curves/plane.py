@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from ... import strengths
-from ...plots.tradeoff import Look, Mark, config, plane
+from ...charts.tradeoff import Look, Mark, config, plane
+from ...engine import calibrate_noise
 from ...scenario import Scenario
-from ...tradeoff import PRIVACY, Operating, Point
+from ...studies.tradeoff import PRIVACY, Operating, Point
 from .. import choice, state
 from . import bar, labels, numbers
 from .numbers import Part
@@ -81,7 +81,7 @@ def ordered(found: Sequence[Point]) -> list[Point]:
 
 def _rising(point: Point) -> bool:
     stack = Scenario.parse(point.scenario).defense
-    return not stack or not stack[-1].strength or strengths.rising(stack[-1])
+    return not stack or not stack[-1].strength or calibrate_noise.rising(stack[-1])
 
 
 def mark(point: Point, names: Mapping[str, str], word: str = "") -> Mark:

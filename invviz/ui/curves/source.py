@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from ... import studies
+from ...charts.thumbs import thumb
 from ...core.errors import InvvizError
-from ...plots.thumbs import thumb
-from ...sweep import MARK, MOST, Progress, Sweep, progress, split, table
+from ...studies import plans
+from ...studies.sweep import MARK, MOST, Progress, Sweep, progress, split, table
 from ..session import station
 
 CELLS = 2_000  # of a sweep that is launched from the page: reading one takes about a second, in which nobody else's page moves
@@ -35,7 +35,7 @@ class Shown:
         command: that computes it again.
         lines: sweeps as texts.
         facts: date, machine and more; empty for a sweep of this machine.
-        rows: as `invviz.sweep.table` makes them.
+        rows: as `invviz.studies.sweep.table` makes them.
         truths: pictures as data addresses, by number.
         guesses: the same by the key of the run.
         stamp: another one whenever the table is.
@@ -82,7 +82,7 @@ class Look:
 
 def listed() -> dict[str, str]:
     """Titles of all that can be chosen, by name: shipped studies first, then own sweeps, newest first."""
-    shipped = studies.load()
+    shipped = plans.load()
     found = {name: study.title for name, study in shipped.items()}
     inside = {text for study in shipped.values() for text in study.sweeps}
     for text in station().store.sweeps():
@@ -117,7 +117,7 @@ def opened(name: str) -> Shown:
     Raises:
         InvvizError: the sweep's text cannot be read any more, or the store cannot.
     """
-    shipped = studies.load()
+    shipped = plans.load()
     if name in shipped:
         study = shipped[name]
         stamp = f"{study.facts.get('date')} {len(study.rows)}"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ...charts._colours import DEFENSE, line
 from ...core.figures import number
-from ...plots._colours import DEFENSE, line
 from ...scenario import Scenario
 from .. import state, trouble
 from ..session import station
@@ -44,7 +44,7 @@ def sentence(counts: np.ndarray, how: str, alpha: float) -> str:
 
 @st.cache_data(max_entries=20, show_spinner="Dealing the pictures ...")
 def _counts(key: str, _scenario: Scenario) -> tuple[np.ndarray, list[str]]:
-    from ...utility import split_counts
+    from ...engine.training import split_counts
 
     samples = _scenario.data.load(station().site.data_dir)
     names = [samples.class_names[i] if i < len(samples.class_names) else str(i) for i in range(_scenario.data.num_classes)]

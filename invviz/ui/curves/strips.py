@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
+from ...charts.tradeoff import sign
 from ...core import figures
 from ...metrics import Baseline, quality
-from ...plots.tradeoff import sign
-from ...tradeoff import Operating, Point
+from ...studies.tradeoff import Operating, Point
 from .. import state
 from ..widgets import holds
 from . import beside, numbers, plane, source

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ...core.figures import number
 from ...defenses import DEFENSES, Defense
 from ...scenario import Scenario
-from ...tradeoff import PRIVACY, Mean, Point
+from ...studies.tradeoff import PRIVACY, Mean, Point
 from .. import strength
 
 NONE = "none"  # what a table calls cells without a defense

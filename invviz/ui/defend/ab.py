@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from ... import defended
+from ...charts._colours import IDEAL, REAL, TRUTH
+from ...charts.pictures import strip_png
+from ...engine import calibrate_noise
 from ...metrics import EXACT, decibels
-from ...plots._colours import IDEAL, REAL, TRUTH
-from ...plots.pictures import strip_png
 from ...scenario import Scenario
 from .. import asking, choice, press, state, things, trouble
 from ..waits import waits
@@ -38,7 +38,7 @@ def variants(now: Scenario) -> dict[str, Scenario]:
     }
     if now.defense:
         for name in ("weaker", "stronger"):
-            new = defended.shifted(now.defense[-1], name == "stronger")
+            new = calibrate_noise.shifted(now.defense[-1], name == "stronger")
             if new is not None:
                 made[name] = base.replace(defense=(*now.defense[:-1], new))
     else:

@@ -7,8 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from ... import defended
-from ...plots.thumbs import thumb
+from ...charts.thumbs import thumb
+from ...scenario.families import defenses
 from .. import asking, choice, trouble
 from ..victim import Victim
 from .row import Old, Row
@@ -28,7 +28,7 @@ def draw(rows: Sequence[Row], victim: Victim) -> None:
         with st.container(width="stretch", gap="small"):
             st.markdown(f"## {trouble.plain(finding(rows))}")
             with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-                choice.of_view("rows", defended.CHOICES, "What is compared", label_visibility="collapsed")
+                choice.of_view("rows", defenses.CHOICES, "What is compared", label_visibility="collapsed")
                 choice.of_view("order", ORDERS, "Order of the rows", label_visibility="collapsed")
                 _run(rows)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from ... import equal
+from ...charts._colours import css
+from ...charts.equal import COLOURS, SHAPES, panel
 from ...core.figures import number, percent
 from ...defenses import DEFENSES
-from ...equal import TITLES, Study
-from ...plots._colours import css
-from ...plots.equal import COLOURS, SHAPES, panel
 from ...scenario import Scenario
+from ...studies import equal_cost
+from ...studies.equal_cost import TITLES, Study
 from .. import broken, choice, strongest
 
 PANELS = {"unaware": "○ Unaware attack, hollow marks", "aware": "● Aware attack, filled marks", "ceiling": "Ideal attacker, dashed"}
@@ -28,21 +28,21 @@ AWAY = {0: "", 1: "never costs that much: strongest setting", -1: "always costs 
 def draw() -> None:
     """The choice of what is equal, what comes out, table and panels."""
     st.markdown("## At equal cost")
-    study = equal.load()
+    study = equal_cost.load()
     if study is None:
-        st.caption(f"The study is not on this machine; make it with `{equal.COMMAND}`.")
+        st.caption(f"The study is not on this machine; make it with `{equal_cost.COMMAND}`.")
         return
     st.caption(_intro(study))
     options = {key: words for key, (_, _, words) in _choices(study).items()}
     kind, target, _ = _choices(study)[choice.of_view("equal", options, "What is equal", label_visibility="collapsed")]
     arms = study.point(kind, target)
-    st.markdown(f"**{equal.headline(arms, TITLES, kind, target)}**")
+    st.markdown(f"**{equal_cost.headline(arms, TITLES, kind, target)}**")
     st.html(_table(study, arms))
-    lines = [f"- {equal.sentence(TITLES[name], arm)}" for name, arm in arms.items() if name != equal.BASELINE]
+    lines = [f"- {equal_cost.sentence(TITLES[name], arm)}" for name, arm in arms.items() if name != equal_cost.BASELINE]
     st.markdown("\n".join(lines))
-    if words := equal.misled(arms, TITLES):
+    if words := equal_cost.misled(arms, TITLES):
         st.caption(words)
-    broken.draw([(DEFENSES[name.split("(")[0]](),) for name in arms if name != equal.BASELINE], "the attackers of this study")
+    broken.draw([(DEFENSES[name.split("(")[0]](),) for name in arms if name != equal_cost.BASELINE], "the attackers of this study")
     first = Scenario.parse(study.scenario)
     strongest.draw([name.split("(")[0] for name in arms], first.data.text(), first.model.text())
     _panels(study, kind, target)

@@ -8,10 +8,10 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ... import defended
-from ...bounds import in_brackets
-from ...plots.thumbs import thumb
+from ...charts.thumbs import thumb
+from ...engine.bounds import in_brackets
 from ...scenario import Scenario
+from ...scenario.families import defenses
 from .. import beyond, sources, trouble
 from ..known import Attack
 from ..waits import waits
@@ -153,7 +153,7 @@ def _cost(row: Row, bare: Row) -> str:
     sent = (
         "–"
         if before is None or after is None
-        else change(amount(defended.sent_bytes((), before)), amount(defended.sent_bytes(row.stack, after)))
+        else change(amount(defenses.sent_bytes((), before)), amount(defenses.sent_bytes(row.stack, after)))
     )
     timed = next((a.result["release_ms"] for a in row.attacks.values() if a.result and a.result.get("release_ms")), None)
     took = "–" if timed is None else change(_time(timed["bare"]), _time(timed["defended"]))
@@ -165,5 +165,5 @@ def _time(milliseconds: float) -> str:
 
 
 def _promise(row: Row) -> str:
-    whole = defended.guarantee(row.stack)
-    return f'<td class="promise" title="{escape(whole)}"><span>{escape(defended.in_short(whole))}</span></td>'
+    whole = defenses.guarantee(row.stack)
+    return f'<td class="promise" title="{escape(whole)}"><span>{escape(defenses.in_short(whole))}</span></td>'

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ... import defended
 from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense
-from ...limits import risk_problems
+from ...engine import calibrate_noise
+from ...jobs.limits import risk_problems
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario
+from ...scenario.families import defenses
 from .. import beyond, broken, choice, sight, state, strength, trouble
 from ..waits import waits
 from ..widgets import holds
@@ -30,7 +31,7 @@ def candidates(now: Scenario) -> list[Scenario]:
     """One scenario for each defense whose strength moves noise; with the scenario's own knobs where it is open."""
     own = {d.name: d for d in now.defense} if len(now.defense) == 1 else {}
     listed = [own.get(name, kind()) for name, kind in DEFENSES.items()]
-    found = [defended.compared(now, (d,)) for d in listed if d.coloured or defended.solvable(d)]
+    found = [defenses.compared(now, (d,)) for d in listed if d.coloured or calibrate_noise.solvable(d)]
     return [s for s in found if not risk_problems(s)]
 
 
@@ -42,7 +43,7 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
         aim = choice.of_view("aim", AIMS, "What is wanted", label_visibility="collapsed")
     with right:
         value = _wish(aim, bare)
-    target = value if bare.view is None else defended.psnr_target(aim, value, bare.view.decomposition)
+    target = value if bare.view is None else calibrate_noise.psnr_target(aim, value, bare.view.decomposition)
     with words:
         st.caption(_meaning(aim, value, target, bare))
     with st.container(key="least-table"):
@@ -113,7 +114,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     defense = row.stack[0]
     name, least, energy, harm, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
     name.markdown(defense.title)
-    promise.caption(defended.in_short(defended.guarantee(row.stack)), help=defense.promise or None)
+    promise.caption(defenses.in_short(defenses.guarantee(row.stack)), help=defense.promise or None)
     found = _solved(row, defense, target)
     if isinstance(found, str):
         least.caption(trouble.plain(found))
@@ -135,23 +136,23 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     )
 
 
-def _open(now: Scenario, stack: defended.Stack) -> None:
+def _open(now: Scenario, stack: defenses.Stack) -> None:
     open_stack(now, stack)
     sight.bring("opened")
 
 
-def _solved(row: Row, defense: Defense, target: float) -> defended.Least | str:
+def _solved(row: Row, defense: Defense, target: float) -> calibrate_noise.Least | str:
     """The answer, or where it is."""
     view = row.view
     if view is None:
         return f"spectrum: {waits(row.job) or 'not known yet'}"
     if defense.coloured:
         return (
-            defended.least_on_ladder(view.ladder, target)
+            calibrate_noise.least_on_ladder(view.ladder, target)
             if view.ladder
             else "not solved at this size of picture and with this prior: every strength takes a spectrum of its own. Choose it above (Defense) and move its slider"
         )
-    return defended.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
+    return calibrate_noise.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
 
 
 def _share(energy: float) -> str:

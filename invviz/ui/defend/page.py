@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ... import defended
 from ...scenario import problems
+from ...scenario.families import defenses
 from .. import asking, broken, choice, more, press, pulse, sight, state, things, trouble
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, redteam, row, rows, story
@@ -35,7 +35,7 @@ def _draw() -> None:
     now = state.scenario()
     state.write_address()
     victim = victim_of(now.replace(upload=""))
-    listed = [defended.compared(now, stack) for stack in defended.stacks(now, choice.pick("rows", defended.CHOICES))]
+    listed = [defenses.compared(now, stack) for stack in defenses.stacks(now, choice.pick("rows", defenses.CHOICES))]
     sides = ab.sides(now)
     if isinstance(victim, str) or problems(listed[0]):
         pulse.keep(False)

@@ -6,9 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from ... import redteam
 from ...core.remaining import in_words
-from ...redteam import LEVELS, VICTIMS, Finding, Redteam
+from ...studies import redteam
+from ...studies.redteam import LEVELS, VICTIMS, Finding, Redteam
 from .. import choice
 
 HEAD = ("Defense", *(level.capitalize() for level in LEVELS))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ... import defended
+from ...scenario.families import defenses
 from .. import known, strength
 
 ATTACKERS = ("unaware", "aware")
@@ -21,7 +21,7 @@ class Row(known.Known):
     """One defense, or none, against three attackers."""
 
     @property
-    def stack(self) -> defended.Stack:
+    def stack(self) -> defenses.Stack:
         """Its defenses."""
         return self.scenario.defense
 
@@ -64,6 +64,6 @@ def remembered(shown: Sequence[Row]) -> dict[tuple[Row, str], Old]:
     return found
 
 
-def _but_strengths(stack: defended.Stack) -> defended.Stack:
+def _but_strengths(stack: defenses.Stack) -> defenses.Stack:
     """The same defenses at their usual strengths: what they have in common that differ in strength alone, which the words beside an old picture name."""
     return tuple(d.replace(**{d.strength: d.strength_knob().default}) for d in stack)

@@ -8,13 +8,13 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from ...charts.tangent import drawing, over_strength
+from ...charts.thumbs import thumb
 from ...datasets import DATASETS
-from ...gallery import broken
-from ...gallery.broken import Cell, Story
 from ...metrics import Baseline, quality
-from ...plots.tangent import drawing, over_strength
-from ...plots.thumbs import thumb
 from ...scenario import Scenario, problems
+from ...studies.gallery import broken
+from ...studies.gallery.broken import Cell, Story
 from .. import choice, press, sight, state
 from ..widgets import holds
 from . import story_words

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...charts.tangent import Line
 from ...core.figures import number, percent
-from ...gallery import broken
-from ...gallery.broken import Story
 from ...metrics import EXACT, decibels
-from ...plots.tangent import Line
+from ...studies.gallery import broken
+from ...studies.gallery.broken import Story
 
 FALLS = 1.0  # dB by which the ideal attacker's expected best must fall, or tangent search must gain over noise beneath, for a sentence that says so
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from ... import calibration
-from ...calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
+from ...charts.calibration import scatter
 from ...core.figures import number
-from ...gap import tally
-from ...plots.calibration import scatter
+from ...engine.gap import tally
 from ...scenario import Scenario
+from ...studies import calibration
+from ...studies.calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
 from .. import choice
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ... import bounds
+from ...charts.calibration import bend
 from ...core.figures import number
 from ...core.papers import cite, title
-from ...plots.calibration import bend
+from ...engine import bounds
+from ...engine.summary import doubts
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
-from ...summary import doubts
 from .. import things
 from ..views import RiskView
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ... import compare, gallery
 from ...core.errors import InvvizError
-from ...limits import risk_problems
+from ...jobs.limits import risk_problems
+from ...jobs.store import Job
 from ...scenario import Scenario
-from ...store import Job
+from ...scenario.families import comparisons
+from ...studies import gallery
 from .. import look
 from ..session import session, station
 from ..sources import behind, is_of, join, leave_comparison
@@ -81,11 +82,11 @@ def comparison(now: Scenario, axis: str, count: int) -> Comparison:
     """
     if axis == "pictures":
         return _pictures(now, count)
-    victim = victim_of(compare.sketched(now))
+    victim = victim_of(comparisons.sketched(now))
     if isinstance(victim, str):
         return Comparison([], [victim])
     truth = lambda: victim.truth  # noqa: E731
-    wanted = {"rounds": compare.over_rounds, "models": compare.models, "layers": compare.layered}[axis](now)
+    wanted = {"rounds": comparisons.over_rounds, "models": comparisons.models, "layers": comparisons.layered}[axis](now)
     refused = list(dict.fromkeys(words for s in wanted for words in risk_problems(s)))
     fitting = [s for s in wanted if not risk_problems(s)]
     if axis == "rounds":
@@ -158,7 +159,7 @@ def _from_store(key: str, made: float | None, _truth: Callable[[], np.ndarray]) 
 
 
 def _pictures(now: Scenario, count: int) -> Comparison:
-    if found := risk_problems(compare.sketched(now)):
+    if found := risk_problems(comparisons.sketched(now)):
         return Comparison([], found)
     try:
         samples = now.data.load(station().site.data_dir)
@@ -172,7 +173,7 @@ def _pictures(now: Scenario, count: int) -> Comparison:
     images, labels = samples.victims.take(needed)
     shown = {i: (image, _class(samples.class_names, int(k))) for i, image, k in zip(needed, images, labels, strict=True)}
     items = []
-    for row, scenario in zip(rows, compare.pictures(now, places), strict=True):
+    for row, scenario in zip(rows, comparisons.pictures(now, places), strict=True):
         names = list(dict.fromkeys(shown[i][1] for i in row[:SHOWN]))
         span = f"{row[0]}" if len(row) == 1 else f"{row[0]} to {row[-1]}"
         label = f"{span} · {', '.join(names[:2])}" + (" ..." if len(names) > 2 or len(row) > SHOWN else "")
@@ -198,5 +199,5 @@ def _layers(whole: Scenario, truth: Callable[[], np.ndarray]) -> list[Item]:
     first = Item(f"{name}: whole message", whole, truth)
     view = _opened(first, station().store.job(first.key))
     counts = dict(view.layers) if view else {}
-    parts = compare.layers(whole, list(counts))
+    parts = comparisons.layers(whole, list(counts))
     return [first] + [Item(f"{name}: layer {s.layer_name}", s, truth, note=f"{counts[s.layer]:,} numbers") for s in parts]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...compare import sketched
-from ...plots.overlay import risk_curves, spectra
+from ...charts.overlay import risk_curves, spectra
 from ...risk.prior import TAU
 from ...scenario import Scenario
+from ...scenario.families.comparisons import sketched
 from .. import choice, things
 from ..views import NOISES, RiskView
 from .compared import Scored

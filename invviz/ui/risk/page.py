@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ... import compare
+from ...scenario.families import comparisons
 from .. import choice, form, look, more, pulse, state, trouble
 from . import calibration, compared, curves, portrait, ranking
 
-OPENING = compare.OPENING
+OPENING = comparisons.OPENING
 VIEWS = {"compare": "pictures", "count": "12", "curve": "noise", "direction": "1", "study": "photos", "arm": "attack", "against": "ceiling"}
 
 
@@ -35,7 +35,7 @@ def _draw() -> None:
     now = state.scenario()
     ranking.choices(now)
     state.write_address()
-    axis = choice.pick("compare", compare.axes(now), "pictures")
+    axis = choice.pick("compare", comparisons.axes(now), "pictures")
     count = int(choice.pick("count", {n: n for n in compared.COUNTS}))
     chosen = compared.comparison(now, axis, count)
     others = {item.scenario.key("sketch") for item in chosen.items}

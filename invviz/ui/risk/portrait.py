@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ...charts._colours import IDEAL, TRUTH
+from ...charts.pictures import heat_png, scale_png, to_png
 from ...core.figures import percent
-from ...limits import risk_problems
-from ...plots._colours import IDEAL, TRUTH
-from ...plots.pictures import heat_png, scale_png, to_png
+from ...jobs.limits import risk_problems
+from ...jobs.store import Job
 from ...risk import learned_share
 from ...scenario import Scenario
-from ...store import Job
 from .. import look, more, press, sources, state, things, trouble
 from ..stage import waiting
 from ..victim import victim_of

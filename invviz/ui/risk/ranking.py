@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ... import bounds
-from ...compare import AXES, axes
+from ...charts._colours import TRUTH
+from ...charts.pictures import to_png
 from ...core.figures import percent
-from ...plots._colours import TRUTH
-from ...plots.pictures import to_png
+from ...engine import bounds
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
+from ...scenario.families.comparisons import AXES, axes
 from .. import choice, look, press, sight, state, things
 from ..trouble import plain
 from ..views import NOISES, Figures

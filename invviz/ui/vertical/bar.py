@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from ... import depths
 from ...protocols.vfl import SPLITS
 from ...scenario import Scenario
+from ...scenario.families import cuts as depths
 from .. import asking, choice, form, press, state, trouble
 from ..known import Known
 from ..widgets import holds

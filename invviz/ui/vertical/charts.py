@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ... import depths
-from ...plots.depth import over_depth
-from ...plots.overlay import spectra
+from ...charts.depth import over_depth
+from ...charts.overlay import spectra
 from ...risk.prior import TAU
+from ...scenario.families import cuts
 from .. import trouble
 from ..known import Known
 from . import words
@@ -25,12 +25,12 @@ def draw(shown: Sequence[Known], here: Known, unseen: float | None) -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        layers = [depths.layer_of(one.scenario) for one in shown]
-        real = {depths.called(name).lower(): [one.got.get(name) for one in shown] for name in here.attacks}
+        layers = [cuts.layer_of(one.scenario) for one in shown]
+        real = {cuts.called(name).lower(): [one.got.get(name) for one in shown] for name in here.attacks}
         said = "What comes back after each layer"
         st.markdown(f"### {said}")
         chart = over_depth(
-            layers, [one.ideal_psnr for one in shown], real, unseen, depths.layer_of(here.scenario), dark, bool(here.scenario.defense)
+            layers, [one.ideal_psnr for one in shown], real, unseen, cuts.layer_of(here.scenario), dark, bool(here.scenario.defense)
         )
         st.vega_lite_chart(chart, key="over depth", alt=said)
         st.caption(
@@ -47,11 +47,11 @@ def _spectra(shown: Sequence[Known], here: Known, dark: bool) -> None:
         st.info(trouble.plain(words.missing(here)), icon=":material/query_stats:")
         return
     curves: list[dict[str, Any]] = [
-        {"name": f"after {depths.layer_of(one.scenario)}", "part": _part(one, here, known), "values": _values(one)} for one in known
+        {"name": f"after {cuts.layer_of(one.scenario)}", "part": _part(one, here, known), "values": _values(one)} for one in known
     ]
     floor = here.sigma / TAU / _rms(here)
     above = int((_values(here) > floor).sum())
-    said = f"After {depths.layer_of(here.scenario)}: {above:,} of {here.truth.size:,} directions lie above the noise floor"
+    said = f"After {cuts.layer_of(here.scenario)}: {above:,} of {here.truth.size:,} directions lie above the noise floor"
     st.markdown(f"### {said}")
     st.vega_lite_chart(spectra(curves, floor, dark), key="depth spectra", alt=said)
     st.caption(

@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ... import depths
-from ...plots.thumbs import thumb
+from ...charts.thumbs import thumb
+from ...scenario.families import cuts
 from .. import beyond
 from ..known import Attack, Known
 from ..waits import waits
@@ -19,11 +19,11 @@ from . import words
 def draw(shown: Sequence[Known], here: Known) -> None:
     """The table; the chosen depth is marked."""
     heads = "".join(
-        _cell("th", one is here, f"after {escape(depths.layer_of(one.scenario))}<small>{escape(words.size_of(one))}</small>", 'scope="col"')
+        _cell("th", one is here, f"after {escape(cuts.layer_of(one.scenario))}<small>{escape(words.size_of(one))}</small>", 'scope="col"')
         for one in shown
     )
     rows = [_row("An ideal attacker", "ideal", [(one, _ideal(one)) for one in shown], here)]
-    rows += [_row(depths.called(name), "real", [(one, _attack(one, one.attacks[name])) for one in shown], here) for name in here.attacks]
+    rows += [_row(cuts.called(name), "real", [(one, _attack(one, one.attacks[name])) for one in shown], here) for name in here.attacks]
     rows.append(_row("InvRE, expected best", "risk", [(one, _risk(one)) for one in shown], here))
     rows.append(_row("Joint accuracy", "risk", [(one, escape(words.accuracy(one))) for one in shown], here))
     dark = " dark" if st.context.theme.type == "dark" else ""
@@ -32,7 +32,7 @@ def draw(shown: Sequence[Known], here: Known) -> None:
         f'<div class="vertical depths{dark}"><table><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    for note in (*beyond.notes(shown, lambda one: f"after {depths.layer_of(one.scenario)}"), *beyond.bounds_of(shown)):
+    for note in (*beyond.notes(shown, lambda one: f"after {cuts.layer_of(one.scenario)}"), *beyond.bounds_of(shown)):
         st.caption(note)
 
 
@@ -48,14 +48,14 @@ def _cell(tag: str, marked: bool, html: str, more: str = "") -> str:
 
 def _ideal(one: Known) -> str:
     if one.rough is not None and one.ideal is None and not one.scenario.columns:
-        return _got(one.rough, f"ideal attacker after {depths.layer_of(one.scenario)}: a first sketch", escape(one.so_far))
+        return _got(one.rough, f"ideal attacker after {cuts.layer_of(one.scenario)}: a first sketch", escape(one.so_far))
     if one.ideal is None or one.ideal_psnr is None:
         return _got(None, "", "not scored" if one.unscored else escape(waits(one.job)) or "not asked for")
     if one.scenario.columns:
         return escape(words.reached(one, "ideal"))
     return _got(
         one.ideal,
-        f"ideal attacker after {depths.layer_of(one.scenario)}",
+        f"ideal attacker after {cuts.layer_of(one.scenario)}",
         one.ideal_quality("<br>") + (f" {beyond.MARK}" if beyond.exceeded(one) else ""),
     )
 

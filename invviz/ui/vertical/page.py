@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ... import depths
 from ...scenario import problems
+from ...scenario.families import cuts
 from .. import asking, known, more, pulse, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import bar, charts, grid, returned, tiles, words
@@ -19,11 +19,11 @@ TURNED = (
 
 def arrive() -> None:
     """Take over the address; a scenario that sends no embedding is turned into one that does."""
-    state.read_address(VIEWS, depths.VERTICAL)
+    state.read_address(VIEWS, cuts.VERTICAL)
     now = state.scenario()
     if now.protocol.sends_embedding:
         return
-    state.turn_into(depths.as_vertical(now))
+    state.turn_into(cuts.as_vertical(now))
     st.session_state["turned"] = state.scenario()
 
 
@@ -44,16 +44,16 @@ def _draw() -> None:
         st.info(TURNED, icon=":material/swap_horiz:")
     victim = victim_of(now.replace(upload=""))
     bar.parties(now)
-    listed = depths.listed(now)
+    listed = cuts.listed(now)
     if isinstance(victim, str) or not listed:
         pulse.keep(False)
-        st.warning(trouble.plain(victim if isinstance(victim, str) else depths.empty(now)), icon=":material/block:")
+        st.warning(trouble.plain(victim if isinstance(victim, str) else cuts.empty(now)), icon=":material/block:")
         return
     bar.depth(now, listed)
-    wanted = [s for s in listed if depths.cut_of(s).cut == depths.cut_of(now).cut]
+    wanted = [s for s in listed if cuts.cut_of(s).cut == cuts.cut_of(now).cut]
     every = state.view("depths") == "all"  # a net is trained for each, and a spectrum may take minutes: only when a person asks
     shown = known.found(
-        known.Known, listed, depths.attackers, victim.truth, asked=sorted(listed, key=lambda s: s not in wanted) if every else wanted
+        known.Known, listed, cuts.attackers, victim.truth, asked=sorted(listed, key=lambda s: s not in wanted) if every else wanted
     )
     here = bar.chosen(now, shown)
     pulse.keep(any(job.active for one in shown for job in one.jobs) or asking.busy("labels", here.scenario))
@@ -67,7 +67,7 @@ def _draw() -> None:
     for reason in dict.fromkeys(" ".join(problems(a.scenario)) for one in shown for a in one.attacks.values()):
         if reason:
             st.caption(f":material/block: {trouble.plain(reason)}")
-    asking.failed(shown, lambda one: f"after {depths.layer_of(one.scenario)}")
+    asking.failed(shown, lambda one: f"after {cuts.layer_of(one.scenario)}")
     with more.figures("the other way round, what a party learns of the labels", "returned"):
         returned.draw(here)
     st.code(now.text(), language=None, wrap_lines=True)

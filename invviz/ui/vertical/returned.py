@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from ... import depths
 from ...scenario import Scenario, train_problems
+from ...scenario.families import cuts
 from .. import asking, trouble
 from ..known import Known
 
@@ -58,7 +58,7 @@ def _figures(now: Scenario, result: Mapping[str, Any]) -> None:
     aucs = [a for a in result["norm_auc"] if a is not None]
     least, most = (min(aucs), max(aucs)) if aucs else (0.5, 0.5)
     st.caption(
-        f"{depths.whose(now)} looked at {result['pictures']:,} pictures, batches of {now.batch}. By the gradient's norm alone, one class against the rest: AUC {least:.2f} to {most:.2f} "
+        f"{cuts.whose(now)} looked at {result['pictures']:,} pictures, batches of {now.batch}. By the gradient's norm alone, one class against the rest: AUC {least:.2f} to {most:.2f} "
         "(0.5 tells nothing). `python -m invviz labels` prints all of it."
     )
 

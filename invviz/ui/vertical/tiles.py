@@ -7,14 +7,14 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ... import depths
-from ...baseline import guess_without_message
+from ...charts.parts import parted
+from ...charts.rows import table_html
+from ...charts.thumbs import thumb
 from ...core.table import between
+from ...engine.baseline import guess_without_message
 from ...metrics import PSNR, SSIM, quality
-from ...plots.parts import parted
-from ...plots.rows import table_html
-from ...plots.thumbs import thumb
 from ...scenario import Scenario
+from ...scenario.families import cuts
 from .. import sources
 from ..known import Attack, Known
 from ..session import station
@@ -39,20 +39,20 @@ def _row(now: Scenario, here: Known, victim: Victim) -> None:
         spread = here.view.decomposition.variances.reshape(here.truth.shape)[0] if here.view.decomposition.variances.size else None
         sure = here.view.portrait.known(here.sigma)[0] if here.view.portrait else None
     mean = _mean_of(now)
-    guesses = {depths.called(name): None if attack.guess is None else attack.guess[0] for name, attack in here.attacks.items()}
+    guesses = {cuts.called(name): None if attack.guess is None else attack.guess[0] for name, attack in here.attacks.items()}
     guesses["the mean row"] = None if mean is None else mean[0]
     st.html(table_html(now.columns, victim.truth[0], None if here.ideal is None else here.ideal[0], guesses, sure, spread, dark))
-    cut = depths.cut_of(now)
+    cut = cuts.cut_of(now)
     if cut.parties > 1:
-        held = [", ".join(c.name for c in between(now.data.columns, low[2], high[2])) for low, high in depths.parts_of(now)]
+        held = [", ".join(c.name for c in between(now.data.columns, low[2], high[2])) for low, high in cuts.parts_of(now)]
         st.caption(
             "  \n".join(
-                f"Party {k + 1} holds {names}" + (" (attacked)." if k in depths.attacked(now) else ".") for k, names in enumerate(held)
+                f"Party {k + 1} holds {names}" + (" (attacked)." if k in cuts.attacked(now) else ".") for k, names in enumerate(held)
             )
         )
     if now.batch > 1:
         st.caption(f"The first of {now.batch} rows in the batch.")
-    going = [f"{depths.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
+    going = [f"{cuts.called(name)}: {waits(a.job)}" for name, a in here.attacks.items() if waits(a.job)]
     if going:
         st.caption(" · ".join(going))
 
@@ -62,7 +62,7 @@ def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
         _whole(now, victim),
         _tile(
             "own",
-            "The party's part" if depths.cut_of(now).parties > 1 else "The picture",
+            "The party's part" if cuts.cut_of(now).parties > 1 else "The picture",
             victim.truth,
             "never sent · " + ", ".join(victim.names[:2]),
         ),
@@ -75,10 +75,10 @@ def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
 
 
 def _whole(now: Scenario, victim: Victim) -> str:
-    cut = depths.cut_of(now)
+    cut = cuts.cut_of(now)
     if cut.parties == 1:
         return ""
-    sheet = parted(_uncut(now), depths.parts_of(now), depths.attacked(now))
+    sheet = parted(_uncut(now), cuts.parts_of(now), cuts.attacked(now))
     return _figure(
         "whole",
         f"Cut among {cut.parties} parties",
@@ -100,11 +100,11 @@ def _attack(name: str, attack: Attack) -> str:
     job = attack.job
     frame = sources.live_picture(attack.scenario) if job is not None and job.state == "running" else None
     if frame is not None or (job is not None and job.active):
-        return _tile("real", depths.called(name), frame if frame is not None else attack.guess, waits(job))
+        return _tile("real", cuts.called(name), frame if frame is not None else attack.guess, waits(job))
     if attack.guess is None or attack.result is None:
-        return _tile("real", depths.called(name), None, waits(job) or "not run yet")
+        return _tile("real", cuts.called(name), None, waits(job) or "not run yet")
     stopped = " (stopped)" if attack.result["stopped"] else ""
-    return _tile("real", depths.called(name), attack.guess, f"{_stored(attack)}{stopped} · {attack.result['seconds']:.0f} s")
+    return _tile("real", cuts.called(name), attack.guess, f"{_stored(attack)}{stopped} · {attack.result['seconds']:.0f} s")
 
 
 def _mean(now: Scenario, truth: np.ndarray) -> str:

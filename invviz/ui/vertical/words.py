@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ... import depths
 from ...core.table import right
 from ...metrics import decibels
+from ...scenario.families import cuts
 from ..known import Known, cells
 
 
@@ -17,7 +17,7 @@ def finding(shown: Sequence[Known], here: Known) -> str:
         shown: every depth, the shallowest first.
         here: the chosen one.
     """
-    layer = depths.layer_of(here.scenario)
+    layer = cuts.layer_of(here.scenario)
     real = {name: psnr for name, psnr in here.got.items() if name != "ideal" and psnr is not None}
     if not real:
         if here.ideal is None or here.ideal_psnr is None:
@@ -27,7 +27,7 @@ def finding(shown: Sequence[Known], here: Known) -> str:
     columns = here.scenario.columns
     best = max(guesses, key=lambda name: (right(columns, here.truth, guesses[name]).mean() if columns else 0.0, real[name]))
     fallen = "" if columns else fall(shown, best)
-    return f"After {layer}, {depths.called(best).lower()} gets {reached(here, best)}{fallen}"
+    return f"After {layer}, {cuts.called(best).lower()} gets {reached(here, best)}{fallen}"
 
 
 def missing(one: Known) -> str:
@@ -43,7 +43,7 @@ def missing(one: Known) -> str:
 
 def fall(shown: Sequence[Known], name: str) -> str:
     """How that attacker's picture changes from the first cut to the last, where both are known and far apart."""
-    known = [(depths.layer_of(one.scenario), psnr) for one in shown if (psnr := one.got.get(name)) is not None and psnr == psnr]
+    known = [(cuts.layer_of(one.scenario), psnr) for one in shown if (psnr := one.got.get(name)) is not None and psnr == psnr]
     if len(known) < 2 or known[0][1] - known[-1][1] < 3:
         return ""
     return f"; from {decibels(known[0][1], 0)} after {known[0][0]} down to {decibels(known[-1][1], 0)} after {known[-1][0]}"

@@ -11,11 +11,11 @@ from risk_cases import covariance, make_case, message_of
 
 from invviz.core.types import Batch, Net, Size, World
 from invviz.defenses import Clipping, GaussianNoise, LaplaceNoise, Pruning
+from invviz.engine.summary import noise_variance, risk_summary
 from invviz.models import MLP, LeNet
 from invviz.protocols.hfl import HFL
 from invviz.risk import Jacobian, aggregate, decompose, only, rounds
 from invviz.scenario import Scenario
-from invviz.summary import noise_variance, risk_summary
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 

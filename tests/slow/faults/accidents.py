@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from invviz.store import Store, _db
+from invviz.jobs.store import Store, _db
 
 TOUCHES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "open"}
 DONE, BROKE = 0, 9

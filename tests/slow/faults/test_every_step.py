@@ -16,7 +16,7 @@ from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
 from invviz.core import tensors
-from invviz.store import Store, _db, _room
+from invviz.jobs.store import Store, _db, _room
 
 
 @pytest.fixture(params=[3, pytest.param(1, marks=pytest.mark.slow)])

@@ -20,14 +20,15 @@ from accidents import DONE, in_a_child
 from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
-from invviz import utility, worker
 from invviz.cli import main
 from invviz.core import tensors
 from invviz.core.errors import StoreError
-from invviz.run import Site
+from invviz.engine import training
+from invviz.engine.client import Site
+from invviz.jobs import worker
+from invviz.jobs.store import Store, _db
+from invviz.jobs.worker import Outcome
 from invviz.scenario import Scenario
-from invviz.store import Store, _db
-from invviz.worker import Outcome
 
 SIZE, PAGE = 4 << 20, 4096
 NO_MOUNT = 77
@@ -323,7 +324,7 @@ def test_a_worker_whose_disk_is_full_says_so_as_soon_as_it_can(small_disk, monke
     ],
 )
 def test_what_cannot_be_kept_is_computed_all_the_same(small_disk, monkeypatch, kind, text):
-    monkeypatch.setattr(utility, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(training, "KEEP_EVERY", 0.0)
     scenario = Scenario.parse(text)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -21,10 +21,10 @@ import pytest
 from _tab import Tab
 from served import ROOT
 
-from invviz import worker
-from invviz.run import Site
+from invviz.engine.client import Site
+from invviz.jobs import worker
+from invviz.jobs.store import HOST, TAB, Store
 from invviz.scenario import Scenario
-from invviz.store import HOST, TAB, Store
 
 LONG = "data=digits&model=mlp&defense=gaussian_noise(sigma=0.02)&attack=dlg(steps=20000)&seed={}"
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer&seed={}"

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 
-from invviz import utility, worker
-from invviz.run import Site
+from invviz.engine import training
+from invviz.engine.client import Site
+from invviz.jobs import worker
+from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.store import Store
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 KINDS = [
@@ -111,7 +112,7 @@ def eager(monkeypatch):
     """Workers that are ready at once, and trainings that keep every round."""
     monkeypatch.setattr(worker, "POLL", 0.005)
     monkeypatch.setattr(worker, "warm_up", lambda site: None)
-    monkeypatch.setattr(utility, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(training, "KEEP_EVERY", 0.0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,0 +1,149 @@
+"""The only place where victim, server and attacker meet: a scenario goes in, a result comes out."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..attacks import MaliciousAttack
+from ..core.even import stride
+from ..core.lazy import torch
+from ..core.rng import stream
+from ..core.types import Batch, Reconstruction
+from ..metrics import PSNR, match
+from ..scenario import Scenario, check
+from ._verdict import unreadable, verdict
+from .answer import answered
+from .baseline import baseline_of
+from .client import Client, Site, meet_client, world_of, wrapped
+from .observe import mislead, moves, observe, party_of
+from .results import Event, Report, Result, score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..core.types import Release, Step
+
+FRAME_EVERY = 0.2  # seconds after which a frame is scored and shown, also where none is due by its step
+TIMED = 3  # releases that are timed; the fastest counts
+
+
+def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:
+    """Attack one scenario.
+
+    Args:
+        scenario: what to compute.
+        site: where.
+        report: called several times a second; answering False stops the attack, which then hands over its best so far.
+        picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+
+    Returns:
+        Scores per sample, pictures in [0, 1] with guesses in the order of their truths, and what the attacker was given.
+
+    Raises:
+        ScenarioError: the parts do not fit together.
+        InvvizError: data or upload missing.
+    """
+    check(scenario)
+    client = meet_client(scenario, site, report, picture)
+    obs = observe(scenario, client)
+    release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
+    truth = _numpy(client.batch.image)
+    start = time.monotonic()
+    last, span, steps, ended = -math.inf, -1, 0, None
+
+    def progress(step: Step) -> bool:
+        nonlocal last, span, steps, ended
+        steps, ended = steps + (ended is None or ended.number != step.number), step  # within a long step it only asks
+        now = time.monotonic()
+        if report is None:
+            return True
+        fresh = step.number // stride(step.number) > span // stride(step.number)
+        frame = _numpy(step.guess).clip(0, 1) if fresh or now - last >= FRAME_EVERY else None
+        if frame is not None:
+            last, span = now, step.number
+            frame = frame[match(frame, truth)]
+        psnr = None if frame is None else _psnr(frame, truth)
+        return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
+
+    solves = scenario.attack.solves
+    if isinstance(scenario.attack, MaliciousAttack):
+        obs, found = mislead(scenario, client, scenario.attack, progress)
+    elif unreadable(obs):
+        found = Reconstruction(Batch.of(obs.grey, obs.template.label), math.inf)
+    else:
+        found, solves = answered(scenario, obs, progress)
+    seconds = time.monotonic() - start
+    found = verdict(scenario, client, obs, found, solves)
+    raw = _numpy(found.batch.image)
+    guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
+    order = match(guess, truth)
+    labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
+    if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
+        report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(guess[order], truth), guess[order], ended.restart))
+    scores, absent = score(guess[order], truth, scenario.columns)
+    return Result(
+        scenario=scenario,
+        scores=scores,
+        absent=absent,
+        guess=guess[order],
+        truth=truth,
+        labels=_numpy(client.batch.label),
+        guessed_labels=_numpy(labels)[order],
+        loss=found.loss,
+        trace=found.trace,
+        seconds=seconds,
+        steps=steps,
+        device=str(client.batch.image.device),
+        given=obs.knowledge.words(),
+        threat_model=obs.knowledge.threat_model(),
+        note=found.note,
+        failed=found.failed,
+        stopped=found.stopped,
+        data_note=client.note,
+        accuracy=client.accuracy,
+        baseline=None if scenario.columns else baseline_of(scenario, truth, site.data_dir),
+        release_ms=release_ms,
+    )
+
+
+def _milliseconds(client: Client, release: Release) -> float:
+    """What making the message takes; on a warmed-up machine, since one has been made before."""
+    best = math.inf
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        release(client.net, client.batch, stream(0, "timing"))
+        if client.batch.image.is_cuda:
+            torch.cuda.synchronize()
+        best = min(best, 1e3 * (time.perf_counter() - start))
+        if best > 200:
+            break
+    return best
+
+
+def _psnr(guess: np.ndarray, truth: np.ndarray) -> float:
+    return float(PSNR().score(guess, truth).mean())
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+__all__ = [
+    "Client",
+    "Event",
+    "Report",
+    "Result",
+    "Site",
+    "answered",
+    "meet_client",
+    "moves",
+    "observe",
+    "party_of",
+    "run",
+    "world_of",
+    "wrapped",
+]

@@ -1,0 +1,153 @@
+"""The victim's side of a scenario: what a client holds, what it sends, and where all of that is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import DataMissing, UploadError
+from ..core.lazy import torch
+from ..core.types import Batch, Net, World
+from ..datasets import DATASETS, digest, pictures_like
+from ..risk import together
+from .pretraining import build_net
+from .results import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from ..core.types import Release
+    from ..datasets import Samples
+    from ..defenses import Defense
+    from ..scenario import Scenario
+    from .results import Report
+
+PUBLIC = 2_000  # public pictures that a defense is given, at most ...
+PUBLIC_NUMBERS = 50_000_000  # ... and numbers in them
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """Where a scenario is computed: folders and device."""
+
+    data_dir: Path | None
+    cache_dir: Path
+    device: str = "auto"
+
+    @classmethod
+    def from_env(cls, store: str | None = None, data_dir: str | None = None) -> Site:
+        """INVVIZ_STORE (default ~/.invviz) and INVVIZ_DATA, unless they are given."""
+        data = data_dir or os.environ.get("INVVIZ_DATA")
+        cache = store or os.environ.get("INVVIZ_STORE") or Path.home() / ".invviz"
+        return cls(Path(data).expanduser() if data else None, Path(cache).expanduser())
+
+    def torch_device(self) -> str:
+        """The device in torch's words; `auto` takes a GPU where there is one."""
+        return ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Client:
+    """The victim's side of a scenario: net, private batch, and the release before and after the defenses."""
+
+    net: Net
+    batch: Batch
+    bare: Release
+    release: Release
+    samples: Samples
+    accuracy: float | None
+    world: World
+    similar: Tensor | None = None  # public pictures of another data set of the same kind, where the attacker has those
+
+    @property
+    def note(self) -> str:
+        """What is to be said about the copy of the data set."""
+        return self.samples.note
+
+
+def meet_client(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Client:
+    """Load the data, build or train the net, and wrap the release in its defenses.
+
+    Args:
+        scenario: checked parts.
+        site: folders and device.
+        report: progress of a training of weights, if there is one.
+        picture: the uploaded picture that the scenario names by its digest, shape (c, h, w) in [0, 1].
+
+    Raises:
+        InvvizError: data missing, index too large, or an upload that is not the one named.
+    """
+    start = time.monotonic()
+    samples = scenario.data.load(site.data_dir)
+    images, labels = scenario.data.victims(samples, scenario.batch)
+    on_epoch = lambda done, total, loss: report is None or report(Event("weights", done, total, time.monotonic() - start, loss))  # noqa: E731
+    net, accuracy = build_net(scenario, samples, site.cache_dir, on_epoch)
+    device, dtype = site.torch_device(), getattr(torch, scenario.dtype)
+    net = Net.of(net.module.to(device))
+    if scenario.upload:
+        images[0] = _uploaded(scenario, picture)
+    images = scenario.protocol.part(images)
+    batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
+    bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
+    others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
+    return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
+
+
+def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
+    """A release in its defenses, the first one innermost."""
+    for defense in defenses:
+        release = defense.wrap(release, world)
+    return release
+
+
+def defended(scenario: Scenario, bare: Release, defenses: Sequence[Defense], world: World) -> Release:
+    """The bare release in its defenses; of several parties, each of which defends its own message, theirs side by side."""
+    return together([wrapped(one, defenses, world) for one in scenario.apart]) if scenario.apart else wrapped(bare, defenses, world)
+
+
+def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:
+    """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
+    if not any(d.uses_public or d.coloured for d in scenario.defense):  # what coloured noise costs is told by public pictures, too
+        return World.without_public(net, batch)
+    return World(net, *public_pictures(scenario, batch, samples))
+
+
+def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Public pictures, or the party's part of them, with their labels, as those of the batch are."""
+    public = samples.public
+    count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
+    image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
+    return torch.as_tensor(scenario.protocol.part(image)).to(batch.image), torch.as_tensor(label, device=batch.image.device)
+
+
+def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) -> Tensor:
+    """Public pictures of another data set of the same kind, or the party's part of them, as those of the batch are.
+
+    Raises:
+        DataMissing: that set is not on this machine; says what else to do.
+    """
+    data, other = scenario.data, DATASETS[scenario.data.similar]()
+    try:
+        found = pictures_like(other, data.shape, data_dir, min(PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel()))
+    except DataMissing as err:
+        raise DataMissing(
+            f"For {data.name}, similar pictures are those of {other.name}. {err} Or train on the same data set or on drawn pictures."
+        ) from None
+    return torch.as_tensor(scenario.protocol.part(found)).to(batch.image)
+
+
+def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:
+    if picture is None:
+        raise UploadError(
+            "This scenario names an uploaded picture. Uploads are kept in memory only and are gone by now: upload the picture again."
+        )
+    if picture.shape != scenario.data.shape or digest(picture) != scenario.upload:
+        raise UploadError("The uploaded picture is not the one that the scenario names, or has another size: upload it again.")
+    return picture

@@ -1,0 +1,113 @@
+"""What the server hands to the attacker: messages, nets, and what it is told beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from ..attacks._statistics import remembering
+from ..core.lazy import torch
+from ..core.rng import stream
+from ..core.tree import map_tree
+from ..core.types import Batch, Knowledge, Net, Observation
+from ..risk import moved
+from . import adaptive
+from . import rounds as several
+from .client import Client, defended, public_pictures
+from .malicious import Party
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from ..attacks import MaliciousAttack
+    from ..core.types import Progress, Reconstruction, World
+    from ..defenses import Defense
+    from ..scenario import Scenario
+
+
+def observe(scenario: Scenario, client: Client) -> Observation:
+    """What the server hands to the attacker: copies, and nothing from which the batch could be reached.
+
+    Of several rounds the messages lie side by side, each from the net of its round and with its own draw of the defenses.
+    """
+    knowledge = _knowledge(scenario, client.net)
+    rng = stream(scenario.seed, "defense")
+    world = client.world if knowledge.weights else dataclasses.replace(client.world, net=adaptive.stranger(scenario, client.net))
+    obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
+
+    def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
+        message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
+        if scenario.attacker == "aware" and scenario.defense:
+            return adaptive.told(scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template)
+        return {"message": message, "release": obs.release}
+
+    shifts = moves(scenario, client)
+    rounds = [told(moved(client.net, shift), shift) for shift in shifts]
+    found = rounds[0] if len(rounds) == 1 else several.joined(rounds, shifts)
+    if knowledge.crowd:
+        found["crowd"] = party_of(scenario, client).crowd()
+    return dataclasses.replace(obs, **found)
+
+
+def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
+    """How far the net has moved by each round, for attacks and risk alike."""
+    return several.moves(scenario, client.net, client.batch, client.samples)
+
+
+def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
+    """What the attack asks for, as far as there is such a thing here, and what goes with the protocol."""
+    knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds)
+    if getattr(scenario.protocol, "local_steps", 1) > 1:
+        knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
+    if scenario.protocol.sends_embedding:
+        knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
+    if not (scenario.protocol.sends_statistics or remembering(net)):
+        knowledge = dataclasses.replace(knowledge, bn_statistics=False)  # no batch norm, or none that has seen a picture
+    if scenario.attacker == "aware" and scenario.defense:
+        knowledge = knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
+    return knowledge
+
+
+def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: World, believed: Sequence[Defense]) -> Observation:
+    """What an attacker has before any message: `world` holds the net as it knows it, `believed` are the defenses that it simulates."""
+    public, labels = _public(scenario, client, knowledge)
+    label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
+    return Observation(
+        message={},
+        net=world.net,
+        release=defended(scenario, client.bare, believed, world),
+        template=Batch.of(torch.zeros_like(client.batch.image), label),
+        knowledge=knowledge,
+        num_classes=scenario.data.num_classes,
+        pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]
+        public=public,
+        public_labels=labels,
+    )
+
+
+def _public(scenario: Scenario, client: Client, knowledge: Knowledge) -> tuple[Tensor | None, Tensor | None]:
+    """The public pictures that an attacker has, and their labels where they are of the same data set."""
+    if knowledge.similar:
+        return client.similar, None
+    return public_pictures(scenario, client.batch, client.samples) if knowledge.public_data else (None, None)
+
+
+def party_of(scenario: Scenario, client: Client) -> Party:
+    """The client as a party of vertical FL that has other private pictures, too."""
+    wrap = lambda net: defended(scenario, client.bare, scenario.defense, dataclasses.replace(client.world, net=net))  # noqa: E731
+    return Party(scenario, client.samples, client.net, client.batch, client.bare, wrap)
+
+
+def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
+    """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
+    knowledge, stranger = _knowledge(scenario, client.net), adaptive.stranger(scenario, client.net)
+    believed = [d for d in scenario.defense if d.alters_net or knowledge.defense]
+    before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=stranger), believed)
+    talk = attack.converse(before, stream(scenario.seed, "attack"))
+    net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
+    world = dataclasses.replace(client.world, net=net)
+    release = defended(scenario, client.bare, scenario.defense, world)
+    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=release))
+    return obs, dataclasses.replace(read(obs), stopped=stopped)

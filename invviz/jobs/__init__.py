@@ -1,0 +1,1 @@
+"""Work that waits, runs and is kept: the store, its workers, private computing, prices and limits."""

@@ -1,0 +1,101 @@
+"""What a job takes on this machine, before it is queued: from multiplications, steps and pictures; no net is built, nothing is run.
+
+Source: [D], fitted to measurements (benchmarks/price.py). All steps are counted: a search that ends early, as many do, takes a tenth of its price and less. Prices serve limits and turns, not promises.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+
+from ..scenario import MAX_EXACT_INPUTS, Scenario
+from .store import Kind
+
+STEP, PRODUCT = 1.5e-3, 1.5e-9  # seconds of a step, and of every multiplication of the net in it
+DOUBLE = 1.7  # times as long in float64
+CUBE = 5e-10  # seconds by the cube of the inputs: an exact spectrum
+DENSE = 1e-10  # likewise, of one step of an attack that solves with the whole Jacobian
+PUBLIC = 0.03  # seconds by the inputs: learning a generator from public pictures
+SKETCH, FIRST = 400, 72  # products
+SOLVES = ("gauss_newton", "tangent", "peeling")
+LEARNS = {"generative_prior": PUBLIC, "pca_prior": 1e-3}
+NETS = ("inverse_network",)  # nets of their own, learned in passes over public pictures
+SLOWER = {"class_prior": 200.0, "fora": 5.0, "hijacking": 7.0, "unsplit": 2.0, "spear": 5.0}  # times a step
+EPOCH = 2e-3  # seconds of a step of training before the net's own multiplications
+PICTURES = {"digits": 1_500, "photos": 600, "breast_cancer": 500, "wine": 150}  # public ones; of other sets as many as training looks at
+MOST_PUBLIC = 60_000
+REFERENCE = 5.6e-4  # seconds of `_probe` on the machine of the measurements
+
+
+def seconds(kind: Kind, scenario: Scenario) -> float:
+    """About how long a job takes on one core of this machine.
+
+    Args:
+        kind: of the job.
+        scenario: what is computed.
+    """
+    return (_weights(scenario) + PRICES[kind](scenario)) * slower()
+
+
+def _run(s: Scenario) -> float:
+    attack, inputs = s.attack, s.batch * int(np.prod(s.shape))
+    steps = getattr(attack, "steps", 1) * getattr(attack, "restarts", 1)
+    each = _step(s) * SLOWER.get(attack.name, 1.0)
+    if attack.name in SOLVES:
+        each += min(6.0, 0.02 + DENSE * inputs**3)
+    return (5.0 if attack.name in NETS else 0.5) + steps * each + LEARNS.get(attack.name, 0.0) * inputs
+
+
+def _risk(s: Scenario) -> float:
+    inputs = s.batch * int(np.prod(s.shape))
+    if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
+        return SKETCH * 2 * _step(s)
+    return 0.5 + inputs * (STEP / 4 + 2 * s.batch * _products(s) * PRODUCT) + CUBE * inputs**3
+
+
+def _train(s: Scenario) -> float:
+    how: Any = s.train
+    return how.rounds * how.present * _step(s) / 2
+
+
+def _weights(s: Scenario) -> float:
+    """Training the net on public pictures, the first time."""
+    if s.model.init != "trained":
+        return 0.0
+    steps = s.model.epochs * PICTURES.get(s.data.name, MOST_PUBLIC) / 64
+    return steps * (EPOCH + 64 * _products(s) * PRODUCT)
+
+
+def _step(s: Scenario) -> float:
+    """One evaluation of a message and of its derivative."""
+    local = getattr(s.protocol, "local_steps", 1) * getattr(s.protocol, "rounds", 1)
+    return local * (STEP + s.batch * _products(s) * PRODUCT * (DOUBLE if s.dtype == "float64" else 1.0))
+
+
+def _products(s: Scenario) -> int:
+    return s.model.products(s.data.shape, s.data.num_classes)
+
+
+PRICES = {
+    "run": _run,
+    "risk": _risk,
+    "sketch": lambda s: 0.5 + FIRST * 2 * _step(s),
+    "train": _train,
+    "clients": lambda s: cast("Any", s.train).clients * _risk(s),
+    "labels": lambda s: 30 + 300 * _step(s),
+}
+
+
+@lru_cache(maxsize=1)
+def slower() -> float:
+    """How many times slower this machine is than the one of the measurements, by a small product of matrices; measured once, between a tenth and ten times."""
+    square = np.ones((256, 256))
+    took = []
+    for _ in range(7):
+        start = time.perf_counter()
+        np.matmul(square, square)
+        took.append(time.perf_counter() - start)
+    return float(np.clip(min(took) / REFERENCE, 0.1, 10.0))

@@ -1,0 +1,333 @@
+"""Workers: processes that claim jobs, compute them and hand them in."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
+from ... import __version__
+from ...core.errors import InvvizError, LimitError, StoreError
+from ...core.lazy import torch
+from ...core.remaining import Remaining, in_words
+from ...engine.assess import assess
+from ...engine.attack import run
+from ...engine.client import Site
+from ...engine.client_risk import client_risks
+from ...engine.label_inference import returned
+from ...engine.pretraining import TrainingStopped
+from ...engine.results import Event, Report
+from ...engine.training import train
+from ...risk import Cancelled, too_little
+from ...scenario import Scenario
+from ..limits import VARIABLE, limits
+from ..store import Job, Kind, Save, Store
+
+POLL = 0.1  # seconds between two looks into an empty queue
+BEAT = 2.0  # seconds between two signs of life
+REPORT_EVERY = 0.2  # seconds between two reports that are written
+WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
+WARM_SKETCH = "data=photos&model=lenet&prior=natural"  # the same of Jacobian products and of the pictures that come with the package
+MAX_REASON = 400  # characters
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What comes of a job: numbers and words, arrays, and whether it was stopped early."""
+
+    result: dict[str, Any] | None  # None where it was stopped before there was anything
+    arrays: Mapping[str, np.ndarray]
+    stopped: bool = False
+    save: Save | None = None  # writes the arrays, where the store keeps them in a form of their own
+
+
+def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None = None) -> Outcome:
+    """Compute one job in this process.
+
+    Args:
+        kind: "run", "risk", "sketch" (the first one of a spectrum), "train", "clients" or "labels".
+        scenario: what.
+        site: where.
+        report: progress; answering False stops.
+        picture: an uploaded picture, if the scenario names one.
+
+    Raises:
+        InvvizError: it cannot be computed; says why.
+    """
+    set_threads(kind)
+    try:
+        if kind == "train":
+            return _learned(scenario, site, report)
+        if kind == "labels":
+            return Outcome({"key": scenario.key(kind), **returned(scenario, site, report).to_json()}, {})
+        if kind == "clients":
+            return _dealt(scenario, site, report)
+        if kind == "run":
+            return _attacked(scenario, site, report, picture)
+        return _assessed(scenario, site, report, picture, first=kind == "sketch")
+    except (Cancelled, TrainingStopped):
+        return Outcome(None, {}, stopped=True)
+
+
+def set_threads(kind: Kind) -> None:
+    """One thread for an attack or a training, whose thousands of tiny steps more threads only slow down; for a spectrum all cores but one, at most OMP_NUM_THREADS.
+
+    A core too many is worse than one too few: beside a busy neighbour, two threads made eigh up to 30 times and NumPy's products up to 10 times
+    slower than one (measured).
+    """
+    from threadpoolctl import threadpool_limits
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores - 1) if kind in ("risk", "sketch", "clients") else 1
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    threads = min(threads, int(most)) if most.isdigit() and int(most) else threads
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
+
+
+def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
+    found = run(scenario, site, report, picture)
+    return Outcome(found.to_json(), {"truth": found.truth, "guess": found.guess}, found.stopped)
+
+
+def _learned(scenario: Scenario, site: Site, report: Report) -> Outcome:
+    found = train(scenario, site, report)
+    return Outcome(found.to_json(), {}, found.stopped)
+
+
+def _dealt(scenario: Scenario, site: Site, report: Report) -> Outcome:
+    start = time.monotonic()
+    rows = client_risks(scenario, site, report)
+    facts = {"scenario": scenario.for_clients().text(full=True), "key": scenario.key("clients"), "clients": rows}
+    return Outcome({**facts, "seconds": round(time.monotonic() - start, 3), "version": __version__}, {})
+
+
+def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None, first: bool) -> Outcome:
+    start = time.monotonic()
+    found = assess(scenario, site, report, picture, first=first)
+    spectrum = found.decomposition
+    arrays = spectrum.arrays()
+    own = {"truth": found.truth, "labels": found.labels}
+    facts = {
+        "scenario": scenario.for_risk().text(full=True),
+        "key": scenario.key("sketch" if first else "risk"),
+        "n": spectrum.size,
+        "p": spectrum.num_message,
+        **found.facts(),
+        "labels": found.labels.tolist(),
+        "data_note": found.data_note,
+        "seconds": round(time.monotonic() - start, 3),
+        "version": __version__,
+    }
+
+    def save(folder: Path) -> None:
+        spectrum.save(folder)
+        for name, array in own.items():
+            np.save(folder / f"{name}.npy", array)
+
+    return Outcome(facts, {**arrays, **own}, save=save)
+
+
+def warm_up(site: Site) -> None:
+    """Import torch and take one tiny scenario through it, so that the first job starts at once."""
+    with contextlib.suppress(InvvizError):  # what is missing here is said when somebody asks for it
+        run(Scenario.parse(WARM), site)
+
+
+def warm_up_sketches(site: Site) -> None:
+    """The same for Jacobian products."""
+    with contextlib.suppress(InvvizError):
+        assess(Scenario.parse(WARM_SKETCH), site, first=True)
+
+
+def work(
+    store: Store,
+    site: Site,
+    once: bool = False,
+    kinds: Sequence[Kind] | None = None,
+    parent_pid: int | None = None,
+    most: float | None = None,
+) -> None:
+    """Compute what waits in the store until told to leave; a signal to end puts the present job back into the queue.
+
+    Args:
+        store: whose jobs.
+        site: where they are computed.
+        once: end when nothing waits.
+        kinds: what to compute; None for everything.
+        parent_pid: end when this process, which started this one, is gone.
+        most: only jobs of at most this price, in seconds.
+    """
+    bound_memory()
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    cold = kinds is not None and set(kinds) == {"sketch"}
+    with _leaving(parent_pid) as leaving:
+        if not cold:
+            warm_up(site)
+        while not leaving():
+            try:
+                job = store.claim(name, kinds, most=most)
+                if job is not None:
+                    _serve(store, site, job, leaving)
+                    continue
+            except StoreError as err:  # a full disk or a long lock may pass
+                print(err, file=sys.stderr)
+                time.sleep(10 * POLL)
+            if once:
+                return
+            if cold:  # only now: what waited at the start is warmed by its own products
+                warm_up_sketches(site)
+            cold = False
+            time.sleep(POLL)
+
+
+@contextlib.contextmanager
+def _leaving(parent_pid: int | None) -> Iterator[Callable[[], bool]]:
+    """Whether it is time to go: a signal came, or the parent is gone. A second signal ends at once."""
+    told = threading.Event()
+
+    def tell(number: int, frame: object) -> None:
+        told.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: told.is_set() or (parent_pid is not None and os.getppid() != parent_pid)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _serve(store: Store, site: Site, job: Job, leaving: Callable[[], bool]) -> None:
+    """Compute one job; whatever happens, the store learns of it."""
+    try:
+        with _heartbeat(store, job):
+            clock = Clock(limits().job)
+            outcome = execute(
+                job.kind,
+                Scenario.parse(job.scenario),
+                site,
+                reporter(lambda event: store.progress(job, event), lambda: leaving() or clock.over()),
+            )
+            if outcome.stopped and clock.rang and not leaving():
+                store.cut_short(job, clock.said(outcome), outcome.save or outcome.arrays)
+            elif outcome.stopped:  # where nobody asked for that, because we leave, this puts it back into the queue
+                store.mark_stopped(job, outcome.result, outcome.save or outcome.arrays)
+            elif outcome.result is not None:
+                store.finish(job, outcome.result, outcome.save or outcome.arrays)
+                store.make_room()
+    except Exception as err:  # the one place where everything is caught: a worker outlives its jobs
+        _say(store, job, reason(err), traceback.format_exc(), leaving)
+
+
+def _say(store: Store, job: Job, error: str, trace: str, leaving: Callable[[], bool]) -> None:
+    """Tell the store why a job failed; where the disk is full, so that not even that can be written, as soon as it can be."""
+    while True:
+        try:
+            store.fail(job, error, trace)
+            return
+        except StoreError:
+            if leaving():  # then it counts as the job of a worker that died
+                raise
+            time.sleep(10 * POLL)
+
+
+class Clock:
+    """Rings when a job has taken as long as one may; it is looked at with every report, so that a step without reports is waited for."""
+
+    def __init__(self, most: float) -> None:
+        self._most, self._until, self.rang = most, time.monotonic() + most, False
+
+    def over(self) -> bool:
+        """Whether it is time to stop."""
+        self.rang = self.rang or time.monotonic() > self._until
+        return self.rang
+
+    @property
+    def words(self) -> str:
+        """Why the job was stopped."""
+        return f"It was stopped after {in_words(self._most)}, which is what one job may take here ({VARIABLE}); compute it on your own machine, or ask for less."
+
+    def said(self, outcome: Outcome) -> dict[str, Any]:
+        """What there is of a job that was stopped by this clock, with why in its note.
+
+        Raises:
+            LimitError: there is nothing.
+        """
+        if outcome.result is None:
+            raise LimitError(self.words)
+        return outcome.result | {"note": f"{outcome.result.get('note', '')} {self.words}".strip()}
+
+
+def bound_memory() -> None:
+    """Take at most the profile's share of the machine's memory: an allocation beyond it fails, and the job with it, instead of the machine. Not where a GPU is used, whose driver reserves more."""
+    if resource is None or (torch.cuda.is_available() and torch.cuda.device_count()):
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = int(limits().memory * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Report:
+    """Pass on a few reports a second, whole phases and frames among them, with how long it still takes; stop when told to, or when it is time to leave."""
+    last, phase, remaining = 0.0, "", Remaining()
+
+    def report(event: Event) -> bool:
+        nonlocal last, phase
+        now = time.monotonic()
+        if leaving():
+            return False
+        left = remaining.told(event.phase, event.done, event.total, now)
+        if event.frame is None and event.phase == phase and now - last < REPORT_EVERY:
+            return True
+        last, phase = now, event.phase
+        try:
+            return tell(dataclasses.replace(event, left=left))
+        except StoreError:  # the store may be locked for a while; the computation need not suffer
+            return True
+
+    return report
+
+
+@contextlib.contextmanager
+def _heartbeat(store: Store, job: Job) -> Iterator[None]:
+    """Say that we live while a step takes long."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT):
+            with contextlib.suppress(StoreError):
+                store.beat(job)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def reason(err: Exception) -> str:
+    """Why a job failed, short and in words."""
+    if isinstance(err, InvvizError):
+        return str(err)
+    if too_little(err):
+        return f"There was not enough memory: a worker may take {100 * limits().memory:.0f} % of the machine's. Choose a smaller batch, net or picture."
+    return f"{type(err).__name__}: {err}"[:MAX_REASON]

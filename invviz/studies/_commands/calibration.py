@@ -1,0 +1,6 @@
+"""`python -m invviz.calibration`, the command that shipped files name; it does what `python -m invviz.studies.calibration` does."""
+
+import runpy
+
+if __name__ == "__main__":
+    runpy.run_module("invviz.studies.calibration", run_name="__main__", alter_sys=True)

@@ -1,0 +1,6 @@
+"""`python -m invviz.gallery`, the command that shipped files name; it does what `python -m invviz.studies.gallery` does."""
+
+import runpy
+
+if __name__ == "__main__":
+    runpy.run_module("invviz.studies.gallery", run_name="__main__", alter_sys=True)
