@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from invviz.studies.plans.sweep import Sweep, asked, queue
 from playwright.sync_api import Page, sync_playwright
 
 from invviz.jobs.store import Store
+from invviz.studies.sweep import Sweep, asked, queue
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]

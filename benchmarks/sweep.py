@@ -14,11 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from invviz.studies.plans.sweep import Sweep, asked, compute
-
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
 from invviz.jobs.worker import execute, warm_up
+from invviz.studies.sweep import Sweep, asked, compute
 
 BASE = "data=digits&model=lenet&batch=8&attack=inverting_gradients(steps=500)&train=federated(rounds=600,clients=4)"
 AXES = ("defense=none,gaussian_noise(sigma=0.001..0.1/3)", "seed=0..{}")

@@ -28,7 +28,7 @@ from invviz.engine.summary import risk_summary
 from invviz.jobs.worker import set_threads
 from invviz.scenario import Scenario, problems, risk_problems
 from invviz.scenario.families.defenses import guarantee, in_short, sent_bytes
-from invviz.studies.plans import redteam
+from invviz.studies import redteam
 
 FIGURES, TARGET = Path(__file__).with_name("defenses.json"), Path(__file__).with_name("defenses.md")
 PICTURES = {"photos": "data=photos&model=lenet", "cifar10": "data=cifar10(index=5)&model=lenet"}

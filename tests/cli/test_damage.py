@@ -10,7 +10,6 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from invviz.studies.plans.sweep import Sweep, queue, table
 
 from invviz.cli import main
 from invviz.core import npy
@@ -19,6 +18,7 @@ from invviz.jobs.store import Kind, Store
 from invviz.jobs.worker import execute
 from invviz.report import _kinds, collect
 from invviz.scenario import Scenario
+from invviz.studies.sweep import Sweep, queue, table
 
 TRAIN = "train=federated(clients=2,rounds=3,samples=60)"
 SCENARIOS: dict[Kind, Scenario] = {  # in the order of the kinds

@@ -16,7 +16,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from invviz.studies.plans.sweep import Sweep, _local, table
 
 from invviz.cli import main
 from invviz.cli._show import to_json
@@ -25,6 +24,7 @@ from invviz.core.errors import InvvizError
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario
+from invviz.studies.sweep import Sweep, _local, table
 
 ROOT = Path(__file__).parents[2]
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"

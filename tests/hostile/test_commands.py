@@ -11,7 +11,6 @@ from typing import get_args
 from urllib.parse import quote
 
 import pytest
-from invviz.studies.plans.sweep import Sweep
 
 import invviz
 from invviz.core.command import command, quoted
@@ -20,6 +19,7 @@ from invviz.jobs.store import Kind
 from invviz.report._kinds import KINDS
 from invviz.report._kinds import command as again
 from invviz.scenario import Scenario
+from invviz.studies.sweep import Sweep
 
 HOSTILE = [
     "$(touch caught)", "`touch caught`", '"; touch caught; "', "'; touch caught; '", "a\ntouch caught", "a\\", "\\'; touch caught #", "!!", "$HOME", "~", "*",

@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl, quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invviz.studies.plans.sweep import Sweep
 
 from invviz.core.component import MAX_WORDS, knob, parse_component
 from invviz.core.errors import InvvizError, KnobError, TextError
 from invviz.defenses import DEFENSES
 from invviz.jobs.store import Kind
 from invviz.scenario import PARTS, SETTINGS, Scenario, problems, risk_problems, train_problems
+from invviz.studies.sweep import Sweep
 
 WILD = "&+%#=?;|()'\"\\,.:/_~$`!* \t\n\r\0é汉😀\u00a0\u200b\u2028\ud800\udfffaZ09"
 words = st.text(st.one_of(st.sampled_from(WILD), st.characters()), max_size=12)

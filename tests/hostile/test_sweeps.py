@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from invviz.studies.plans.sweep import Sweep, _grid
-from invviz.studies.plans.sweep._grid import MOST, MOST_WRITTEN, count
 
 from invviz.core.errors import TextError
+from invviz.studies.sweep import Sweep, _grid
+from invviz.studies.sweep._grid import MOST, MOST_WRITTEN, count
 from invviz.ui.curves import source
 
 BASE = "data=digits&model=mlp | "

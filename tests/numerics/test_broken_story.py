@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from invviz.studies.plans.gallery import _broken, broken
 
 from invviz.charts.tangent import DEPTH, TOPMOST, WIDTH, drawing, over_strength, shown
 from invviz.core.pixels import as_bytes
@@ -15,6 +14,7 @@ from invviz.engine.client import Site, meet_client
 from invviz.engine.observe import observe
 from invviz.metrics import EXACT
 from invviz.scenario import Scenario
+from invviz.studies.gallery import _broken, broken
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 

@@ -9,11 +9,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from invviz.studies.plans.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
-from invviz.studies.plans.calibration._correlation import _draws, _pearson, _ranks
-from invviz.studies.plans.calibration._grid import FLOOR, PRIOR, SEED, grid
-from invviz.studies.plans.calibration._make import make
-from invviz.studies.plans.calibration._oracle import _coordinates, _masked, most_likely
 from scipy import stats
 
 from invviz.core.errors import DataMissing
@@ -22,7 +17,12 @@ from invviz.core.types import Batch, Net
 from invviz.engine.client import Site
 from invviz.risk import Jacobian, Prior, decompose
 from invviz.scenario import RESULTS_VERSION, Scenario, problems, risk_problems
-from invviz.studies.plans import calibration
+from invviz.studies import calibration
+from invviz.studies.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
+from invviz.studies.calibration._correlation import _draws, _pearson, _ranks
+from invviz.studies.calibration._grid import FLOOR, PRIOR, SEED, grid
+from invviz.studies.calibration._make import make
+from invviz.studies.calibration._oracle import _coordinates, _masked, most_likely
 
 SHAPE = (2, 4, 4)
 N = 32

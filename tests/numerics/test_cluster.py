@@ -12,9 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from invviz.studies.plans.sweep import Sweep, table, watcher
-from invviz.studies.plans.sweep import ray as cluster
-from invviz.studies.plans.sweep._local import queue
 
 from invviz.core.errors import InvvizError, MissingExtra
 from invviz.engine.client import Site
@@ -22,6 +19,9 @@ from invviz.jobs.store import Store
 from invviz.jobs.worker import Outcome, execute, work
 from invviz.risk import Decomposition
 from invviz.scenario import Scenario
+from invviz.studies.sweep import Sweep, table, watcher
+from invviz.studies.sweep import ray as cluster
+from invviz.studies.sweep._local import queue
 
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"
 SMALL = Sweep.of(TINY, ["defense=none,gaussian_noise(sigma=0.1)", "seed=0..1"])

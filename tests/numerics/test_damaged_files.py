@@ -10,7 +10,6 @@ import sqlite3
 import numpy as np
 import pytest
 import torch
-from invviz.studies.plans.gallery import broken as story
 
 from invviz.core import shipped, tensors
 from invviz.core.errors import StoreError
@@ -20,7 +19,8 @@ from invviz.engine.results import Event
 from invviz.engine.training import train
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario
-from invviz.studies.plans import calibration, equal_cost, gallery, plans, redteam
+from invviz.studies import calibration, equal_cost, gallery, plans, redteam
+from invviz.studies.gallery import broken as story
 
 TRAINED = Scenario.parse("data=digits&model=mlp(init='trained',width=8)&attack=linear_layer")
 LEARNED = Scenario.parse("data=digits&model=mlp(width=8)&train=federated(clients=2,rounds=4,samples=60)")

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from invviz.studies.plans.gallery import OPENING
 
 from invviz.core.component import parse_component
 from invviz.core.types import Size
@@ -19,6 +18,7 @@ from invviz.engine.summary import noise_variance
 from invviz.risk import psnr_ceiling, psnr_of, total_sigma
 from invviz.scenario import Scenario
 from invviz.scenario.families import defenses
+from invviz.studies.gallery import OPENING
 from invviz.ui import strength
 
 SMALL = "data=digits&model=mlp&attack=linear_layer&method=exact&floor=0.001"

@@ -8,10 +8,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from invviz.studies.plans.equal_cost import TITLES, Study, _make, _sums, _words
-from invviz.studies.plans.equal_cost._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
-from invviz.studies.plans.equal_cost._sums import EACH, compare, crossing, means, read, rising, weights
-from invviz.studies.plans.equal_cost._train import learn, step
 from scipy.optimize import isotonic_regression
 
 from invviz.core.rng import stream
@@ -21,7 +17,11 @@ from invviz.engine.client import Site, meet_client
 from invviz.protocols import HFL
 from invviz.risk import psnr_ceiling, total_sigma
 from invviz.scenario import RESULTS_VERSION, problems
-from invviz.studies.plans import equal_cost
+from invviz.studies import equal_cost
+from invviz.studies.equal_cost import TITLES, Study, _make, _sums, _words
+from invviz.studies.equal_cost._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
+from invviz.studies.equal_cost._sums import EACH, compare, crossing, means, read, rising, weights
+from invviz.studies.equal_cost._train import learn, step
 
 
 def arm(strengths, accuracy, psnr, seeds=3, pictures=20, noise=0.0, gap=0.0, rng=0):

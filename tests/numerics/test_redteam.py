@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 
 import pytest
-from invviz.studies.plans.redteam import STRENGTHS, VICTIMS, Redteam, _make
-from invviz.studies.plans.redteam._plan import cells
 
 from invviz.defenses import DEFENSES
 from invviz.engine.attack import run
@@ -14,7 +12,9 @@ from invviz.engine.client import Site
 from invviz.metrics import PSNR
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families.attacks import attackers
-from invviz.studies.plans import redteam
+from invviz.studies import redteam
+from invviz.studies.redteam import STRENGTHS, VICTIMS, Redteam, _make
+from invviz.studies.redteam._plan import cells
 
 BASE = "data=digits&model=lenet&attack=dlg&attacker=aware&seed=0&dtype=float64&prior=natural"
 FACTS = {"date": "2026-01-01", "machine": "any", "seconds": 3600}

@@ -7,12 +7,12 @@ import sqlite3
 import time
 
 import pytest
-from invviz.studies.plans.sweep import progress
 
 from invviz.core.remaining import Remaining
 from invviz.engine.results import Event
 from invviz.jobs.store import Job, Store
 from invviz.jobs.worker import reporter
+from invviz.studies.sweep import progress
 from invviz.ui.waits import waiting, waits
 
 

@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from invviz.studies.plans.sweep import Sweep, queue, table
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -28,6 +27,7 @@ from invviz.report import _bib as bib
 from invviz.report import collect, sweep_html, to_csv, to_html, to_json, to_md
 from invviz.report._svg import Axis, Dot, Level, Line, chart
 from invviz.scenario import Scenario
+from invviz.studies.sweep import Sweep, queue, table
 
 NOISY = "data=digits&model=mlp&defense=gaussian_noise(sigma=0.1)&attack=linear_layer"
 TRAIN = "data=digits&model=mlp&train=federated(clients=2,rounds=6,samples=60,every=2)"

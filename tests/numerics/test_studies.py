@@ -6,14 +6,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from invviz.studies.plans.plans import PLANS, Plan, Study, _make
-from invviz.studies.plans.sweep import FIGURES, Sweep, table
 from seen import SITE
 
 from invviz.core.errors import InvvizError
 from invviz.engine.attack import run
 from invviz.scenario import Scenario
-from invviz.studies.plans import plans as studies
+from invviz.studies import plans as studies
+from invviz.studies.plans import PLANS, Plan, Study, _make
+from invviz.studies.sweep import FIGURES, Sweep, table
 
 
 def made_up(rows):
@@ -80,7 +80,7 @@ def test_shipped_rows_are_those_of_this_code(name):
 
 @pytest.mark.slow
 def test_one_is_made(tmp_path, monkeypatch):
-    from invviz.studies.plans.plans import _make, _plans
+    from invviz.studies.plans import _make, _plans
 
     plan = _plans.Plan(
         "T", ("data=digits&model=mlp&attack=linear_layer&train=federated(rounds=2,clients=2) | defense=none,gaussian_noise",)

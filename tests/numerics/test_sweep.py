@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invviz.studies.plans.sweep import WHAT, Axis, Sweep, asked, estimate, progress, queue, table, watcher
-from invviz.studies.plans.sweep._grid import MOST, expanded, split
-from invviz.studies.plans.sweep._local import GUESS
-from invviz.studies.plans.sweep._rows import FIGURES, WORDS, label
 
 from invviz.core.errors import InvvizError, KnobError, TextError
 from invviz.jobs.store import Store, _queue
 from invviz.scenario import Scenario
+from invviz.studies.sweep import WHAT, Axis, Sweep, asked, estimate, progress, queue, table, watcher
+from invviz.studies.sweep._grid import MOST, expanded, split
+from invviz.studies.sweep._local import GUESS
+from invviz.studies.sweep._rows import FIGURES, WORDS, label
 
 TINY = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=3,clients=2)"
 STEPS = "defense=none,gaussian_noise(sigma=0.01..1/3)"

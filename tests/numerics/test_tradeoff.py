@@ -12,7 +12,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invviz.studies.plans.tradeoff import (
+from scipy import stats
+
+from invviz.core.errors import InvvizError
+from invviz.studies import plans, tradeoff
+from invviz.studies.tradeoff import (
     PRIVACY,
     at_drop,
     blunt,
@@ -28,10 +32,6 @@ from invviz.studies.plans.tradeoff import (
     strongest,
     volumes,
 )
-from scipy import stats
-
-from invviz.core.errors import InvvizError
-from invviz.studies.plans import plans, tradeoff
 
 NAN, INF = math.nan, math.inf
 

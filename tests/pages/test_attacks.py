@@ -8,7 +8,6 @@ import re
 
 import numpy as np
 import pytest
-from invviz.studies.plans.gallery import _attacks
 from visits import asked_for, computed, html, press, said
 
 from invviz.attacks import ATTACKS
@@ -16,7 +15,8 @@ from invviz.engine.attack import run
 from invviz.engine.client import Site
 from invviz.scenario import Scenario
 from invviz.scenario.families import attacks as lineup
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
+from invviz.studies.gallery import _attacks
 from invviz.ui import kept
 
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from invviz.studies.plans.gallery import _conditions
 from streamlit.testing.v1 import AppTest
 from visits import new_server
 
@@ -16,7 +15,8 @@ from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario
 from invviz.scenario.families import attacks, conditions
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
+from invviz.studies.gallery import _conditions
 
 ROOT = Path(__file__).parents[2]
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"

@@ -7,12 +7,12 @@ import functools
 import re
 
 import pytest
-from invviz.studies.plans.gallery import broken
 from visits import address, alts, html, press, said
 
 from invviz.metrics import decibels
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import defenses
+from invviz.studies.gallery import broken
 from invviz.ui.defend import story, story_words
 
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"

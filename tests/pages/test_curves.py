@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from invviz.studies.plans.sweep import Sweep, progress, queue, table, watcher
-from invviz.studies.plans.tradeoff import operating_point, sentence
 from visits import address, asked_for, button, html, press, said
 
 from invviz.charts.tradeoff import HALO, Look, Mark, plane
@@ -19,7 +17,9 @@ from invviz.engine.calibrate_noise import rising
 from invviz.jobs.store import Store
 from invviz.metrics import PSNR
 from invviz.scenario import PARTS, Scenario
-from invviz.studies.plans import plans
+from invviz.studies import plans
+from invviz.studies.sweep import Sweep, progress, queue, table, watcher
+from invviz.studies.tradeoff import operating_point, sentence
 from invviz.ui import kept
 from invviz.ui.curves import beside, labels, own, source, words
 

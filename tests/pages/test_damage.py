@@ -13,7 +13,7 @@ from invviz.core import shipped
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario
 from invviz.scenario.families import comparisons, cuts
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
 SPLIT = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"

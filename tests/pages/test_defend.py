@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import streamlit as st
-from invviz.studies.plans.gallery import _defended
 from visits import address, asked_for, computed, press, said
 
 from invviz.defenses import DEFENSES
@@ -24,7 +23,8 @@ from invviz.metrics import PSNR, Baseline, word
 from invviz.risk import ideal, invre, psnr_ceiling, total_sigma
 from invviz.scenario import Scenario
 from invviz.scenario.families import defenses
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
+from invviz.studies.gallery import _defended
 from invviz.ui.defend import ab, words
 from invviz.ui.defend.page import VIEWS
 

@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from invviz.scenario.families import defenses
-from invviz.studies.plans import equal_cost
+from invviz.studies import equal_cost
 
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
 

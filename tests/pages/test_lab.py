@@ -15,7 +15,7 @@ from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.risk import invre
 from invviz.scenario import PARTS, Scenario
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 
 QUICK = "data=digits&model=mlp&attack=linear_layer"
 

@@ -18,7 +18,7 @@ from invviz.engine.client import Site, meet_client
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 from invviz.ui.steps import ORACLE, lesson, noise_share
 from invviz.ui.views import RiskView, RunView
 

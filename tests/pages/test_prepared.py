@@ -11,7 +11,7 @@ from invviz.metrics import PSNR, SSIM, word
 from invviz.risk import invloss, psnr_ceiling
 from invviz.scenario import Scenario, problems, risk_problems
 from invviz.scenario.families import attacks, comparisons, cuts, defenses
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 from invviz.ui import kept, known
 from invviz.ui.attacks import words
 

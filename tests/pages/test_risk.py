@@ -27,7 +27,7 @@ from invviz.jobs.store import Store
 from invviz.risk import invre, invre_interval, psnr_ceiling, psnr_interval
 from invviz.scenario import Scenario
 from invviz.scenario.families import comparisons
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 from invviz.ui import finding
 from invviz.ui.risk import certainty
 from invviz.ui.risk import ranking as ranking_page

@@ -16,7 +16,7 @@ from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario
 from invviz.scenario.families import attacks, cuts
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
 from invviz.ui.stale import made_for
 
 QUICK = "data=digits&model=mlp&defense=gaussian_noise&attack=linear_layer"

@@ -8,7 +8,6 @@ import re
 
 import numpy as np
 import pytest
-from invviz.studies.plans.gallery import _vertical
 from visits import asked_for, computed, html, press, said
 
 from invviz.charts.parts import parted
@@ -20,7 +19,8 @@ from invviz.engine.summary import risk_summary
 from invviz.metrics import PSNR
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import cuts
-from invviz.studies.plans import gallery
+from invviz.studies import gallery
+from invviz.studies.gallery import _vertical
 
 QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
 

@@ -1,4 +1,4 @@
-"""`python -m invviz.calibration`, the command that shipped files name; it does what `python -m invviz.studies.calibration` does."""
+"""`python -m invviz.calibration`, the command that shipped files name; it does what the package invviz.studies.calibration does as a program."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""`python -m invviz.equal`, the command that shipped files name; it does what `python -m invviz.studies.equal_cost` does."""
+"""`python -m invviz.equal`, the command that shipped files name; it does what the package invviz.studies.equal_cost does as a program."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""`python -m invviz.gallery`, the command that shipped files name; it does what `python -m invviz.studies.gallery` does."""
+"""`python -m invviz.gallery`, the command that shipped files name; it does what the package invviz.studies.gallery does as a program."""
 
 import runpy
 

@@ -82,7 +82,7 @@ class Study:
 def load(name: str) -> Study | None:
     """A study, or None where it was not made, cannot be read or was made for other results."""
     path = FOLDER / f"{name}.json"
-    with reading(path, command(name, module="invviz.studies.calibration")):
+    with reading(path, command(name, module="invviz.calibration")):
         return Study.from_json(path.read_text())
     return None
 

@@ -71,7 +71,7 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
 
 def _study(name: str, points: list[Any], seconds: float) -> Study:
     facts = origin("1 thread", seconds)
-    return Study(name, TITLES[name], command(name, module="invviz.studies.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
+    return Study(name, TITLES[name], command(name, module="invviz.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
 
 
 def _group(group: list[Scenario], site: Site) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ FRAMES = 40
 PICTURES = 12  # that the Risk page compares at first
 DIRECTIONS = 32  # kept as pictures, evenly spaced on a log scale
 
-made_by = functools.partial(command, module="invviz.studies.gallery")  # the command for a folder's name
+made_by = functools.partial(command, module="invviz.gallery")  # the command for a folder's name
 OPENING = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"
 
 

@@ -56,7 +56,7 @@ def make(folder: Path, missing: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     guesses = np.stack([pictures for _, pictures in made])
     np.savez_compressed(folder / "arrays.npz", guesses=guesses, truths=np.stack([truth[0] for truth in truths]))
-    head = {"results_version": RESULTS_VERSION, "command": command(NAME, module="invviz.studies.gallery"), "keys": keys()}
+    head = {"results_version": RESULTS_VERSION, "command": command(NAME, module="invviz.gallery"), "keys": keys()}
     write_whole(folder / "facts.json", to_json({**head, "baselines": bases, "cells": [cell for cell, _ in made]}, digits=5) + "\n")
 
 

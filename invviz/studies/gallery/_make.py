@@ -72,7 +72,7 @@ def make(card: Card, folder: Path) -> None:
     }
     facts = {
         "scenario": scenario.text(full=True),
-        "command": command(card.name, module="invviz.studies.gallery"),
+        "command": command(card.name, module="invviz.gallery"),
         "keys": [scenario.key("run"), scenario.key("risk")],
         "result": result.to_json(),
         "summary": {"sigma_relative": sigma / assessment.size.rms},

@@ -136,7 +136,7 @@ class Prepared:
         part = folder / "arrays.part.npz"
         np.savez_compressed(part, **self.arrays)  # type: ignore[arg-type]
         os.replace(part, folder / "arrays.npz")
-        head = {"results_version": RESULTS_VERSION, "command": command(name, module="invviz.studies.gallery")}
+        head = {"results_version": RESULTS_VERSION, "command": command(name, module="invviz.gallery")}
         write_whole(folder / "facts.json", to_json({**head, "late": self.late, "results": self.facts}) + "\n")
 
 

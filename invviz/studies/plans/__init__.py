@@ -130,7 +130,7 @@ def load() -> dict[str, Study]:
     found = {}
     for name in PLANS:
         path = FOLDER / f"{name}.json"
-        with reading(path, command(name, module="invviz.studies.plans")):
+        with reading(path, command(name, module="invviz.studies")):
             if (study := Study.from_json(name, path.read_text())) is not None:
                 found[name] = study
     return found

@@ -49,7 +49,7 @@ def make(name: str, workers: int, folder: Path = FOLDER) -> Study:
     study = Study(
         name=name,
         title=plan.title,
-        command=command(name, module="invviz.studies.plans"),
+        command=command(name, module="invviz.studies"),
         sweeps=tuple(sweep.text() for sweep in sweeps),
         facts={**origin(f"{workers} processes", seconds), "invviz": __version__},
         rows=rows.drop(columns=[c for c in rows if c.endswith("_seconds")]),
@@ -76,7 +76,7 @@ def amend(name: str) -> Study:
     cells = {cell.scenario.text(): cell for sweep in PLANS[name].parsed() for cell in sweep.cells}
     if known is None or set(known.rows["scenario"]) != set(cells):
         raise InvvizError(
-            f"{name} is not in {FOLDER} with the cells of its plan; make it anew with {command(name, module='invviz.studies.plans')}."
+            f"{name} is not in {FOLDER} with the cells of its plan; make it anew with {command(name, module='invviz.studies')}."
         )
     rows: list[dict[str, Any]] = known.rows.to_dict("records")  # type: ignore[assignment]
     old = [

@@ -103,7 +103,7 @@ def _nothing() -> None:
         "defense; the plane of accuracy and privacy is drawn from it. Launch one below, or make the shipped studies with the command.",
         icon=":material/stacked_line_chart:",
     )
-    st.code("\n".join(command(name, module="invviz.studies.plans") for name in PLANS), language="bash")
+    st.code("\n".join(command(name, module="invviz.studies") for name in PLANS), language="bash")
 
 
 def _lacking(shown: source.Shown) -> None:
