@@ -45,7 +45,7 @@ class Place:
     """
 
     image: Tensor
-    colour: Banded
+    covariance: Banded
     rest: Tensor
     rows: Tensor
     left: Tensor
@@ -57,26 +57,29 @@ class Place:
     def of(cls, obs: Observation, image: Tensor, loose: bool = False) -> Place:
         """At a guess; loose: with as much noise along all directions as along the loudest, since which of them belong to a band jumps as the guess moves."""
         assert obs.law is not None
-        colour = obs.law(Batch.of(image.to(obs.template.image), obs.template.label))
+        covariance = obs.law(Batch.of(image.to(obs.template.image), obs.template.label))
         if loose:
-            colour = dataclasses.replace(colour, variances=torch.full_like(colour.variances, float(colour.variances.max())))
-        jacobian, noisy = colour.directions.jacobian, colour.variances > 0
+            covariance = dataclasses.replace(covariance, variances=torch.full_like(covariance.variances, float(covariance.variances.max())))
+        jacobian, noisy = covariance.directions.jacobian, covariance.variances > 0
         rest = (flatten(obs.message) - flatten(jacobian.message)).double()
-        rows, right = jacobian.dense().detach().double(), (colour.directions.right / colour.directions.values.clamp(min=1e-300))[:, noisy]
-        right, a = right.to(rows), colour.variances[noisy].to(rows)
-        left, shrink = rows @ right, a / (colour.even + a)
-        here = cls(image, colour, rest, rows, left, shrink, right @ (shrink * (left.T @ rest)), 0.0)
+        rows, right = (
+            jacobian.dense().detach().double(),
+            (covariance.directions.right / covariance.directions.values.clamp(min=1e-300))[:, noisy],
+        )
+        right, a = right.to(rows), covariance.variances[noisy].to(rows)
+        left, shrink = rows @ right, a / (covariance.even + a)
+        here = cls(image, covariance, rest, rows, left, shrink, right @ (shrink * (left.T @ rest)), 0.0)
         value = float(rest @ here.weighed(rest)) + float(roots(image, sum(obs.bounds) / 2).square().sum())
         return dataclasses.replace(here, value=value if math.isfinite(value) else math.inf)
 
     def weighed(self, y: Tensor) -> Tensor:
         """Sigma^-1 y, y of shape (p,) or (p, n)."""
         shrink = self.shrink[:, None] if y.ndim > 1 else self.shrink
-        return (y - self.left @ (shrink * (self.left.T @ y))) / self.colour.even
+        return (y - self.left @ (shrink * (self.left.T @ y))) / self.covariance.even
 
     def model(self, obs: Observation) -> tuple[Tensor, Tensor]:
         """Downhill slope of half the value, (n,), and its curvature, (n, n): the message moves by J, and the noise in it as its directions do."""
-        jacobian = self.colour.directions.jacobian
+        jacobian = self.covariance.directions.jacobian
         moves = self.rows + changes(jacobian, self.steps.to(jacobian.point)).detach().double()
         flat, middle = self.image.flatten(), sum(obs.bounds) / 2
         wave = lambda x: roots(x.view_as(self.image), middle)  # noqa: E731

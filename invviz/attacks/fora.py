@@ -53,7 +53,7 @@ class FORA(Attack):
 
     def wants(self) -> Knowledge:
         """Public pictures and what the party has sent of others; no weights."""
-        return Knowledge(batch_size=True, weights=False, crowd=True, public_data=True)
+        return Knowledge(batch_size=True, weights=False, collected_messages=True, public_data=True)
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """What the substitute's decoder makes of the message.
@@ -61,12 +61,12 @@ class FORA(Attack):
         Raises:
             InvvizError: no public pictures, or nothing else that the party has sent.
         """
-        if obs.public is None or not len(obs.public) or obs.crowd is None:
+        if obs.public is None or not len(obs.public) or obs.collected_messages is None:
             raise InvvizError("fora needs public pictures and embeddings of other private ones, and they are not there. Use unsplit.")
         size = message_size(obs)
         public, message = obs.public[torch.randperm(len(obs.public), generator=rng)[: self.pictures]], joined(obs.message)
         public = public[: max(1, len(public) // size) * size]  # a simulated defense is fed whole messages
-        crowd, grey = joined(obs.crowd), obs.grey
+        crowd, grey = joined(obs.collected_messages), obs.grey
         total = self.steps + self.epochs * -(-len(public) // CHUNK)
         substitute, trace, stopped = self._substitute(
             obs, public, crowd, rng, lambda number, apart: progress(Step(number, total, apart, grey))

@@ -67,7 +67,7 @@ class Look:
 
 
 def style(place: int, dark: bool = False) -> tuple[str, str, str]:
-    """Colour, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
+    """NoiseCovariance, mark and dash of the n-th defense; no two of the first 45 have the same colour and mark."""
     return line(COLOURS[place % len(COLOURS)], dark), SHAPES[place % len(SHAPES)], "solid" if place < len(COLOURS) else "dot"
 
 

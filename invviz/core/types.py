@@ -97,7 +97,7 @@ class Knowledge:
     public_data: bool = False
     similar: bool = False  # the public data are of another data set of the same kind
     weights: bool = True  # of the net that makes the message; without them its architecture alone
-    crowd: bool = False  # embeddings that the same party has sent of other private pictures
+    collected_messages: bool = False  # embeddings that the same party has sent of other private pictures
     malicious: bool = False  # the server answers the party's training rounds as it likes
     rounds: int = 1  # whose messages of the same batch it has, each with the net of its round
 
@@ -114,7 +114,7 @@ class Knowledge:
             "defense": "the defense and its parameters",
             "bn_statistics": "batch-norm statistics",
             "public_data": "public data of another data set" if self.similar else "public data",
-            "crowd": "embeddings of other private pictures",
+            "collected_messages": "embeddings of other private pictures",
             "malicious": "what the party answers to a malicious server",
         }
         given = [word for field, word in names.items() if getattr(self, field)]
@@ -168,7 +168,7 @@ class Observation:
     public: Tensor | None = None  # public pictures like the private ones, (n, c, h, w), where the attacker has some
     public_labels: Tensor | None = None  # theirs, (n,), where they are of the same data set
     rules: Rules | None = None  # what the last defense cannot help telling, where the attacker knows it
-    crowd: Tree | None = (
+    collected_messages: Tree | None = (
         None  # messages that the same party has sent of other private pictures, (n, ...) each, where the attacker collects them
     )
     bounds: tuple[float, float] = (0.0, 1.0)

@@ -25,7 +25,7 @@ def in_memory(images: np.ndarray, labels: np.ndarray) -> ArrayPictures:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FilePictures:
-    """Colour pictures in files, decoded when they are asked for."""
+    """NoiseCovariance pictures in files, decoded when they are asked for."""
 
     paths: tuple[str, ...]
     labels: np.ndarray  # (n,) int64

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..core.component import Value
     from ..core.types import Batch, Release, Rules, Size, Tree, World
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
     from ._penalty import Penalty
 
 LAWS = (
@@ -41,7 +41,7 @@ class Defense(Component):
     for_embeddings: ClassVar[bool] = False  # protects what the passive party of vertical FL sends
     alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there
     coloured: ClassVar[bool] = (
-        False  # its noise is stronger in some directions than in others (`colour` says where, `variance` is 0); stands last
+        False  # its noise is stronger in some directions than in others (`covariance` says where, `variance` is 0); stands last
     )
     in_tangent_space: ClassVar[bool] = (
         False  # of a coloured one: its noise lies in the range of the Jacobian at the private batch (theory T11)
@@ -144,15 +144,15 @@ class Defense(Component):
         """
         raise NotImplementedError
 
-    def colour(self, basis: Any) -> Colour:
+    def covariance(self, basis: Any) -> NoiseCovariance:
         """Of a coloured defense: the covariance of its noise at its own strength."""
         raise NotImplementedError
 
-    def even_of(self, colour: Colour, square: float) -> float:
+    def even_of(self, covariance: NoiseCovariance, square: float) -> float:
         """Of a coloured defense: variance of the isotropic part of its noise in a message that came.
 
         Args:
-            colour: its covariance at another picture.
+            covariance: its covariance at another picture.
             square: squared norm of the message with this noise and no other.
         """
         return 0.0

@@ -11,7 +11,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree, norm, numel
 from ..core.types import Batch, Size, World
 from ..risk import Banded, Directions, Jacobian
-from ..risk.colour import LAWS
+from ..risk.noise_covariance import LAWS
 from ._base import Defense
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..core.component import Value
     from ..core.types import Net, Release, Tree
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
 
 
 @dataclasses.dataclass
@@ -56,7 +56,7 @@ class Kept:
 class Coloured(Defense):
     """Adds noise whose covariance is made for this net and this batch, afresh for every message.
 
-    What the covariance is made of (`basis`) takes time and depends on no strength; `colour` is cheap. Noise that follows the private
+    What the covariance is made of (`basis`) takes time and depends on no strength; `covariance` is cheap. Noise that follows the private
     picture gives no (epsilon, delta) promise, and as its mean is zero, messages of the same batch average it out (theory T8).
 
     Knobs that some have: `law` of the noise, `reuse`, for how many messages a basis serves, and `isotropic`, the share of the noise that has no shape.
@@ -83,12 +83,12 @@ class Coloured(Defense):
         """The shape of what is not isotropic; the size of all of it."""
         return "shape" if self.even < 1 else "size"
 
-    def even_of(self, colour: Colour, square: float) -> float:
+    def even_of(self, covariance: NoiseCovariance, square: float) -> float:
         """Its isotropic part is as large a share of the message as at the other picture."""
-        if not colour.even:
+        if not covariance.even:
             return 0.0
-        size = Size.of(colour.directions.jacobian.message)  # type: ignore[attr-defined]
-        return colour.even * square / (size.norm**2 + colour.energy)
+        size = Size.of(covariance.directions.jacobian.message)  # type: ignore[attr-defined]
+        return covariance.even * square / (size.norm**2 + covariance.energy)
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release.
@@ -109,7 +109,7 @@ class Coloured(Defense):
             if rng is None:
                 return message
             basis = self.serving(kept, inner, dataclasses.replace(world, net=net), batch)
-            noise = self.colour(basis).draw(rng, getattr(self, "law", "normal"))
+            noise = self.covariance(basis).draw(rng, getattr(self, "law", "normal"))
             return map_tree(lambda leaf, extra: leaf + extra.to(leaf), message, noise)
 
         return release
@@ -154,20 +154,20 @@ class Coloured(Defense):
     ) -> Iterator[Tree]:
         """Messages, then one Jacobian-vector product for each, all mapped over the clients."""
         sent = torch.func.vmap(release)(images, labels)
-        colours = []
+        covariances = []
         for k in range(len(rngs)):
             message = {name: leaf[k].detach() for name, leaf in sent.items()}
             here = Jacobian(lambda n, b, _: release(b.image, b.label), net, Batch.of(images[k], labels[k]), message)
-            colours.append(self.colour(basis.move(here)))
+            covariances.append(self.covariance(basis.move(here)))
         law = getattr(self, "law", "normal")
-        steps = torch.stack([colour.steps(rng, law) for colour, rng in zip(colours, rngs, strict=True)], 1)
-        moves = (colours[0].directions.right @ steps).T.to(images).view_as(images)
+        steps = torch.stack([covariance.steps(rng, law) for covariance, rng in zip(covariances, rngs, strict=True)], 1)
+        moves = (covariances[0].directions.right @ steps).T.to(images).view_as(images)
         push = lambda x, y, v: torch.func.jvp(lambda image: release(image, y), (x,), (v,))[1]  # noqa: E731
         noise = torch.func.vmap(push)(images, labels, moves)
-        for k, colour in enumerate(colours):  # as `Banded.draw` does with directions of another Jacobian
+        for k, covariance in enumerate(covariances):  # as `Banded.draw` does with directions of another Jacobian
             drawn = {name: leaf[k] for name, leaf in noise.items()}
-            scale = colour.length(steps[:, k]) / norm(drawn).clamp(min=1e-30)
-            drawn = colour.evened(map_tree(lambda leaf, scale=scale: scale * leaf, drawn), rngs[k])
+            scale = covariance.length(steps[:, k]) / norm(drawn).clamp(min=1e-30)
+            drawn = covariance.evened(map_tree(lambda leaf, scale=scale: scale * leaf, drawn), rngs[k])
             yield {name: sent[name][k] + drawn[name] for name in sent}
 
     def serving(self, kept: Kept, inner: Release, world: World, batch: Batch, fresh: bool = True) -> Any:
@@ -195,7 +195,7 @@ class InBand(Coloured):
     high: float = knob(0.95, "the band ends before they make this share of it; must be above low", low=0.0, high=1.0)
     law: str = knob("laplace", "law of the noise; its variance is the same for all of them", choices=LAWS)
 
-    def confined(self, directions: Directions, variances: Tensor) -> Colour:
+    def confined(self, directions: Directions, variances: Tensor) -> NoiseCovariance:
         """Noise of these variances, one for each direction, in the band; none outside it. Of their sum, the share `isotropic` goes to all entries instead."""
         band, inside = directions.band(self.low, self.high), torch.zeros_like(variances)
         inside[band] = variances[band]

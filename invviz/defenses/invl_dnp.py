@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree, unflatten
-from ..risk.colour import unit_noise
+from ..risk.noise_covariance import unit_noise
 from ._coloured import InBand, Kept, reuse_knob
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..core.types import Batch, Net, Release, Tree, World
-    from ..risk import Colour, Directions
+    from ..risk import Directions, NoiseCovariance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class InvLDNP(InBand):
         sent = torch.func.vmap(release)(images + noise, labels)
         yield from ({name: leaf[k] for name, leaf in sent.items()} for k in range(len(images)))
 
-    def colour(self, basis: Directions) -> Colour:
+    def covariance(self, basis: Directions) -> NoiseCovariance:
         """a_i = 2 scale^2 s_i^2 in the band."""
         return self.confined(basis, 2 * self.scale**2 * basis.values**2)
 

@@ -10,7 +10,7 @@ from ..core.lazy import torch
 from ._coloured import InBand, isotropic_knob
 
 if TYPE_CHECKING:
-    from ..risk import Colour, Directions
+    from ..risk import Directions, NoiseCovariance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,10 @@ class InvLENP(InBand):
     )
     isotropic: float = isotropic_knob()
 
-    def even_of(self, colour: Colour, square: float) -> float:
+    def even_of(self, covariance: NoiseCovariance, square: float) -> float:
         """Its size does not depend on the message."""
-        return colour.even
+        return covariance.even
 
-    def colour(self, basis: Directions) -> Colour:
+    def covariance(self, basis: Directions) -> NoiseCovariance:
         """a_i = 2 scale^2 in the band."""
         return self.confined(basis, torch.full_like(basis.values, 2 * self.scale**2))

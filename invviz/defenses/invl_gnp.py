@@ -11,7 +11,7 @@ from ..core.types import Size
 from ._coloured import InBand, isotropic_knob, reuse_knob
 
 if TYPE_CHECKING:
-    from ..risk import Colour, Directions
+    from ..risk import Directions, NoiseCovariance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class InvLGNP(InBand):
     reuse: int = reuse_knob()
     isotropic: float = isotropic_knob()
 
-    def colour(self, basis: Directions) -> Colour:
+    def covariance(self, basis: Directions) -> NoiseCovariance:
         """a_i = (scale rms)^2 in the band."""
         std = self.scale * Size.of(basis.jacobian.message).rms
         return self.confined(basis, torch.full_like(basis.values, std**2))

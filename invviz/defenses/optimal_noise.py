@@ -15,7 +15,7 @@ from ._features import slopes, still
 if TYPE_CHECKING:
     from ..core.component import Value
     from ..core.types import Batch, Release, Tree, World
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
 
 SMALLEST, LARGEST = 1e-8, 1e6  # of |g_i| and of the ratio; of the ratio
 
@@ -67,6 +67,6 @@ class OptimalNoise(Coloured):
         message = map_tree(lambda leaf: leaf.detach(), inner(world.net, batch, None))
         return unflatten(ratios * (Size.of(message).rms ** 2 / ratios.mean()), message)
 
-    def colour(self, basis: Tree) -> Colour:
+    def covariance(self, basis: Tree) -> NoiseCovariance:
         """v_i at this strength."""
         return Diagonal(map_tree(lambda v: v * self.sigma**2, basis))

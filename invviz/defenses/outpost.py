@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..core.component import Value
     from ..core.types import Batch, Net, Release, Tree, World
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Outpost(Coloured):
             sent = self._pruned(inner(net, batch, rng))
             if rng is None:
                 return sent
-            return map_tree(lambda leaf, extra: leaf + extra, sent, self.colour(self._unit_variances(sent, net)).draw(rng))
+            return map_tree(lambda leaf, extra: leaf + extra, sent, self.covariance(self._unit_variances(sent, net)).draw(rng))
 
         return release
 
@@ -79,7 +79,7 @@ class Outpost(Coloured):
         """Variances at base = 1, in the message's shape."""
         return self._unit_variances(self._pruned(inner(world.net, batch, None)), world.net)
 
-    def colour(self, basis: Tree) -> Colour:
+    def covariance(self, basis: Tree) -> NoiseCovariance:
         """The variances at this strength."""
         return Diagonal(map_tree(lambda v: v * self.base**2, basis))
 

@@ -10,7 +10,7 @@ from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.types import Size
 from ..risk import Banded, Directions, Jacobian
-from ..risk.colour import LAWS
+from ..risk.noise_covariance import LAWS
 from ..risk.prior import TAU
 from ._coloured import Coloured, isotropic_knob, reuse_knob
 from ._fisher import fisher_shares, is_of_parameters
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..core.component import Value
     from ..core.types import Batch, Release, World
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class WaterFilling(Coloured):
         """The basis again from what it is made of."""
         return Basis(directions, shares)
 
-    def colour(self, basis: Basis) -> Colour:
+    def covariance(self, basis: Basis) -> NoiseCovariance:
         """The optimum at this budget."""
         values, size = basis.directions.values, Size.of(basis.directions.jacobian.message)
         weights = torch.ones_like(values) if basis.shares is None else self.damping + (1 - self.damping) * basis.shares

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from ..core.types import Release, Tree, World
     from ..defenses import Defense
-    from ..risk import Colour
+    from ..risk import NoiseCovariance
     from ..scenario import Scenario
 
 HALVINGS = 60
 
 
-def told(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
+def adaptive_view(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
     """What an attacker who knows the defenses makes of a message; of several parties, each of which defends its own, of one after the other.
 
     Arguments and fields as of `_told`.
     """
     if not scenario.apart:
-        return _told(scenario, bare, world, message, template)
-    return _joined([_told(scenario, part, world, {k: message[k]}, template) for part, k in zip(scenario.apart, message, strict=True)])
+        return _view(scenario, bare, world, message, template)
+    return _joined([_view(scenario, part, world, {k: message[k]}, template) for part, k in zip(scenario.apart, message, strict=True)])
 
 
-def _told(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
+def _view(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
     """What an attacker who knows the defenses makes of a message.
 
     It simulates them too, skips what was held back and what chance has ruined, and knows how far noise and rounding reach.
@@ -96,7 +96,7 @@ def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return joint | {"interval": ends}
 
 
-def stranger(scenario: Scenario, net: Net) -> Net:
+def surrogate(scenario: Scenario, net: Net) -> Net:
     """The net as a server has it that does not know the party's weights: the same architecture with fresh ones of its own; the top net is the server's, and stays.
 
     Args:
@@ -139,12 +139,12 @@ def _whitening(defense: Defense, before: Release, world: World, template: Batch,
     """
     like = next(iter(world.net.params.values()))
     grey = Batch.of(torch.full_like(template.image, 0.5).to(like), template.label)
-    colour = defense.colour(defense.basis(before, world, grey))
-    even, shaped = defense.even_of(colour, max(sent.norm**2 - sent.count * noise**2, 0.0)), colour.uneven
+    covariance = defense.covariance(defense.basis(before, world, grey))
+    even, shaped = defense.even_of(covariance, max(sent.norm**2 - sent.count * noise**2, 0.0)), covariance.uneven
     sigma = (noise**2 + even + defense.slack**2 * shaped.energy / numel(before(world.net, grey, None))) ** 0.5
 
-    def law(guess: Batch) -> Colour:
-        there = defense.colour(
+    def law(guess: Batch) -> NoiseCovariance:
+        there = defense.covariance(
             defense.basis(before, world, guess)
         )  # of the sizes it is known what they are: the ratio and the directions follow the guess
         return dataclasses.replace(there, variances=there.variances * (even / there.even), even=noise**2 + even)  # type: ignore[type-var]

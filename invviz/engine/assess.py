@@ -21,7 +21,7 @@ from ..scenario import Scenario, risk_problems
 from .client import Client, Site, meet_client
 from .coloured_noise import Shade
 from .observe import moves
-from .results import Assessment, Event, Report
+from .results import Assessment, Event, Reporter
 from .summary import noise_variance
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 def assess(
     scenario: Scenario,
     site: Site,
-    report: Report | None = None,
+    report: Reporter | None = None,
     picture: np.ndarray | None = None,
     client: Client | None = None,
     first: bool = False,
@@ -97,7 +97,7 @@ def assess(
         measured,
         why,
         layers(whole),
-        shade.cost(shade.colour) if shade else (0.0, 0.0),
+        shade.cost(shade.covariance) if shade else (0.0, 0.0),
         shade.ladder(prior, tell("ladder")) if shade else (),
         shade.solved(prior, tell("solved")) if shade else None,
     )

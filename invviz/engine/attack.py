@@ -18,9 +18,9 @@ from ..scenario import Scenario, check
 from ._verdict import unreadable, verdict
 from .answer import answered
 from .baseline import baseline_of
-from .client import Client, Site, meet_client, world_of, wrapped
-from .observe import mislead, moves, observe, party_of
-from .results import Event, Report, Result, score
+from .client import Client, Site, meet_client
+from .observe import mislead, observe
+from .results import Event, Reporter, Result, score
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ FRAME_EVERY = 0.2  # seconds after which a frame is scored and shown, also where
 TIMED = 3  # releases that are timed; the fastest counts
 
 
-def run(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Result:
+def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None) -> Result:
     """Attack one scenario.
 
     Args:
@@ -132,18 +132,4 @@ def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-__all__ = [
-    "Client",
-    "Event",
-    "Report",
-    "Result",
-    "Site",
-    "answered",
-    "meet_client",
-    "moves",
-    "observe",
-    "party_of",
-    "run",
-    "world_of",
-    "wrapped",
-]
+__all__ = ["run"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..datasets import Samples
     from ..defenses import Defense
     from ..scenario import Scenario
-    from .results import Report
+    from .results import Reporter
 
 PUBLIC = 2_000  # public pictures that a defense is given, at most ...
 PUBLIC_NUMBERS = 50_000_000  # ... and numbers in them
@@ -72,7 +72,7 @@ class Client:
         return self.samples.note
 
 
-def meet_client(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Client:
+def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None) -> Client:
     """Load the data, build or train the net, and wrap the release in its defenses.
 
     Args:

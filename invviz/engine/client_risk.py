@@ -18,12 +18,12 @@ from .training import Deal
 
 if TYPE_CHECKING:
     from .client import Site
-    from .results import Report
+    from .results import Reporter
 
 QUICK = "quick"  # how the spectra are computed: there are many
 
 
-def client_risks(scenario: Scenario, site: Site, report: Report | None = None) -> list[dict[str, Any]]:
+def client_risks(scenario: Scenario, site: Site, report: Reporter | None = None) -> list[dict[str, Any]]:
     """InvRE and PSNR ceiling of the first message of every client that the scenario's training simulates.
 
     Each sends the batch that it holds first, through the scenario's defenses, at the net before training.

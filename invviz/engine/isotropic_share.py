@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
     from .client import Site
-    from .results import Report
+    from .results import Reporter
 
 KNOB = "isotropic"
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -81,7 +81,7 @@ def fits(scenario: Scenario) -> str:
     return " ".join(risk_problems(scenario))
 
 
-def choose(scenario: Scenario, site: Site, report: Report | None = None, picture: np.ndarray | None = None) -> Choice:
+def choose(scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None) -> Choice:
     """The isotropic share at which the strongest attacker is expected to get least, at the scenario's own strength.
 
     The strongest is the better of the ideal attacker, who knows the covariance at the private picture, and one who solves for picture and noise together
@@ -112,18 +112,18 @@ def choose(scenario: Scenario, site: Site, report: Report | None = None, picture
     sigma = ((scenario.floor * size.rms) ** 2 + noise_variance(scenario, size, [size] * (len(scenario.defense) + 1))) ** 0.5
     tried = []
     for number, share in enumerate(SHARES):
-        colour = last.replace(**{KNOB: share}).colour(basis)
-        assert isinstance(colour, Banded)
-        tried.append(Tried(share, _known(colour, sigma, prior), psnr_solved(jacobian, colour, sigma, prior)))
+        covariance = last.replace(**{KNOB: share}).covariance(basis)
+        assert isinstance(covariance, Banded)
+        tried.append(Tried(share, _known(covariance, sigma, prior), psnr_solved(jacobian, covariance, sigma, prior)))
         if report is not None and not report(Event("shares", number + 1, len(SHARES), time.monotonic() - start)):
             raise Cancelled
     least = min(one.strongest for one in tried)
     best = max((one for one in tried if one.strongest <= least + CLOSE), key=lambda one: one.share)
-    return Choice(tuple(tried), best, last.replace(**{KNOB: 1.0}).colour(basis).energy / max(size.norm**2, 1e-300))
+    return Choice(tuple(tried), best, last.replace(**{KNOB: 1.0}).covariance(basis).energy / max(size.norm**2, 1e-300))
 
 
-def _known(colour: Banded, sigma: float, prior: Prior) -> float:
+def _known(covariance: Banded, sigma: float, prior: Prior) -> float:
     """Expected PSNR of the ideal attacker. Source: [D] T1."""
-    root = colour.directions.values / (sigma**2 + colour.even + colour.variances).sqrt()
-    straight = colour.directions.right * root
+    root = covariance.directions.values / (sigma**2 + covariance.even + covariance.variances).sqrt()
+    straight = covariance.directions.right * root
     return psnr_of(invloss_of((straight @ straight.T).numpy(), prior) / prior.size)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .client import Site
-    from .results import Report
+    from .results import Reporter
 
 PICTURES = 500  # whose gradients are looked at, at most
 DRAWS = 20  # choices of the examples whose labels are known, over which the hint's accuracy is a mean
@@ -71,7 +71,7 @@ class Returned:
         return {"scenario": self.scenario.text(full=True), **facts, "chance": self.chance, "version": __version__}
 
 
-def returned(scenario: Scenario, site: Site, report: Report | None = None) -> Returned:
+def returned(scenario: Scenario, site: Site, report: Reporter | None = None) -> Returned:
     """Send public pictures' embeddings through the defenses, take the gradients that the server returns, and tell labels from them.
 
     The gradients are those of the mean loss of a batch with respect to the embeddings as they were sent, at the scenario's net as it is. The curious party is the one

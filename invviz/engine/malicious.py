@@ -51,7 +51,7 @@ class Party:
         image, label = self.samples.victims.take([rest[k] for k in np.linspace(0, len(rest) - 1, min(most, len(rest))).astype(int)])
         return self.batch.like(self.scenario.protocol.part(image), label)
 
-    def crowd(self) -> Tree | None:
+    def collected_messages(self) -> Tree | None:
         """What the party has sent of other private pictures, in batches as large as the victims', each with noise of its own; None where there are none."""
         others = self.others(FEW if self.scenario.coloured else MOST)
         if others is None:

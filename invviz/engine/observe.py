@@ -34,20 +34,22 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     """
     knowledge = _knowledge(scenario, client.net)
     rng = stream(scenario.seed, "defense")
-    world = client.world if knowledge.weights else dataclasses.replace(client.world, net=adaptive.stranger(scenario, client.net))
+    world = client.world if knowledge.weights else dataclasses.replace(client.world, net=adaptive.surrogate(scenario, client.net))
     obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
 
     def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
         message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
         if scenario.attacker == "aware" and scenario.defense:
-            return adaptive.told(scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template)
+            return adaptive.adaptive_view(
+                scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template
+            )
         return {"message": message, "release": obs.release}
 
     shifts = moves(scenario, client)
     rounds = [told(moved(client.net, shift), shift) for shift in shifts]
     found = rounds[0] if len(rounds) == 1 else several.joined(rounds, shifts)
-    if knowledge.crowd:
-        found["crowd"] = party_of(scenario, client).crowd()
+    if knowledge.collected_messages:
+        found["collected_messages"] = party_of(scenario, client).collected_messages()
     return dataclasses.replace(obs, **found)
 
 
@@ -102,9 +104,9 @@ def party_of(scenario: Scenario, client: Client) -> Party:
 
 def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
     """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
-    knowledge, stranger = _knowledge(scenario, client.net), adaptive.stranger(scenario, client.net)
+    knowledge, surrogate = _knowledge(scenario, client.net), adaptive.surrogate(scenario, client.net)
     believed = [d for d in scenario.defense if d.alters_net or knowledge.defense]
-    before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=stranger), believed)
+    before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=surrogate), believed)
     talk = attack.converse(before, stream(scenario.seed, "attack"))
     net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
     world = dataclasses.replace(client.world, net=net)

@@ -33,7 +33,7 @@ class Event:
     left: float | None = None  # seconds until this phase ends, where that is known
 
 
-Report = Callable[[Event], bool]
+Reporter = Callable[[Event], bool]
 """Answering False asks the work to stop."""
 
 

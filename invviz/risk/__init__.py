@@ -2,7 +2,6 @@
 
 from ..core.errors import Cancelled
 from ._memory import room, too_little
-from .colour import Banded, Colour, Diagonal
 from .decomposition import Decomposition
 from .directions import Directions
 from .ideal import ideal
@@ -23,6 +22,7 @@ from .invloss import (
 from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
+from .noise_covariance import Banded, Diagonal, NoiseCovariance
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, masked, moved, only, rounds, scaled, together
 from .sketch import FIRST, budget, first_budget, sketch
@@ -36,12 +36,12 @@ __all__ = [
     "TAU",
     "Banded",
     "Cancelled",
-    "Colour",
     "Components",
     "Decomposition",
     "Diagonal",
     "Directions",
     "Jacobian",
+    "NoiseCovariance",
     "Prior",
     "Trust",
     "aggregate",

@@ -110,26 +110,26 @@ def k_here(dec: Decomposition, sigma: float) -> int:
     return int(_truncated(dec, sigma).argmin())
 
 
-def floor_sigma(message_norm: float, num_message: int, kappa: float = 1e-2) -> float:
-    """The noise floor: what an attacker's own imprecision amounts to, kappa ||G|| / sqrt(p). Source: [D], theory section 3.
+def floor_sigma(message_norm: float, num_message: int, noise_floor: float = 1e-2) -> float:
+    """The noise floor: what an attacker's own imprecision amounts to, noise_floor ||G|| / sqrt(p). Source: [D], theory section 3.
 
     Args:
         message_norm: Euclidean norm of the message.
         num_message: p.
-        kappa: share of the message's root mean square, >= 0. Without a floor every full-rank release would count as fully invertible.
+        noise_floor: share of the message's root mean square, >= 0. Without a floor every full-rank release would count as fully invertible.
     """
-    return kappa * message_norm / num_message**0.5
+    return noise_floor * message_norm / num_message**0.5
 
 
-def total_sigma(dec: Decomposition, kappa: float = 1e-2, defense_variance: float = 0.0) -> float:
+def total_sigma(dec: Decomposition, noise_floor: float = 1e-2, defense_variance: float = 0.0) -> float:
     """Standard deviation of floor and defense noise together, per message entry.
 
     Args:
         dec: spectrum of the release.
-        kappa: floor as a share of the message's root mean square, >= 0.
+        noise_floor: floor as a share of the message's root mean square, >= 0.
         defense_variance: variance that the defense adds to every entry, in the message's units squared, >= 0.
     """
-    return (floor_sigma(dec.message_norm, dec.num_message, kappa) ** 2 + defense_variance) ** 0.5
+    return (floor_sigma(dec.message_norm, dec.num_message, noise_floor) ** 2 + defense_variance) ** 0.5
 
 
 def van_trees_bound(jac_frobenius_sq: float, sigma: float, size: int, precision_trace: float) -> float:

@@ -68,7 +68,7 @@ def _several(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
             f"{defense.name} would change every party's noise by another share, and {s.protocol.name} reads several at once here. "
             "Set together=1, or name the noise last."
         )
-    if s.attacker == "aware" and defense.hides and s.attack.wants().crowd:
+    if s.attacker == "aware" and defense.hides and s.attack.wants().collected_messages:
         yield f"{s.attack.name} compares many embeddings, and {defense.name} holds other entries back in each of them. Set attacker=unaware."
 
 

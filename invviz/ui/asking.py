@@ -59,7 +59,7 @@ def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callabl
     """
     missing, going = left(listed), _going(listed)
     took = [a.result["seconds"] for a in listed if a.result]
-    guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().hands)}" if took and missing else ""
+    guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().num_workers)}" if took and missing else ""
     label = f"{words} ({len(missing)} left{guess})" if missing else "Attacks are running" if going else "All attacks are in"
 
     def act() -> None:

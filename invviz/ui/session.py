@@ -46,14 +46,14 @@ class Station:
         self.private = PrivatePool(self.site)
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._hands = 0
+        self._num_workers = 0
         self._lent: list[subprocess.Popen[bytes]] = []
         self._seen: dict[str, float] = {}  # quick jobs that wait, and since when they were seen to
 
     @property
-    def hands(self) -> int:
+    def num_workers(self) -> int:
         """How many workers there are for what takes long, at least one."""
-        return max(1, self._hands)
+        return max(1, self._num_workers)
 
     def keep_workers(self) -> None:
         """Start the workers, and again those that died.
@@ -71,7 +71,7 @@ class Station:
                     self._workers[place] = start_worker(
                         self.site, "--parent", str(os.getpid()), *only, stdin=subprocess.DEVNULL, background=True
                     )
-            self._hands = wanted
+            self._num_workers = wanted
 
     def lend_a_hand(self) -> None:
         """Where quick jobs have waited for a while behind dear ones, start one more worker for quick ones alone, which leaves when there are none; only where the profile promises that."""

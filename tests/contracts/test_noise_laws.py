@@ -55,11 +55,11 @@ def errors(defense, draws):
     found = torch.stack([flatten(release(NET, BATCH, stream(k, "noise"))) - bare for k in range(draws)]).numpy()
     if not defense.coloured:
         return found, bare.numpy()
-    colour = defense.colour(defense.basis(inner, WORLD, BATCH))
+    covariance = defense.covariance(defense.basis(inner, WORLD, BATCH))
     if defense.takes_directions:  # u_i is the pixel on which v_i lies
-        spread = (colour.directions.right.square() @ colour.variances).sqrt().numpy()
+        spread = (covariance.directions.right.square() @ covariance.variances).sqrt().numpy()
     else:
-        spread = flatten(colour.variances).sqrt().numpy()
+        spread = flatten(covariance.variances).sqrt().numpy()
     return found[:, spread > 0] / spread[spread > 0], bare.numpy()
 
 
@@ -102,7 +102,7 @@ def test_noise_on_entries_of_a_net_is_normal():
 
     defense, world = DEFENSES["optimal_noise"](), World(net, WORLD.public)
     release = defense.wrap(HFL().release, world)
-    std = flatten(defense.colour(defense.basis(HFL().release, world, BATCH)).variances).sqrt()
+    std = flatten(defense.covariance(defense.basis(HFL().release, world, BATCH)).variances).sqrt()
     z = ((flatten(release(net, BATCH, stream(1, "noise"))) - flatten(release(net, BATCH, None))) / std).numpy()
     assert defense.noise_law == "gaussian" and stats.kstest(z, stats.norm.cdf).statistic < 0.03 and abs(stats.kurtosis(z)) < 0.4
 

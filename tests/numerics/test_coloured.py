@@ -139,7 +139,7 @@ STRONG = [pytest.param(d, id=name) for name, d in {**STRENGTHS, **SHARED}.items(
 
 
 def colour_of(defense, inner=GRADIENT, world=WORLD, batch=BATCH):
-    return defense.colour(defense.basis(inner, world, batch))
+    return defense.covariance(defense.basis(inner, world, batch))
 
 
 def sent(defense, rng=None, inner=GRADIENT, world=WORLD, batch=BATCH):
@@ -305,10 +305,10 @@ def test_directions_serve_so_many_messages(defense, monkeypatch):
     release, rng = defense.wrap(GRADIENT, WORLD), stream(0, "noise")
     _, _, first = leading(J)
     noisy = plain(defense, GRADIENT, WORLD, BATCH)
-    places = (defense.colour(noisy).variances > 0).nonzero().flatten().numpy()
+    places = (defense.covariance(noisy).variances > 0).nonzero().flatten().numpy()
     later, now = dense(OTHER)
     v = leading(now)[2]
-    fresh = (defense.colour(plain(defense, GRADIENT, World(OTHER, PUBLIC), BATCH)).variances > 0).nonzero().flatten().numpy()
+    fresh = (defense.covariance(plain(defense, GRADIENT, World(OTHER, PUBLIC), BATCH)).variances > 0).nonzero().flatten().numpy()
     made.clear()
     release(NET, BATCH, rng)
     second = flatten(release(OTHER, BATCH, rng)).numpy() - later
@@ -409,14 +409,14 @@ def test_the_price_of_a_direction_is_its_share_of_the_fisher_matrix():
 def test_the_budget_of_harm_is_that_of_isotropic_noise():
     defense = WaterFilling(sigma=0.1, damping=0.2)
     basis = defense.basis(GRADIENT, WORLD, BATCH)
-    noise, budget = defense.colour(basis), (0.1 * RMS) ** 2 * PARAMS
+    noise, budget = defense.covariance(basis), (0.1 * RMS) ** 2 * PARAMS
     w = 0.2 + 0.8 * basis.shares
     assert isinstance(noise, Banded) and float((w * noise.variances).sum()) == pytest.approx(budget, rel=1e-9)
     kept = basis.directions.values > 0
     other = best_by_scipy(basis.directions.values[kept].numpy(), w[kept].numpy(), budget, FLOOR**2)
     np.testing.assert_allclose(noise.variances[kept], other, atol=0.02 * other.max())
     assert defense.uses_public and not WaterFilling(cost="energy").uses_public
-    assert WaterFilling(damping=1.0).colour(basis).energy == pytest.approx(budget), "all damping: energy alone"
+    assert WaterFilling(damping=1.0).covariance(basis).energy == pytest.approx(budget), "all damping: energy alone"
     at_equal_harm = filled(basis.directions.values, torch.ones_like(w), 1.0, FLOOR**2)
     scale = budget / float((w * at_equal_harm).sum())
     plain = Banded(basis.directions, filled(basis.directions.values, torch.ones_like(w), scale, FLOOR**2))

@@ -23,7 +23,7 @@ from invviz.engine.isotropic_share import SHARES, choose
 from invviz.engine.observe import observe
 from invviz.engine.summary import caveats, risk_summary
 from invviz.risk import Banded, Directions, Jacobian, Prior, psnr_solved
-from invviz.risk.colour import unit_noise
+from invviz.risk.noise_covariance import unit_noise
 from invviz.scenario import Scenario, problems
 
 torch.set_num_threads(1)
@@ -60,7 +60,7 @@ def test_three_defenses_have_the_knob_and_its_default_moves_no_key():
 def test_at_0_the_message_is_bit_for_bit_the_published_one(defense):
     client = meet_client(scenario("invl_gnp"), SITE)
     bare, found = client.bare(client.net, client.batch, None), defense.basis(client.bare, client.world, client.batch)
-    directions, variances = getattr(found, "directions", found), defense.colour(found).variances
+    directions, variances = getattr(found, "directions", found), defense.covariance(found).variances
     amounts = variances.sqrt() * unit_noise(variances, stream(5, "noise"), "laplace")
     steps = torch.where(variances > 0, amounts / directions.values.where(variances > 0, 1.0), 0.0)
     written = flatten(bare) + directions.jacobian.matvec(directions.right @ steps)
@@ -94,7 +94,7 @@ def test_at_1_what_is_sent_and_what_an_aware_attacker_takes_it_for():
     asked = scenario("invl_gnp(scale=2.0,isotropic=1.0)", "&attacker=aware")
     client = meet_client(asked, SITE)
     bare = flatten(client.bare(client.net, client.batch, None))
-    energy = float(InvLGNP(scale=2.0).colour(InvLGNP().basis(client.bare, client.world, client.batch)).energy)
+    energy = float(InvLGNP(scale=2.0).covariance(InvLGNP().basis(client.bare, client.world, client.batch)).energy)
     rng = stream(0, "many")
     noise = torch.stack([flatten(client.release(client.net, client.batch, rng)) - bare for _ in range(40)]).numpy()
     z = noise / (energy / len(bare)) ** 0.5
@@ -113,7 +113,7 @@ def test_an_aware_attacker_is_told_how_much_lies_beneath(share):
     for defense in (InvLGNP(scale=2.0, isotropic=share), WaterFilling(sigma=0.3, cost="energy", isotropic=share)):
         asked = scenario(defense.text(), "&attacker=aware")
         client = meet_client(asked, SITE)
-        true = defense.colour(defense.basis(client.bare, client.world, client.batch)).even
+        true = defense.covariance(defense.basis(client.bare, client.world, client.batch)).even
         obs = observe(asked, client)
         assert obs.beneath == pytest.approx(true**0.5, rel=0.25) and obs.noise > obs.beneath
         under = observe(asked.replace(defense=(DEFENSES["gaussian_noise"](sigma=1.0), defense)), client)
@@ -218,15 +218,15 @@ def test_the_searchs_objective_is_that_of_the_dense_covariance():
     guess = client.batch.image * 0.9 + 0.03
     there = dataclasses.replace(client.batch, inputs={"image": guess})
     defense = asked.defense[0]
-    colour = defense.colour(defense.basis(client.bare, client.world, there))
+    covariance = defense.covariance(defense.basis(client.bare, client.world, there))
     jacobian = Jacobian.of(client.bare, client.net, there)
     left = np.linalg.svd(jacobian.dense().numpy(), full_matrices=False)[0]
-    ratio = obs.beneath**2 / colour.even  # its size is what the message tells of it, not what that guess would have
+    ratio = obs.beneath**2 / covariance.even  # its size is what the message tells of it, not what that guess would have
     rest = (flatten(obs.message) - flatten(jacobian.message)).numpy()
     x = guess.flatten().numpy() - 0.5
     smooth = x @ np.linalg.solve(Prior("natural", (1, 8, 8), 1, None).dense(), x)
     for loose in (False, True):
-        a = np.full(64, float(colour.variances.max())) if loose else colour.variances.numpy()
+        a = np.full(64, float(covariance.variances.max())) if loose else covariance.variances.numpy()
         sigma = ratio * (left * a) @ left.T + obs.beneath**2 * np.eye(len(rest))
         place = Place.of(obs, guess, loose)
         assert place.value == pytest.approx(rest @ np.linalg.solve(sigma, rest) + smooth, rel=1e-6)

@@ -64,13 +64,13 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
     summary = risk_summary(scenario, found.decomposition, found.size, found.stages)
     client = meet_client(scenario, SITE)
     defense, inner = scenario.defense[-1], wrapped(client.bare, scenario.defense[:-1], client.world)
-    colour = defense.colour(defense.basis(inner, client.world, client.batch))
+    covariance = defense.covariance(defense.basis(inner, client.world, client.batch))
     jacobian = dense_jacobian(client.release, client.net, client.batch)
-    if isinstance(colour, Diagonal):
-        cov = np.diag(flatten(colour.variances).numpy())
+    if isinstance(covariance, Diagonal):
+        cov = np.diag(flatten(covariance.variances).numpy())
     else:
         left = np.linalg.svd(dense_jacobian(inner, client.net, client.batch), full_matrices=False)[0]
-        cov = (left * colour.variances.numpy()) @ left.T + colour.even * np.eye(len(left))
+        cov = (left * covariance.variances.numpy()) @ left.T + covariance.even * np.eye(len(left))
     assert found.cost[0] == pytest.approx(np.trace(cov) / found.size.norm**2, rel=1e-6)
     fisher, share = dense_fisher(client.world)
     assert found.cost[1] == pytest.approx(np.sum(fisher * cov) / share / found.size.norm**2, rel=1e-4)

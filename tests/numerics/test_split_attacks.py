@@ -178,7 +178,7 @@ def test_the_crowd_is_what_the_party_sends_of_other_pictures(site, defense, batc
     s = Scenario.parse(f"{BASE}&attack={QUICK['fora']}&batch={batch}{defense}")
     s = s.replace(data=s.data.replace(index=2))
     client = meet_client(s, site)
-    crowd = observe(s, client).crowd["embedding"]
+    crowd = observe(s, client).collected_messages["embedding"]
     others = torch.as_tensor(s.data.load(None).victims.take([k for k in range(500) if not 2 <= k < 2 + batch])[0])
     assert len(crowd) == (500 - batch) // batch * batch
     for start in (0, 30):
@@ -190,7 +190,7 @@ def test_the_crowd_is_what_the_party_sends_of_other_pictures(site, defense, batc
 def test_the_crowd_has_noise_of_its_own(site):
     s = Scenario.parse(f"{BASE}&attack={QUICK['fora']}&defense=gaussian_noise(sigma=0.3)")
     client = meet_client(s, site)
-    crowd = observe(s, client).crowd["embedding"]
+    crowd = observe(s, client).collected_messages["embedding"]
     others = party_of(s, client).others(1000)
     noise = crowd - client.bare(client.net, others, None)["embedding"][: len(crowd)]
     assert 0.25 < float(noise.std() / (crowd - noise).square().mean().sqrt()) < 0.35

@@ -103,4 +103,4 @@ def test_one_more_worker_makes_nothing_but_first_sketches(monkeypatch, store_dir
     station = session.Station()
     station.keep_workers()
     assert [given[-1] if "--kinds" in given else () for given in started] == kinds
-    assert station.hands == int(wanted), "estimates count those that do long work"
+    assert station.num_workers == int(wanted), "estimates count those that do long work"

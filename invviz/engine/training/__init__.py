@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..client import Site
-    from ..results import Report
+    from ..results import Reporter
 
 LAST = 3  # evaluations whose mean is the accuracy: single ones jump
 TESTED = 1_000  # held-out pictures that an evaluation looks at, at most
@@ -95,7 +95,7 @@ class Trained:
         }
 
 
-def train(scenario: Scenario, site: Site, report: Report | None = None) -> Trained:
+def train(scenario: Scenario, site: Site, report: Reporter | None = None) -> Trained:
     """Train the scenario's net through its defended release, as simulated clients would.
 
     A training that is killed goes on from its last checkpoint when it is asked for again, to the same end.
@@ -139,7 +139,7 @@ def _rounds(
     deal: Deal,
     test: Batch,
     path: Path,
-    report: Report | None,
+    report: Reporter | None,
 ) -> bool:
     """Train to the end; False where somebody stopped it, with a checkpoint kept."""
     how: Federated = scenario.train  # type: ignore[assignment]

@@ -32,7 +32,7 @@ from ...engine.client import Site
 from ...engine.client_risk import client_risks
 from ...engine.label_inference import returned
 from ...engine.pretraining import TrainingStopped
-from ...engine.results import Event, Report
+from ...engine.results import Event, Reporter
 from ...engine.training import train
 from ...risk import Cancelled, too_little
 from ...scenario import Scenario
@@ -57,7 +57,7 @@ class Outcome:
     save: Save | None = None  # writes the arrays, where the store keeps them in a form of their own
 
 
-def execute(kind: Kind, scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None = None) -> Outcome:
+def execute(kind: Kind, scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None = None) -> Outcome:
     """Compute one job in this process.
 
     Args:
@@ -101,24 +101,24 @@ def set_threads(kind: Kind) -> None:
     threadpool_limits(threads, user_api="blas")
 
 
-def _attacked(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None) -> Outcome:
+def _attacked(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
     found = run(scenario, site, report, picture)
     return Outcome(found.to_json(), {"truth": found.truth, "guess": found.guess}, found.stopped)
 
 
-def _learned(scenario: Scenario, site: Site, report: Report) -> Outcome:
+def _learned(scenario: Scenario, site: Site, report: Reporter) -> Outcome:
     found = train(scenario, site, report)
     return Outcome(found.to_json(), {}, found.stopped)
 
 
-def _dealt(scenario: Scenario, site: Site, report: Report) -> Outcome:
+def _dealt(scenario: Scenario, site: Site, report: Reporter) -> Outcome:
     start = time.monotonic()
     rows = client_risks(scenario, site, report)
     facts = {"scenario": scenario.for_clients().text(full=True), "key": scenario.key("clients"), "clients": rows}
     return Outcome({**facts, "seconds": round(time.monotonic() - start, 3), "version": __version__}, {})
 
 
-def _assessed(scenario: Scenario, site: Site, report: Report, picture: np.ndarray | None, first: bool) -> Outcome:
+def _assessed(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None, first: bool) -> Outcome:
     start = time.monotonic()
     found = assess(scenario, site, report, picture, first=first)
     spectrum = found.decomposition
@@ -284,7 +284,7 @@ def bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Report:
+def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Reporter:
     """Pass on a few reports a second, whole phases and frames among them, with how long it still takes; stop when told to, or when it is time to leave."""
     last, phase, remaining = 0.0, "", Remaining()
 

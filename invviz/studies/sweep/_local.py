@@ -64,13 +64,13 @@ def watcher(sweep: Sweep) -> str:
     return f"sweep-{sweep.key}"
 
 
-def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
+def progress(jobs: Sequence[Job], total: int, num_workers: int) -> Progress:
     """How far, and how long it will take judging by the jobs that are done; nothing is said of that before one of each kind, and of each model, is done.
 
     Args:
         jobs: those that the store knows.
         total: of all.
-        hands: workers.
+        num_workers: workers.
     """
     took: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
     for job in jobs:
@@ -80,7 +80,7 @@ def progress(jobs: Sequence[Job], total: int, hands: int) -> Progress:
     means = {like: sum(values) / len(values) for like, values in took.items()}
     each = [_left(job, means.get(_like(job))) for job in active]
     known = [seconds for seconds in each if seconds is not None]
-    left = max(max(known), sum(known) / hands) if active and len(known) == len(active) else None
+    left = max(max(known), sum(known) / num_workers) if active and len(known) == len(active) else None
     left = left if left is not None and left >= SOON else None  # all that are left are overdue
     running = [f"{job.kind} {job.done:,}/{job.total:,}" for job in active if job.state == "running" and job.total]
     ended = total - len(active)
@@ -99,14 +99,14 @@ def _left(job: Job, mean: float | None) -> float | None:
     return max(0.0, mean - job.seconds, job.eta or 0.0)
 
 
-def estimate(sweep: Sweep, store: Store, hands: int) -> tuple[int, float, bool]:
+def estimate(sweep: Sweep, store: Store, num_workers: int) -> tuple[int, float, bool]:
     """Jobs of a sweep that are not done, about how many seconds they take, and whether that is more than a guess."""
     known = store.jobs(list(sweep.jobs))
     missing = [job for key, job in sweep.jobs.items() if key not in known or known[key].state != "done"]
     kinds: collections.Counter[tuple[Kind, str]] = collections.Counter((kind, scenario.model.name) for kind, scenario in missing)
     typical = {(kind, model): store.typical_seconds(kind, model) for kind, model in kinds}
     seconds = sum(count * (typical[which] or GUESS[which[0]]) for which, count in kinds.items())
-    return len(missing), seconds / hands, all(t is not None for t in typical.values())
+    return len(missing), seconds / num_workers, all(t is not None for t in typical.values())
 
 
 def compute(sweep: Sweep, store: Store, site: Site, workers: int, tell: Tell, retry: bool = False) -> None:

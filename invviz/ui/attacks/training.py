@@ -103,7 +103,7 @@ def _buttons(section: Section) -> None:
     with st.container(horizontal=True, gap="small"):
         if missing:
             took = [float(a.result["seconds"]) for row in section.rows for a in row.attacks if a.result and a.job]  # on this machine
-            guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().hands)}" if took else ""
+            guess = f", about {in_words(sum(took) / len(took) * len(missing) / station().num_workers)}" if took else ""
             label = f"Run this combination ({len(missing)} attacks{guess})"
             start = functools.partial(asking.start, missing)
             press.button(label, "run conditions", start, type="primary", icon=":material/play_arrow:", help=asking.WORKS)

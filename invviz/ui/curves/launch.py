@@ -27,14 +27,14 @@ def draw(text: str) -> None:
         return
     try:
         sweep = source.read(text, source.CELLS)
-        left, time, known = _estimate(sweep.key, source.station().hands, sweep)
+        left, time, known = _estimate(sweep.key, source.station().num_workers, sweep)
     except InvvizError as err:
         st.error(trouble.plain(str(err)), icon=":material/error:")
         return
     st.caption("The sweep as one line, and as a command for another machine:")
     st.code(sweep.text(), language=None, wrap_lines=True)
     st.code(sweep.command(), language="bash", wrap_lines=True)
-    about = f"{'about' if known else 'perhaps'} {in_words(time)} with {station().hands} worker{'s' * (station().hands != 1)}"
+    about = f"{'about' if known else 'perhaps'} {in_words(time)} with {station().num_workers} worker{'s' * (station().num_workers != 1)}"
     unfit = sum(not cell.jobs for cell in sweep.cells)
     lost = f" {unfit} cells do not fit: {trouble.plain(next(iter(sweep.cells[_first(sweep)].reasons.values())))}" if unfit else ""
     words = (
@@ -51,8 +51,8 @@ def _first(sweep: Sweep) -> int:
 
 
 @st.cache_data(ttl=10.0, max_entries=50, show_spinner=False)
-def _estimate(key: str, hands: int, _sweep: Sweep) -> tuple[int, float, bool]:
-    return estimate(_sweep, station().store, hands)
+def _estimate(key: str, num_workers: int, _sweep: Sweep) -> tuple[int, float, bool]:
+    return estimate(_sweep, station().store, num_workers)
 
 
 def _start(sweep: Sweep, retry: bool = False) -> None:

@@ -153,7 +153,7 @@ def look_at(sweep: Sweep) -> Look:
     if last is None or start - last[0] > max(LOOK[last[2].active], ROOM * last[1]):
         jobs = list(station().store.jobs(keys_of(sweep)).values())
         states = "".join(f"{job.key}{job.state}{job.finished}" for job in jobs if not job.active)
-        told = progress(jobs, len(keys_of(sweep)), station().hands)
+        told = progress(jobs, len(keys_of(sweep)), station().num_workers)
         failed, done = (sum(job.state == state for job in jobs) for state in ("failed", "done"))
         look = Look(told, any(job.active for job in jobs), failed, told.total - done, hashlib.sha256(states.encode()).hexdigest()[:20])
         looks.clear()

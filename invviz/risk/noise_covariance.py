@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LAWS = ("laplace", "normal")
 
 
-class Colour:
+class NoiseCovariance:
     """A covariance Sigma of noise on a message. Source: [D] theory T6, T9.
 
     Attributes:
@@ -31,7 +31,7 @@ class Colour:
     even: float = 0.0
 
     @property
-    def uneven(self) -> Colour:
+    def uneven(self) -> NoiseCovariance:
         """The same without that part."""
         return self
 
@@ -66,7 +66,7 @@ class Colour:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Diagonal(Colour):
+class Diagonal(NoiseCovariance):
     """Independent noise on every entry, of its own variance each."""
 
     variances: Tree
@@ -86,7 +86,7 @@ class Diagonal(Colour):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Banded(Colour):
+class Banded(NoiseCovariance):
     """Noise along left singular directions, and perhaps some everywhere: Sigma = sum_i a_i u_i u_i^T + even I. Source: [D] T9.
 
     u_i = J v_i / s_i is never stored: a draw is one Jacobian-vector product. The part that is even is normal, whatever the law of the other.
