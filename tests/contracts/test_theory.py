@@ -26,9 +26,9 @@ def test_every_reference_resolves():
     assert sections <= SECTIONS
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:risk|bounds|summary|defenses)\.[a-z_]+)`", PAGE))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:risk|engine\.bounds|engine\.summary|defenses)\.[a-z_]+)`", PAGE))))
 def test_what_it_names_in_the_code_is_there(name):
-    module, _, thing = name.partition(".")
+    module, _, thing = name.rpartition(".")
     found = importlib.import_module(f"invviz.{module}")
     assert hasattr(found, thing) or importlib.import_module(f"invviz.{module}.{thing}")
 
