@@ -115,7 +115,7 @@ def test_the_band_of_nothing_carries_no_noise():
 # ---------------------------------------------------------------- draws
 
 
-@pytest.mark.parametrize("law", colour.LAWS)
+@pytest.mark.parametrize("law", noise_covariance.LAWS)
 def test_draws_have_this_covariance(law):
     case = linear_case(rows=10)
     found = Directions.of(case.jacobian)
@@ -135,7 +135,7 @@ def test_draws_have_this_covariance(law):
     assert np.trace(cov) == pytest.approx(a.sum(), rel=0.08)
 
 
-@pytest.mark.parametrize("law", colour.LAWS)
+@pytest.mark.parametrize("law", noise_covariance.LAWS)
 def test_diagonal_draws(law):
     variances = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64).repeat_interleave(20_000).view(3, 20_000)
     noise = Diagonal({"a": variances[:2], "b": variances[2]})
@@ -147,7 +147,7 @@ def test_diagonal_draws(law):
 def test_unit_noise_is_finite_at_its_ends(monkeypatch):
     for ends in (torch.zeros(3), torch.full((3,), 1 - 2.0**-24)):
         monkeypatch.setattr(colour, "rand_like", lambda leaf, rng, ends=ends: ends)
-        drawn = colour.unit_noise(torch.zeros(3), None, "laplace")
+        drawn = noise_covariance.unit_noise(torch.zeros(3), None, "laplace")
         assert bool(torch.isfinite(drawn).all()) and float(drawn.abs().min()) > 8
 
 
