@@ -14,7 +14,7 @@ from invviz.core.tree import flatten, unflatten
 from invviz.core.types import Batch, Net
 from invviz.models import LeNet
 from invviz.protocols.hfl import HFL
-from invviz.risk import Banded, Diagonal, Directions, Jacobian, Prior, colour, decompose, invloss, invre, trust
+from invviz.risk import Banded, Diagonal, Directions, Jacobian, Prior, decompose, invloss, invre, noise_covariance, trust
 
 SIGMA = 1e-3
 DRAWS = 4_000
@@ -146,7 +146,7 @@ def test_diagonal_draws(law):
 
 def test_unit_noise_is_finite_at_its_ends(monkeypatch):
     for ends in (torch.zeros(3), torch.full((3,), 1 - 2.0**-24)):
-        monkeypatch.setattr(colour, "rand_like", lambda leaf, rng, ends=ends: ends)
+        monkeypatch.setattr(noise_covariance, "rand_like", lambda leaf, rng, ends=ends: ends)
         drawn = noise_covariance.unit_noise(torch.zeros(3), None, "laplace")
         assert bool(torch.isfinite(drawn).all()) and float(drawn.abs().min()) > 8
 
