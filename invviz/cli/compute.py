@@ -156,7 +156,7 @@ def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
         set_threads("clients")
         rows = client_risks(scenario, site, line.report)
     if as_json:
-        print(to_json({"scenario": scenario.for_clients().text(full=True), "clients": rows}))
+        print(to_json({"scenario": scenario.only("clients").text(full=True), "clients": rows}))
         return 0
     print("client  pictures  classes  largest class  InvRE  expected best (dB)")
     for row in rows:

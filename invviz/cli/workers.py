@@ -6,17 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import TextError
-from ..jobs.store import Kind
 from ..scenario import Scenario
+from ..scenario.kinds import askable
 from ._site import known_jobs, read_site
 
 if TYPE_CHECKING:
     from ..jobs.store import Store
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -31,7 +29,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         metavar="KEY",
         help="first put these jobs, which failed or whose results were damaged or removed, into the queue again",
     )
-    worker.add_argument("--kinds", default=",".join(KINDS), help=f"what to compute, with commas (default: {','.join(KINDS)})")
+    worker.add_argument("--kinds", default=",".join(askable()), help="what to compute, with commas (default: %(default)s)")
     worker.add_argument("--most", type=float, metavar="SECONDS", help="only what takes at most so long, by its price when it was queued")
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
@@ -46,8 +44,8 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 def work(args: argparse.Namespace) -> int:
     """Work until told to end."""
     kinds = args.kinds.split(",")
-    if unknown := sorted(set(kinds) - set(KINDS)):
-        raise TextError(f"unknown kind {unknown[0]!r}; known: {', '.join(KINDS)}.")
+    if unknown := sorted(set(kinds) - set(askable())):
+        raise TextError(f"unknown kind {unknown[0]!r}; known: {', '.join(askable())}.")
     site = read_site(args.set, store=args.store)
     if args.background and hasattr(os, "nice"):
         os.nice(_niceness())

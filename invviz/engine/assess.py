@@ -189,7 +189,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
     sizes = [
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
-    if scenario.for_risk().defense == scenario.defense and any(d.noisy for d in scenario.defense):
+    if scenario.only("risk").defense == scenario.defense and any(d.noisy for d in scenario.defense):
         variances = [noise_variance(scenario, s, _stages(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message

@@ -41,7 +41,7 @@ def client_risks(scenario: Scenario, site: Site, report: Reporter | None = None)
         ScenarioError, InvvizError: as `assess`, where it concerns all of them.
         Cancelled: `report` answered False.
     """
-    scenario, start = scenario.for_clients().replace(method=QUICK), time.monotonic()
+    scenario, start = scenario.only("clients").replace(method=QUICK), time.monotonic()
     victim = meet_client(scenario, site, report)
     deal = Deal.of(scenario, victim.samples)
     counts, found = deal.counts(scenario.data.num_classes), []

@@ -93,7 +93,7 @@ def returned(scenario: Scenario, site: Site, report: Reporter | None = None) -> 
     if found := train_problems(scenario):
         raise ScenarioError(found)
     start = time.monotonic()
-    scenario, curious = scenario.for_labels(), scenario.protocol
+    scenario, curious = scenario.only("labels"), scenario.protocol
     client = meet_client(scenario, site, report)
     public, size = client.samples.public, scenario.batch
     order = np.random.default_rng(derive(scenario.seed, "pictures whose gradients come back")).permutation(len(public))[:PICTURES]

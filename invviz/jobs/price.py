@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..scenario import MAX_EXACT_INPUTS, Scenario
-from .store import Kind
+from ..scenario.kinds import WORK, Kind, found
 
 STEP, PRODUCT = 1.5e-3, 1.5e-9  # seconds of a step, and of every multiplication of the net in it
 DOUBLE = 1.7  # times as long in float64
@@ -37,10 +37,11 @@ def seconds(kind: Kind, scenario: Scenario) -> float:
         kind: of the job.
         scenario: what is computed.
     """
-    return (_weights(scenario) + PRICES[kind](scenario)) * slower()
+    return (_weights(scenario) + found(WORK[kind].price)(scenario)) * slower()
 
 
-def _run(s: Scenario) -> float:
+def attack(s: Scenario) -> float:
+    """A search, by its steps."""
     attack, inputs = s.attack, s.batch * int(np.prod(s.shape))
     steps = getattr(attack, "steps", 1) * getattr(attack, "restarts", 1)
     each = _step(s) * SLOWER.get(attack.name, 1.0)
@@ -49,14 +50,31 @@ def _run(s: Scenario) -> float:
     return (5.0 if attack.name in NETS else 0.5) + steps * each + LEARNS.get(attack.name, 0.0) * inputs
 
 
-def _risk(s: Scenario) -> float:
+def spectrum(s: Scenario) -> float:
+    """Exact, or by products."""
     inputs = s.batch * int(np.prod(s.shape))
     if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
         return SKETCH * 2 * _step(s)
     return 0.5 + inputs * (STEP / 4 + 2 * s.batch * _products(s) * PRODUCT) + CUBE * inputs**3
 
 
-def _train(s: Scenario) -> float:
+def first_sketch(s: Scenario) -> float:
+    """A few products."""
+    return 0.5 + FIRST * 2 * _step(s)
+
+
+def every_client(s: Scenario) -> float:
+    """A spectrum each."""
+    return cast("Any", s.train).clients * spectrum(s)
+
+
+def labels(s: Scenario) -> float:
+    """Messages of some hundred pictures."""
+    return 30 + 300 * _step(s)
+
+
+def training(s: Scenario) -> float:
+    """All rounds."""
     how: Any = s.train
     return how.rounds * how.present * _step(s) / 2
 
@@ -77,16 +95,6 @@ def _step(s: Scenario) -> float:
 
 def _products(s: Scenario) -> int:
     return s.model.products(s.data.shape, s.data.num_classes)
-
-
-PRICES = {
-    "run": _run,
-    "risk": _risk,
-    "sketch": lambda s: 0.5 + FIRST * 2 * _step(s),
-    "train": _train,
-    "clients": lambda s: cast("Any", s.train).clients * _risk(s),
-    "labels": lambda s: 30 + 300 * _step(s),
-}
 
 
 @lru_cache(maxsize=1)

@@ -20,10 +20,11 @@ from ..engine.summary import risk_summary
 from ..metrics import Baseline
 from ..risk import ideal
 from ..risk.prior import TAU
+from ..scenario.kinds import WORK
 from ..studies.sweep import Sweep, table
 from ._bib import cited
+from ._command import command
 from ._find import Asked, find
-from ._kinds import KINDS, KindOfWork, command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +123,10 @@ class Report:
     @property
     def title(self) -> str:
         """What there is in it."""
-        counts = [(kind, sum(e.kind == name for e in self.entries)) for name, kind in KINDS.items()]
-        found = [kind.counted(n) for kind, n in [*counts, (KindOfWork("Sweep", "sweep", ()), len(self.sweeps))] if n]
+        counts = [(kind, sum(e.kind == name for e in self.entries)) for name, kind in WORK.items()]
+        found = [kind.counted(n) for kind, n in counts if n]
+        if count := len(self.sweeps):
+            found.append(f"{count} sweep{'s' * (count != 1)}")
         return f"invviz report: {', '.join(found)}"
 
 
@@ -173,7 +176,7 @@ def _entry(store: Store, asked: Asked, facts: dict[str, Any]) -> Entry:
     arrays = store.arrays(job.key) if facts else {}
     shapes = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
     entry = Entry(job, scenario, facts, shapes, truth=arrays.get("truth"), guess=arrays.get("guess"))
-    if job.kind in ("risk", "sketch") and facts:
+    if WORK[job.kind].spectrum and facts:
         return _with_spectrum(entry, store, facts)
     if job.kind == "run" and facts:
         entry = dataclasses.replace(entry, curve=_curve(store, job.key, facts))
@@ -187,12 +190,12 @@ def _entry(store: Store, asked: Asked, facts: dict[str, Any]) -> Entry:
 
 def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
     s = entry.scenario
-    key = entry.key if entry.kind == "sketch" else s.key("risk")
+    key = entry.key if WORK[entry.kind].spectrum else s.key("risk")
     d = store.spectrum(key)
     if d is None:
         job = store.job(key)
         gap = job.error if job is not None and job.damaged else "Its arrays were removed to make room, so there are no figures."
-        return dataclasses.replace(entry, gap=gap, job=job if job is not None and entry.kind != "run" else entry.job)
+        return dataclasses.replace(entry, gap=gap, job=job if job is not None and WORK[entry.kind].spectrum else entry.job)
     figures = risk_summary(
         s, d, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]], facts.get("trust"), facts.get("solved")
     )
@@ -234,4 +237,4 @@ def _components(entries: Sequence[Entry], sweeps: Sequence[Sweep]) -> dict[str, 
 
 
 def _used(kind: Kind, s: Scenario) -> list[Any]:
-    return [s.data, s.model, s.protocol, *s.defense, *(getattr(s, part) for part in KINDS[kind].uses)]
+    return [s.data, s.model, s.protocol, *s.defense, *(getattr(s, part) for part in WORK[kind].uses)]

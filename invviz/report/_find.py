@@ -6,11 +6,11 @@ import dataclasses
 import re
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvvizError
-from ..jobs.store import Kind
 from ..scenario import Scenario
+from ..scenario.kinds import WORK, askable
 from ..studies.sweep import MARK, Sweep
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SHORTEST = 6  # characters of a key that are taken for it
 PAGE = 200  # results read at a time
 NEWEST = 5  # keys that a message names
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +53,8 @@ def find(store: Store, names: Sequence[str]) -> tuple[list[Asked], list[Sweep]]:
         if isinstance(found, Sweep):
             chosen[found.key] = found
             continue
-        for asked in found if isinstance(found, list) else [found]:
-            jobs.setdefault((asked.job.key, asked.scenario.text() if asked.job.kind == "risk" else ""), asked)
+        for one in found if isinstance(found, list) else [found]:
+            jobs.setdefault((one.job.key, one.scenario.text() if WORK[one.job.kind].spectrum else ""), one)
     return list(jobs.values()), list(chosen.values())
 
 
@@ -69,14 +68,14 @@ def _read(text: str) -> Sweep | None:
 def _of_scenario(store: Store, text: str) -> list[Asked]:
     """What there is of a scenario: attack, spectrum, training."""
     scenario = Scenario.parse(text)
-    keys = {scenario.key(kind): kind for kind in KINDS if kind != "sketch"}  # a first sketch is told of only where its key is named
+    keys = {scenario.key(kind): kind for kind in askable() if WORK[kind].listed}
     jobs = store.jobs(list(keys))
     if not jobs:
         raise InvvizError(
             f"Nothing was computed here of {scenario.text()}. Open it in the Lab, or make it part of a sweep; `run`, `risk` and `train` on the "
             f"command line print their result and keep none.\n{known(store)}"
         )
-    return [Asked(jobs[key], scenario if kind == "risk" else scenario.only(kind)) for key, kind in keys.items() if key in jobs]
+    return [Asked(jobs[key], scenario if WORK[kind].spectrum else scenario.only(kind)) for key, kind in keys.items() if key in jobs]
 
 
 def _of_key(store: Store, name: str, sweeps: dict[str, Sweep]) -> Asked | Sweep:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,13 +15,10 @@ from ..engine.bounds import HELD, of_lower
 from ..engine.gap import gap
 from ..engine.training import spent
 from ..metrics import Baseline, quality, word_of_share
+from ..scenario.kinds import WORK, found
 from ._collect import Entry, Report, Spectrum
 from ._figures import Figure, accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
-from ._kinds import KINDS
 from ._numbers import amount, mean, number, read, seconds
-
-if TYPE_CHECKING:
-    from ..jobs.store import Kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,30 +78,26 @@ class Told(NamedTuple):
 
 def sections(report: Report) -> list[Section]:
     """One for each result, sweeps last."""
-    from . import _parties
     from ._sweep import sweep_section
 
     spectra = {e.key for e in report.entries if e.kind == "risk"}
-    tell: dict[Kind, Callable[[Entry], Told]] = {
-        "run": _attack, "risk": _risk, "sketch": _risk, "train": _training, "clients": _parties.clients, "labels": _parties.labels
-    }  # fmt: skip
-    found: list[Section] = []
+    listed: list[Section] = []
     for e in report.entries:
-        times = sum(s.anchor.startswith(e.key) for s in found)  # one spectrum may be looked at with several noises
-        finding, facts, warnings, notes, figures, tables = tell[e.kind](e) if e.facts else Told(_missing(e), [], [], [], [])
+        times = sum(s.anchor.startswith(e.key) for s in listed)  # one spectrum may be looked at with several noises
+        finding, facts, warnings, notes, figures, tables = found(WORK[e.kind].section)(e) if e.facts else Told(_missing(e), [], [], [], [])
         if e.kind == "run" and e.spectrum and e.scenario.key("risk") not in spectra:
             figures.append(spectrum_figure(e.spectrum, e.scenario.text()))
         if e.job.error:
             warnings = [e.job.error if e.job.damaged else f"It failed: {e.job.error}", *warnings]
         if e.gap:
             notes = [*notes, e.gap]
-        found.append(
+        listed.append(
             Section(
-                f"{e.key}-{times + 1}" if times else e.key, KINDS[e.kind].title, finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
+                f"{e.key}-{times + 1}" if times else e.key, WORK[e.kind].title, finding, _state(e), (e.scenario.text(),), e.scenario.text(full=True), e.command,
                 tuple(facts), tuple(warnings), tuple(notes), tuple(figures), tuple(tables),
             )
         )  # fmt: skip
-    return found + [sweep_section(s) for s in report.sweeps]
+    return listed + [sweep_section(s) for s in report.sweeps]
 
 
 def _state(e: Entry) -> str:
@@ -113,7 +106,7 @@ def _state(e: Entry) -> str:
 
 def _missing(e: Entry) -> str:
     """Of what has no result."""
-    title = KINDS[e.kind].title
+    title = WORK[e.kind].title
     return {
         "failed": f"{title}: the stored result is damaged" if e.job.damaged else f"{title}: failed",
         "queued": f"{title}: waits in the queue",
@@ -122,7 +115,8 @@ def _missing(e: Entry) -> str:
     }.get(e.job.state, f"{title}: was stopped before it had a result")
 
 
-def _attack(e: Entry) -> Told:
+def attack(e: Entry) -> Told:
+    """What an attack reached."""
     f = e.facts
     scores = f.get("scores", {})
     psnr, ssim = mean(scores.get("psnr")), mean(scores.get("ssim"))
@@ -203,7 +197,8 @@ def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
     ]
 
 
-def _risk(e: Entry) -> Told:
+def risk(e: Entry) -> Told:
+    """What a spectrum says at the scenario's noise."""
     f = e.facts
     notes = _data_note(f)
     if e.spectrum is None:
@@ -239,7 +234,8 @@ def _risk(e: Entry) -> Told:
     return Told(finding, facts, [], [*r["caveats"], *notes], figures)
 
 
-def _training(e: Entry) -> Told:
+def training(e: Entry) -> Told:
+    """What a training reached."""
     f = e.facts
     finding = f"Training reached {100 * f['accuracy']:.1f} % accuracy after {f['rounds']:,} rounds"
     facts = [

@@ -19,7 +19,8 @@ from ..defenses import DEFENSES, Defense
 from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
-from ._settings import KINDS, PARTS, RISK_ONLY, SETTINGS
+from ._settings import KINDS, PARTS, SETTINGS
+from .kinds import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,8 +128,7 @@ class Scenario:
         """Name of a stored result: a hash of what it depends on.
 
         Args:
-            kind: "run": all but the settings of the risk score and of training; "risk": what the spectrum needs; "sketch": what a first sketch of it needs; "train": what the accuracy
-                needs; "clients": what the risk of every simulated client needs; "labels": what comes back to a party; "weights": trained weights to start from.
+            kind: one of the table `scenario.kinds.WORK`.
         """
         form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
         form += "&behind mask=likely, then plain" * (kind == "run" and self.behind_mask)  # searched without a prior once
@@ -153,55 +153,7 @@ class Scenario:
 
     def only(self, kind: str) -> Scenario:
         """What a result of a kind depends on; the rest takes its defaults."""
-        kinds = {
-            "run": self.for_run,
-            "risk": self.for_risk,
-            "sketch": self.for_sketch,
-            "train": self.for_train,
-            "clients": self.for_clients,
-            "labels": self.for_labels,
-            "weights": self.for_weights,
-        }
-        return kinds[kind]()
-
-    def for_run(self) -> Scenario:
-        """What an attack's result depends on: all but the settings of the risk score; without a defense there is nothing to be aware of."""
-        known = {} if self.defense else {"attacker": Scenario.attacker}
-        return self.replace(train=TRAININGS["federated"](), **known, **{name: getattr(Scenario, name) for name in RISK_ONLY})
-
-    def for_risk(self) -> Scenario:
-        """What the spectrum depends on: no attack, no noise (noise enters in closed form), no risk floor.
-
-        Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
-        """
-        noise = [d for d in self.defense if d.noisy]
-        rest = self.replace(attack=ATTACKS["dlg"](), attacker=Scenario.attacker, train=TRAININGS["federated"]())
-        if self.coloured:  # the directions that it hides depend on all other noise, too
-            return rest
-        if self.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
-            return rest
-        return rest.replace(defense=tuple(part for d in self.defense if (part := d.for_risk()) is not None), floor=Scenario.floor)
-
-    def for_sketch(self) -> Scenario:
-        """What a first sketch of the spectrum depends on: the same, however the spectrum itself is computed."""
-        return self.for_risk().replace(method=Scenario.method)
-
-    def for_train(self) -> Scenario:
-        """What the accuracy of federated training depends on: no victim, no attack, no settings of the risk score."""
-        unused: dict[str, Any] = {name: getattr(Scenario, name) for name in (*RISK_ONLY, "rounds", "attacker", "upload")}
-        if self.protocol.sends_embedding:
-            unused["protocol"] = self.protocol.of_all()
-        return self.replace(data=self.data.replace(index=0), attack=ATTACKS["dlg"](), **unused)
-
-    def for_clients(self) -> Scenario:
-        """What the risk of every simulated client depends on: the noise, and of the training only how pictures are dealt."""
-        deal = {name: getattr(self.train, name) for name in ("clients", "split", "alpha", "samples") if hasattr(self.train, name)}
-        parts = {"attack": ATTACKS["dlg"](), "attacker": Scenario.attacker, "upload": "", "method": Scenario.method, "layer": ""}
-        return self.replace(data=self.data.replace(index=0), train=type(self.train)(**deal), **parts)
-
-    def for_labels(self) -> Scenario:
-        """What labels that a party tells from returned gradients depend on: as training, and who the party is."""
-        return self.for_train().replace(protocol=self.protocol, train=TRAININGS["federated"]())
+        return WORK[kind].depends(self).scenario
 
     @property
     def behind_mask(self) -> bool:
@@ -219,14 +171,6 @@ class Scenario:
     def apart(self) -> tuple[Release, ...]:
         """Releases of parties that are read together, where a defense looks at a whole message: every party's looks at its own. None elsewhere."""
         return () if all(d.trains or d.stated for d in self.defense) else self.protocol.apart()
-
-    def for_weights(self) -> Scenario:
-        """What trained weights depend on: data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
-        rest: dict[str, Any] = {}
-        trains = tuple(d for d in self.defense if d.trains and not d.off)
-        if self.protocol.sends_embedding and (trains or not self.protocol.is_model):
-            rest = {"protocol": self.protocol.of_all(), "defense": trains}
-        return Scenario(data=self.data.replace(index=0), model=self.model, seed=self.seed, **rest)
 
     @property
     def layer_name(self) -> str:

@@ -24,7 +24,7 @@ def draw(now: Scenario, trained: bool = False) -> None:
         return
     try:
         done = getattr(now.train, "rounds", None) if trained else None
-        found = _spent(f"{trained} {now.for_train().form('train')}", now, done)
+        found = _spent(f"{trained} {now.only('train').form('train')}", now, done)
     except InvvizError as err:
         st.caption(f":material/info: epsilon is not known: {trouble.plain(str(err))}")
         return

@@ -13,13 +13,14 @@ from ..engine.assess import sketched_first
 from ..jobs.limits import check_price, risk_problems
 from ..jobs.store import Curve, Job, Kind, Store
 from ..scenario import Scenario, problems
+from ..scenario.kinds import WORK
 from ..studies import gallery
 from .session import session, station
 from .trouble import plain
 from .victim import victim_of
 from .views import Portrait, RiskView, RunView, view_of
 
-PRIORITY = {"sketch": 2, "run": 1, "risk": 0}  # of what is open on a screen
+PRIORITY = {name: work.priority for name, work in WORK.items()}  # of what is open on a screen
 BEHIND = -1  # of what is compared
 KEEP = 6  # spectra held open at a time; each maps about 40 MB
 

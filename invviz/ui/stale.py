@@ -26,7 +26,7 @@ def made_for(old: Scenario, now: Scenario) -> str:
         >>> made_for(old, Scenario.parse("data=digits&model=mlp&defense=gaussian_noise(sigma=10.0)&attack=dlg"))
         "Gaussian noise: 1 % of the message's typical entry (now 1,000 %)"
     """
-    was, is_ = old.for_run(), now.for_run()
+    was, is_ = old.only("run"), now.only("run")
     found = []
     for part in PARTS:
         found += _component(part, getattr(was, part), getattr(is_, part))

@@ -6,7 +6,6 @@ import json
 import pickle
 import shutil
 import sqlite3
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,8 +15,9 @@ from invviz.core import npy
 from invviz.engine.client import Site
 from invviz.jobs.store import Kind, Store
 from invviz.jobs.worker import execute
-from invviz.report import _kinds, collect
+from invviz.report import collect
 from invviz.scenario import Scenario
+from invviz.scenario.kinds import WORK, askable
 from invviz.studies.sweep import Sweep, queue, table
 
 TRAIN = "train=federated(clients=2,rounds=3,samples=60)"
@@ -29,7 +29,7 @@ SCENARIOS: dict[Kind, Scenario] = {  # in the order of the kinds
     "clients": Scenario.parse(f"data=digits&model=mlp(width=8)&{TRAIN}"),
     "labels": Scenario.parse("data=digits&model=convnet(width=2)&protocol=vfl(parties=2,cut=1)&attack=rmle"),
 }
-KINDS = get_args(Kind)
+KINDS = askable()
 FILES = {"run": "guess.npy", "risk": "gains.npy"}
 
 
@@ -213,16 +213,17 @@ def test_a_sweep_names_its_damaged_cells_and_computes_them_again(store, capsys, 
     assert table(sweep, store).state.tolist() == ["done"] * 3
 
 
-def test_every_kind_of_work_has_a_report(store):
+def test_every_kind_of_work_has_a_report(store, capsys):
     """From the one list of kinds; each in every form."""
     from invviz.report import FORMS
 
-    assert tuple(_kinds.KINDS) == KINDS == tuple(SCENARIOS)
+    assert tuple(SCENARIOS) == KINDS
     for kind in KINDS:
         report = collect(store, [key_of(kind)])
-        assert [e.kind for e in report.entries] == [kind] and report.title == f"invviz report: {_kinds.KINDS[kind].counted(1)}"
+        assert [e.kind for e in report.entries] == [kind] and report.title == f"invviz report: {WORK[kind].counted(1)}"
         for form, write in FORMS.items():
             assert key_of(kind) in write(report), form
+        assert main(["report", key_of(kind), "--set", f"store={store.path}"]) == 0 and key_of(kind) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["a.npy"])

@@ -229,7 +229,7 @@ def test_train_prints_the_accuracy(store_dir, capsys):
     assert re.search(r"round +3  accuracy +[\d.]+ %", words) and "3 rounds, 6 pictures" in words
     assert main(["train", TINY, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["scenario"] == Scenario.parse(TINY).for_train().text(full=True) and found["key"] == Scenario.parse(TINY).key("train")
+    assert found["scenario"] == Scenario.parse(TINY).only("train").text(full=True) and found["key"] == Scenario.parse(TINY).key("train")
     assert found["rounds"] == 3 and [point[0] for point in found["history"]] == [1, 2, 3]
     assert f"accuracy {100 * found['accuracy']:.1f} %" in words
     assert main(["train", TINY.replace("clients=2", "clients=2,sampled=3")]) == 2

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import get_args
 from urllib.parse import quote
 
 import pytest
@@ -15,10 +14,9 @@ import pytest
 import invviz
 from invviz.core.command import command, quoted
 from invviz.core.errors import TextError
-from invviz.jobs.store import Kind
-from invviz.report._kinds import KINDS
-from invviz.report._kinds import command as again
+from invviz.report._command import command as again
 from invviz.scenario import Scenario
+from invviz.scenario.kinds import WORK, askable
 from invviz.studies.sweep import Sweep
 
 HOSTILE = [
@@ -56,9 +54,9 @@ def test_what_people_write_stays_readable():
 def test_commands_for_every_kind_of_work_and_for_sweeps(layer, tmp_path):
     scenario = Scenario(layer=layer)
     lines, wanted = [], []
-    for kind in get_args(Kind):
+    for kind in askable():
         lines.append(again(kind, scenario))
-        wanted += ["-m", "invviz", KINDS[kind].verb[0], scenario.text(), *KINDS[kind].verb[1:]]
+        wanted += ["-m", "invviz", WORK[kind].verb[0], scenario.text(), *WORK[kind].verb[1:]]
     sweep = Sweep.of(f"layer={quote(layer, '')}", [f"layer={quote(layer, '')},7", "defense=none,gaussian_noise(sigma=.1)"], ["train"])
     axes = [axis.text() for axis in sweep.axes]
     wanted += ["-m", "invviz", "sweep", sweep.base.text(), *axes, "--what", "train"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-from typing import get_args
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from invviz.core.component import MAX_WORDS, knob, parse_component
 from invviz.core.errors import InvvizError, KnobError, TextError
 from invviz.defenses import DEFENSES
-from invviz.jobs.store import Kind
 from invviz.scenario import PARTS, SETTINGS, Scenario, problems, risk_problems, train_problems
+from invviz.scenario.kinds import WORK, askable
 from invviz.studies.sweep import Sweep
 
 WILD = "&+%#=?;|()'\"\\,.:/_~$`!* \t\n\r\0é汉😀\u00a0\u200b\u2028\ud800\udfffaZ09"
@@ -79,7 +78,7 @@ PAIRS = st.lists(mostly(NAMED, names, 30), min_size=1, max_size=5).flatmap(
 coded = lambda text: quote(text, "", errors="surrogatepass")  # noqa: E731
 WAYS = [coded, coded, coded, str, lambda text: text.replace(" ", "+")]
 TEXTS = mostly(st.tuples(PAIRS, st.sampled_from(WAYS)).map(lambda one: "&".join(f"{n}={one[1](v)}" for n, v in one[0])), words, 20)
-KINDS = (*get_args(Kind), "weights")
+KINDS = tuple(WORK)
 
 
 def came_back(text: str) -> str:
@@ -98,7 +97,7 @@ def came_back(text: str) -> str:
     assert Scenario.from_pairs(parse_qsl(urlencode(read.pairs()), keep_blank_values=True)) == read, (
         "the address is encoded once, by Streamlit"
     )
-    for kind in get_args(Kind):
+    for kind in askable():
         assert Scenario.parse(read.form(kind)).key(kind) == read.key(kind), "what the store keeps is read by its workers"
     for rules in (problems, risk_problems, train_problems):
         assert all(isinstance(sentence, str) for sentence in rules(read))

@@ -198,7 +198,7 @@ def test_a_gpu_is_refused(ray, tmp_path):
 
 
 def test_what_a_node_sends_is_plain_and_stays_in_its_folder(tmp_path):
-    risk = Scenario.parse("data=digits&model=mlp").for_risk()
+    risk = Scenario.parse("data=digits&model=mlp").only("risk")
     found = cluster.on_node(risk.key("risk"), "risk", risk.text(full=True), None, str(tmp_path))
     assert found["arrays"] == {} and all(isinstance(content, bytes) for content in found["files"].values())
     (tmp_path / "spectrum").mkdir()

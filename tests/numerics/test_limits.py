@@ -18,6 +18,7 @@ from invviz.jobs.limits import PROFILES, Limits, check_price, gate
 from invviz.jobs.store import HOST, TAB, Gate, Store
 from invviz.jobs.worker import Clock, _serve
 from invviz.scenario import Scenario
+from invviz.scenario.kinds import askable
 
 DAYS = "data=photos(size=64)&model=resnet18(width=128)&attack=dlg(steps=100000,restarts=50)"
 QUICK = Scenario.parse("data=digits&model=mlp&attack=linear_layer")
@@ -68,7 +69,7 @@ def test_more_work_has_a_higher_price(more, knob):
 def test_every_kind_of_work_and_of_attack_has_a_price():
     from invviz.attacks import ATTACKS
 
-    for kind in price.PRICES:
+    for kind in askable():
         assert price.seconds(kind, Scenario.parse("data=digits&model=mlp&train=federated")) > 0
     for name in ATTACKS:
         assert price.seconds("run", Scenario.parse(f"data=digits&model=mlp&attack={name}")) > 0
@@ -195,7 +196,7 @@ def test_a_clock_rings_once_and_for_good():
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
 def test_memory_beyond_a_worker_s_share_is_refused_in_words():
     code = (
-        "import dataclasses, numpy as np, torch\nfrom invviz import worker\nfrom invviz.jobs.limits import PROFILES\n"
+        "import dataclasses, numpy as np, torch\nfrom invviz.jobs import worker\nfrom invviz.jobs.limits import PROFILES\n"
         "worker.limits = lambda: dataclasses.replace(PROFILES['own'], memory=0.05)\nworker.bound_memory()\n"
         "for make in (lambda: np.ones(1 << 32), lambda: torch.ones(1 << 32)):\n"
         "    try: make()\n    except Exception as err: print(worker.reason(err))\n"

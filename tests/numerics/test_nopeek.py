@@ -175,7 +175,7 @@ def test_weights_are_trained_on_the_sum_of_both_losses(site):
 
 def test_federated_training_is_a_plain_loop_with_the_penalty(site):
     text = "data=digits&model=mlp(width=8)&protocol=vfl(parties=2)&dtype=float64&train=federated(rounds=4,clients=6,every=1,lr=0.05,schedule='constant')"
-    s = Scenario.parse(text + "&batch=2&defense=nopeek(weight=2.0)").for_train()
+    s = Scenario.parse(text + "&batch=2&defense=nopeek(weight=2.0)").only("train")
     found, client = train(s, site), meet_client(s.replace(defense=()), site)
     module = copy.deepcopy(client.net.module).requires_grad_(True)
     optimiser, deal = torch.optim.Adam(module.parameters(), 0.05), Deal.of(s, client.samples)
@@ -200,9 +200,9 @@ def test_federated_training_is_a_plain_loop_with_the_penalty(site):
 def test_a_killed_training_goes_on_to_the_same_end(site, monkeypatch, defenses):
     """The decoder and its optimiser are kept, too."""
     rest = "".join(f"&defense={name}" for name in defenses)
-    s = Scenario.parse(
-        f"data=digits&model=mlp(width=8)&protocol=vfl(parties=2)&train=federated(rounds=9,clients=5,every=2){rest}"
-    ).for_train()
+    s = Scenario.parse(f"data=digits&model=mlp(width=8)&protocol=vfl(parties=2)&train=federated(rounds=9,clients=5,every=2){rest}").only(
+        "train"
+    )
     whole = train(s, Site(None, site.cache_dir / "other", "cpu"))
     monkeypatch.setattr("invviz.engine.training.KEEP_EVERY", 0.0)
 

@@ -308,7 +308,9 @@ def test_the_scenario_binds_its_protocol_whoever_builds_it():
     s = Scenario.parse("data=wine&model=mlp&protocol=vfl")
     digits = s.replace(data=DATASETS["digits"]())
     assert digits.protocol.edges == () and digits.columns == () and digits.replace(data=s.data) == s
-    assert digits.replace(data=s.data).protocol.edges == s.for_train().protocol.edges == s.for_weights().protocol.edges == tuple(range(14))
+    assert (
+        digits.replace(data=s.data).protocol.edges == s.only("train").protocol.edges == s.only("weights").protocol.edges == tuple(range(14))
+    )
     assert s.replace(protocol=PARTS["protocol"]["vfl"](parties=3)).protocol.edges == tuple(range(14))
     assert "edges" not in s.text(full=True)
     assert Scenario.parse("data=wine&model=mlp").columns == DATASETS["wine"].columns

@@ -23,7 +23,7 @@ BASE = "data=digits&model=convnet(width=2,act='tanh')&dtype=float64&seed=3"
 
 
 def scenario(train="rounds=6,clients=3", rest=""):
-    return Scenario.parse(f"{BASE}&train=federated({train}){rest}").for_train()
+    return Scenario.parse(f"{BASE}&train=federated({train}){rest}").only("train")
 
 
 @pytest.fixture

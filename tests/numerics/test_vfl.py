@@ -156,7 +156,7 @@ def test_joint_training_is_a_plain_loop(site, parties):
     from invviz.engine.training import Deal
 
     text = f"data=digits&model=mlp(width=8)&protocol=vfl(parties={parties})&dtype=float64&train=federated(rounds=4,clients=3,every=1,lr=0.05,schedule='constant')"
-    s = Scenario.parse(text + "&batch=2").for_train()
+    s = Scenario.parse(text + "&batch=2").only("train")
     found, client = train(s, site), meet_client(s, site)
     module = copy.deepcopy(client.net.module).requires_grad_(True)
     optimiser, deal = torch.optim.Adam(module.parameters(), 0.05), Deal.of(s, client.samples)

@@ -33,6 +33,7 @@ QUICK = Scenario.parse("data=digits&model=mlp&attack=linear_layer")
 # A worker whose jobs never end by themselves; it prints a line when it has begun one.
 ENDLESS = f"""
 import sys, time
+from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 import numpy as np
 import invviz.jobs.worker as w
@@ -49,7 +50,7 @@ def endless(kind, scenario, site, report, picture=None):
     return w.Outcome({{"steps": step}}, {{"guess": np.full((1, 1, 2, 2), 0.25)}}, stopped=True)
 
 w.execute, w.warm_up = endless, lambda site: None
-site = Site(None, w.Path(sys.argv[1]))
+site = Site(None, Path(sys.argv[1]))
 """
 WORK = "w.work(Store(sys.argv[1]), site, parent_pid=int(sys.argv[2]) if len(sys.argv) > 2 else None)"
 
@@ -259,7 +260,7 @@ def test_a_real_worker_computes_both_kinds(store, site):
     run, risk = store.submit("run", QUICK, "me"), store.submit("risk", QUICK, "me")
     assert start_worker(site, "--once").wait(120) == 0
     result = store.result(run)
-    assert result["scenario"] == QUICK.for_run().text(full=True)
+    assert result["scenario"] == QUICK.only("run").text(full=True)
     assert result["scores"]["psnr"][0] > 40
     arrays = store.arrays(run)
     assert np.abs(arrays["guess"] - arrays["truth"]).max() < 1e-2

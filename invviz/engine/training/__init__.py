@@ -111,7 +111,7 @@ def train(scenario: Scenario, site: Site, report: Reporter | None = None) -> Tra
     """
     if found := train_problems(scenario):
         raise ScenarioError(found)
-    scenario = scenario.for_train()
+    scenario = scenario.only("train")
     how = scenario.train
     assert isinstance(how, Federated)
     client = meet_client(scenario, site, report)

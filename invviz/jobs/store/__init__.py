@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import LimitError, StoreError
+from ...scenario.kinds import Kind
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._gate import Gate
-from ._job import FRESH, SOON, Job, Kind, State
+from ._job import FRESH, SOON, Job, State
 from ._queue import HOST, TAB
 from ._reading import MANY, Reading
 from ._room import Room, Use, limit, parsed

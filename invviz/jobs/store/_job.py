@@ -6,7 +6,8 @@ import dataclasses
 import sqlite3
 from typing import Literal
 
-Kind = Literal["run", "risk", "sketch", "train", "clients", "labels"]
+from ...scenario.kinds import Kind
+
 State = Literal["queued", "running", "done", "failed", "stopped", "pruned"]
 """`stopped` may hold a partial result; `pruned` was done, and its arrays were removed to make room: submit it again to have them."""
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ...core.errors import StoreError
+from ...scenario.kinds import WORK, Kind
 from . import _arrays, _frames, _sound
 from ._db import Database, explained
 from ._frames import Curve, Frame
-from ._job import DAMAGED, Job, Kind
+from ._job import DAMAGED, Job
 
 if TYPE_CHECKING:
     import sqlite3
@@ -118,19 +119,20 @@ class Reading:
         why = _sound.lacking(job.kind, result) or (_sound.missing(job.kind, arrays) if kept else "")
         if why:
             self._set_aside(key, lambda: why)
-        if why or (kept and job.kind in ("risk", "sketch") and self.spectrum(key) is None):
+        if why or (kept and WORK[job.kind].spectrum and self.spectrum(key) is None):
             return False
         self._seen_whole.add((key, job.finished))
         return True
 
     def results(self, kind: Kind | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """What was computed, newest first: key, kind, scenario, state, finished (time.time()), seconds, bytes, result; first sketches only where they are named."""
+        unlisted = json.dumps([name for name, work in WORK.items() if not work.listed])
         with self._db.read() as con:
             rows = con.execute(
                 "SELECT key, kind, scenario, state, finished, finished - started AS seconds, bytes, result FROM jobs "
-                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) AND (kind != 'sketch' OR kind = ?) "
-                "ORDER BY finished DESC LIMIT ? OFFSET ?",
-                (kind, kind, limit, offset),
+                "WHERE state IN ('done', 'stopped', 'pruned') AND result IS NOT NULL AND kind = COALESCE(?, kind) "
+                f"AND (kind = ? OR kind NOT IN {MANY}) ORDER BY finished DESC LIMIT ? OFFSET ?",
+                (kind, kind, unlisted, limit, offset),
             ).fetchall()
         return [{**dict(row), "result": found} for row in rows if (found := self._facts(row["key"], row["result"])) is not None]
 

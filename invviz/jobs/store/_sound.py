@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.command import command
 from ...core.errors import StoreError
 from ...core.types import Size
+from ...scenario.kinds import MAYBE, WORK, found
 from ._job import DAMAGED
 
 if TYPE_CHECKING:
@@ -21,37 +22,7 @@ if TYPE_CHECKING:
 
     from ._job import Kind
 
-NUMBER, MAYBE = (int, float), (int, float, type(None))
-CORE: dict[Kind, dict[str, Any]] = {
-    "run": {"scores": dict, "seconds": NUMBER},
-    "risk": {"size": dict, "stages": list},
-    "sketch": {"size": dict, "stages": list},
-    "train": {"accuracy": NUMBER, "best": NUMBER, "seconds": NUMBER},
-    "clients": {"clients": list},
-    "labels": {"chance": MAYBE, "hint": MAYBE},
-}
-"""What a table relies on: names, and types of their values."""
-MORE: dict[Kind, dict[str, Any]] = {
-    "run": {
-        "trace": list, "steps": NUMBER, "stopped": bool, "note": str, "data_note": str, "given": str, "threat_model": str,
-        "matching_loss": MAYBE, "accuracy": MAYBE,
-    },
-    "risk": {"trust": (dict, type(None)), "why": str, "layers": list},
-    "sketch": {"trust": (dict, type(None)), "why": str, "layers": list},
-    "train": {"rounds": NUMBER, "trained_on": NUMBER, "history": list},
-    "clients": {},
-    "labels": {"trial": MAYBE, "trial_known": MAYBE, "norm_auc": list, "pictures": NUMBER},
-}  # fmt: skip
-"""What pages and reports rely on besides."""
 SIZE = {field.name for field in dataclasses.fields(Size)}
-ARRAYS: dict[Kind, tuple[str, ...]] = {
-    "run": ("truth", "guess"),
-    "risk": ("truth",),
-    "sketch": ("truth",),
-    "train": (),
-    "clients": (),
-    "labels": (),
-}
 
 
 def facts(text: str | bytes) -> dict[str, Any]:
@@ -71,29 +42,39 @@ def facts(text: str | bytes) -> dict[str, Any]:
 
 def lacking(kind: Kind, result: Mapping[str, Any], core: bool = False) -> str:
     """What keeps numbers and words from being a result of a kind, or at least one that a table can hold, in words; empty where nothing does."""
-    for name, types in (CORE[kind] if core else CORE[kind] | MORE[kind]).items():
+    work = WORK[kind]
+    for name, types in (work.core if core else {**work.core, **work.more}).items():
         if name not in result:
             return f"its numbers lack {name!r}"
         if not isinstance(result[name], types):
             return f"its number {name!r} is a {type(result[name]).__name__}"
-    if kind == "run":
-        psnr = result["scores"].get("psnr")
-        if not (isinstance(psnr, list) and psnr and all(isinstance(v, MAYBE) or v in ("inf", "-inf") for v in psnr)):
-            return "its scores lack 'psnr'"
-    if kind in ("risk", "sketch") and not all(isinstance(size, dict) and set(size) == SIZE for size in (result["size"], *result["stages"])):
-        return "its sizes of messages cannot be read"
-    return ""
+    return found(work.check)(result) if work.check else ""
+
+
+def unscored(result: Mapping[str, Any]) -> str:
+    """The same of an attack's scores."""
+    psnr = result["scores"].get("psnr")
+    if isinstance(psnr, list) and psnr and all(isinstance(v, MAYBE) or v in ("inf", "-inf") for v in psnr):
+        return ""
+    return "its scores lack 'psnr'"
+
+
+def unsized(result: Mapping[str, Any]) -> str:
+    """The same of a spectrum's messages."""
+    whole = all(isinstance(size, dict) and set(size) == SIZE for size in (result["size"], *result["stages"]))
+    return "" if whole else "its sizes of messages cannot be read"
 
 
 def missing(kind: Kind, arrays: Mapping[str, np.ndarray]) -> str:
     """The same of its arrays."""
-    for name in ARRAYS[kind]:
+    names = WORK[kind].arrays
+    for name in names:
         if name not in arrays:
             return f"{name}.npy is missing"
         if arrays[name].ndim != 4 or arrays[name].dtype.kind not in "fu":
             return f"{name}.npy holds no pictures but {arrays[name].dtype} of shape {arrays[name].shape}"
-        if arrays[name].shape != arrays[ARRAYS[kind][0]].shape:
-            return f"{name}.npy has the shape {arrays[name].shape}, {ARRAYS[kind][0]}.npy {arrays[ARRAYS[kind][0]].shape}"
+        if arrays[name].shape != arrays[names[0]].shape:
+            return f"{name}.npy has the shape {arrays[name].shape}, {names[0]}.npy {arrays[names[0]].shape}"
     return ""
 
 

@@ -11,10 +11,11 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...scenario.kinds import Kind
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays
 from ._db import Database, explained
-from ._job import FRESH, Job, Kind
+from ._job import FRESH, Job
 
 if TYPE_CHECKING:
     from ...engine.results import Event

@@ -11,8 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,22 +21,20 @@ try:
 except ImportError:  # not on Windows
     resource = None
 
-from ... import __version__
 from ...core.errors import InvvizError, LimitError, StoreError
 from ...core.lazy import torch
 from ...core.remaining import Remaining, in_words
 from ...engine.assess import assess
 from ...engine.attack import run
 from ...engine.client import Site
-from ...engine.client_risk import client_risks
-from ...engine.label_inference import returned
 from ...engine.pretraining import TrainingStopped
 from ...engine.results import Event, Reporter
-from ...engine.training import train
 from ...risk import Cancelled, too_little
 from ...scenario import Scenario
+from ...scenario.kinds import WORK, Kind, found
 from ..limits import VARIABLE, limits
-from ..store import Job, Kind, Save, Store
+from ..store import Job, Store
+from ._outcome import Outcome
 
 POLL = 0.1  # seconds between two looks into an empty queue
 BEAT = 2.0  # seconds between two signs of life
@@ -47,21 +44,11 @@ WARM_SKETCH = "data=photos&model=lenet&prior=natural"  # the same of Jacobian pr
 MAX_REASON = 400  # characters
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Outcome:
-    """What comes of a job: numbers and words, arrays, and whether it was stopped early."""
-
-    result: dict[str, Any] | None  # None where it was stopped before there was anything
-    arrays: Mapping[str, np.ndarray]
-    stopped: bool = False
-    save: Save | None = None  # writes the arrays, where the store keeps them in a form of their own
-
-
 def execute(kind: Kind, scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None = None) -> Outcome:
     """Compute one job in this process.
 
     Args:
-        kind: "run", "risk", "sketch" (the first one of a spectrum), "train", "clients" or "labels".
+        kind: one of the table `scenario.kinds.WORK` that can be asked for.
         scenario: what.
         site: where.
         report: progress; answering False stops.
@@ -72,15 +59,7 @@ def execute(kind: Kind, scenario: Scenario, site: Site, report: Reporter, pictur
     """
     set_threads(kind)
     try:
-        if kind == "train":
-            return _learned(scenario, site, report)
-        if kind == "labels":
-            return Outcome({"key": scenario.key(kind), **returned(scenario, site, report).to_json()}, {})
-        if kind == "clients":
-            return _dealt(scenario, site, report)
-        if kind == "run":
-            return _attacked(scenario, site, report, picture)
-        return _assessed(scenario, site, report, picture, first=kind == "sketch")
+        return found(WORK[kind].compute)(scenario, site, report, picture)
     except (Cancelled, TrainingStopped):
         return Outcome(None, {}, stopped=True)
 
@@ -94,54 +73,11 @@ def set_threads(kind: Kind) -> None:
     from threadpoolctl import threadpool_limits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores - 1) if kind in ("risk", "sketch", "clients") else 1
+    threads = max(1, cores - 1) if WORK[kind].parallel else 1
     most = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(most)) if most.isdigit() and int(most) else threads
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
-
-
-def _attacked(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
-    found = run(scenario, site, report, picture)
-    return Outcome(found.to_json(), {"truth": found.truth, "guess": found.guess}, found.stopped)
-
-
-def _learned(scenario: Scenario, site: Site, report: Reporter) -> Outcome:
-    found = train(scenario, site, report)
-    return Outcome(found.to_json(), {}, found.stopped)
-
-
-def _dealt(scenario: Scenario, site: Site, report: Reporter) -> Outcome:
-    start = time.monotonic()
-    rows = client_risks(scenario, site, report)
-    facts = {"scenario": scenario.for_clients().text(full=True), "key": scenario.key("clients"), "clients": rows}
-    return Outcome({**facts, "seconds": round(time.monotonic() - start, 3), "version": __version__}, {})
-
-
-def _assessed(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None, first: bool) -> Outcome:
-    start = time.monotonic()
-    found = assess(scenario, site, report, picture, first=first)
-    spectrum = found.decomposition
-    arrays = spectrum.arrays()
-    own = {"truth": found.truth, "labels": found.labels}
-    facts = {
-        "scenario": scenario.for_risk().text(full=True),
-        "key": scenario.key("sketch" if first else "risk"),
-        "n": spectrum.size,
-        "p": spectrum.num_message,
-        **found.facts(),
-        "labels": found.labels.tolist(),
-        "data_note": found.data_note,
-        "seconds": round(time.monotonic() - start, 3),
-        "version": __version__,
-    }
-
-    def save(folder: Path) -> None:
-        spectrum.save(folder)
-        for name, array in own.items():
-            np.save(folder / f"{name}.npy", array)
-
-    return Outcome(facts, {**arrays, **own}, save=save)
 
 
 def warm_up(site: Site) -> None:

@@ -36,7 +36,7 @@ def make(folder: Path) -> None:
             found = assess(scenario, site)
             inner = {name: a for name, a in found.decomposition.arrays().items() if name in KEPT or name.startswith("quadrature_")}
             arrays.update({f"{key}/{name}": a.astype(np.float32) for name, a in inner.items()})
-            facts[key] = {"scenario": scenario.for_risk().text(full=True), **found.facts()}
+            facts[key] = {"scenario": scenario.only("risk").text(full=True), **found.facts()}
             sys.stderr.write(f"{scenario.text()}: {found.decomposition.products} products, {found.decomposition.seconds:.1f} s\n")
 
         for scenario in [*comparisons.pictures(now, range(PICTURES)), *comparisons.over_rounds(now), *comparisons.models(now)]:

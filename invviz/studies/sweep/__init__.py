@@ -132,10 +132,10 @@ class Sweep:
     def _cell(self, values: dict[str, str], scenario: Scenario) -> Cell:
         attack, risk, train = problems(scenario), risk_problems(scenario), train_problems(scenario)
         candidates: dict[str, tuple[Kind, Scenario, list[str]]] = {
-            "train": ("train", scenario.for_train(), train),
-            "unaware": ("run", scenario.replace(attacker="unaware").for_run(), attack),
-            "aware": ("run", scenario.replace(attacker="aware").for_run(), attack),
-            "risk": ("risk", scenario.for_risk(), risk),
+            "train": ("train", scenario.only("train"), train),
+            "unaware": ("run", scenario.replace(attacker="unaware").only("run"), attack),
+            "aware": ("run", scenario.replace(attacker="aware").only("run"), attack),
+            "risk": ("risk", scenario.only("risk"), risk),
         }
         wanted = {name: candidates[name] for name in self.what if name != "aware" or scenario.defense}
         jobs: dict[str, tuple[Kind, Scenario]] = {name: (kind, asked) for name, (kind, asked, reasons) in wanted.items() if not reasons}

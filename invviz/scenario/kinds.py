@@ -1,0 +1,183 @@
+"""The one table of kinds of work: what each depends on, what its results hold, its words, and who computes, prices and tells of it.
+
+Store, workers, prices, keys, reports and the command line are derived from it: a kind that stands here is known everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _depends
+from ._depends import Depends
+
+if TYPE_CHECKING:
+    from ._scenario import Scenario
+
+Kind = Literal["run", "risk", "sketch", "train", "clients", "labels"]
+"""Names of kinds that can be asked for; a test holds them against the table."""
+
+NUMBER, MAYBE = (int, float), (int, float, type(None))
+Facts = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class KindOfWork:
+    """Facts about a kind of work. What stands on higher floors is named as "module:function", and is looked up when it is needed.
+
+    Attributes:
+        depends: what a result of it depends on.
+        version: part of its keys; moves when its numbers move on purpose.
+        compute: (scenario, site, report, picture) -> Outcome; empty of what is a key only.
+        price: scenario -> seconds.
+        section: entry of a report -> what there is to say of it.
+        check: result -> why it is none, in words; empty where names and types say enough.
+        core: numbers and words that a table relies on, and their types.
+        more: those that pages and reports rely on besides.
+        arrays: pictures that belong to it, all of one shape.
+        title: heading of a section.
+        noun: one of them, within a sentence.
+        plural: of the noun; empty: with an s.
+        verb: of the command line, with what follows the scenario.
+        uses: parts of the scenario whose papers it stands on, beside those that all kinds use.
+        priority: in the queue, of what is open on a screen.
+        parallel: whether it gains by several threads.
+        spectrum: whether its arrays are a spectrum, which holds for many noises.
+        listed: whether it is told of without being named.
+    """
+
+    depends: Callable[[Scenario], Depends]
+    version: int = 1
+    compute: str = ""
+    price: str = ""
+    section: str = ""
+    check: str = ""
+    core: Facts = dataclasses.field(default_factory=dict)
+    more: Facts = dataclasses.field(default_factory=dict)
+    arrays: tuple[str, ...] = ()
+    title: str = ""
+    noun: str = ""
+    plural: str = ""
+    verb: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    priority: int = 0
+    parallel: bool = False
+    spectrum: bool = False
+    listed: bool = True
+
+    def counted(self, count: int) -> str:
+        """So many of them."""
+        return f"{count} {self.noun if count == 1 else self.plural or self.noun + 's'}"
+
+
+WORK: dict[str, KindOfWork] = {
+    "run": KindOfWork(
+        _depends.attack,
+        compute="invviz.jobs.worker._outcome:attacked",
+        price="invviz.jobs.price:attack",
+        section="invviz.report._sections:attack",
+        check="invviz.jobs.store._sound:unscored",
+        core={"scores": dict, "seconds": NUMBER},
+        more={
+            "trace": list, "steps": NUMBER, "stopped": bool, "note": str, "data_note": str, "given": str, "threat_model": str,
+            "matching_loss": MAYBE, "accuracy": MAYBE,
+        },
+        arrays=("truth", "guess"),
+        title="Attack",
+        noun="attack",
+        verb=("run",),
+        uses=("attack",),
+        priority=1,
+    ),
+    "risk": KindOfWork(
+        _depends.spectrum,
+        compute="invviz.jobs.worker._outcome:assessed",
+        price="invviz.jobs.price:spectrum",
+        section="invviz.report._sections:risk",
+        check="invviz.jobs.store._sound:unsized",
+        core={"size": dict, "stages": list},
+        more={"trust": (dict, type(None)), "why": str, "layers": list},
+        arrays=("truth",),
+        title="Risk score",
+        noun="risk score",
+        verb=("risk",),
+        parallel=True,
+        spectrum=True,
+    ),
+    "sketch": KindOfWork(
+        _depends.first_sketch,
+        compute="invviz.jobs.worker._outcome:sketched",
+        price="invviz.jobs.price:first_sketch",
+        section="invviz.report._sections:risk",
+        check="invviz.jobs.store._sound:unsized",
+        core={"size": dict, "stages": list},
+        more={"trust": (dict, type(None)), "why": str, "layers": list},
+        arrays=("truth",),
+        title="First sketch of a risk score",
+        noun="first sketch",
+        plural="first sketches",
+        verb=("risk", "--method", "sketch"),
+        priority=2,
+        parallel=True,
+        spectrum=True,
+        listed=False,
+    ),
+    "train": KindOfWork(
+        _depends.training,
+        compute="invviz.jobs.worker._outcome:learned",
+        price="invviz.jobs.price:training",
+        section="invviz.report._sections:training",
+        core={"accuracy": NUMBER, "best": NUMBER, "seconds": NUMBER},
+        more={"rounds": NUMBER, "trained_on": NUMBER, "history": list},
+        title="Training",
+        noun="training",
+        verb=("train",),
+        uses=("train",),
+    ),
+    "clients": KindOfWork(
+        _depends.every_client,
+        compute="invviz.jobs.worker._outcome:dealt",
+        price="invviz.jobs.price:every_client",
+        section="invviz.report._parties:clients",
+        core={"clients": list},
+        title="Risk of every client",
+        noun="risk of every client",
+        plural="risks of every client",
+        verb=("risk", "--clients"),
+        uses=("train",),
+        parallel=True,
+    ),
+    "labels": KindOfWork(
+        _depends.returned_labels,
+        compute="invviz.jobs.worker._outcome:told_labels",
+        price="invviz.jobs.price:labels",
+        section="invviz.report._parties:labels",
+        core={"chance": MAYBE, "hint": MAYBE},
+        more={"trial": MAYBE, "trial_known": MAYBE, "norm_auc": list, "pictures": NUMBER},
+        title="Labels from returned gradients",
+        noun="look for labels",
+        plural="looks for labels",
+        verb=("labels",),
+    ),
+    "weights": KindOfWork(_depends.trained_weights),
+}  # fmt: skip
+"""In the order in which reports and the command line name them."""
+
+
+def askable() -> tuple[Any, ...]:
+    """Names of the kinds that can be asked for."""
+    return tuple(name for name, kind in WORK.items() if kind.compute)
+
+
+@functools.lru_cache(maxsize=64)
+def found(reference: str) -> Callable[..., Any]:
+    """The function that "module:function" names.
+
+    Raises:
+        ImportError, AttributeError: there is none; a test looks each of them up.
+    """
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
