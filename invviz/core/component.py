@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -68,6 +69,11 @@ class Knob:
             if not low <= good <= high:
                 raise KnobError(f"{self.name}={shown(value)} is out of range; allowed: {self.range}.")
         return good
+
+    def written(self, value: object) -> str:
+        """A value as the text form has it; equal ones are written alike, whatever their type (1 and 1.0 of a knob of fractions)."""
+        good = _cast(value, type(self.default))
+        return repr(value if good is None else good)
 
 
 def _number(value: float | None, absent: str) -> str:
@@ -136,6 +142,7 @@ class Component:
         return cls.title.split(" (")[0]
 
     @classmethod
+    @functools.lru_cache(maxsize=1_000)  # they never change, and everything asks for them: texts, keys, forms, rules
     def knobs(cls) -> tuple[Knob, ...]:
         """The knobs in the order of their declaration."""
         return tuple(Knob(f.name, f.default, **f.metadata) for f in dataclasses.fields(cls) if f.metadata)  # type: ignore[arg-type]
@@ -152,7 +159,8 @@ class Component:
             >>> DEFENSES["gaussian_noise"](sigma=0.5).text()
             'gaussian_noise(sigma=0.5)'
         """
-        named = [f"{k.name}={getattr(self, k.name)!r}" for k in self.knobs() if (full and not k.late) or getattr(self, k.name) != k.default]
+        values = [(k, getattr(self, k.name)) for k in self.knobs()]
+        named = [f"{k.name}={k.written(value)}" for k, value in values if (full and not k.late) or value != k.default]
         return f"{self.name}({','.join(named)})" if named else self.name
 
     def replace(self, /, **changes: object) -> Any:

@@ -64,7 +64,7 @@ class VFL(Protocol):
 
     def bound(self, edges: tuple[int, ...]) -> VFL:
         """The same for a table whose columns begin at these places: every party holds whole columns."""
-        return dataclasses.replace(self, edges=edges)
+        return self if self.edges == edges else dataclasses.replace(self, edges=edges)
 
     def of_all(self) -> VFL:
         """The same without the choice of who is attacked, which training does not depend on."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 from ..core.errors import ScenarioError
 from . import _attack, _defense, _memory, _model, _rounds, _table, _training_mode
-from ._scenario import Scenario
+from ._scenario import KEPT, Scenario
 
 Rule = Callable[[Scenario], Iterator[str]]
 """Looks at one subject, and says a sentence for everything that does not fit: what was given, what is allowed, what to do."""
@@ -29,10 +30,15 @@ RULES: tuple[Rule, ...] = (
 
 def problems(scenario: Scenario) -> list[str]:
     """Why the parts of a scenario do not fit together, one sentence each; empty when they do."""
+    return list(_found(scenario))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _found(scenario: Scenario) -> tuple[str, ...]:
     first = list(_table.table(scenario)) or scenario.protocol.problems(scenario.model, scenario.data.shape)
-    return first or [
-        sentence for rule in RULES for sentence in rule(scenario)
-    ]  # without a net of the data's shape the rest cannot be asked
+    if first:
+        return tuple(first)  # without a net of the data's shape the rest cannot be asked
+    return tuple(sentence for rule in RULES for sentence in rule(scenario))
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from ..attacks import ATTACKS
 from ..defenses import Defense
 from ._problems import problems
-from ._scenario import Scenario
+from ._scenario import KEPT, Scenario
 from ._settings import MAX_EXACT_INPUTS
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
     """Why the risk of a scenario is not computed, one sentence each."""
-    s = scenario
+    return list(_found(scenario))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _found(s: Scenario) -> tuple[str, ...]:
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
     if s.prior == "natural" and s.data.columns:
         found.append(
@@ -31,7 +36,7 @@ def risk_problems(scenario: Scenario) -> list[str]:
             for d in s.defense
             if d.redraws and not d.off
         ]
-    return found + list(_coloured(s, s.coloured, inputs)) if s.coloured else found
+    return (*found, *(_coloured(s, s.coloured, inputs) if s.coloured else ()))
 
 
 def _coloured(s: Scenario, defense: Defense, inputs: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 RESULTS_VERSION = 2  # moves when numbers move on purpose
 MAX_TEXT = 8_000  # characters of a text form; the full form of whatever is read is shorter
 MAX_DEFENSES = 16
+KEPT = 4_000  # texts and keys that are remembered; a page asks for the same ones at every drawing
 BARE = "()=,'"  # stand for themselves in a written part, beside letters, digits and _.-~: neither blanks nor what a query or a shell takes for its own
 BARE_SETTING = ":/"  # in a setting, which may be any text
 
@@ -103,14 +105,15 @@ class Scenario:
 
         How a net is trained is left out wherever it is the default: most results do not depend on it.
         """
-        default = Scenario()
+        default = _default()
         parts = [("data", self.data), ("model", self.model), ("protocol", self.protocol)]
         parts += [("defense", d) for d in self.defense] + [("attack", self.attack)]
         shown = [(k, c.text(full)) for k, c in parts if full or k != "protocol" or c != default.protocol]
         shown += [("train", self.train.text(full))] if self.train != default.train else []
         for key in SETTINGS:
             if full or getattr(self, key) != getattr(default, key):
-                shown.append((key, str(getattr(self, key))))
+                value = getattr(self, key)
+                shown.append((key, value if isinstance(value, str) else SETTINGS[key].written(value)))
         return [(k, v) for k, v in shown if v]
 
     def text(self, full: bool = False) -> str:
@@ -122,7 +125,7 @@ class Scenario:
             >>> Scenario(layer="a & b").text()
             'data=photos&model=lenet&attack=dlg&layer=a%20%26%20b'
         """
-        return "&".join(f"{k}={escaped(k, v)}" for k, v in self.pairs(full))
+        return _text(self, full)
 
     def key(self, kind: str) -> str:
         """Name of a stored result: a hash of what it depends on.
@@ -130,12 +133,7 @@ class Scenario:
         Args:
             kind: one of the table `scenario.kinds.WORK`.
         """
-        form = self._form(kind, [d.keyed() for d in self.only(kind).defense])
-        form += "&behind mask=likely, then plain" * (kind == "run" and self.behind_mask)  # searched without a prior once
-        form += "&components=drawn" * (self.only(kind).prior == "dataset")  # they were the first public pictures once
-        if kind == "run" and self.attacker == "aware" and self.coloured and self.coloured.tangent_noise:
-            form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
-        return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
+        return _key(self, kind)
 
     def replace(self, /, **changes: Any) -> Scenario:
         """The same scenario with some parts exchanged."""
@@ -189,6 +187,27 @@ class Scenario:
             return ()
         held = self.protocol.part(np.arange(self.data.edges[-1])[None, None, None]).ravel()
         return between(self.data.columns, int(held[0]), int(held[-1]) + 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _default() -> Scenario:
+    return Scenario()
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _text(scenario: Scenario, full: bool) -> str:
+    return "&".join(f"{k}={escaped(k, v)}" for k, v in scenario.pairs(full))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _key(scenario: Scenario, kind: str) -> str:
+    only = scenario.only(kind)
+    form = scenario._form(kind, [d.keyed() for d in only.defense])
+    form += "&behind mask=likely, then plain" * (kind == "run" and scenario.behind_mask)  # searched without a prior once
+    form += "&components=drawn" * (only.prior == "dataset")  # they were the first public pictures once
+    if kind == "run" and scenario.attacker == "aware" and scenario.coloured and scenario.coloured.tangent_noise:
+        form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
+    return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
 
 
 def escaped(name: str, value: str) -> str:

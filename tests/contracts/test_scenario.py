@@ -7,12 +7,14 @@ import sys
 from itertools import product
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from invviz.core.errors import KnobError, ScenarioError, TextError
-from invviz.scenario import PARTS, Scenario, check, problems, risk_problems
+from invviz.defenses import DEFENSES
+from invviz.scenario import PARTS, Scenario, _scenario, check, problems, risk_problems
 
 
 def components(part):
@@ -181,3 +183,22 @@ def everything():
 def test_reading_a_scenario_does_not_import_torch():
     code = "import sys; from invviz.scenario import Scenario, problems; problems(Scenario.parse('data=photos&model=resnet18')); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_equal_scenarios_have_one_text_and_one_key_in_whatever_type_they_were_written():
+    """Texts and keys are remembered by value, and 1 == 1.0: once `GaussianNoise(sigma=1)` had another key than its own text form, read again."""
+    whole = Scenario(defense=(DEFENSES["gaussian_noise"](sigma=1),), floor=np.float64(0.5))
+    broken = Scenario(defense=(DEFENSES["gaussian_noise"](sigma=1.0),), floor=0.5)
+    for first, second in ((whole, broken), (broken, whole)):
+        _scenario._key.cache_clear()
+        _scenario._text.cache_clear()
+        assert first.key("run") == second.key("run") == Scenario.parse(first.text()).key("run")
+        assert first.text(full=True) == second.text(full=True) and "sigma=1.0," in first.text(full=True)
+
+
+def test_what_is_remembered_of_a_scenario_is_nobodys_to_change():
+    unfit = Scenario.parse("data=photos&model=lenet&attack=linear_layer")
+    said = problems(unfit)
+    assert said
+    problems(unfit).clear()
+    assert problems(unfit) == said and risk_problems(unfit) == []
