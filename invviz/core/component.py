@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from .errors import KnobError, TextError
@@ -151,15 +151,15 @@ class Component:
         """Knob values by name."""
         return {k.name: getattr(self, k.name) for k in self.knobs()}
 
-    def text(self, full: bool = False) -> str:
-        """`name(knob=value)`, with defaults left out unless `full`; those of late knobs always.
+    def text(self, full: bool = False, without: Collection[str] = ()) -> str:
+        """`name(knob=value)`, with defaults left out unless `full`, those of late knobs always, and knobs in `without` whatever they are.
 
         Example:
             >>> from invviz.defenses import DEFENSES
             >>> DEFENSES["gaussian_noise"](sigma=0.5).text()
             'gaussian_noise(sigma=0.5)'
         """
-        values = [(k, getattr(self, k.name)) for k in self.knobs()]
+        values = [(k, getattr(self, k.name)) for k in self.knobs() if k.name not in without]
         named = [f"{k.name}={k.written(value)}" for k, value in values if (full and not k.late) or value != k.default]
         return f"{self.name}({','.join(named)})" if named else self.name
 

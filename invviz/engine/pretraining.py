@@ -19,7 +19,7 @@ from ..core.lazy import torch
 from ..core.rng import derive, stream
 from ..core.types import Net
 from ..defenses import Penalties
-from ..scenario import Scenario
+from ..scenario import Scenario, former_key
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,7 +60,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
 
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
-    path = cache_dir / "weights" / f"{scenario.key('weights')}-{copy_of(samples)}.pt"
+    path = kept_file(cache_dir / "weights", "weights", scenario, samples)
     with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
         if not path.is_file():
             how = scenario.model
@@ -92,6 +92,22 @@ def _put(module: nn.Module, kept: Any) -> float:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as err:
         raise ValueError("what they hold is not of this net") from err
     return accuracy
+
+
+def kept_file(folder: Path, kind: str, scenario: Scenario, samples: Samples) -> Path:
+    """Where a net of a scenario is kept, or would be; one that has the name of then is given today's.
+
+    Args:
+        folder: of such files.
+        kind: "weights" or "train".
+        scenario: what the net depends on.
+        samples: its data set, of which there may be several copies.
+    """
+    path, old = (folder / f"{key}-{copy_of(samples)}.pt" for key in (scenario.key(kind), former_key(kind, scenario)))
+    if not path.is_file():
+        with contextlib.suppress(OSError):
+            os.rename(old, path)
+    return path
 
 
 def copy_of(samples: Samples) -> str:

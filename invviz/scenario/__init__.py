@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._former import former_key
 from ._problems import check, problems
 from ._risk import risk_problems
 from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, escaped
@@ -18,6 +19,7 @@ __all__ = [
     "Scenario",
     "check",
     "escaped",
+    "former_key",
     "problems",
     "risk_problems",
     "train_problems",

@@ -21,14 +21,14 @@ from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
 from ._settings import KINDS, PARTS, SETTINGS
-from .kinds import WORK
+from .kinds import WORK, KindOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.types import Release
 
-RESULTS_VERSION = 2  # moves when numbers move on purpose
+RESULTS_VERSION = 2  # of shipped files as a whole; each kind of work has a version of its own
 MAX_TEXT = 8_000  # characters of a text form; the full form of whatever is read is shorter
 MAX_DEFENSES = 16
 KEPT = 4_000  # texts and keys that are remembered; a page asks for the same ones at every drawing
@@ -112,8 +112,7 @@ class Scenario:
         shown += [("train", self.train.text(full))] if self.train != default.train else []
         for key in SETTINGS:
             if full or getattr(self, key) != getattr(default, key):
-                value = getattr(self, key)
-                shown.append((key, value if isinstance(value, str) else SETTINGS[key].written(value)))
+                shown.append((key, written(key, getattr(self, key))))
         return [(k, v) for k, v in shown if v]
 
     def text(self, full: bool = False) -> str:
@@ -128,36 +127,33 @@ class Scenario:
         return _text(self, full)
 
     def key(self, kind: str) -> str:
-        """Name of a stored result: a hash of what it depends on.
+        """Name of a stored result: a hash of what it depends on, and of nothing else.
 
         Args:
             kind: one of the table `scenario.kinds.WORK`.
         """
-        return _key(self, kind)
+        return _key(self, kind, WORK[kind])
 
     def replace(self, /, **changes: Any) -> Scenario:
         """The same scenario with some parts exchanged."""
         return dataclasses.replace(self, **changes)
 
     def form(self, kind: str) -> str:
-        """The full text of what a result of a kind depends on, training included only where it counts."""
+        """The text of what a result of a kind depends on, in full, and of nothing else."""
         return self._form(kind, self.only(kind).defense)
 
     def _form(self, kind: str, defense: Sequence[Defense]) -> str:
-        only = self.only(kind).replace(defense=tuple(defense))
-        text = only.text(full=True)
-        trained = kind in ("train", "clients") and only.train == TRAININGS["federated"]()
-        return f"{text}&train={only.train.text(full=True)}" if trained else text
+        only, without = WORK[kind].depends(self)
+        parts = [("data", only.data), ("model", only.model), ("protocol", only.protocol)]
+        parts += [("defense", d) for d in defense] + [("attack", only.attack), ("train", only.train)]
+        knobs = {part: [n.removeprefix(f"{part}.") for n in without if n.startswith(f"{part}.")] for part in PARTS}
+        pairs = [(name, part.text(full=True, without=knobs[name])) for name, part in parts if name not in without]
+        pairs += [(name, written(name, getattr(only, name))) for name in SETTINGS if name not in without]
+        return "&".join(f"{name}={escaped(name, value)}" for name, value in pairs if value)
 
     def only(self, kind: str) -> Scenario:
         """What a result of a kind depends on; the rest takes its defaults."""
         return WORK[kind].depends(self).scenario
-
-    @property
-    def behind_mask(self) -> bool:
-        """An attack that knows what was held back, with nothing else to disturb the rest, and looks for the most likely picture there."""
-        hidden = any(d.hides for d in self.defense) and not any(d.noisy for d in self.defense)
-        return hidden and self.attacker == "aware" and self.attack.prior_behind_masks
 
     @property
     def coloured(self) -> Defense | None:
@@ -200,14 +196,14 @@ def _text(scenario: Scenario, full: bool) -> str:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _key(scenario: Scenario, kind: str) -> str:
-    only = scenario.only(kind)
-    form = scenario._form(kind, [d.keyed() for d in only.defense])
-    form += "&behind mask=likely, then plain" * (kind == "run" and scenario.behind_mask)  # searched without a prior once
-    form += "&components=drawn" * (only.prior == "dataset")  # they were the first public pictures once
-    if kind == "run" and scenario.attacker == "aware" and scenario.coloured and scenario.coloured.tangent_noise:
-        form += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
-    return hashlib.sha256(f"{kind}/{RESULTS_VERSION}/{form}".encode()).hexdigest()[:20]
+def _key(scenario: Scenario, kind: str, work: KindOfWork) -> str:
+    form = scenario._form(kind, [d.keyed() for d in scenario.only(kind).defense])
+    return hashlib.sha256(f"{kind}/{work.version}/{form}".encode()).hexdigest()[:20]
+
+
+def written(name: str, value: object) -> str:
+    """A setting as it stands in the text form, not escaped."""
+    return value if isinstance(value, str) else SETTINGS[name].written(value)
 
 
 def escaped(name: str, value: str) -> str:

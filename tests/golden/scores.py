@@ -1,6 +1,6 @@
 """Scenarios whose numbers must not move by accident. `python tests/golden/scores.py` writes scores.json anew.
 
-If they move on purpose, raise RESULTS_VERSION in invviz/scenario/_scenario.py and say in the changelog which numbers moved and why.
+If they move on purpose, raise the version of that kind of work in invviz/scenario/kinds.py and say in the changelog which numbers moved and why.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 from invviz.engine import answer
 from invviz.engine.attack import run
 from invviz.engine.client import Site
-from invviz.scenario import Scenario
+from invviz.scenario import Scenario, former_key
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 NET = "data=digits&model=lenet(width=6)&seed=7&dtype=float64&attack=dlg(steps=30,restarts=1)"
@@ -79,8 +79,8 @@ def test_where_it_would_take_long_the_note_says_so(monkeypatch):
         ("attacker=aware&defense=water_filling", True),
     ],
 )
-def test_only_what_has_moved_has_another_key(extra, moved, monkeypatch):
-    key = lambda: Scenario.parse(f"{NET}&{extra}").key("run")  # noqa: E731
+def test_only_what_has_moved_had_another_key(extra, moved, monkeypatch):
+    key = lambda: former_key("run", Scenario.parse(f"{NET}&{extra}"))  # noqa: E731
     now = key()
     monkeypatch.setattr(Scenario, "coloured", None)  # what made the key before
     assert (key() != now) == moved

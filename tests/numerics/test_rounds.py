@@ -18,14 +18,14 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten, side_by_side
 from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.engine import assess as risk
-from invviz.engine import attack as lab
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
+from invviz.engine.client import wrapped
 from invviz.engine.observe import moves, observe
 from invviz.engine.rounds import joined
 from invviz.engine.summary import risk_summary
 from invviz.protocols import HFL
-from invviz.scenario import Scenario, problems, risk_problems, train_problems
+from invviz.scenario import Scenario, former_key, problems, risk_problems, train_problems
 
 DIGITS = "data=digits&model=convnet(width=4,act='tanh')&protocol=hfl(lr=0.5)"
 
@@ -45,7 +45,7 @@ def gradient(client, params):
 @pytest.mark.parametrize("text", [DIGITS, DIGITS + "&defense=gaussian_noise(sigma=0.3)&attacker=aware"])
 def test_the_attacker_simulates_every_round_at_the_net_that_the_risk_takes(text):
     scenario, client, obs = seen_by(text + "&rounds=3&dtype=float64")
-    assert risk.moves is lab.moves, "one function for both"
+    assert risk.moves is moves, "one function for both"
     wanted = [gradient(client, params) for params in nets(scenario, client)]
     assert float((flatten(wanted[0]) - flatten(wanted[2])).norm()) > 0.1 * float(flatten(wanted[0]).norm()), "the net moved"
     told = obs.simulate(client.batch)
@@ -93,7 +93,7 @@ def test_who_knows_the_defense_is_told_of_every_round_what_one_round_tells(defen
     for t, params in enumerate(nets(scenario, client), 1):
         net = Net(client.net.module, params)
         world = dataclasses.replace(client.world, net=net)
-        victim = dataclasses.replace(client, net=net, world=world, release=lab.wrapped(client.bare, scenario.defense, world))
+        victim = dataclasses.replace(client, net=net, world=world, release=wrapped(client.bare, scenario.defense, world))
         one, part = observe(alone, victim), lambda tree, t=t: {k.split(": ")[1]: v for k, v in tree.items() if k.startswith(f"round {t}: ")}
         assert (one.seen is None, one.interval is None, one.whiten is None) == (obs.seen is None, obs.interval is None, obs.whiten is None)
         if not draws or t == 1:  # later rounds draw later numbers
@@ -233,7 +233,7 @@ def test_keys():
     base = Scenario.parse("data=digits&model=lenet&attack=dlg")
     keys = {count: base.replace(rounds=count).key("run") for count in (1, 2, 3)}
     assert len(set(keys.values())) == 3
-    assert keys[1] == "47b3854f1c976413fb96", "as before attacks took rounds; prepared results are found by it"
+    assert former_key("run", base) == "47b3854f1c976413fb96", "as before attacks took rounds; stores of then are read by it"
     for kind in ("train", "labels", "weights"):
         assert base.key(kind) == base.replace(rounds=3).key(kind)
     assert base.replace(prior="natural", floor=0.3, method="sketch", layer="x").key("run") == keys[1]

@@ -22,7 +22,7 @@ from invviz.engine.training import train
 from invviz.models import MODELS
 from invviz.protocols import VFL
 from invviz.risk import TAU
-from invviz.scenario import Scenario, problems
+from invviz.scenario import Scenario, former_key, problems
 from invviz.scenario.families.cuts import at_depths, layer_of
 
 
@@ -35,7 +35,7 @@ def test_without_a_size_everything_is_as_before():
     assert "size" not in VFL().text(full=True) and "hidden" not in MODELS["mlp"]().text(full=True)
     s = Scenario.parse("data=digits&model=mlp(init='trained')&protocol=vfl(parties=1,cut=1)")
     assert s.key("weights") == Scenario.parse("data=digits&model=mlp(init='trained')").key("weights")
-    assert s.key("run") == "69c0d0bcf11b11dcc674"
+    assert former_key("run", s) == "69c0d0bcf11b11dcc674"
 
 
 def test_the_key_of_trained_weights_knows_the_size():
@@ -230,7 +230,7 @@ def test_a_long_message_is_solved_in_little_memory():
 import resource, sys
 from pathlib import Path
 from invviz.engine.attack import Site, run
-from invviz.scenario import Scenario, problems
+from invviz.scenario import Scenario, former_key, problems
 import torch
 torch.zeros(1)
 limit = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (4 << 30)

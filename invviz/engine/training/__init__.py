@@ -17,7 +17,7 @@ from ...core.types import Batch, Net
 from ...protocols.training import Federated
 from ...scenario import Scenario, train_problems
 from ..client import Client, meet_client
-from ..pretraining import copy_of, one_thread
+from ..pretraining import kept_file, one_thread
 from ..results import Event
 from ._budget import ASSUMED, Spent, spent
 from ._deal import Deal, split_counts
@@ -119,7 +119,7 @@ def train(scenario: Scenario, site: Site, report: Reporter | None = None) -> Tra
     params = {k: p.clone().requires_grad_(True) for k, p in client.net.params.items()}
     adam = how.optimiser == "adam"
     optimiser = torch.optim.Adam(params.values(), how.lr) if adam else torch.optim.SGD(params.values(), how.lr, how.momentum)
-    path = site.cache_dir / "training" / f"{scenario.key('train')}-{copy_of(client.samples)}.pt"
+    path = kept_file(site.cache_dir / "training", "train", scenario, client.samples)
     state, going, messages = State(params, optimiser), True, _maker(scenario, client)
     state.go_on(path, messages, site.cache_dir)
     with one_thread():

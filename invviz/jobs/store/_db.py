@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...core.errors import DISK_FULL, StoreError
+from . import _rekey
 
-SCHEMA = 1  # kept in the file as user_version
+SCHEMA = 2  # kept in the file as user_version
 TIMEOUT = 5.0  # seconds to wait for another process's write
 MAX_IDLE = 4  # open connections kept for reuse
 TABLES = """
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS points (
 );
 CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS pins (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moves (old TEXT PRIMARY KEY, new TEXT NOT NULL, scenario TEXT NOT NULL) WITHOUT ROWID;
 """
 EMPTY_FOR = 1.0  # seconds that a file may have no bytes while another process makes its tables
 WASTE, WASTE_SHARE = 16 << 20, 0.25  # bytes and share of the file that may lie unused before it is written anew
@@ -110,7 +112,7 @@ class Database:
         return con
 
     def _prepare(self, con: sqlite3.Connection) -> None:
-        if (version := _version(con)) not in (0, SCHEMA):
+        if (version := _version(con)) not in (0, _rekey.FORMER, SCHEMA):
             raise StoreError(
                 f"The store {self.folder} was written by another version of invviz (format {version}; this one reads {SCHEMA}). "
                 "Update invviz, or name another folder with INVVIZ_STORE."
@@ -119,7 +121,24 @@ class Database:
             con.execute("BEGIN IMMEDIATE")
             for statement in lacking(con):  # asked again: another process may have been quicker
                 con.execute(statement)
-            con.execute(f"PRAGMA user_version={SCHEMA}")
+            if not _version(con):
+                con.execute(f"PRAGMA user_version={SCHEMA}")
+            con.execute("COMMIT")
+        self._rekey(con)
+
+    def _rekey(self, con: sqlite3.Connection) -> None:
+        """Give the jobs of an old file today's keys. Whoever opens it takes part, and nobody goes on before all is done."""
+        if _version(con) == _rekey.FORMER:
+            known: _rekey.Known = {}
+            _rekey.look(con, known)
+            con.execute("BEGIN IMMEDIATE")
+            if _version(con) == _rekey.FORMER:
+                _rekey.note(con, _rekey.look(con, known))
+                con.execute(f"PRAGMA user_version={SCHEMA}")
+            con.execute("COMMIT")
+        while con.execute("SELECT 1 FROM moves LIMIT 1").fetchone():
+            con.execute("BEGIN IMMEDIATE")
+            _rekey.go_on(con, self.folder)
             con.execute("COMMIT")
 
     def _refuse_a_lost_file(self) -> None:
