@@ -31,11 +31,22 @@ def in_training_mode(net: Net) -> Net:
 
     The modules are copied and their tensors shared, so the given net stays as it is. Dropout layers stay off: no draw is made here.
     """
-    tensors = [*net.module.parameters(), *net.module.buffers()]
-    module = copy.deepcopy(net.module, {id(tensor): tensor for tensor in tensors})
+    module = _twin(net.module, {})
     for layer in norms(module).values():
         layer.training, layer.track_running_stats = True, False  # PyTorch then hands no buffers on, which torch.func needs as well
     return dataclasses.replace(net, module=module)
+
+
+def _twin(module: nn.Module, known: dict[int, nn.Module]) -> nn.Module:
+    """Modules of their own that hold the same tensors; copy.deepcopy goes through every setting of every layer, and this is asked for at every step of an attack."""
+    if id(module) not in known:
+        known[id(module)] = twin = copy.copy(module)
+        for name, held in vars(module).items():
+            if isinstance(held, dict):  # parameters, buffers, hooks, parts
+                twin.__dict__[name] = held.copy()
+        for name, part in module._modules.items():
+            twin._modules[name] = part if part is None else _twin(part, known)
+    return known[id(module)]
 
 
 def batch_statistics(net: Net, batch: Batch) -> tuple[Statistics, dict[str, int]]:

@@ -211,8 +211,9 @@ def test_draws_through_the_release_have_the_stated_covariance(defense, monkeypat
     found = defense.basis(GRADIENT, WORLD, BATCH)
     inner = GRADIENT
     if defense.name in ("invl_gnp", "invl_enp", "water_filling"):  # through the tangent of the same net, which is quicker
-        g, slope = torch.from_numpy(G), torch.from_numpy(J)
-        inner = lambda net, batch, rng: {"g": g + slope @ (batch.image - BATCH.image).flatten()}  # noqa: E731
+        slope = torch.from_numpy(J)
+        left = torch.from_numpy(G) - slope @ BATCH.image.flatten()
+        inner = lambda net, batch, rng: {"g": torch.nn.functional.linear(batch.image.flatten(), slope, left)}  # noqa: E731
         found = defense.basis(inner, WORLD, BATCH)
     monkeypatch.setattr(type(defense), "basis", lambda *_: found)
     free, release, rng = sent(defense, inner=inner), defense.wrap(inner, WORLD), stream(0, "noise")

@@ -29,6 +29,12 @@ def site(tmp_path):
     return Site(None, tmp_path, "cpu")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A place of which nothing is expected but the same trained nets, kept after the first test that needs them."""
+    return Site(None, tmp_path_factory.mktemp("trained"), "cpu")
+
+
 def plain_dcor(x, y):
     """Szekely, Rizzo, Bakirov 2007, definitions 4 and 5, with loops over entries."""
 
@@ -109,9 +115,9 @@ def test_the_decoder_learns_and_the_net_is_pushed_away(shape):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_message_is_sent_as_it_is(kind, site):
+def test_the_message_is_sent_as_it_is(kind, trained):
     s = Scenario.parse(SPLIT).replace(defense=(kind(),))
-    client = meet_client(s, site)
+    client = meet_client(s, trained)
     assert client.release is client.bare
     assert kind.for_embeddings and kind().for_risk() == kind() and not kind().noisy
     assert kind(weight=0.0).off and not kind().off
@@ -251,16 +257,16 @@ def test_a_weight_hides_more_and_the_net_still_classifies(text, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_aware_attacker_gets_the_same_message_and_the_same_release(kind, site):
+def test_an_aware_attacker_gets_the_same_message_and_the_same_release(kind, trained):
     s = Scenario.parse(SPLIT + "&attack=rmle(steps=20)").replace(defense=(kind(),))
     knows = s.replace(attacker="aware")
-    client = meet_client(s, site)
+    client = meet_client(s, trained)
     one, two = observe(s, client), observe(knows, client)
     assert torch.equal(one.message["embedding"], two.message["embedding"])
     assert torch.equal(one.simulate(client.batch)["embedding"], two.simulate(client.batch)["embedding"])
     assert two.noise == 0 and two.seen is None and two.interval is None
-    assert "the defense" in run(knows, site).given
-    assert run(s, site).scores["psnr"] == run(knows, site).scores["psnr"]
+    assert "the defense" in run(knows, trained).given
+    assert run(s, trained).scores["psnr"] == run(knows, trained).scores["psnr"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -123,13 +123,13 @@ def test_affine_layers_are_found_by_trying():
         assert affine(other, (1, 2, 4, 4), like) is None or isinstance(other, torch.nn.MaxPool2d)
 
 
-SEEDS = [0, 1, 2, *(pytest.param(seed, marks=SLOW) for seed in range(3, 10))]
+NETS = [(0, 32), (1, 16), (2, 16), *(pytest.param(seed, 32, marks=SLOW) for seed in range(1, 10))]  # the largest once: its equations take seconds
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "size"), NETS)
 @pytest.mark.parametrize(("dtype", "least"), [("float64", 120), ("float32", 50)])
-def test_peeling_is_exact_on_lenet(dtype, least, seed):
-    found = peel(f"data=photos(index={seed})&model=lenet&seed={seed}&dtype={dtype}")
+def test_peeling_is_exact_on_lenet(dtype, least, seed, size):
+    found = peel(f"data=photos(index={seed},size={size})&model=lenet&seed={seed}&dtype={dtype}")
     assert psnr(found) > least
     assert found.guessed_labels.tolist() == found.labels.tolist()
     assert found.note.startswith("Exact")
