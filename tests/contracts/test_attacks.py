@@ -207,7 +207,9 @@ def pairs(scenario):
 def test_every_valid_small_pair_runs(monkeypatch):
     """Of model, defense and attack on the smallest data every two that fit, each run checked for finite scores."""
     monkeypatch.setattr("invviz.engine.attack.TIMED", 1)  # how long a message takes is of no interest here
-    monkeypatch.setattr("invviz.engine._verdict.OTHERS", 3)  # nor how sure it is that an answer is no better than other pictures: numerics/test_judge.py
+    monkeypatch.setattr(
+        "invviz.engine._verdict.OTHERS", 3
+    )  # nor how sure it is that an answer is no better than other pictures: numerics/test_judge.py
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
     models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet")]

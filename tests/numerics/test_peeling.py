@@ -123,7 +123,12 @@ def test_affine_layers_are_found_by_trying():
         assert affine(other, (1, 2, 4, 4), like) is None or isinstance(other, torch.nn.MaxPool2d)
 
 
-NETS = [(0, 32), (1, 16), (2, 16), *(pytest.param(seed, 32, marks=SLOW) for seed in range(1, 10))]  # the largest once: its equations take seconds
+NETS = [
+    (0, 32),
+    (1, 16),
+    (2, 16),
+    *(pytest.param(seed, 32, marks=SLOW) for seed in range(1, 10)),
+]  # the largest once: its equations take seconds
 
 
 @pytest.mark.parametrize(("seed", "size"), NETS)
