@@ -7,9 +7,8 @@ import functools
 import streamlit as st
 
 from ..charts._colours import IDEAL, REAL, TRUTH
-from ..charts.pictures import strip_png
 from ..studies import gallery
-from . import press, sight, state
+from . import drawn, press, sight, state
 
 
 def draw() -> None:
@@ -23,8 +22,9 @@ def draw() -> None:
             sigma = scene.size.rms * scene.summary["sigma_relative"]
             pictures = [scene.arrays["truth"], scene.ideal(sigma), scene.arrays["guess"]]
             st.image(
-                strip_png(pictures, [TRUTH, IDEAL, REAL], 96),
+                drawn.strip(pictures, [TRUTH, IDEAL, REAL], 96),
                 width="stretch",
+                output_format="PNG",
                 alt=f"{scene.card.title}: picture, ideal attacker, real attack.",
             )
             show = functools.partial(state.open_scenario, scene.scenario)

@@ -26,9 +26,11 @@ from ..jobs.limits import gate, limits
 from ..jobs.private import start_worker
 from ..jobs.store import HOST, TAB, Store
 from . import garbage
+from .memory import Memory, forget
 from .pool import PrivatePool
 from .private import PrivateDesk
 
+IMAGES = 200  # that a tab remembers; most take a few kilobytes
 LOOK = 0.25  # seconds between two looks for tabs that were closed
 LEND_EVERY = 8  # of those looks one at the queue
 PATIENT, MOST_LENT = 6.0, 2  # seconds that a quick job waits before a worker more is started for it, and how many there are at most
@@ -113,6 +115,7 @@ class Visitor:
         self.spectrum = ""  # key of the spectrum that this tab waits for
         self.grid: set[str] = set()  # keys of the attacks that a comparison of defenses of this tab asked for
         self.private = PrivateDesk(station.private)
+        self.images: Memory[Any] = Memory(IMAGES)  # what was drawn, ready for the screen
         self.opened: dict[str, Any] = {}  # the spectrum of an uploaded picture, ready to be drawn
         self._station = station
 
@@ -123,6 +126,7 @@ class Visitor:
         self.pictures.clear()
         self.own = b""
         self.opened.clear()
+        self.images.forget()
         self._station.store.unwatch(self.name)
 
 
@@ -165,6 +169,7 @@ def close() -> None:
     with _lock:
         left, _station = list(_visitors.values()), None
         _visitors.clear()
+    forget()
     for visitor in left:
         visitor.leave()
 

@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from ..charts._colours import IDEAL, REAL, TRUTH
-from ..charts.pictures import placeholder, to_png
 from ..charts.rows import table_html
 from ..core.remaining import in_words
 from ..jobs.limits import risk_problems, too_dear
@@ -16,7 +15,7 @@ from ..jobs.price import seconds
 from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, decibels, quality
 from ..scenario import Scenario, problems
-from . import alts, charts, finding, form, look, press, pulse, sources, stale, state, trouble
+from . import alts, charts, drawn, finding, form, look, press, pulse, sources, stale, state, trouble
 from .victim import baseline, cells_unseen, victim_of
 from .views import RiskView, RunView
 from .waits import could_not, waiting
@@ -81,7 +80,7 @@ def table(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunVie
 def _image(now: Scenario, png: bytes, alt: str) -> None:
     """A picture; a row of a table stands above as a table instead."""
     if not now.columns:
-        st.image(png, width="stretch", alt=alts.alt(alt))
+        st.image(png, width="stretch", output_format="PNG", alt=alts.alt(alt))
 
 
 def _quality(now: Scenario, truth: np.ndarray, psnr: Sequence[float], ssim: Sequence[float], cells: float) -> str:
@@ -99,11 +98,11 @@ def picture_truth(now: Scenario) -> None:
     victim, thing = victim_of(now), now.data.things.rstrip("s")
     st.markdown(f"**The client's {thing}{'s' * (now.batch > 1)}**")
     if isinstance(victim, str):
-        _image(now, placeholder(now.shape, now.batch, TRUTH), victim)
+        _image(now, drawn.placeholder(now.shape, now.batch, TRUTH), victim)
         st.warning(trouble.plain(victim), icon=":material/image_not_supported:")
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
-    _image(now, to_png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
+    _image(now, drawn.png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
     where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
     where += f" · trained on in {now.rounds} rounds, all of them seen" if now.rounds > 1 else ""
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
@@ -114,7 +113,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     st.markdown("**An :violet[ideal] attacker sees this**")
     if risk is None:
         reason = " ".join(risk_problems(now))
-        _image(now, placeholder(now.shape, now.batch, IDEAL), reason or "The ideal attacker's picture is being computed.")
+        _image(now, drawn.placeholder(now.shape, now.batch, IDEAL), reason or "The ideal attacker's picture is being computed.")
         st.caption(trouble.plain(reason or waiting(job, "spectrum")))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
@@ -123,7 +122,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     so_far = decibels(float(psnr.mean()))
     said = quality(psnr, ssim, None if now.columns else baseline(now, risk.truth), ": ")
     what = f"A first sketch of the ideal attacker's picture: {so_far} so far." if risk.first else ""
-    _image(now, to_png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")
+    _image(now, drawn.png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")
     if risk.first:  # no word, and no verdict: the spectrum will say more
         st.caption(f":material/draw: {so_far} so far · {look.said(job)}")
         return None
@@ -143,14 +142,14 @@ def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: J
     st.markdown("**A :orange[real] attack got this**")
     frame = sources.live_picture(now) if job is not None and job.state == "running" else None
     if frame is not None:
-        _image(now, to_png(frame, REAL), "The attack's present guess.")
+        _image(now, drawn.png(frame, REAL), "The attack's present guess.")
     elif run is not None:
-        _image(now, to_png(run.guess, REAL), f"The attack's picture: {_scores(now, run)}")
+        _image(now, drawn.png(run.guess, REAL), f"The attack's picture: {_scores(now, run)}")
     elif old is not None:
         with st.container(key="stale-picture"):
-            _image(now, to_png(old.guess, REAL), f"A picture from before: {_origin(old, now)}")
+            _image(now, drawn.png(old.guess, REAL), f"A picture from before: {_origin(old, now)}")
     else:
-        _image(now, placeholder(now.shape, now.batch, REAL), "No attack has been run on this scenario yet.")
+        _image(now, drawn.placeholder(now.shape, now.batch, REAL), "No attack has been run on this scenario yet.")
     if old is not None and frame is None:
         st.caption(f":material/history: **From before**, {_origin(old, now)}")
     if job is not None and job.active:

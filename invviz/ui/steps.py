@@ -7,11 +7,11 @@ import streamlit as st
 
 from ..attacks import ATTACKS
 from ..charts._colours import REAL
-from ..charts.pictures import to_png
 from ..charts.progress import loss_spec, psnr_spec
 from ..core.figures import number
 from ..engine.summary import noise_variance
 from ..metrics import decibels
+from . import drawn
 from .views import RiskView, RunView
 
 LOST = 1.0  # dB: a fall of the PSNR from its best to the end that is worth a sentence
@@ -93,7 +93,9 @@ def _play(run: RunView) -> None:
     told = f"step {int(run.frame_steps[place]):,}: {decibels(psnr)}, matching loss {number(loss, 2)}"
     with st.container(horizontal=True, gap="small", key="way"):
         with st.container(width=PICTURE):
-            st.image(to_png(run.frames[place], REAL, PICTURE), width="stretch", alt=f"The attack's picture at {told}.")
+            st.image(
+                drawn.png(run.frames[place], REAL, PICTURE), width="stretch", output_format="PNG", alt=f"The attack's picture at {told}."
+            )
         with st.container(width="stretch"):
             _chart(run, int(run.frame_steps[place]), f"Shown is {told}.")
     st.select_slider(

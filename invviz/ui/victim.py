@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import streamlit as st
 
 from ..core.errors import InvvizError
 from ..engine.baseline import baseline_of, cells_without_message
 from ..metrics import Baseline
 from ..scenario import Scenario
+from .memory import Memory, fingerprint
 from .session import session, station
+
+_baselines: Memory[Baseline] = Memory(500)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,13 +51,9 @@ def victim_of(scenario: Scenario) -> Victim | str:
 
 def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline:
     """How good what needs no message is of a batch, which is looked at once."""
-    whose = f"{scenario.protocol.text()} {scenario.data.index if scenario.attack.knows_classes else ''}"
-    return _baseline(scenario.data.replace(index=0).text(), whose, truth.shape, truth.tobytes(), scenario, truth)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _baseline(data: str, protocol: str, shape: tuple[int, ...], pixels: bytes, _scenario: Scenario, _truth: np.ndarray) -> Baseline:
-    return baseline_of(_scenario, _truth, station().site.data_dir)
+    index, folder = scenario.data.index if scenario.attack.knows_classes else 0, station().site.data_dir
+    name = (scenario.data.replace(index=index), scenario.attack.knows_classes, scenario.protocol, folder, fingerprint(truth))
+    return _baselines.of(name, lambda: baseline_of(scenario, truth, folder))
 
 
 def unseen_psnr(scenario: Scenario, truth: np.ndarray) -> float:

@@ -7,8 +7,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...charts.thumbs import thumb
-from .. import things
+from .. import drawn, things
 from ..known import Known
 from ..victim import Victim
 from ..waits import waits
@@ -34,5 +33,5 @@ def draw(here: Known, victim: Victim) -> None:
 
 
 def _figure(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
-    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{escape(f"{title}: {said}")}">'
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{drawn.thumb(picture)}" alt="{escape(f"{title}: {said}")}">'
     return f'<figure class="{role}"><b>{escape(title)}</b>{shown}<figcaption>{escape(said)}</figcaption></figure>'

@@ -7,10 +7,9 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...charts.thumbs import thumb
 from ...core.figures import readable
 from ...metrics import EXACT
-from .. import sources
+from .. import drawn, sources
 from ..known import Attack, Known
 from ..waits import waits
 from . import words
@@ -71,5 +70,5 @@ def _got(attack: Attack, best: bool) -> str:
 
 
 def _cell(picture: np.ndarray | None, said: str, alt: str) -> str:
-    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{escape(alt)}">'
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{drawn.thumb(picture)}" alt="{escape(alt)}">'
     return f'<div class="got">{shown}{said}</div>'

@@ -8,11 +8,10 @@ from html import escape
 import streamlit as st
 
 from ...charts import conditions as chart
-from ...charts.thumbs import thumb
 from ...core.remaining import in_words
 from ...scenario import Scenario
 from ...scenario.families import conditions
-from .. import asking, press, sight, sources, state, trouble
+from .. import asking, drawn, press, sight, sources, state, trouble
 from ..known import Attack
 from ..session import station
 from ..victim import unseen_psnr
@@ -86,7 +85,7 @@ def _group(role: str, title: str, cells: list[str]) -> str:
 
 def _figure(role: str, seed: str, picture: object, said: str, title: str) -> str:
     alt = escape(f"{title}, {seed}: {said}" if seed else f"{title}: {said}")
-    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{alt}">'  # type: ignore[arg-type]
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{drawn.thumb(picture)}" alt="{alt}">'  # type: ignore[arg-type]
     under = f"<small>{escape(seed)}</small>" if seed else ""
     return f'<figure class="{role}">{shown}<figcaption>{escape(said)}{under}</figcaption></figure>'
 

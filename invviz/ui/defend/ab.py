@@ -8,11 +8,10 @@ import numpy as np
 import streamlit as st
 
 from ...charts._colours import IDEAL, REAL, TRUTH
-from ...charts.pictures import strip_png
 from ...engine import calibrate_noise
 from ...metrics import EXACT, decibels
 from ...scenario import Scenario
-from .. import asking, choice, press, state, things, trouble
+from .. import asking, choice, drawn, press, state, things, trouble
 from ..waits import waits
 from .row import Row
 
@@ -93,7 +92,7 @@ def _side(row: Row) -> None:
         f"real attack {attack.quality() if attack.psnr is not None else waits(attack.job) or 'not run yet'}",
     ]
     alt = f"Truth, ideal attacker, real attack: {', '.join(told)}."
-    st.image(strip_png([row.truth, ideal, real], [TRUTH, IDEAL, REAL], 160), alt=alt)
+    st.image(drawn.strip([row.truth, ideal, real], [TRUTH, IDEAL, REAL], 160), output_format="PNG", alt=alt)
     strengths = f"{row.name}{f', {row.level}' if row.level else ''} · seed {row.scenario.seed}"
     st.caption(f"truth · :violet[{told[0]}] · :orange[{told[1]}]  \n{strengths}" + (f"  \n{trouble.plain(row.unfit)}" if row.unfit else ""))
 

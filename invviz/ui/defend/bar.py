@@ -7,9 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from ...charts.thumbs import thumb
 from ...scenario.families import defenses
-from .. import asking, choice, trouble
+from .. import asking, choice, drawn, trouble
 from ..victim import Victim
 from .row import Old, Row
 from .words import finding
@@ -23,7 +22,7 @@ def draw(rows: Sequence[Row], victim: Victim) -> None:
         with st.container(width=96):
             alt = f"The private picture ({', '.join(victim.names[:4])}), which the client never sends."
             st.html(
-                f'<figure class="truth"><img src="{thumb(victim.truth)}" alt="{escape(alt)}"><figcaption>the truth</figcaption></figure>'
+                f'<figure class="truth"><img src="{drawn.thumb(victim.truth)}" alt="{escape(alt)}"><figcaption>the truth</figcaption></figure>'
             )
         with st.container(width="stretch", gap="small"):
             st.markdown(f"## {trouble.plain(finding(rows))}")

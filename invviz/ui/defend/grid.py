@@ -8,11 +8,10 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...charts.thumbs import thumb
 from ...engine.bounds import in_brackets
 from ...scenario import Scenario
 from ...scenario.families import defenses
-from .. import beyond, sources, trouble
+from .. import beyond, drawn, sources, trouble
 from ..known import Attack
 from ..waits import waits
 from .row import ATTACKERS, Old, Row
@@ -109,7 +108,7 @@ def _ideal(row: Row, old: Old | None) -> str:
 
 
 def _cell(who: str, picture: np.ndarray | None, alt: str, words: str) -> str:
-    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{escape(alt)}">'
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{drawn.thumb(picture)}" alt="{escape(alt)}">'
     return f'<td class="{who}"><div class="got">{shown}{words}</div></td>'
 
 

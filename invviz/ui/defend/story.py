@@ -9,13 +9,12 @@ import numpy as np
 import streamlit as st
 
 from ...charts.tangent import drawing, over_strength
-from ...charts.thumbs import thumb
 from ...datasets import DATASETS
 from ...metrics import Baseline, quality
 from ...scenario import Scenario, problems
 from ...studies.gallery import broken
 from ...studies.gallery.broken import Cell, Story
-from .. import choice, press, sight, state
+from .. import choice, drawn, press, sight, state
 from ..widgets import holds
 from . import story_words
 
@@ -95,13 +94,13 @@ def _tiles(story: Story, cell: Cell) -> str:
     """The truth, and three attackers' pictures."""
     base = Baseline(**{name: tuple(values) for name, values in story.baselines[cell.place].items()})
     parts = [
-        f'<figure class="own"><b>the truth</b><img src="{thumb(story.truths[cell.place])}" alt="The true digit."><figcaption>never sent</figcaption></figure>'
+        f'<figure class="own"><b>the truth</b><img src="{drawn.thumb(story.truths[cell.place])}" alt="The true digit."><figcaption>never sent</figcaption></figure>'
     ]
     for name, (title, how) in TILES.items():
         got = cell.got[name]
         words = quality(got.psnr, got.ssim, base)
         parts.append(
-            f'<figure><b>{escape(title)}</b><img src="{thumb(got.guess)}" alt="{escape(f"{title}: {words}.")}">'
+            f'<figure><b>{escape(title)}</b><img src="{drawn.thumb(got.guess)}" alt="{escape(f"{title}: {words}.")}">'
             f"<figcaption>{escape(words)}, SSIM {got.ssim:.2f}<small>{escape(how)}</small></figcaption></figure>"
         )
     return f'<div class="attacks tiles broken">{"".join(parts)}</div>'

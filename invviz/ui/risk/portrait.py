@@ -6,13 +6,13 @@ import numpy as np
 import streamlit as st
 
 from ...charts._colours import IDEAL, TRUTH
-from ...charts.pictures import heat_png, scale_png, to_png
+from ...charts.pictures import heat_png, scale_png
 from ...core.figures import percent
 from ...jobs.limits import risk_problems
 from ...jobs.store import Job
 from ...risk import learned_share
 from ...scenario import Scenario
-from .. import look, more, press, sources, state, things, trouble
+from .. import drawn, look, more, press, sources, state, things, trouble
 from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
@@ -58,7 +58,12 @@ def _truth(now: Scenario) -> None:
     if isinstance(victim, str):
         st.warning(trouble.plain(victim), icon=":material/image_not_supported:")
         return
-    st.image(to_png(victim.truth, TRUTH), width="stretch", alt=things.say(now, "The private picture, which the client never sends."))
+    st.image(
+        drawn.png(victim.truth, TRUTH),
+        width="stretch",
+        output_format="PNG",
+        alt=things.say(now, "The private picture, which the client never sends."),
+    )
     part = f" · read: layer {now.layer_name}" if now.layer else ""
     part += f" · over {now.rounds} rounds" if now.rounds > 1 else ""
     st.caption(f"{', '.join(victim.names[:4])} · {now.model.title}, {now.model.init}{part}")
@@ -79,8 +84,8 @@ def _map(now: Scenario, risk: RiskView, sigma: float) -> None:
     least = "at least " if sketched else ""
     finding = things.say(now, f"For 98 % of the pixels {least}between {percent(low)} and {percent(high)} of the variance is learned")
     wide = max(high, low + NARROW)  # a flat map stays flat
-    st.image(heat_png(risk.truth, known, low, wide), width="stretch", alt=f"{finding}; deep purple is known best.")
-    st.image(scale_png(), width="stretch", alt="Scale from pale (least known) to deep purple (best known).")
+    st.image(heat_png(risk.truth, known, low, wide), width="stretch", output_format="PNG", alt=f"{finding}; deep purple is known best.")
+    st.image(scale_png(), width="stretch", output_format="PNG", alt="Scale from pale (least known) to deep purple (best known).")
     rough = " A sketch sees the strongest directions only." if sketched else ""
     st.caption(f"{finding}; deep purple: best known.{rough}")
 
@@ -97,7 +102,10 @@ def _direction(shown: Scenario, risk: RiskView, sigma: float) -> None:
     wanted = (state.whole("direction") or 1) - 1
     now = min(offered, key=lambda i: abs(i - wanted))
     st.image(
-        to_png(portrait.direction(now), IDEAL), width="stretch", alt=f"Right singular vector number {now + 1} as a picture; grey is zero."
+        drawn.png(portrait.direction(now), IDEAL),
+        width="stretch",
+        output_format="PNG",
+        alt=f"Right singular vector number {now + 1} as a picture; grey is zero.",
     )
     st.select_slider(
         "Direction, strongest first",
@@ -130,8 +138,9 @@ def _examples(risk: RiskView, sigma: float) -> None:
         share = 100 * float(learned_share(gains[index : index + 1], sigma)[0])
         with column:
             st.image(
-                to_png(portrait.direction(index), IDEAL if share >= 50 else TRUTH, 160),
+                drawn.png(portrait.direction(index), IDEAL if share >= 50 else TRUTH, 160),
                 width="stretch",
+                output_format="PNG",
                 alt=f"Direction {index + 1}: {share:.0f} % is learned.",
             )
             st.caption(f"no. {index + 1:,}: {share:.0f} %")

@@ -8,9 +8,8 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...charts.thumbs import thumb
 from ...scenario.families import cuts
-from .. import beyond
+from .. import beyond, drawn
 from ..known import Attack, Known
 from ..waits import waits
 from . import words
@@ -73,7 +72,7 @@ def _attack(one: Known, attack: Attack) -> str:
 
 
 def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
-    shown = '<span class="blank"></span>' if picture is None else f'<img src="{thumb(picture)}" alt="{escape(alt)}">'
+    shown = '<span class="blank"></span>' if picture is None else f'<img src="{drawn.thumb(picture)}" alt="{escape(alt)}">'
     return f'<div class="got">{shown}<span>{said}</span></div>'
 
 

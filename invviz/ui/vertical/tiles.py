@@ -7,15 +7,13 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from ...charts.parts import parted
 from ...charts.rows import table_html
-from ...charts.thumbs import thumb
 from ...core.table import between
 from ...engine.baseline import guess_without_message
 from ...metrics import PSNR, SSIM, quality
 from ...scenario import Scenario
 from ...scenario.families import cuts
-from .. import sources
+from .. import drawn, sources
 from ..known import Attack, Known
 from ..session import station
 from ..victim import Victim, baseline
@@ -78,7 +76,7 @@ def _whole(now: Scenario, victim: Victim) -> str:
     cut = cuts.cut_of(now)
     if cut.parties == 1:
         return ""
-    sheet = parted(_uncut(now), cuts.parts_of(now), cuts.attacked(now))
+    sheet = drawn.parted(_uncut(now), cuts.parts_of(now), cuts.attacked(now))
     return _figure(
         "whole",
         f"Cut among {cut.parties} parties",
@@ -116,7 +114,7 @@ def _mean(now: Scenario, truth: np.ndarray) -> str:
 
 
 def _tile(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
-    return _figure(role, title, None if picture is None else thumb(picture), said, f"{title}: {said}")
+    return _figure(role, title, None if picture is None else drawn.thumb(picture), said, f"{title}: {said}")
 
 
 def _figure(role: str, title: str, address: str | None, said: str, alt: str) -> str:
