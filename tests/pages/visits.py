@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from invviz.engine.client import Site
@@ -16,6 +18,8 @@ from invviz.scenario import Scenario
 from invviz.ui import session
 
 APP = Path(__file__).parents[2] / "app.py"
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+"""Every AppTest reads the metadata of all installed packages for components, the same ones every time: a tenth of a second and more."""
 
 
 def new_server() -> None:
