@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from invviz.core.errors import InvvizError
-from invviz.defenses import DEFENSES
+from invviz.defenses import DEFENSES, Stack
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
 from invviz.engine.client import Site
@@ -27,7 +27,7 @@ from invviz.engine.gap import exceeds, reasons
 from invviz.engine.summary import risk_summary
 from invviz.jobs.worker import set_threads
 from invviz.scenario import Scenario, problems, risk_problems
-from invviz.scenario.families.defenses import guarantee, in_short, sent_bytes
+from invviz.scenario.families.defenses import in_short
 from invviz.studies import redteam
 
 FIGURES, TARGET = Path(__file__).with_name("defenses.json"), Path(__file__).with_name("defenses.md")
@@ -101,7 +101,7 @@ def _judged(s: Scenario, site: Site, assessed: dict[str, Any]) -> dict[str, Any]
         return {"refused": str(err)}
     facts = risk_summary(s, found.decomposition, found.size, found.stages)
     del facts["singular_values"], facts["scenario"]
-    sent = sent_bytes(s.defense, found.size.count) / sent_bytes((), found.stages[0].count)
+    sent = s.defense.bytes_of(found.size.count) / Stack().bytes_of(found.stages[0].count)
     return {"sent": sent, **facts}
 
 
@@ -144,7 +144,7 @@ def page(data: dict[str, Any]) -> str:
             near = "~" if one["ideal"].get("method") == "sketch" else ""
             cells += [_cell(one["unaware"], "psnr", 1), _cell(one["aware"], "psnr", 1)]
             cells += [near + _cell(one["ideal"], "psnr_ceiling", 1), near + _cell(one["ideal"], "invre", 2)]
-        cells += [_cell(found[pictures[0]]["ideal"], "sent", 2), in_short(guarantee(_defenses(found)))]
+        cells += [_cell(found[pictures[0]]["ideal"], "sent", 2), in_short(Stack(_defenses(found)).promise or "none")]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *_remarks(table), "", "## Against every attack: the red team", ""]
     study = redteam.load()

@@ -125,7 +125,7 @@ def show_epsilon(args: argparse.Namespace) -> int:
 
 def budget_of(scenario: Scenario, site: Site) -> Spent | None:
     """What the whole training of a scenario spends of its dp_sgd's promise; None without one. Reads the data set, and trains nothing."""
-    if not any(isinstance(d, DPSGD) and not d.off for d in scenario.defense):
+    if scenario.defense.of(DPSGD) is None:
         return None
     from ..engine.training import spent, split_counts
 

@@ -3,7 +3,9 @@
 from ._base import Defense
 from ._coloured import Coloured, Kept
 from ._fisher import entry_shares, fisher_shares, is_of_parameters
+from ._noise import Noise
 from ._penalty import Penalties
+from ._stack import BITS, Belief, Stack
 from .ats import ATS
 from .censor import Censor
 from .clipping import Clipping
@@ -66,8 +68,10 @@ DEFENSES: dict[str, type[Defense]] = {
 
 __all__ = [
     "ATS",
+    "BITS",
     "DEFENSES",
     "DPSGD",
+    "Belief",
     "Censor",
     "Clipping",
     "Coloured",
@@ -84,6 +88,7 @@ __all__ = [
     "LearnablePerturbation",
     "LocalDP",
     "NoPeek",
+    "Noise",
     "OptimalNoise",
     "OptimalPruning",
     "Outpost",
@@ -96,6 +101,7 @@ __all__ = [
     "SelectiveEncryption",
     "Sign",
     "Soteria",
+    "Stack",
     "StochasticQuantisation",
     "WaterFilling",
     "entry_shares",

@@ -5,26 +5,37 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..core.component import Component, Knob
+from ..core.component import Component, Knob, Value
+from ..core.figures import number, percent
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from ..core.component import Value
     from ..core.types import Batch, Release, Rules, Size, Tree, World
     from ..risk import NoiseCovariance
     from ._penalty import Penalty
 
-LAWS = (
-    "none",
-    "gaussian",
-    "laplace",
-    "rounding",  # no chance at all: the same message gives the same error, of a known interval
-    "discrete",  # chance between a few levels
-    "fixed length",  # a random direction, of a length that the message gives away
-)
+
+@dataclasses.dataclass(frozen=True)
+class Suggested:
+    """Strengths of a defense that are worth trying.
+
+    Attributes:
+        compared: (place, strength) for every row that it has in the usual set of a comparison; rows are in the order of their places.
+        swept: the weakest and the strongest one of a sweep; None: around the default.
+        first: it is chosen in a new sweep.
+        levels: weak, usual and strong, as the red team attacks it; nothing where it does not.
+        victims: what the red team reads behind it, see `studies.redteam`.
+    """
+
+    compared: tuple[tuple[int, Value], ...] = ()
+    swept: tuple[float, float] | None = None
+    first: bool = False
+    levels: tuple[float, ...] = ()
+    victims: tuple[str, ...] = ("gradient",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +44,10 @@ class Defense(Component):
 
     strength: ClassVar[str]  # the knob that the slider moves
     identity: ClassVar[Value]  # the strength at which nothing changes
+    level_words: ClassVar[str] = ""  # a strength in words: {v} the number, {p} the same in percent; empty: the knob's name and the number
+    relative_words: ClassVar[str] = "{p} of the message's typical entry"  # the same of one that is relative to the message
+    off_words: ClassVar[str] = "none (0)"  # the strength at which nothing changes, in words; empty: as any other
+    suggested: ClassVar[Suggested] = Suggested()
     adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
     per_sample: ClassVar[bool] = False  # asks the protocol once for every sample: stands first, and on the gradient of one local step
     hides: ClassVar[bool] = False  # entries that it sets to zero were not sent: a zero says nothing about the picture
@@ -50,7 +65,7 @@ class Defense(Component):
         False  # of a coloured one: of the whole spectrum, whose matrices grow with the square of the input values
     )
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
-    noise_law: ClassVar[str] = "none"  # of the noise that it adds, one of LAWS
+    noise_law: ClassVar[str] = "none"  # of the noise that it adds, one of `_noise.LAWS`
     noise_follows: ClassVar[str] = (
         ""  # how that noise depends on the private picture: "size" (its std is a share of the message's), "shape" (so does the rest of its covariance), or not at all
     )
@@ -74,6 +89,18 @@ class Defense(Component):
     def wrap(self, inner: Release, world: World) -> Release:
         """The defended release."""
         raise NotImplementedError
+
+    def noise(self, size: Size, batch: int = 1) -> Noise:
+        """The law of what it adds to a message of a size, and what it lets through of noise before it; arguments as of `variance`."""
+        return Noise(
+            self.noise_law,
+            self.noise_follows,
+            self.coloured,
+            self.tangent_noise,
+            self.adds_noise,
+            self.variance(size, batch),
+            self.passes(size),
+        )
 
     def variance(self, size: Size, batch: int = 1) -> float:
         """Variance of the noise that this defense adds to every entry; 0 where it adds none.
@@ -220,12 +247,15 @@ class Defense(Component):
         """Where the stated variance is only an approximation, in one sentence; empty where it is exact."""
         return ""
 
+    def level(self, value: Value | None = None) -> str:
+        """A strength in words, with its unit: its own, or another one."""
+        value = getattr(self, self.strength) if value is None else value
+        if value == self.identity and self.off_words:
+            return self.off_words
+        words = self.relative_words if getattr(self, "relative", False) else self.level_words or f"{self.strength} = {{v}}"
+        return words.format(v=number(value), p=percent(value))  # type: ignore[arg-type]
+
     @classmethod
     def strength_knob(cls) -> Knob:
         """The knob that the slider moves."""
         return next(k for k in cls.knobs() if k.name == cls.strength)
-
-
-def unit_of(size: Size, relative: bool) -> float:
-    """What a strength is multiplied with: the root mean square of the message's entries, or 1 where it is absolute."""
-    return size.rms if relative else 1.0

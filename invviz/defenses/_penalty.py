@@ -38,13 +38,13 @@ class Penalties:
     """The penalties of several defenses for several parties. False where there are none."""
 
     def __init__(self, defenses: Sequence[Defense], seed: int) -> None:
-        """Those among the defenses that act in training and are not off.
+        """Those of defenses that act in training.
 
         Args:
-            defenses: of a scenario.
+            defenses: none but such, and none that is off: `Stack.in_training.live`.
             seed: of all that the penalties draw at random.
         """
-        self._defenses = [d for d in defenses if d.trains and not d.off]
+        self._defenses = tuple(defenses)
         self._seed = seed
         self._made: dict[str, Penalty] = {}
         self._kept: dict[str, Any] = {}  # of a checkpoint; a penalty is made, and takes its state up, with the first embeddings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ._augment import COUNT, LISTED, augment
-from ._base import Defense
+from ._base import Defense, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -34,6 +34,9 @@ class ATS(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "size"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the searched size of each change"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((130, 1.0),), levels=(0.25, 0.5, 1.0))
 
     size: float = knob(
         1.0, "what the size of every operation is multiplied with: 1 as searched for, 0 leaves the pictures as they are", low=0.0, high=1.0

@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Rules
-from ._base import Defense
+from ._base import Defense, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -40,6 +40,9 @@ class Censor(Defense):
     noise_law: ClassVar[str] = "fixed length"
     noise_follows: ClassVar[str] = "shape"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of every layer's norm at right angles"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
     reads_batch: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = True
 

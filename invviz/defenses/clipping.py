@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._clip import length, share_kept
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class Clipping(Defense):
     paper: ClassVar[str] = "abadi2016dpsgd"
     strength: ClassVar[str] = "clip_norm"
     identity: ClassVar[Value] = 1e6
+    level_words: ClassVar[str] = "clipped to a norm of {v}"
+    off_words: ClassVar[str] = "off"
+    relative_words: ClassVar[str] = "{p} of the message's norm"
+    suggested: ClassVar[Suggested] = Suggested(compared=((40, 1.0),), levels=(1.0, 0.1, 0.01))
     scales: ClassVar[bool] = True
 
     clip_norm: float = knob(

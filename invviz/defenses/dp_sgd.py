@@ -12,7 +12,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Batch, Size
 from ._accountant import spent
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._clip import length, share_kept
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class DPSGD(Defense):
     strength: ClassVar[str] = "noise_multiplier"
     noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "noise {v} times the clip norm"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((30, 1.0),), swept=(0.003, 0.3), levels=(0.001, 0.01, 1.0))
     per_sample: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
         "(epsilon, delta) differential privacy of every single sample over all steps, epsilon by Opacus's accountant, if batches are Poisson "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import rand_like
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._features import last_linear, with_inputs_through
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Dropout(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the last layer's features dropped"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 0.3, 0.6))
     draws_inside: ClassVar[bool] = True
 
     probability: float = knob(0.3, "chance of each feature before the last layer to be dropped, for each sample", low=0.0, high=0.999)

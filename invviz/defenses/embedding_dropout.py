@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._masks import held_back, random_places
 from ._sparse import sparse_traffic
 
@@ -35,6 +35,7 @@ class EmbeddingDropout(Defense):
     paper: ClassVar[str] = "srivastava2014dropout"
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
+    suggested: ClassVar[Suggested] = Suggested(compared=((80, 0.3),), levels=(0.1, 0.3, 0.6), victims=("embedding",))
     hides: ClassVar[bool] = True
     by_lot: ClassVar[bool] = True
     redraws: ClassVar[bool] = True

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
-from ._base import Defense, unit_of
+from ._base import Defense, Suggested
+from ._noise import unit_of
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -30,6 +31,13 @@ class GaussianNoise(Defense):
     strength: ClassVar[str] = "sigma"
     noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
+    suggested: ClassVar[Suggested] = Suggested(
+        compared=((10, 0.01), (20, 1.0)),
+        swept=(0.1, 4.0),
+        first=True,
+        levels=(0.01, 0.1, 1.0),
+        victims=("gradient", "embedding", "trained"),
+    )
     adds_noise: ClassVar[bool] = True
 
     sigma: float = knob(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree, unflatten
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class GradientDropping(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the entries dropped"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.9, 0.99, 0.999))
     exact: ClassVar[bool] = True
     remembers: ClassVar[bool] = True
 

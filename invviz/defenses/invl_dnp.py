@@ -9,6 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree, unflatten
 from ..risk.noise_covariance import unit_noise
+from ._base import Suggested
 from ._coloured import InBand, Kept, reuse_knob
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class InvLDNP(InBand):
     name: ClassVar[str] = "invl_dnp"
     title: ClassVar[str] = "InvL-DNP (noise along picture directions)"
     paper: ClassVar[str] = "xu2025invloss"
+    level_words: ClassVar[str] = "noise of scale {v} on pixels from 0 to 1"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(swept=(0.02, 0.8), levels=(0.02, 0.1, 0.8))
     in_tangent_space: ClassVar[bool] = False  # the message is that of another picture, exactly; to first order alone it is J(x) d
 
     scale: float = knob(

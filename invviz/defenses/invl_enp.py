@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
+from ._base import Suggested
 from ._coloured import InBand, isotropic_knob
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class InvLENP(InBand):
     name: ClassVar[str] = "invl_enp"
     title: ClassVar[str] = "InvL-ENP (noise along embedding directions)"
     paper: ClassVar[str] = "xu2025invloss"
+    level_words: ClassVar[str] = "noise of scale {v} along each direction, in the embedding's own units"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 1.0, 10.0), victims=("embedding",))
     for_embeddings: ClassVar[bool] = True
 
     scale: float = knob(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Size
+from ._base import Suggested
 from ._coloured import InBand, isotropic_knob, reuse_knob
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class InvLGNP(InBand):
     name: ClassVar[str] = "invl_gnp"
     title: ClassVar[str] = "InvL-GNP (noise along gradient directions)"
     paper: ClassVar[str] = "xu2025invloss"
+    level_words: ClassVar[str] = "noise along each direction: {p} of the message's typical entry"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((100, 1.0),), swept=(0.2, 10.0), first=True, levels=(0.2, 1.0, 10.0))
     for_gradients: ClassVar[bool] = True
 
     scale: float = knob(

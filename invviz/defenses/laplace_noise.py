@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Size
-from ._base import Defense, unit_of
+from ._base import Defense, Suggested
+from ._noise import unit_of
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -30,6 +31,9 @@ class LaplaceNoise(Defense):
     strength: ClassVar[str] = "scale"
     noise_law: ClassVar[str] = "laplace"
     identity: ClassVar[Value] = 0.0
+    suggested: ClassVar[Suggested] = Suggested(
+        compared=((140, 0.01),), swept=(0.1, 4.0), levels=(0.01, 0.1, 1.0), victims=("gradient", "embedding")
+    )
     adds_noise: ClassVar[bool] = True
 
     scale: float = knob(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.errors import InvvizError
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._perturbation import Public, perturbed, trained
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class LearnablePerturbation(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "rho"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "perturbation of {p} of the picture's code"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
     uses_public: ClassVar[bool] = True  # its world must hold public pictures and their labels
 
     rho: float = knob(0.5, "size of the perturbation, relative to the picture's code; 0: the pictures stay as they are", low=0.0, high=2.0)

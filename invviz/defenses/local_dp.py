@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
 from ._accountant import gaussian_multiplier
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._clip import length, share_kept
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class LocalDP(Defense):
     strength: ClassVar[str] = "epsilon"
     noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = OFF
+    level_words: ClassVar[str] = "epsilon = {v}"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((150, 10.0),), levels=(10000.0, 1000.0, 10.0))
     guarantee: ClassVar[str] = (
         "(epsilon, delta) local differential privacy for one release of one client's whole message, whatever its batch; none with relative_clip=True"
     )

@@ -10,6 +10,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Rules
 from ..risk import Diagonal
+from ._base import Suggested
 from ._coloured import Coloured
 from ._sparse import dropped, sparse_traffic
 
@@ -40,6 +41,9 @@ class Outpost(Coloured):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "base"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "noise {v} times the spread of a layer's weights"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 0.4, 0.8))
     adds_noise: ClassVar[bool] = False  # it prunes as well
     hides: ClassVar[bool] = True
     takes_directions: ClassVar[bool] = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.errors import InvvizError
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._bottleneck import MARK, code_in, widen
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Precode(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "randomness {v} times what the net asks for"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((120, 1.0),), levels=(0.5, 1.0, 4.0))
     draws_inside: ClassVar[bool] = True
     alters_net: ClassVar[bool] = True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import flatten, map_tree
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ class Pruning(Defense):
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the entries dropped"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(
+        compared=((50, 0.9),), swept=(0.5, 0.997), first=True, levels=(0.5, 0.9, 0.99), victims=("gradient", "embedding")
+    )
     hides: ClassVar[bool] = True
 
     fraction: float = knob(

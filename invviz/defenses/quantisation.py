@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Size
-from ._base import Defense
+from ._base import Defense, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -33,6 +33,9 @@ class Quantisation(Defense):
     noise_law: ClassVar[str] = "rounding"
     noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
+    level_words: ClassVar[str] = "{v} bits"
+    off_words: ClassVar[str] = "not rounded"
+    suggested: ClassVar[Suggested] = Suggested(compared=((70, 4),), swept=(8.0, 2.0), levels=(8, 4, 2), victims=("gradient", "embedding"))
     adds_noise: ClassVar[bool] = True
     rounds: ClassVar[bool] = True
 

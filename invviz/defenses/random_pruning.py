@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._masks import held_back, random_places
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class RandomPruning(Defense):
     paper: ClassVar[str] = "konecny2016strategies"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the entries dropped"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.5, 0.9, 0.99))
     hides: ClassVar[bool] = True
     by_lot: ClassVar[bool] = True
 

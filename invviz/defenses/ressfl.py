@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._penalty import Penalty
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ class ResSFL(Defense):
     paper: ClassVar[str] = "li2022ressfl"
     strength: ClassVar[str] = "weight"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "weight {v} in training"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 0.3, 1.0), victims=("trained",))
     for_embeddings: ClassVar[bool] = True
     trains: ClassVar[bool] = True
 

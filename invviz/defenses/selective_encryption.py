@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._masks import held_back, random_places
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class SelectiveEncryption(Defense):
     paper: ClassVar[str] = "gu2025selective"
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the entries hidden"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(compared=((60, 0.1),), levels=(0.1, 0.5, 0.9))
     hides: ClassVar[bool] = True
     guarantee: ClassVar[str] = "the cipher's for the hidden entries, against everybody without the key; none for the entries that stay open"
 

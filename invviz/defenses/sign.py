@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree
-from ._base import Defense
+from ._base import Defense, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -34,6 +34,9 @@ class Sign(Defense):
     paper: ClassVar[str] = "bernstein2018signsgd"
     strength: ClassVar[str] = "mixing"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the way to signs"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
 
     mixing: float = knob(
         1.0, "share of the way from the message (0) to its signs times their common size (1, nothing else is sent)", low=0.0, high=1.0

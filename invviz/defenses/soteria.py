@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
-from ._base import Defense
+from ._base import Defense, Suggested
 from ._features import features, last_linear, slopes, still
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Soteria(Defense):
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "{p} of the last layer's features pruned"
+    off_words: ClassVar[str] = ""
+    suggested: ClassVar[Suggested] = Suggested(compared=((110, 0.4),), levels=(0.2, 0.4, 0.8))
     reads_batch: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = True
     hides: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Rules, Size
-from ._base import Defense
+from ._base import Defense, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -40,6 +40,9 @@ class StochasticQuantisation(Defense):
     noise_law: ClassVar[str] = "discrete"
     noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
+    level_words: ClassVar[str] = "{v} bits"
+    off_words: ClassVar[str] = "not rounded"
+    suggested: ClassVar[Suggested] = Suggested(levels=(8, 4, 2))
     adds_noise: ClassVar[bool] = True
 
     bits: int = knob(8, "bits an entry is sent with, relative to `scale`; 32 sends it unchanged", low=2, high=32, unit="bits")

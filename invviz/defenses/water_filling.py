@@ -12,6 +12,7 @@ from ..core.types import Size
 from ..risk import Banded, Directions, Jacobian
 from ..risk.noise_covariance import LAWS
 from ..risk.prior import TAU
+from ._base import Suggested
 from ._coloured import Coloured, isotropic_knob, reuse_knob
 from ._fisher import fisher_shares, is_of_parameters
 
@@ -66,6 +67,9 @@ class WaterFilling(Coloured):
     title: ClassVar[str] = "Water-filling (best noise for its cost)"
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
+    level_words: ClassVar[str] = "as costly as Gaussian noise of {p} of the typical entry"
+    off_words: ClassVar[str] = "off"
+    suggested: ClassVar[Suggested] = Suggested(compared=((90, 0.1),), swept=(0.03, 4.0), levels=(0.03, 0.1, 1.0))
     in_tangent_space: ClassVar[bool] = True
 
     sigma: float = knob(

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
 from ..core.rng import derive
-from ..core.tree import map_tree, numel
+from ..core.tree import numel
 from ..core.types import Batch, Net, Size
-from ..risk import masked, only, scaled, together
-from .summary import noise_variance
+from ..risk import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ def adaptive_view(scenario: Scenario, bare: Release, world: World, message: Tree
 def _view(scenario: Scenario, bare: Release, world: World, message: Tree, template: Batch) -> dict[str, Any]:
     """What an attacker who knows the defenses makes of a message.
 
-    It simulates them too, skips what was held back and what chance has ruined, and knows how far noise and rounding reach.
+    What `Stack.informed` says, and how loud their noise is.
 
     Args:
         scenario: its defenses, first innermost.
@@ -48,41 +47,19 @@ def _view(scenario: Scenario, bare: Release, world: World, message: Tree, templa
     Returns:
         Fields of an `Observation`.
     """
-    defenses = scenario.defense
-    hiding = max((place for place, d in enumerate(defenses) if d.hides), default=-1)
-    seen = None
-    if hiding >= 0 and not any(d.noisy for d in defenses[hiding + 1 :]):  # zeros show what was held back, unless noise covers them
-        seen = map_tree(lambda leaf: (leaf != 0).to(leaf.dtype), message)
-    release = before = bare
-    for place, defense in enumerate(defenses):
-        before, later = release, defenses[place + 1 :]
-        if not defense.hides or seen is None:
-            readable = all(
-                d.scales and not defense.exact for d in later
-            )  # what a later defense has changed no longer shows this one's draw
-            release = defense.simulated(release, world, message if readable else {})
-            continue
-        release = scaled(release, defense.gain)
-        if place == hiding:
-            release = masked(release, seen)
-    last, noisy = defenses[-1], [d for d in defenses if d.noisy]
-    interval = last.interval(message) if noisy in ([], [last]) else None
-    release = before if interval else release  # the interval is that of the message before it was rounded
-    noise = 0.0 if interval else _noise(scenario, Size.of(message))
-    distrusted = frozenset().union(*(d.distrusts(list(message)) for d in defenses))
-    kept = [name for name in message if name not in distrusted]
-    cut = (lambda tree: tree and {name: tree[name] for name in kept}) if distrusted else lambda tree: tree
+    belief = scenario.defense.informed(bare, world, message)
+    noise = 0.0 if belief.interval else _noise(scenario, Size.of(message))
     found: dict[str, Any] = {
-        "message": cut(message),
+        "message": belief.message,
         "sent": message,
-        "release": only(release, kept) if distrusted else release,
-        "seen": cut(seen),
+        "release": belief.release,
+        "seen": belief.seen,
         "noise": noise,
-        "interval": interval and (cut(interval[0]), cut(interval[1])),
-        "rules": None if distrusted or any(d.noisy or d.hides or d.jumps for d in defenses[:-1]) else last.rules(before, message),
+        "interval": belief.interval,
+        "rules": belief.rules,
     }
     if scenario.coloured:
-        found |= _whitening(last, only(before, kept) if distrusted else before, world, template, noise, Size.of(message))
+        found |= _whitening(scenario.coloured, belief.before, world, template, noise, Size.of(message))
     return found
 
 
@@ -119,7 +96,7 @@ def _noise(scenario: Scenario, sent: Size) -> float:
 
     def added(variance: float) -> float:
         bare = Size(max(sent.norm**2 - sent.count * variance, 0.0) ** 0.5, sent.count, sent.peak)
-        return noise_variance(scenario, bare, [bare] * (len(scenario.defense) + 1))
+        return scenario.defense.variance(bare, scenario.batch)
 
     low, high = 0.0, sent.rms**2
     if added(high) >= high:  # noise of a size of its own, larger than what came

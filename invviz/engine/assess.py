@@ -113,7 +113,7 @@ def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
     release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
     if scenario.rounds > 1:
         release = _over_rounds(scenario, client, release)
-    plain = scenario.protocol.sends_gradient and all(d.adds_noise for d in scenario.defense) and not scenario.layer and scenario.rounds == 1
+    plain = scenario.protocol.sends_gradient and scenario.defense.adds_noise and not scenario.layer and scenario.rounds == 1
     return Jacobian.of(release, client.net, client.batch, is_gradient=plain)
 
 
@@ -173,13 +173,8 @@ def layers(message: Tree) -> tuple[tuple[str, int], ...]:
 
 def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
     """Sizes of the noise-free message before and after each defense that adds no noise."""
-    release, world = client.bare, dataclasses.replace(client.world, net=client.net)
-    sizes = [Size.of(release(client.net, client.batch, None))]
-    for defense in scenario.defense:
-        if not defense.adds_noise:
-            release = defense.wrap(release, world)
-            sizes.append(Size.of(release(client.net, client.batch, None)))
-    return tuple(sizes)
+    world = dataclasses.replace(client.world, net=client.net)
+    return tuple(Size.of(release(client.net, client.batch, None)) for release in scenario.defense.stages(client.bare, world))
 
 
 def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Release:
@@ -189,7 +184,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
     sizes = [
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
-    if scenario.only("risk").defense == scenario.defense and any(d.noisy for d in scenario.defense):
+    if scenario.only("risk").defense == scenario.defense and scenario.defense.noisy:
         variances = [noise_variance(scenario, s, _stages(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ..core.figures import number, percent
@@ -13,7 +14,7 @@ from ..risk import van_trees_bound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..defenses import Defense
+    from ..defenses import Defense, Noise
     from ..scenario import Scenario
 
 FLOOR = 0.01  # share of all noise from which on the floor speaks against a bound: less moves the expected best by less than 0.05 dB
@@ -56,16 +57,16 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
         least: share of the noise from which on the floor counts.
     """
     s, found = scenario, []
-    live = [d for d in s.defense if not d.off]
-    noisy = [d for d in live if d.noisy or d.coloured]
-    if s.floor > 0 and (not noisy if floor_share is None else floor_share >= least):
+    live = s.defense.live
+    noises = live.sources.noises(UNIT)
+    if s.floor > 0 and (not noises if floor_share is None else floor_share >= least):
         found.append(
             Reason("noise floor", f"is held to a noise floor of {percent(s.floor)} (More, Setting), which the real message does not have")
         )
-    found += [Reason(*LAWS[law]) for law in LAWS if any(d.noise_law == law for d in noisy)]
-    found += _of_shape(noisy)
-    found += [Reason(what, JUMPS[what]) for what in JUMPS if any(d.jumps == what for d in live)]
-    if any(d.draws_inside or d.redraws for d in live):
+    found += [Reason(*LAWS[law]) for law in LAWS if any(noise.law == law for noise in noises)]
+    found += _of_shape(noises)
+    found += [Reason(what, JUMPS[what]) for what in JUMPS if what in live.jumps]
+    if live.draws:
         found.append(Reason("random draw", "is scored without, or at one typical draw of, what the defense leaves to chance"))
     if s.layer:
         found.append(Reason("one layer", f"reads layer {s.layer_name} alone, and the attack the whole message"))
@@ -80,14 +81,14 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
     return found
 
 
-def _of_shape(noisy: Sequence[Defense]) -> list[Reason]:
+def _of_shape(noises: Sequence[Noise]) -> list[Reason]:
     """What noise that depends on the picture tells of it."""
     found = []
-    if any(d.tangent_noise for d in noisy):
+    if any(noise.tangent for noise in noises):
         found.append(Reason("noise in the tangent space", "does not solve for picture and noise together (attack tangent)"))
-    if any(d.coloured and d.noise_follows == "shape" for d in noisy):
+    if any(noise.coloured and noise.follows == "shape" for noise in noises):
         found.append(Reason("shape of the noise", "does not use what the shape of the noise tells, which depends on the picture"))
-    if any(d.noise_follows == "size" and d.noise_law in SCALE for d in noisy):
+    if any(noise.follows == "size" and noise.law in SCALE for noise in noises):
         found.append(Reason("relative noise", "does not use what the size of the noise tells, which is a share of the message's"))
     return found
 
@@ -101,7 +102,7 @@ def explaining(scenario: Scenario, floor_share: float | None, method: str, least
         method: likewise.
         least: likewise.
     """
-    loud = any(d.noise_follows == "size" and d.noise_law in SCALE and d.variance(UNIT) >= least for d in scenario.defense)
+    loud = any(noise.follows == "size" and noise.law in SCALE and noise.variance >= least for noise in scenario.defense.noises(UNIT))
     return [one.words for one in reasons(scenario, floor_share, method, least) if loud or one.name != "relative noise"]
 
 
@@ -111,7 +112,7 @@ def straight(scenario: Scenario) -> bool:
         scenario.protocol.sends_embedding
         and getattr(scenario.protocol, "cut", 0) == 1
         and not getattr(scenario.protocol, "activated", True)
-        and all(d.linear for d in scenario.defense)
+        and scenario.defense.linear
     )
 
 
@@ -133,9 +134,9 @@ def of_all(found: Sequence[Sequence[Reason]]) -> str:
 
 def least_error(scenario: Scenario) -> str:
     """What InvLoss (T1) is the least of, on the straight line."""
-    odd = [LAWS[law][0] for law in LAWS if any(d.noise_law == law for d in scenario.defense if not d.off)]
-    follows = any(d.noise_follows for d in scenario.defense if not d.off)
-    if odd or follows:
+    noises = scenario.defense.live.noises(UNIT)
+    odd = [LAWS[law][0] for law in LAWS if any(noise.law == law for noise in noises)]
+    if odd or any(noise.follows for noise in noises):
         why = " and ".join(odd) or "noise that depends on the picture"
         return f"the least of a linear attacker, who expects pictures of the prior; with {why} others may do better"
     return "exact for pictures of the prior and normal noise"
@@ -176,8 +177,7 @@ def lower(scenario: Scenario, trust: dict[str, Any] | None, inputs: int, size: S
     if trust is None:
         return Lower(None, reason="the curvature of this release was not measured")
     place = scenario.defense.index(first)
-    after = [d for d in scenario.defense[place + 1 :] if not d.off]
-    entering = stages[sum(not d.adds_noise for d in scenario.defense[:place])] if stages else size
+    entering = stages[len(scenario.defense[:place].reshaping)] if stages else size
     if first.noise_follows:
         if trust.get("relative_sq") is None:
             return Lower(None, reason="this stored result does not know how the message's size changes with the picture; compute it again")
@@ -185,9 +185,10 @@ def lower(scenario: Scenario, trust: dict[str, Any] | None, inputs: int, size: S
         mean = trust["relative_sq"] + 2 * trust["relative_error"]
         information = mean * (LOCATION[first.noise_law] / share + SCALE[first.noise_law])
     else:
-        steady = [first, *(d for d in after[: _steady(after)])]
-        normal = sum(d.variance(entering, scenario.batch) for d in steady if d.noise_law == "gaussian")
-        others = [LOCATION[d.noise_law] / d.variance(entering, scenario.batch) for d in steady if d.noise_law != "gaussian"]
+        one, *after = scenario.defense[place:].live.noises(entering, scenario.batch)
+        steady = [one, *takewhile(_steady, after)]
+        normal = sum(noise.variance for noise in steady if noise.law == "gaussian")
+        others = [LOCATION[noise.law] / noise.variance for noise in steady if noise.law != "gaussian"]
         mean = trust["frobenius_sq"] + 2 * trust["frobenius_error"]
         information = mean * min([*others, *([1 / normal] if normal > 0 else [])])
     value = van_trees_bound(information, 1.0, inputs, trust["precision_trace"])
@@ -210,9 +211,9 @@ def of_lower(figures: dict[str, Any]) -> str:
     )
 
 
-def _steady(after: Sequence[Defense]) -> int:
-    """How many of the defenses after the first noise add more noise of a known law and absolute size, before another kind follows."""
-    return next((k for k, d in enumerate(after) if not d.adds_noise or d.noise_law not in LOCATION or d.noise_follows), len(after))
+def _steady(noise: Noise) -> bool:
+    """Whether it is of a known law and of absolute size, and its defense adds nothing else."""
+    return noise.alone and noise.law in LOCATION and not noise.follows
 
 
 def _first(scenario: Scenario) -> tuple[Defense | None, str]:
@@ -221,24 +222,22 @@ def _first(scenario: Scenario) -> tuple[Defense | None, str]:
     if s.layer or s.rounds > 1 or s.apart:
         what = f"of layer {s.layer_name} alone" if s.layer else f"of {s.rounds} rounds" if s.rounds > 1 else "of several parties"
         return None, f"the score is {what}, and the bound that of one whole message"
-    live = [d for d in s.defense if not d.off]
-    if s.coloured or any(d.noise_follows == "shape" for d in live):
+    live = s.defense.live
+    if s.coloured or any(noise.follows == "shape" for noise in live.noises(UNIT)):
         return None, "the noise's covariance depends on the picture, which tells more than the bound counts"
-    for place, d in enumerate(live):
+    upto, after = live.at_first_noise
+    if rough := upto.where(lambda d: bool(d.jumps) or d.draws_inside or d.redraws)[:1]:
+        d = rough[0]
         if d.jumps:
-            return (
-                None,
-                f"{d.name}'s message jumps as the picture moves ({d.jumps}), and the bound needs one that does not",
-            )
-        if d.draws_inside or d.redraws:
-            return None, f"{d.name} leaves to chance what is sent, which the bound does not count"
-        if d.noise_law == "none":
-            continue
-        if d.noise_law not in LOCATION:
-            return None, f"{LAWS[d.noise_law][0]} ({d.name}) has no finite Fisher information"
-        if d.noise_follows and not d.adds_noise:
-            return None, f"the size of {d.name}'s noise depends on the picture"
-        if any(not later.adds_noise and not later.trains for later in live[place + 1 :]):
-            return None, f"{d.name}'s noise is followed by a defense that reshapes the message"
-        return d, ""
-    return None, "no noise is in the message: without noise no error is certain (the noise floor is only assumed)"
+            return None, f"{d.name}'s message jumps as the picture moves ({d.jumps}), and the bound needs one that does not"
+        return None, f"{d.name} leaves to chance what is sent, which the bound does not count"
+    if not upto or upto[-1].noise_law == "none":
+        return None, "no noise is in the message: without noise no error is certain (the noise floor is only assumed)"
+    d = upto[-1]
+    if d.noise_law not in LOCATION:
+        return None, f"{LAWS[d.noise_law][0]} ({d.name}) has no finite Fisher information"
+    if d.noise_follows and not d.adds_noise:
+        return None, f"the size of {d.name}'s noise depends on the picture"
+    if after.on_messages.reshaping:
+        return None, f"{d.name}'s noise is followed by a defense that reshapes the message"
+    return d, ""

@@ -19,13 +19,11 @@ from .pretraining import build_net
 from .results import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from ..core.types import Release
     from ..datasets import Samples
-    from ..defenses import Defense
+    from ..defenses import Stack
     from ..scenario import Scenario
     from .results import Reporter
 
@@ -100,21 +98,14 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
     return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
 
 
-def wrapped(release: Release, defenses: Sequence[Defense], world: World) -> Release:
-    """A release in its defenses, the first one innermost."""
-    for defense in defenses:
-        release = defense.wrap(release, world)
-    return release
-
-
-def defended(scenario: Scenario, bare: Release, defenses: Sequence[Defense], world: World) -> Release:
+def defended(scenario: Scenario, bare: Release, stack: Stack, world: World) -> Release:
     """The bare release in its defenses; of several parties, each of which defends its own message, theirs side by side."""
-    return together([wrapped(one, defenses, world) for one in scenario.apart]) if scenario.apart else wrapped(bare, defenses, world)
+    return together([stack.wrap(one, world) for one in scenario.apart]) if scenario.apart else stack.wrap(bare, world)
 
 
 def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:
     """What defenses may use beside the batch; public pictures only where one of them needs some, evenly spread over those that there are."""
-    if not any(d.uses_public or d.coloured for d in scenario.defense):  # what coloured noise costs is told by public pictures, too
+    if not scenario.defense.shown_public:
         return World.without_public(net, batch)
     return World(net, *public_pictures(scenario, batch, samples))
 

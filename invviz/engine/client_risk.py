@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import Cancelled, InvvizError
 from ..scenario import Scenario
 from .assess import assess
-from .client import Client, meet_client, world_of, wrapped
+from .client import Client, meet_client, world_of
 from .results import Event
 from .summary import risk_summary
 from .training import Deal
@@ -63,7 +63,7 @@ def _risk(scenario: Scenario, site: Site, victim: Client, hand: np.ndarray) -> d
     image, label = victim.samples.public.take(taken.tolist())
     batch = victim.batch.like(scenario.protocol.part(image), label)
     world = world_of(scenario, victim.net, batch, victim.samples)
-    own = dataclasses.replace(victim, batch=batch, world=world, release=wrapped(victim.bare, scenario.defense, world))
+    own = dataclasses.replace(victim, batch=batch, world=world, release=scenario.defense.wrap(victim.bare, world))
     try:
         assessed = assess(scenario, site, client=own)
     except Cancelled:

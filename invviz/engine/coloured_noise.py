@@ -13,7 +13,6 @@ from ..core.lazy import torch
 from ..core.tree import flatten
 from ..defenses import entry_shares, fisher_shares, is_of_parameters
 from ..risk import TAU, Banded, Diagonal, Jacobian, Prior, invloss_of, psnr_of, psnr_solved
-from .client import wrapped
 from .summary import noise_variance
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Shade:
         """
         defense = scenario.coloured
         assert defense is not None
-        basis = defense.basis(wrapped(client.bare, scenario.defense[:-1], client.world), client.world, client.batch)
+        basis = defense.basis(scenario.defense[:-1].wrap(client.bare, client.world), client.world, client.batch)
         sigma = (scenario.floor**2 * size.rms**2 + noise_variance(scenario, size, stages)) ** 0.5
         covariance, world = defense.covariance(basis), client.world
         shares = None

@@ -11,9 +11,8 @@ from ..core.types import Size
 from ..risk import Banded, Directions, Prior, invloss_of, psnr_of, psnr_solved
 from ..risk.solved import MOST
 from ..scenario import risk_problems
-from .client import meet_client, wrapped
+from .client import meet_client
 from .results import Event
-from .summary import noise_variance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,13 +102,13 @@ def choose(scenario: Scenario, site: Site, report: Reporter | None = None, pictu
     if scenario.prior == "dataset":
         raise InvvizError("The share is chosen for the priors white and natural. Set prior=white or prior=natural.")
     start, client, last = time.monotonic(), meet_client(scenario, site, report, picture), scenario.defense[-1]
-    inner = wrapped(client.bare, scenario.defense[:-1], client.world)
+    inner = scenario.defense[:-1].wrap(client.bare, client.world)
     basis = last.basis(inner, client.world, client.batch)
     directions: Directions = getattr(basis, "directions", basis)
     jacobian = directions.jacobian
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, None)
     size = Size.of(jacobian.message)
-    sigma = ((scenario.floor * size.rms) ** 2 + noise_variance(scenario, size, [size] * (len(scenario.defense) + 1))) ** 0.5
+    sigma = ((scenario.floor * size.rms) ** 2 + scenario.defense.variance(size, scenario.batch)) ** 0.5
     tried = []
     for number, share in enumerate(SHARES):
         covariance = last.replace(**{KNOB: share}).covariance(basis)

@@ -17,13 +17,13 @@ from .client import Client, defended, public_pictures
 from .malicious import Party
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from torch import Tensor
 
     from ..attacks import MaliciousAttack
     from ..core.types import Progress, Reconstruction, World
-    from ..defenses import Defense
+    from ..defenses import Stack
     from ..scenario import Scenario
 
 
@@ -35,7 +35,7 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     knowledge = _knowledge(scenario, client.net)
     rng = stream(scenario.seed, "defense")
     world = client.world if knowledge.weights else dataclasses.replace(client.world, net=adaptive.surrogate(scenario, client.net))
-    obs = _overhears(scenario, client, knowledge, world, [d for d in scenario.defense if d.alters_net])
+    obs = _overhears(scenario, client, knowledge, world, scenario.defense.on_net)
 
     def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
         message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
@@ -68,11 +68,11 @@ def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
     if not (scenario.protocol.sends_statistics or remembering(net)):
         knowledge = dataclasses.replace(knowledge, bn_statistics=False)  # no batch norm, or none that has seen a picture
     if scenario.attacker == "aware" and scenario.defense:
-        knowledge = knowledge.of_defense(public=any(d.uses_public for d in scenario.defense))
+        knowledge = knowledge.of_defense(public=scenario.defense.uses_public)
     return knowledge
 
 
-def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: World, believed: Sequence[Defense]) -> Observation:
+def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: World, believed: Stack) -> Observation:
     """What an attacker has before any message: `world` holds the net as it knows it, `believed` are the defenses that it simulates."""
     public, labels = _public(scenario, client, knowledge)
     label = client.batch.label.clone() if knowledge.labels else torch.zeros_like(client.batch.label)
@@ -105,7 +105,7 @@ def party_of(scenario: Scenario, client: Client) -> Party:
 def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
     """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
     knowledge, surrogate = _knowledge(scenario, client.net), adaptive.surrogate(scenario, client.net)
-    believed = [d for d in scenario.defense if d.alters_net or knowledge.defense]
+    believed = scenario.defense if knowledge.defense else scenario.defense.on_net
     before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=surrogate), believed)
     talk = attack.converse(before, stream(scenario.seed, "attack"))
     net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)

@@ -64,7 +64,15 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
     with _alone(path.with_suffix(".lock"), scenario.model.epochs, report):
         if not path.is_file():
             how = scenario.model
-            train(module, samples.public, how.epochs, how.train_lr, scenario.seed, report, Penalties(scenario.defense, scenario.seed))
+            train(
+                module,
+                samples.public,
+                how.epochs,
+                how.train_lr,
+                scenario.seed,
+                report,
+                Penalties(scenario.defense.in_training.live, scenario.seed),
+            )
             accuracy = evaluate(module, samples.victims)
             if not tensors.keep({"state": module.state_dict(), "accuracy": accuracy}, path):
                 return accuracy

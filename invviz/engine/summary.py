@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from ..core.figures import number, percent
@@ -34,20 +33,12 @@ UNSHARP = 0.05  # width of InvRE's interval from which on the estimate alone say
 def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
     """Variance of the defenses' noise on every entry of the message that is sent.
 
-    Later defenses see what earlier ones added; one that reshapes the message (clipping) reshapes the noise from before it. Source: [D] T6.
-
     Args:
         scenario: its defenses, first innermost.
         size: of the noise-free message that is sent.
-        stages: sizes of the noise-free message before and after each defense that adds no noise; needed only where one follows noise.
+        stages: as of `Stack.variance`.
     """
-    total, place = 0.0, 0
-    for defense in scenario.defense:
-        now = stages[place] if stages else size
-        entering = Size((now.norm**2 + now.count * total) ** 0.5, now.count, now.peak)
-        total = total * defense.passes(now) ** 2 + defense.variance(entering, scenario.batch)
-        place += not defense.adds_noise
-    return total
+    return scenario.defense.variance(size, scenario.batch, stages)
 
 
 def floor_share(scenario: Scenario, size: Size, variance: float) -> float:
@@ -69,11 +60,7 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
         scenario: what is scored.
         solved: expected PSNR in dB of an attacker who solves for noise in the tangent space, where it is known.
     """
-    found = [words for words in (defense.caveat() for defense in scenario.defense) if words]
-    if any(a.noisy and not b.adds_noise for a, b in pairwise(scenario.defense)):
-        found.append(
-            "Noise is followed by a defense that reshapes it; the score takes that defense to act as it does on the noise-free message (same mask, same factor)."
-        )
+    found = scenario.defense.caveats()
     if scenario.coloured and scenario.coloured.noise_follows == "shape":
         found.append(
             f"The shape of {scenario.coloured.name}'s noise is that at the private picture, and the score takes it as known to the attacker, who must estimate it "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 
-from ..defenses import Defense
+from ..defenses import Defense, Stack
 from ._rounds import defended
 from ._scenario import Scenario
 from ._settings import MAX_EXACT_INPUTS
@@ -13,29 +14,32 @@ from ._settings import MAX_EXACT_INPUTS
 
 def defenses(s: Scenario) -> Iterator[str]:
     """All rules for one defense after the other, first innermost."""
-    for place, defense in enumerate(s.defense):
-        yield from _per_sample(s, defense, place)
-        yield from defended(s, defense)
-        yield from _place(s, defense, place)
-        yield from _several(s, defense, place)
-        yield from _message(s, defense)
-        yield from _directions(s, defense)
-        yield from defense.problems()
+    return s.defense.said(functools.partial(_of_one, s))
 
 
-def _per_sample(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
+def _of_one(s: Scenario, defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
+    yield from _per_sample(s, defense, before)
+    yield from defended(s, defense)
+    yield from _place(defense, before, after)
+    yield from _several(s, defense, before)
+    yield from _message(s, defense)
+    yield from _directions(s, defense)
+    yield from defense.problems()
+
+
+def _per_sample(s: Scenario, defense: Defense, before: Stack) -> Iterator[str]:
     if not defense.per_sample:
         return
-    if place > 0:
+    if before:
         yield f"{defense.name} asks for the gradient of every sample, before any other defense. Name it first."
     if (steps := getattr(s.protocol, "local_steps", 1)) > 1:
         yield f"{defense.name} clips the gradient of one step; the client takes {steps} local steps. Set local_steps=1."
 
 
-def _place(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
-    if defense.coloured and place < len(s.defense) - 1:
+def _place(defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
+    if defense.coloured and after:
         yield f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last."
-    if defense.draws_inside and any(d.looks_inside or d.coloured for d in s.defense[:place]):
+    if defense.draws_inside and before.where(lambda d: d.looks_inside or d.coloured):
         yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
 
 
@@ -55,7 +59,7 @@ def _directions(s: Scenario, defense: Defense) -> Iterator[str]:
     )
 
 
-def _several(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
+def _several(s: Scenario, defense: Defense, before: Stack) -> Iterator[str]:
     """Several embeddings that are read together: of the parties side by side, or of many pictures of one party."""
     several = getattr(s.protocol, "together", 1) > 1
     if several and (defense.noisy or defense.coloured) and not defense.stated:
@@ -63,7 +67,7 @@ def _several(s: Scenario, defense: Defense, place: int) -> Iterator[str]:
             f"{defense.name} adds noise by the size of the message, and each of the parties defends its own; {s.protocol.name} reads several at once here. "
             "Set together=1, or use noise of a stated size (gaussian_noise or laplace_noise with relative=False)."
         )
-    elif several and not (defense.stated or defense.trains) and any(d.noisy for d in s.defense[:place]):
+    elif several and not (defense.stated or defense.trains) and before.noisy:
         yield (
             f"{defense.name} would change every party's noise by another share, and {s.protocol.name} reads several at once here. "
             "Set together=1, or name the noise last."

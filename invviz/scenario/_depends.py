@@ -35,13 +35,12 @@ def spectrum(s: Scenario) -> Depends:
 
     Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
     """
-    noise = [d for d in s.defense if d.noisy]
     none = ("attack", "attacker", "train")
     if s.coloured:  # the directions that it hides depend on all other noise, too
         return _without(s, *none)
-    if s.rounds > 1 and not all(getattr(d, "relative", False) for d in noise):
+    if s.rounds > 1 and not s.defense.relative:
         return _without(s, *none)
-    return _without(s, *none, "floor", defense=tuple(part for d in s.defense if (part := d.for_risk()) is not None))
+    return _without(s, *none, "floor", defense=s.defense.for_risk())
 
 
 def first_sketch(s: Scenario) -> Depends:
@@ -72,7 +71,7 @@ def returned_labels(s: Scenario) -> Depends:
 def trained_weights(s: Scenario) -> Depends:
     """Data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
     rest: dict[str, Any] = {}
-    trains = tuple(d for d in s.defense if d.trains and not d.off)
+    trains = s.defense.in_training.live
     if s.protocol.sends_embedding and (trains or not s.protocol.is_model):
         rest = {"protocol": s.protocol.of_all(), "defense": trains}
     kept = {"data", "model", "seed", *rest}

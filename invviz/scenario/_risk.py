@@ -33,15 +33,14 @@ def _found(s: Scenario) -> tuple[str, ...]:
     if s.rounds > 1:
         found += [
             f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."
-            for d in s.defense
-            if d.redraws and not d.off
+            for d in s.defense.live.redrawing
         ]
     return (*found, *(_coloured(s, s.coloured, inputs) if s.coloured else ()))
 
 
 def _coloured(s: Scenario, defense: Defense, inputs: int) -> Iterator[str]:
     """Noise that is stronger in some directions: its risk takes all directions of one whole message."""
-    if s.floor == 0 and not any(d.noisy for d in s.defense[:-1]):
+    if s.floor == 0 and not s.defense[:-1].noisy:
         yield f"{defense.name} leaves some directions without noise, and floor=0 adds none: they would tell everything. Set floor to 0.01 or another share above 0."
     if s.rounds > 1:
         yield f"The risk of {defense.name} is computed for one round; rounds is {s.rounds}. Set rounds=1."

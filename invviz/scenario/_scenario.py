@@ -16,7 +16,7 @@ from ..core.errors import TextError
 from ..core.inert import name
 from ..core.table import Column, between
 from ..datasets import DATASETS, Dataset
-from ..defenses import DEFENSES, Defense
+from ..defenses import DEFENSES, Defense, Stack
 from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
@@ -24,8 +24,6 @@ from ._settings import KINDS, PARTS, SETTINGS
 from .kinds import WORK, KindOfWork
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..core.types import Release
 
 RESULTS_VERSION = 2  # of shipped files as a whole; each kind of work has a version of its own
@@ -43,7 +41,7 @@ class Scenario:
     data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
     model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
     protocol: Protocol = dataclasses.field(default_factory=lambda: PROTOCOLS["hfl"]())
-    defense: tuple[Defense, ...] = ()
+    defense: Stack = dataclasses.field(default_factory=Stack)
     attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
     train: Training = dataclasses.field(default_factory=lambda: TRAININGS["federated"]())
     attacker: str = "unaware"
@@ -60,6 +58,7 @@ class Scenario:
     def __post_init__(self) -> None:
         # Where a row may be cut is a fact about the data, which only the scenario knows beside the protocol: no knob, in no text and no key.
         object.__setattr__(self, "protocol", self.protocol.bound(self.data.edges))
+        object.__setattr__(self, "defense", Stack(self.defense))  # whatever sequence was given
 
     @classmethod
     def parse(cls, text: str) -> Scenario:
@@ -98,7 +97,7 @@ class Scenario:
                 found[key] = SETTINGS[key].read(_literal(value, SETTINGS[key]))
             else:
                 raise TextError(unknown("part", key, [*PARTS, *SETTINGS]))
-        return cls(defense=tuple(defenses), **found)
+        return cls(defense=Stack(defenses), **found)
 
     def pairs(self, full: bool = False) -> list[tuple[str, str]]:
         """Parts of the text form in order, not escaped; defaults are left out unless `full`, data and model are always named.
@@ -142,7 +141,7 @@ class Scenario:
         """The text of what a result of a kind depends on, in full, and of nothing else."""
         return self._form(kind, self.only(kind).defense)
 
-    def _form(self, kind: str, defense: Sequence[Defense]) -> str:
+    def _form(self, kind: str, defense: Stack) -> str:
         only, without = WORK[kind].depends(self)
         parts = [("data", only.data), ("model", only.model), ("protocol", only.protocol)]
         parts += [("defense", d) for d in defense] + [("attack", only.attack), ("train", only.train)]
@@ -158,13 +157,12 @@ class Scenario:
     @property
     def coloured(self) -> Defense | None:
         """The defense, the last one, whose noise is stronger in some directions than in others; None where there is none, or it is off."""
-        last = self.defense[-1] if self.defense else None
-        return last if last is not None and last.coloured and getattr(last, last.strength) != last.identity else None
+        return self.defense.coloured
 
     @property
     def apart(self) -> tuple[Release, ...]:
         """Releases of parties that are read together, where a defense looks at a whole message: every party's looks at its own. None elsewhere."""
-        return () if all(d.trains or d.stated for d in self.defense) else self.protocol.apart()
+        return () if self.defense.separable else self.protocol.apart()
 
     @property
     def layer_name(self) -> str:
@@ -197,7 +195,7 @@ def _text(scenario: Scenario, full: bool) -> str:
 
 @functools.lru_cache(maxsize=KEPT)
 def _key(scenario: Scenario, kind: str, work: KindOfWork) -> str:
-    form = scenario._form(kind, [d.keyed() for d in scenario.only(kind).defense])
+    form = scenario._form(kind, scenario.only(kind).defense.keyed())
     return hashlib.sha256(f"{kind}/{work.version}/{form}".encode()).hexdigest()[:20]
 
 

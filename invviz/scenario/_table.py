@@ -18,8 +18,7 @@ def table(s: Scenario) -> Iterator[str]:
         yield f"{s.attack.name} smooths neighbouring pixels with tv={tv:g}; {rows}. Set tv=0."
     if s.attack.for_pictures:
         yield f"{s.attack.name} expects neighbouring pixels to be alike; {rows}. Use dlg, or pca_prior(tv=0)."
-    for defense in s.defense:
-        if defense.for_pictures:
-            yield f"{defense.name} works on pixels with neighbours; {rows}. Use another defense."
+    for defense in s.defense.on_pictures:
+        yield f"{defense.name} works on pixels with neighbours; {rows}. Use another defense."
     if s.upload:
         yield f"An upload is a picture; {s.data.name} is a table. Remove the upload, or choose a data set of pictures."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..defenses import Defense, Stack
 from ._scenario import Scenario
 
 
@@ -30,11 +31,14 @@ def training_mode(s: Scenario) -> Iterator[str]:
             "In training mode batch norm needs more than one number per channel, and deep in "
             f"{s.model.name} a picture of {s.shape[1]}x{s.shape[2]} has only one. Set batch=2, or use larger pictures{few}."
         )
-    for defense in s.defense:
-        if defense.per_sample:
-            yield f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."
-        elif defense.looks_inside:
-            yield (
-                f"{defense.name} looks into the net in inference mode; the client computes in training mode. "
-                "Use protocol=hfl or another defense."
-            )
+    yield from s.defense.said(_defended)
+
+
+def _defended(defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
+    if defense.per_sample:
+        yield f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."
+    elif defense.looks_inside:
+        yield (
+            f"{defense.name} looks into the net in inference mode; the client computes in training mode. "
+            "Use protocol=hfl or another defense."
+        )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from ..defenses import Stack
 from ..risk.solved import MOST
-from ..scenario.families.defenses import Stack, solved_for
+from ..scenario.families.defenses import solved_for
 
 
 def draw(stacks: Sequence[Stack], here: str, tried: bool = False) -> bool:

@@ -20,7 +20,7 @@ _counted: dict[str, Spent | None] = {}  # not in Streamlit's cache, which any br
 
 def draw(now: Scenario, trained: bool = False) -> None:
     """Epsilon and delta of the scenario's DP-SGD, if it has one. Of a training that was done, rate and steps are its own, whatever the knobs say."""
-    if not any(isinstance(d, DPSGD) and not d.off for d in now.defense):
+    if now.defense.of(DPSGD) is None:
         return
     try:
         done = getattr(now.train, "rounds", None) if trained else None

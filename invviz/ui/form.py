@@ -103,7 +103,7 @@ def _strength(now: Scenario) -> None:
         f"{defense.title}: strength",
         strength.options(defense),
         getattr(defense, defense.strength),
-        format_func=lambda v: strength.label(defense, v),
+        format_func=lambda v: defense.level(v),
         help=strength.caption(defense),
         **holds("strength", getattr(defense, defense.strength), lambda v: state.set_knobs(seat, **{defense.strength: v}), seat),
     )
@@ -146,7 +146,7 @@ def _said(reasons: Mapping[str, str]) -> str:
 
 def _pick_defense(empty: Empty) -> None:
     now = state.scenario()
-    titles = " + ".join(d.title for d in now.defense)
+    titles = now.defense.title
     names = ["none", *stack.listed(now)] + (["stack"] if len(now.defense) > 1 else [])
     current = "none" if not now.defense else "stack" if len(now.defense) > 1 else now.defense[0].name
     names += [current] if current not in names else []

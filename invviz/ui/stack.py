@@ -35,7 +35,8 @@ def draw(knobs: Callable[[Defense, Seat], None]) -> None:
     now = state.scenario()
     if now.defense:
         st.caption("The message goes through them from top to bottom. The slider beside the pictures moves the last one.")
-    for place, (defense, seat) in enumerate(zip(now.defense, state.seats("defense"), strict=True)):
+    for place, seat in enumerate(state.seats("defense")):
+        defense = now.defense[place]
         name, up, out = st.columns([4, 1, 1], vertical_alignment="center")
         name.markdown(f"**{place + 1}. {defense.title}**")
         up.button(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ..core.component import Component
-from ..defenses import Defense
+from ..defenses import Stack
 from ..scenario import SETTINGS, Scenario
-from . import strength
 
 UNFINISHED = "these very settings, but not to its end"
 PARTS = ("data", "model", "protocol", "attack")
@@ -44,22 +43,18 @@ def _component(part: str, old: Component, new: Component) -> list[str]:
     return [f"{_said(knob)} {a} (now {b})" for knob, a, b in _knobs(old, new)]
 
 
-def _defenses(old: tuple[Defense, ...], new: tuple[Defense, ...]) -> list[str]:
-    if [d.name for d in old] != [d.name for d in new]:
-        return [f"{_stack(old)} (now {_stack(new)})"]
+def _defenses(old: Stack, new: Stack) -> list[str]:
+    changed = old.changed(new)
+    if changed is None:
+        return [f"{old.called or 'no defense'} (now {new.called or 'no defense'})"]
     found = []
-    for before, after in zip(old, new, strict=True):
-        for knob, a, b in _knobs(before, after):
-            if knob == before.strength:
-                was, is_ = strength.label(before, a), strength.label(after, b)  # type: ignore[arg-type]
-                found.append(f"{before.short_title()}: {was} (now {_short(is_, was)})")
-            else:
-                found.append(f"{before.short_title()}: {_said(knob)} {a} (now {b})")
+    for before, after, knob in changed:
+        if knob == before.strength:
+            was, is_ = before.level(), after.level()
+            found.append(f"{before.short_title()}: {was} (now {_short(is_, was)})")
+        else:
+            found.append(f"{before.short_title()}: {_said(knob)} {getattr(before, knob)} (now {getattr(after, knob)})")
     return found
-
-
-def _stack(stack: tuple[Defense, ...]) -> str:
-    return " + ".join(f"{d.short_title()}, {strength.label(d, getattr(d, d.strength))}" for d in stack) or "no defense"
 
 
 def _knobs(old: Component, new: Component) -> list[tuple[str, object, object]]:

@@ -90,9 +90,8 @@ def set_knobs(seat: Seat, **knobs: object) -> None:
         return
     try:
         if seat.part == "defense":
-            stack = list(scenario().defense)
-            stack[place] = stack[place].replace(**knobs)
-            change(defense=tuple(stack))
+            stack = scenario().defense
+            change(defense=stack.put(place, stack[place].replace(**knobs)))
         else:
             component: Component = getattr(scenario(), seat.part)
             change(**{seat.part: component.replace(**knobs)})

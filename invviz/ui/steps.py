@@ -67,7 +67,7 @@ def noise_share(run: RunView, risk: RiskView | None) -> float | None:
     For searches whose loss is the relative squared error alone: DLG and iDLG that are not told of the defense.
     """
     plain = type(run.scenario.attack) in (ATTACKS["dlg"], ATTACKS["idlg"]) and run.scenario.attacker == "unaware"
-    if risk is None or not plain or run.scenario.rounds > 1 or not all(d.adds_noise for d in run.scenario.defense):
+    if risk is None or not plain or run.scenario.rounds > 1 or not run.scenario.defense.adds_noise:
         return None
     variance = noise_variance(run.scenario, risk.size, risk.stages)
     return variance / (variance + risk.size.rms**2) if variance > 0 else None

@@ -12,7 +12,7 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Net, Size, World
 from invviz.defenses import DEFENSES
-from invviz.defenses._base import LAWS
+from invviz.defenses._noise import LAWS
 
 torch.set_num_threads(1)
 COUNT, PIXELS = 4_000, 400

@@ -10,7 +10,7 @@ import pytest
 
 from invviz.core.component import parse_component
 from invviz.core.types import Size
-from invviz.defenses import DEFENSES, GaussianNoise, LaplaceNoise, LocalDP, Quantisation
+from invviz.defenses import DEFENSES, GaussianNoise, LaplaceNoise, LocalDP, Quantisation, Stack
 from invviz.engine import calibrate_noise
 from invviz.engine.assess import assess
 from invviz.engine.client import Site
@@ -219,12 +219,12 @@ def test_a_strength_of_ones_own_takes_the_place_of_the_listed_one():
 
 
 def test_bytes_are_those_of_the_whole_stack():
-    assert defenses.sent_bytes((), 100) == 400
-    assert defenses.sent_bytes((GaussianNoise(),), 100) == 400
+    assert Stack().bytes_of(100) == 400
+    assert Stack((GaussianNoise(),)).bytes_of(100) == 400
     for kind in DEFENSES.values():
         entries, value, place = kind().traffic(100.0, 32.0)
         bits = value + place
-        assert defenses.sent_bytes((kind(),), 100) == pytest.approx(entries * bits / 8)
+        assert Stack((kind(),)).bytes_of(100) == pytest.approx(entries * bits / 8)
 
 
 @pytest.mark.parametrize("name", list(DEFENSES))
@@ -241,7 +241,7 @@ def test_stronger_and_weaker_lie_on_the_right_sides(name):
 
 def test_the_order_of_thinning_and_rounding_costs_the_same():
     thin, coarse = DEFENSES["pruning"](), DEFENSES["quantisation"](bits=4)
-    assert defenses.sent_bytes((thin, coarse), 10_000) == defenses.sent_bytes((coarse, thin), 10_000) == pytest.approx(1_000 * (4 + 10) / 8)
+    assert Stack((thin, coarse)).bytes_of(10_000) == Stack((coarse, thin)).bytes_of(10_000) == pytest.approx(1_000 * (4 + 10) / 8)
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_the_order_of_thinning_and_rounding_costs_the_same():
     ],
 )
 def test_a_promise_holds_only_where_nothing_reads_the_batch_again(text, kept):
-    stack = tuple(parse_component(part, DEFENSES, "defense") for part in text.split("&"))
-    assert (defenses.guarantee(stack) != "none") == kept
+    stack = Stack(parse_component(part, DEFENSES, "defense") for part in text.split("&"))
+    assert bool(stack.promise) == kept
 
 
 @pytest.mark.parametrize("name", ["precode", "learnable_perturbation", "sign", "ats"])
@@ -273,5 +273,5 @@ def test_strengths_above_a_half_can_be_reached_again_and_changed(name):
 
 @pytest.mark.parametrize("name", list(DEFENSES))
 def test_a_guarantee_in_short_is_its_beginning(name):
-    promise = defenses.guarantee((DEFENSES[name](),))
+    promise = Stack((DEFENSES[name](),)).promise or "none"
     assert promise.startswith(defenses.in_short(promise)) and len(defenses.in_short(promise)) <= 120

@@ -48,10 +48,10 @@ def test_less_than_everything_is_never_written_as_all_of_it(share):
 def test_the_ends_of_every_slider_are_written_out():
     for name, kind in DEFENSES.items():
         for value in strength.options(kind()):
-            assert not EXPONENT.search(strength.label(kind(), value)), (name, value)
+            assert not EXPONENT.search(kind().level(value)), (name, value)
     noise = DEFENSES["gaussian_noise"]()
-    assert strength.label(noise, strength.options(noise)[-1]) == "1,000 % of the message's typical entry"
-    assert strength.label(DEFENSES["pruning"](), 0.9999) == "99.99 % of the entries dropped"
+    assert noise.level(strength.options(noise)[-1]) == "1,000 % of the message's typical entry"
+    assert DEFENSES["pruning"]().level(0.9999) == "99.99 % of the entries dropped"
 
 
 def test_axes_are_marked_by_powers_of_ten():

@@ -25,6 +25,7 @@ from invviz.defenses import (
     SelectiveEncryption,
     Sign,
     Soteria,
+    Stack,
     StochasticQuantisation,
 )
 from invviz.engine.attack import run
@@ -33,7 +34,6 @@ from invviz.models import MODELS
 from invviz.protocols import HFL
 from invviz.risk.jacobian import Jacobian
 from invviz.scenario import Scenario
-from invviz.scenario.families.defenses import sent_bytes
 
 torch.set_num_threads(1)
 MODULE = MODELS["lenet"](width=3).build((1, 8, 8), 4, 7).double()
@@ -554,13 +554,13 @@ def test_traffic(defense, entries, bits):
 def test_an_update_with_encrypted_entries_holds_whole_ciphertexts():
     """The figures of a gradient of 62,006 numbers, encrypted by TenSEAL 0.3.18 (degree 8,192, primes 60 + 60): all of it is 16 ciphertexts, 2.10 MB, 8.5 times as much."""
     count = 62_006
-    whole = sent_bytes((SelectiveEncryption(fraction=0.9999, which="first"),), count)
+    whole = Stack((SelectiveEncryption(fraction=0.9999, which="first"),)).bytes_of(count)
     assert whole == pytest.approx(2.10e6, rel=0.005) and whole / (4 * count) == pytest.approx(8.5, rel=0.01)
     one = 131_217
     for share, ciphers in ((0.0001, 1), (0.01, 1), (4096 / count + 1e-9, 1), (4098 / count, 2), (0.5, 8)):
         open_part = 4 * (count - int(share * count))
-        assert sent_bytes((SelectiveEncryption(fraction=share, which="first"),), count) == pytest.approx(open_part + ciphers * one)
-    small = sent_bytes((SelectiveEncryption(fraction=0.01),), 10_000)
+        assert Stack((SelectiveEncryption(fraction=share, which="first"),)).bytes_of(count) == pytest.approx(open_part + ciphers * one)
+    small = Stack((SelectiveEncryption(fraction=0.01),)).bytes_of(10_000)
     assert small > one, "one percent of a small update was said to cost 43.8 kB, less than a ciphertext"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.defenses import DEFENSES, Penalties
+from invviz.defenses import DEFENSES, Penalties, Stack
 from invviz.defenses.nopeek import distance_correlation
 from invviz.defenses.ressfl import explained
 from invviz.engine.attack import run
@@ -297,7 +297,7 @@ def test_penalties_of_several_defenses_and_parties_add_up():
     parts = [torch.rand(6, 1, 2, 2), torch.rand(6, 1, 2, 3)]
     sent = [torch.rand(6, 4), torch.rand(6, 5)]
     kind = DEFENSES["nopeek"]
-    both = Penalties((kind(weight=2.0), DEFENSES["gaussian_noise"](), kind(weight=0.0), kind(weight=1.0)), 0)
+    both = Penalties(Stack((kind(weight=2.0), DEFENSES["gaussian_noise"](), kind(weight=0.0), kind(weight=1.0))).in_training.live, 0)
     expected = 3 * sum(plain_dcor(p.numpy().astype(float), s.numpy().astype(float)) for p, s in zip(parts, sent, strict=True))
     assert float(both(parts, sent)) == pytest.approx(expected, rel=1e-5)
-    assert not Penalties((kind(weight=0.0), DEFENSES["gaussian_noise"]()), 0)
+    assert not Penalties(Stack((kind(weight=0.0), DEFENSES["gaussian_noise"]())).in_training.live, 0)

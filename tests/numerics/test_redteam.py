@@ -13,7 +13,7 @@ from invviz.metrics import PSNR
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families.attacks import attackers
 from invviz.studies import redteam
-from invviz.studies.redteam import STRENGTHS, VICTIMS, Redteam, _make
+from invviz.studies.redteam import VICTIMS, Redteam, _make
 from invviz.studies.redteam._plan import cells
 
 BASE = "data=digits&model=lenet&attack=dlg&attacker=aware&seed=0&dtype=float64&prior=natural"
@@ -42,11 +42,12 @@ def study(monkeypatch) -> Redteam:
 
 
 def test_every_defense_has_three_rising_strengths_and_is_attacked_somewhere():
-    assert set(STRENGTHS) == set(DEFENSES)
-    tried = {name for victim in VICTIMS.values() for name in victim.only} | {n for n, kind in DEFENSES.items() if not kind.for_embeddings}
+    tried = {d.name for victim in VICTIMS for s in cells(victim, 0) for d in s.defense}
     assert tried == set(DEFENSES)
+    assert all(kind.for_embeddings == ("gradient" not in kind.suggested.victims) for kind in DEFENSES.values())
     falling = {"clipping", "local_dp", "quantisation", "stochastic_quantisation"}  # small is strong
-    for name, values in STRENGTHS.items():
+    for name, kind in DEFENSES.items():
+        values = kind.suggested.levels
         assert list(values) == sorted(values, reverse=name in falling) and len(set(values)) == 3, name
 
 

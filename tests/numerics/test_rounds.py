@@ -20,7 +20,6 @@ from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.engine import assess as risk
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
-from invviz.engine.client import wrapped
 from invviz.engine.observe import moves, observe
 from invviz.engine.rounds import joined
 from invviz.engine.summary import risk_summary
@@ -93,7 +92,7 @@ def test_who_knows_the_defense_is_told_of_every_round_what_one_round_tells(defen
     for t, params in enumerate(nets(scenario, client), 1):
         net = Net(client.net.module, params)
         world = dataclasses.replace(client.world, net=net)
-        victim = dataclasses.replace(client, net=net, world=world, release=wrapped(client.bare, scenario.defense, world))
+        victim = dataclasses.replace(client, net=net, world=world, release=scenario.defense.wrap(client.bare, world))
         one, part = observe(alone, victim), lambda tree, t=t: {k.split(": ")[1]: v for k, v in tree.items() if k.startswith(f"round {t}: ")}
         assert (one.seen is None, one.interval is None, one.whiten is None) == (obs.seen is None, obs.interval is None, obs.whiten is None)
         if not draws or t == 1:  # later rounds draw later numbers

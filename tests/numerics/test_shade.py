@@ -10,7 +10,7 @@ from invviz.core.errors import ScenarioError
 from invviz.core.tree import flatten
 from invviz.defenses import _fisher
 from invviz.engine.assess import assess
-from invviz.engine.client import Site, meet_client, wrapped
+from invviz.engine.client import Site, meet_client
 from invviz.engine.summary import noise_variance, risk_summary
 from invviz.risk import Diagonal, Prior
 from invviz.scenario import Scenario, risk_problems
@@ -63,7 +63,7 @@ def test_the_defended_risk_is_that_of_the_dense_covariance(before, last, prior):
     found = assess(scenario, SITE)
     summary = risk_summary(scenario, found.decomposition, found.size, found.stages)
     client = meet_client(scenario, SITE)
-    defense, inner = scenario.defense[-1], wrapped(client.bare, scenario.defense[:-1], client.world)
+    defense, inner = scenario.defense[-1], scenario.defense[:-1].wrap(client.bare, client.world)
     covariance = defense.covariance(defense.basis(inner, client.world, client.batch))
     jacobian = dense_jacobian(client.release, client.net, client.batch)
     if isinstance(covariance, Diagonal):

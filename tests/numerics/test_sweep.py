@@ -247,7 +247,7 @@ def test_an_attack_that_failed_is_done_and_says_so(store):
 def test_labels():
     stack = Scenario.parse(TINY + "&defense=clipping&defense=gaussian_noise(sigma=0.5)").defense
     assert label(stack)[1:] == ("sigma", 0.5)
-    assert label(stack)[0] == label((stack[0], stack[1].replace(sigma=3.0)))[0], "one curve whatever the strength"
+    assert label(stack)[0] == label(stack.put(1, stack[1].replace(sigma=3.0)))[0], "one curve whatever the strength"
     assert label(stack[:1])[0] != label(stack)[0]
 
 

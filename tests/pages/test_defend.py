@@ -86,7 +86,7 @@ def test_the_grid_shows_what_the_worker_found(defend, store_dir):
         best = float(PSNR().score(ideal(found.decomposition, sigma).clip(0, 1), found.truth).mean())
         assert f"{best:.1f} dB" in cells[3]
         assert f"{invre(found.decomposition, sigma):.2f}" in cells[4] and f"{psnr_ceiling(found.decomposition, sigma):.1f} dB" in cells[4]
-        assert words.amount(defenses.sent_bytes(stack, found.size.count)) in cells[5]
+        assert words.amount(stack.bytes_of(found.size.count)) in cells[5]
     assert grid(at).count("<img") == 3 * (1 + len(FEW)) and grid(at).count("alt=") == 3 * (1 + len(FEW))
     psnr = lambda cells: max(float(v) for cell in cells[1:4] for v in re.findall(r"([\d.]+) dB", cell))  # noqa: E731
     reached = [psnr(cells) for cells in table(at)[1:]]

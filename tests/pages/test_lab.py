@@ -257,10 +257,10 @@ def test_strengths_are_named_in_their_own_words():
     from invviz.defenses import DEFENSES
     from invviz.ui import strength
 
-    assert strength.label(DEFENSES["local_dp"](), 1000.0) == "epsilon = 1,000"
-    assert strength.label(DEFENSES["local_dp"](), 1e6) == "off"
-    assert strength.label(DEFENSES["selective_encryption"](), 0.1) == "10 % of the entries hidden"
-    assert strength.label(DEFENSES["pruning"](), 0.9) == "90 % of the entries dropped"
+    assert DEFENSES["local_dp"]().level(1000.0) == "epsilon = 1,000"
+    assert DEFENSES["local_dp"]().level(1e6) == "off"
+    assert DEFENSES["selective_encryption"]().level(0.1) == "10 % of the entries hidden"
+    assert DEFENSES["pruning"]().level(0.9) == "90 % of the entries dropped"
     for name, kind in DEFENSES.items():
         offered = strength.options(kind())
         assert getattr(kind(), kind.strength) in offered and kind.identity in [*offered, kind.identity], name

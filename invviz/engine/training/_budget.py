@@ -81,7 +81,7 @@ def spent(scenario: Scenario, counts: np.ndarray, done: int | None = None) -> Sp
     Raises:
         MissingExtra: Opacus is not installed.
     """
-    found, how = next((d for d in scenario.defense if isinstance(d, DPSGD) and not d.off), None), scenario.train
+    found, how = scenario.defense.of(DPSGD), scenario.train
     if found is None or not isinstance(how, Federated):
         return None
     found = found if done is None else found.replace(sample_rate=0.0, steps=0)
@@ -101,8 +101,8 @@ def spent(scenario: Scenario, counts: np.ndarray, done: int | None = None) -> Sp
 def _broken(scenario: Scenario, found: DPSGD, smallest: int) -> str:
     if found.relative_clip:
         return "with relative_clip=True the clip norm is read off the private batch."
-    if readers := [d.title for d in scenario.defense if d.reads_batch]:  # dp_sgd stands first
-        return f"{', '.join(readers)} looks at the private batch again, after the noise."
+    if readers := scenario.defense.rereading:  # dp_sgd stands first
+        return f"{', '.join(d.title for d in readers)} looks at the private batch again, after the noise."
     if not found.sample_rate and scenario.batch > smallest:
         return f"the smallest client holds {smallest:,} samples and a batch takes {scenario.batch}, some of them more than once."
     return ""

@@ -9,7 +9,6 @@ from ...core.rng import stream
 from ...core.tree import map_tree
 from ...core.types import Batch, Net
 from ...defenses import Coloured, Kept
-from ..client import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,9 +60,9 @@ class Round:
     def _messages(self, net: Net, batches: Sequence[Batch], rngs: Sequence[Generator]) -> Iterator[Tree]:
         s, client, release = self._scenario, self._client, self._client.release
         last = s.coloured
-        if last is None and self._small and not any(d.looks_inside or d.alters_net for d in s.defense):  # those ask for other messages
-            known = _Known(client.bare, net, batches, any(d.per_sample for d in s.defense))
-            release = wrapped(known, s.defense, client.world)
+        if last is None and self._small and not s.defense.asks_inside:
+            known = _Known(client.bare, net, batches, s.defense.per_sample)
+            release = s.defense.wrap(known, client.world)
         elif isinstance(last, Coloured) and len(s.defense) == 1 and getattr(last, "reuse", 1) > 1 and self._small:
             return last.together(client.bare, client.world, self._kept, net, batches, rngs)
         return (release(net, batch, rng) for batch, rng in zip(batches, rngs, strict=True))

@@ -10,7 +10,7 @@ from ...core.rng import stream
 from ...core.types import Batch, Net, World
 from ...defenses import Penalties
 from ...protocols import VFL
-from ..client import world_of, wrapped
+from ..client import world_of
 from ._messages import pieces
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class VerticalRound:
         self._scenario, self._client = scenario, client
         self._parties = [scenario.protocol.of(k) for k in range(scenario.protocol.parties)]
         self._worlds = [self._world(how) for how in self._parties]  # public pictures are read once, not every round
-        self._defenses = [d for d in scenario.defense if not d.trains]
-        self._penalties = Penalties(scenario.defense, scenario.seed)
+        self._defenses = scenario.defense.on_messages
+        self._penalties = Penalties(scenario.defense.in_training.live, scenario.seed)
 
     def state(self) -> dict[str, Any]:
         """What later rounds take over from this one, for a checkpoint: decoders of penalties."""
@@ -110,7 +110,7 @@ class VerticalRound:
     def _defended(self, how: VFL, net: Net, images: torch.Tensor, labels: torch.Tensor, names: Sequence[str], size: int) -> torch.Tensor:
         """A party's embeddings after its defenses, batch by batch."""
         parts = pieces(Batch.of(how.part(images), labels), size)
-        release = wrapped(how.release, self._defenses, dataclasses.replace(self._worlds[how.party], net=net))
+        release = self._defenses.wrap(how.release, dataclasses.replace(self._worlds[how.party], net=net))
         rngs = [stream(self._scenario.seed, f"noise of party {how.party}, {name}") for name in names]
         with torch.no_grad():
             return torch.cat([release(net, part, rng)["embedding"] for part, rng in zip(parts, rngs, strict=True)])

@@ -25,7 +25,7 @@ def as_vertical(now: Scenario) -> Scenario:
         found = now.replace(**how, defense=(), attacker="unaware", layer="", upload="", rounds=1)
         if not problems(found):
             break
-    kept = tuple(d for d in now.defense if not problems(found.replace(defense=(d,))))
+    kept = now.defense.where(lambda d: not problems(found.replace(defense=(d,))))
     return found if problems(found.replace(defense=kept)) else found.replace(defense=kept)
 
 

@@ -5,32 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...core.component import parse_component
-from ...defenses import DEFENSES, Defense
+from ...defenses import DEFENSES, Defense, Stack
 from .. import Scenario, problems
 
 CHOICES = {"usual": "Usual set", "noise": "Noise only", "all": "All"}
-USUAL = (
-    "gaussian_noise",
-    "gaussian_noise(sigma=1.0)",
-    "dp_sgd",
-    "clipping",
-    "pruning",
-    "selective_encryption",
-    "quantisation(bits=4)",
-    "embedding_dropout",
-    "water_filling",
-    "invl_gnp",
-    "soteria",
-    "precode",
-    "ats",
-    "laplace_noise",
-    "local_dp",
-)
 MOST = 11  # rows of the usual set beside "no defense"
-BITS = 32.0  # of an entry that is sent as it is
-
-Stack = tuple[Defense, ...]
 
 
 def stacks(now: Scenario, which: str = "usual") -> list[Stack]:
@@ -43,12 +22,12 @@ def stacks(now: Scenario, which: str = "usual") -> list[Stack]:
         which: one of CHOICES.
     """
     if which == "usual":
-        listed = [parse_component(text, DEFENSES, "defense") for text in USUAL if text.split("(")[0] in DEFENSES]
+        listed = usual()
     else:
         listed = [kind() for kind in DEFENSES.values()]
         listed = [d for d in listed if which == "all" or d.noisy or d.coloured]
     listed = [d for d in listed if not (d.for_embeddings and problems(now.replace(defense=(d,))))][: MOST if which == "usual" else None]
-    rows: list[Stack] = [(), *((d,) for d in listed)]
+    rows = [Stack(), *(Stack((d,)) for d in listed)]
     own = now.defense
     if own in rows:
         return rows
@@ -56,6 +35,12 @@ def stacks(now: Scenario, which: str = "usual") -> list[Stack]:
     if same is None:
         return [rows[0], own, *rows[1:]]
     return [*rows[:same], own, *rows[same + 1 :]]
+
+
+def usual() -> list[Defense]:
+    """The usual set, by the places that defenses have in it."""
+    rows = [(place, kind().replace(**{kind.strength: value})) for kind in DEFENSES.values() for place, value in kind.suggested.compared]
+    return [defense for _, defense in sorted(rows, key=lambda row: row[0])]
 
 
 def empty(now: Scenario) -> str:
@@ -69,23 +54,9 @@ def solved_for(stacks: Sequence[Stack]) -> list[str]:
     return list(dict.fromkeys(defense.short_title() for defense in last))
 
 
-def compared(now: Scenario, stack: Stack) -> Scenario:
+def compared(now: Scenario, stack: Sequence[Defense]) -> Scenario:
     """The row of one stack: the data set's own picture, since comparisons go through the store, which keeps no uploads."""
     return now.replace(defense=stack, upload="")
-
-
-def sent_bytes(stack: Stack, count: int) -> float:
-    """Bytes of one update of so many numbers after these defenses."""
-    entries, bits, places = float(count), BITS, 0.0
-    for defense in stack:
-        entries, bits, places = defense.traffic(entries, bits, places)
-    return entries * (bits + places) / 8
-
-
-def guarantee(stack: Stack) -> str:
-    """What is formally promised, of all defenses of a stack. A promise does not outlive a later defense that looks at the private batch again."""
-    kept = [d.promise for place, d in enumerate(stack) if not any(later.reads_batch for later in stack[place + 1 :])]
-    return "; ".join(promise for promise in kept if promise) or "none"
 
 
 def in_short(promise: str) -> str:
@@ -101,13 +72,10 @@ def in_short(promise: str) -> str:
 __all__ = [
     "CHOICES",
     "MOST",
-    "USUAL",
-    "Stack",
     "compared",
     "empty",
-    "guarantee",
     "in_short",
-    "sent_bytes",
     "solved_for",
     "stacks",
+    "usual",
 ]

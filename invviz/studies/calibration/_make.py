@@ -99,7 +99,7 @@ def _point(scenario: Scenario, assessment: Assessment, site: Site) -> dict[str, 
     return {
         "scenario": scenario.text(),
         "model": scenario.model.text(),
-        "defense": " + ".join(d.text() for d in scenario.defense) or "none",
+        "defense": scenario.defense.text(),
         "index": int(scenario.data.values()["index"]),
         "sigma": sigma / assessment.size.rms,
         "invre": summary["invre"],

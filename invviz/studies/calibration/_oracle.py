@@ -19,8 +19,7 @@ from ...core.lazy import torch
 from ...core.rng import stream
 from ...core.tree import flatten, map_tree, randn_like
 from ...core.types import Batch, Net, World
-from ...defenses import Pruning
-from ...risk import Prior, masked
+from ...risk import Prior
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -162,15 +161,7 @@ def _in_double(client: Client, scenario: Scenario) -> tuple[Net, Batch, Release]
     """Net and batch in float64, and the noise-free defended release with pruning held at its mask of the truth, which the message shows."""
     net = Net.of(copy.deepcopy(client.net.module).double())
     truth = Batch.of(client.batch.image.double(), client.batch.label)
-    release, world = client.bare, World.without_public(net, truth)
-    for defense in scenario.defense:
-        whole = defense.wrap(release, world)
-        release = _masked(release, whole(net, truth, None)) if isinstance(defense, Pruning) else whole
-    return net, truth, release
-
-
-def _masked(inner: Release, pruned: Tree) -> Release:
-    return masked(inner, map_tree(lambda leaf: (leaf != 0).to(leaf), pruned))
+    return net, truth, scenario.defense.held(client.bare, World.without_public(net, truth), truth)
 
 
 def _coordinates(space: Space, picture: Tensor) -> Tensor:

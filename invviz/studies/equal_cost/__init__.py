@@ -15,18 +15,12 @@ from ...core.paths import GALLERY
 from ...core.plain import from_json, to_json
 from ...core.shipped import reading
 from ...scenario import RESULTS_VERSION
+from ._grid import TITLES
 from ._sums import BASELINE
 from ._words import headline, misled, sentence
 
 FOLDER = GALLERY / "equal"
 COMMAND = "python -m invviz.equal"
-TITLES = {
-    "gaussian_noise": "Isotropic noise",
-    "invl_gnp": "InvL-GNP",
-    "invl_dnp(low=0.6)": "InvL-DNP (band from 0.60)",
-    "water_filling": "Water-filling (cost: training)",
-    "water_filling(cost='energy')": "Water-filling (cost: energy)",
-}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ...defenses import GaussianNoise
+
 RESAMPLES = 2_000
-BASELINE = "gaussian_noise"
+BASELINE = GaussianNoise.name
 FIGURES = ("accuracy", "unaware", "aware", "real", "ceiling", "energy")
 EACH = ("unaware", "aware", "ceiling", "energy")  # known for every strength, seed and picture; accuracy for every strength and seed
 

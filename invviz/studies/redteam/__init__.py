@@ -19,7 +19,7 @@ from ...core.shipped import reading
 from ...defenses import Defense
 from ...metrics import Baseline, word
 from ...scenario import RESULTS_VERSION, Scenario
-from ._plan import LEVELS, SEEDS, STRENGTHS, VICTIMS, Victim
+from ._plan import LEVELS, SEEDS, VICTIMS, Victim
 from ._plan import cells as planned_cells
 from ._words import LIMIT, beside, by, got, headline, named, strength, table
 
@@ -180,7 +180,7 @@ def _finding(defense: Defense | None, pictures: list[Attacked]) -> Finding:
 
 def _level(finding: Finding) -> int:
     strength = finding.defense and getattr(finding.defense, finding.defense.strength)
-    known = STRENGTHS.get(finding.defense.name, ()) if finding.defense else ()
+    known = finding.defense.suggested.levels if finding.defense else ()
     return known.index(strength) if strength in known else len(known)
 
 
@@ -200,7 +200,6 @@ __all__ = [
     "LIMIT",
     "MOST",
     "SEEDS",
-    "STRENGTHS",
     "VICTIMS",
     "Finding",
     "Redteam",

@@ -18,13 +18,13 @@ class Victim:
         title: for people.
         base: text of the scenario, without picture, seed, defense and attack.
         rounds: pictures; of a larger net or picture fewer.
-        only: defenses that are tried; every one that protects gradients where it is empty.
+        reads: "gradient", "embedding" or "trained" (the embedding of a trained net): defenses that name it among their `suggested.victims` are tried.
     """
 
     title: str
     base: str
     rounds: int = 10
-    only: tuple[str, ...] = ()
+    reads: str = "gradient"
 
 
 _KNOWS = "attacker=aware&prior=natural&dtype=float64"
@@ -36,55 +36,23 @@ VICTIMS: dict[str, Victim] = {
     "embedding": Victim(
         "Digits, embedding of an MLP",
         f"data=digits&model=mlp&protocol=vfl&{_KNOWS}",
-        only=("gaussian_noise", "laplace_noise", "pruning", "quantisation", "invl_enp", "embedding_dropout"),
+        reads="embedding",
     ),
     "trained": Victim(
         "Digits, embedding of a trained MLP",
         f"data=digits&model=mlp(init='trained')&protocol=vfl&{_KNOWS}",
-        only=("gaussian_noise", "nopeek", "ressfl"),
+        reads="trained",
     ),
 }
 
 LEVELS = ("weak", "usual", "strong")
-STRENGTHS: dict[str, tuple[float, float, float]] = {
-    "gaussian_noise": (0.01, 0.1, 1.0),
-    "laplace_noise": (0.01, 0.1, 1.0),
-    "clipping": (1.0, 0.1, 0.01),
-    "dp_sgd": (0.001, 0.01, 1.0),
-    "local_dp": (10_000.0, 1_000.0, 10.0),
-    "pruning": (0.5, 0.9, 0.99),
-    "random_pruning": (0.5, 0.9, 0.99),
-    "selective_encryption": (0.1, 0.5, 0.9),
-    "quantisation": (8, 4, 2),
-    "stochastic_quantisation": (8, 4, 2),
-    "sign": (0.25, 0.5, 1.0),
-    "gradient_dropping": (0.9, 0.99, 0.999),
-    "optimal_pruning": (0.5, 0.9, 0.99),
-    "soteria": (0.2, 0.4, 0.8),
-    "dropout": (0.1, 0.3, 0.6),
-    "censor": (0.25, 0.5, 1.0),
-    "precode": (0.5, 1.0, 4.0),
-    "ats": (0.25, 0.5, 1.0),
-    "learnable_perturbation": (0.25, 0.5, 1.0),
-    "invl_gnp": (0.2, 1.0, 10.0),
-    "invl_enp": (0.1, 1.0, 10.0),
-    "invl_dnp": (0.02, 0.1, 0.8),
-    "water_filling": (0.03, 0.1, 1.0),
-    "optimal_noise": (0.01, 0.1, 1.0),
-    "outpost": (0.1, 0.4, 0.8),
-    "embedding_dropout": (0.1, 0.3, 0.6),
-    "nopeek": (0.1, 0.3, 1.0),
-    "ressfl": (0.1, 0.3, 1.0),
-}
-"""Weak, usual and strong, by the name of the defense; its other knobs have their defaults."""
-
 SEEDS = 3  # of weights, noise and search: picture k has seed k modulo this
 
 
 def defense(name: str, level: int) -> Defense:
     """A defense at one of LEVELS."""
     found = parse_component(name, DEFENSES, "defense")
-    return found.replace(**{found.strength: STRENGTHS[name][level]})
+    return found.replace(**{found.strength: found.suggested.levels[level]})
 
 
 def cells(victim: str, number: int) -> Iterator[Scenario]:
@@ -98,7 +66,7 @@ def cells(victim: str, number: int) -> Iterator[Scenario]:
     start = Scenario.parse(who.base)
     start = start.replace(data=start.data.replace(index=number), seed=number % SEEDS)
     yield start
-    for name in who.only or STRENGTHS:
-        if who.only or not DEFENSES[name].for_embeddings:
+    for name, kind in DEFENSES.items():
+        if kind.suggested.levels and who.reads in kind.suggested.victims:
             for level in range(len(LEVELS)):
                 yield start.replace(defense=(defense(name, level),))

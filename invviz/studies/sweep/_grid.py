@@ -91,12 +91,10 @@ def _with_knob(scenario: Scenario, part: str, knob: str, value: str) -> Scenario
     if part != "defense":
         component: Component = getattr(scenario, part)
         return scenario.replace(**{part: _set(component, knob, value)})
-    for place in reversed(range(len(scenario.defense))):
-        if knob in scenario.defense[place].values():
-            stack = list(scenario.defense)
-            stack[place] = _set(stack[place], knob, value)
-            return scenario.replace(defense=tuple(stack))
-    named = ", ".join(d.name for d in scenario.defense) or "none"
+    place = scenario.defense.last_with(knob)
+    if place is not None:
+        return scenario.replace(defense=scenario.defense.put(place, _set(scenario.defense[place], knob, value)))
+    named = ", ".join(scenario.defense.names) or "none"
     raise TextError(
         f"no defense of this scenario ({named}) has a knob {knob!r}. Name it in the value: defense=gaussian_noise(sigma=0.01..1/6)."
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.types import Size
-from ...defenses import Defense
+from ...defenses import Stack
 from ...engine.bounds import Reason, reasons
 from ...engine.summary import floor_share, noise_variance
 from ...risk import invre, psnr_ceiling, total_sigma
@@ -59,21 +59,21 @@ def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return found
 
 
-def label(defenses: Sequence[Defense]) -> tuple[str, str, float]:
+def label(defenses: Stack) -> tuple[str, str, float]:
     """Name of a stack without the strength of its last defense, that strength's knob, and its value.
 
     Example:
-        >>> from invviz.defenses import DEFENSES
-        >>> label([DEFENSES["gaussian_noise"](sigma=0.5)])
+        >>> from invviz.defenses import DEFENSES, Stack
+        >>> label(Stack([DEFENSES["gaussian_noise"](sigma=0.5)]))
         ('gaussian_noise', 'sigma', 0.5)
     """
     if not defenses:
         return "none", "", math.nan
-    *first, last = defenses
+    last = defenses[-1]
     plain = type(last)()
     rest = last.replace(**{last.strength: getattr(plain, last.strength)}) if last.strength else last
     strength = getattr(last, last.strength) if last.strength else math.nan
-    return " + ".join(d.text() for d in [*first, rest]), last.strength, float(strength)
+    return defenses.put(len(defenses) - 1, rest).text(), last.strength, float(strength)
 
 
 def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], spectra: _Spectra) -> dict[str, Any]:

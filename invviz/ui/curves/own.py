@@ -19,17 +19,6 @@ from ..widgets import holds
 from . import clients, launch, split
 from .words import titles
 
-FIRST = ("gaussian_noise", "pruning", "invl_gnp")
-WORTH = {  # from the weakest to the strongest strength of the shipped studies
-    "gaussian_noise": (0.1, 4.0),
-    "laplace_noise": (0.1, 4.0),
-    "dp_sgd": (0.003, 0.3),
-    "pruning": (0.5, 0.997),
-    "quantisation": (8.0, 2.0),
-    "invl_gnp": (0.2, 10.0),
-    "invl_dnp": (0.02, 0.8),
-    "water_filling": (0.03, 4.0),
-}
 TRAIN = ("clients", "rounds", "split", "alpha")
 NAMES = {"clients": "Clients", "rounds": "Rounds of training", "split": "Split of the pictures", "alpha": "Dirichlet alpha"}
 
@@ -81,8 +70,8 @@ def _knob(knob: Knob, value: object) -> None:
 def _axes(now: Scenario) -> str:
     """Defenses, strengths, seeds and pictures; answers the sweep as one line, empty where nothing is chosen."""
     offered = fitting(now)
-    names = [d.name for d in now.defense if d.name in offered][-1:]
-    default = list(dict.fromkeys([*names, *(n for n in FIRST if n in offered)]))
+    names = [name for name in now.defense.by_name() if name in offered][-1:]
+    default = list(dict.fromkeys([*names, *(n for n, defense in offered.items() if defense.suggested.first)]))
     left, *counts = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
     chosen = left.multiselect(
         "Defenses",
@@ -109,7 +98,7 @@ def _axes(now: Scenario) -> str:
 
 def fitting(now: Scenario) -> dict[str, Defense]:
     """Defenses that can be trained and attacked in this scenario, by name, with the knobs that the screen has for them."""
-    own = {d.name: d for d in now.defense}
+    own = now.defense.by_name()
     found = {}
     for name, kind in DEFENSES.items():
         defense = own.get(name, kind())
@@ -133,8 +122,8 @@ def _values(defense: Defense, count: int) -> list[str]:
 
 def ends(defense: Defense) -> tuple[float, float]:
     """Weakest and strongest strength that are worth trying: those of the shipped studies, else around the default."""
-    if defense.name in WORTH:
-        return WORTH[defense.name]
+    if defense.suggested.swept is not None:
+        return defense.suggested.swept
     knob = defense.strength_knob()
     low, high = knob.low if knob.low is not None else 0.0, knob.high if knob.high is not None else 100.0
     middle = float(knob.default)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import streamlit as st
 
 from ...core.errors import InvvizError
 from ...core.figures import number
+from ...defenses import GaussianNoise, InvLGNP
 from ...studies.tradeoff import Point
 from .. import trouble
 from . import numbers
@@ -18,7 +19,7 @@ from .source import Shown
 from .words import NONE, titles
 
 KEPT = 0.95  # of the undefended accuracy
-ABOUT = ("invl_gnp", "gaussian_noise")
+ABOUT = (InvLGNP.name, GaussianNoise.name)
 
 
 @dataclasses.dataclass(frozen=True)

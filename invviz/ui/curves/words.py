@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ...core.figures import number
-from ...defenses import DEFENSES, Defense
+from ...defenses import DEFENSES, Stack
 from ...scenario import Scenario
 from ...studies.tradeoff import PRIVACY, Mean, Point
-from .. import strength
 
 NONE = "none"  # what a table calls cells without a defense
 AXES = {
@@ -41,10 +40,10 @@ def titles(labels: Iterable[str]) -> dict[str, str]:
     return {label: f"{name} ({_knobs(label) or 'defaults'})" if name in twins else name for label, name in short.items()}
 
 
-def stack_of(label: str) -> tuple[Defense, ...]:
+def stack_of(label: str) -> Stack:
     """The defenses that a label names, at their default knobs; none where one is not known here."""
     names = [part.split("(")[0] for part in label.split(" + ")]
-    return tuple(DEFENSES[name]() for name in names) if all(name in DEFENSES for name in names) else ()
+    return Stack(DEFENSES[name]() for name in names) if all(name in DEFENSES for name in names) else Stack()
 
 
 def _short(label: str) -> str:
@@ -71,7 +70,7 @@ def name(point: Point) -> str:
 def level(text: str) -> str:
     """The strength of the last defense of a scenario in words; empty where there is none."""
     stack = Scenario.parse(text).defense
-    return strength.label(stack[-1], getattr(stack[-1], stack[-1].strength)) if stack and stack[-1].strength else ""
+    return stack[-1].level() if stack and stack[-1].strength else ""
 
 
 def called(point: Point, names: Mapping[str, str]) -> str:

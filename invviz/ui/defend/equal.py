@@ -11,7 +11,7 @@ import streamlit as st
 from ...charts._colours import css
 from ...charts.equal import COLOURS, SHAPES, panel
 from ...core.figures import number, percent
-from ...defenses import DEFENSES
+from ...defenses import DEFENSES, Stack
 from ...scenario import Scenario
 from ...studies import equal_cost
 from ...studies.equal_cost import TITLES, Study
@@ -42,7 +42,7 @@ def draw() -> None:
     st.markdown("\n".join(lines))
     if words := equal_cost.misled(arms, TITLES):
         st.caption(words)
-    broken.draw([(DEFENSES[name.split("(")[0]](),) for name in arms if name != equal_cost.BASELINE], "the attackers of this study")
+    broken.draw([Stack((DEFENSES[name.split("(")[0]](),)) for name in arms if name != equal_cost.BASELINE], "the attackers of this study")
     first = Scenario.parse(study.scenario)
     strongest.draw([name.split("(")[0] for name in arms], first.data.text(), first.model.text())
     _panels(study, kind, target)

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from ...defenses import Stack
 from ...engine.bounds import in_brackets
 from ...scenario import Scenario
 from ...scenario.families import defenses
@@ -149,11 +150,7 @@ def _risk(row: Row, bare: Row) -> str:
 def _cost(row: Row, bare: Row) -> str:
     counts = [r.view.size.count if r.view is not None else None for r in (bare, row)]  # a larger net sends more numbers
     before, after = counts[0] or counts[1], counts[1] or counts[0]
-    sent = (
-        "–"
-        if before is None or after is None
-        else change(amount(defenses.sent_bytes((), before)), amount(defenses.sent_bytes(row.stack, after)))
-    )
+    sent = "–" if before is None or after is None else change(amount(Stack().bytes_of(before)), amount(row.stack.bytes_of(after)))
     timed = next((a.result["release_ms"] for a in row.attacks.values() if a.result and a.result.get("release_ms")), None)
     took = "–" if timed is None else change(_time(timed["bare"]), _time(timed["defended"]))
     return f'<td class="cost">{sent}<br>{took}</td>'
@@ -164,5 +161,5 @@ def _time(milliseconds: float) -> str:
 
 
 def _promise(row: Row) -> str:
-    whole = defenses.guarantee(row.stack)
+    whole = row.stack.promise or "none"
     return f'<td class="promise" title="{escape(whole)}"><span>{escape(defenses.in_short(whole))}</span></td>'

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...core.figures import number, percent
-from ...defenses import DEFENSES, Defense
+from ...defenses import DEFENSES, Defense, Stack
 from ...engine import calibrate_noise
 from ...jobs.limits import risk_problems
 from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario
 from ...scenario.families import defenses
-from .. import beyond, broken, choice, sight, state, strength, trouble
+from .. import beyond, broken, choice, sight, state, trouble
 from ..waits import waits
 from ..widgets import holds
 from .opened import open_stack
@@ -29,7 +29,7 @@ WIDTHS = (2, 2.4, 1.2, 1.3, 1.2, 2.6, 1.4)
 
 def candidates(now: Scenario) -> list[Scenario]:
     """One scenario for each defense whose strength moves noise; with the scenario's own knobs where it is open."""
-    own = {d.name: d for d in now.defense} if len(now.defense) == 1 else {}
+    own = now.defense.by_name() if len(now.defense) == 1 else {}
     listed = [own.get(name, kind()) for name, kind in DEFENSES.items()]
     found = [defenses.compared(now, (d,)) for d in listed if d.coloured or calibrate_noise.solvable(d)]
     return [s for s in found if not risk_problems(s)]
@@ -114,7 +114,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     defense = row.stack[0]
     name, least, energy, harm, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
     name.markdown(defense.title)
-    promise.caption(defenses.in_short(defenses.guarantee(row.stack)), help=defense.promise or None)
+    promise.caption(defenses.in_short(row.stack.promise or "none"), help=defense.promise or None)
     found = _solved(row, defense, target)
     if isinstance(found, str):
         least.caption(trouble.plain(found))
@@ -122,12 +122,12 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     if found.strength is None:
         least.caption(trouble.plain(found.reason))
         return
-    least.markdown(f"**{strength.label(defense, found.strength)}**")
+    least.markdown(f"**{defense.level(found.strength)}**")
     energy.markdown("–" if found.energy is None else _share(found.energy))
     harm.markdown("–" if found.harm is None else _share(found.harm))
     ceiling.markdown("–" if found.ceiling is None else f"{found.ceiling:.1f} dB")
     value = found.strength if isinstance(found.strength, int) else float(f"{found.strength:.4g}")
-    stack = (defense.replace(**{defense.strength: value}),)
+    stack = Stack((defense.replace(**{defense.strength: value}),))
     button.button(
         "Open it",
         key=state.key(f"least {defense.name}"),
@@ -136,7 +136,7 @@ def _line(now: Scenario, row: Row, target: float) -> None:
     )
 
 
-def _open(now: Scenario, stack: defenses.Stack) -> None:
+def _open(now: Scenario, stack: Stack) -> None:
     open_stack(now, stack)
     sight.bring("opened")
 

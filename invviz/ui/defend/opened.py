@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 
 from ...charts.before_after import before_after
+from ...defenses import Stack
 from ...engine.bounds import Reason, in_brackets
 from ...engine.summary import doubts
 from ...metrics import decibels
 from ...risk.prior import TAU
 from ...scenario import Scenario
-from ...scenario.families import defenses
 from .. import beyond, choice, form, state, trouble
 from ..views import Figures
 from ..waits import waits
@@ -54,7 +54,7 @@ def _choose(now: Scenario, shown: Sequence[Row]) -> None:
     choice.from_list("Open a row", "open row", list(names), here, taken, names.__getitem__, help=hint)
 
 
-def open_stack(now: Scenario, stack: defenses.Stack) -> None:
+def open_stack(now: Scenario, stack: Stack) -> None:
     """Show another row, from a widget's callback."""
     state.go(now, now.replace(defense=stack))
     st.session_state["touched"] = st.session_state["opened a row"] = True
@@ -81,7 +81,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     )
     gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
     st.markdown(f"On this {now.data.things[:-1]}: {', '.join(gaps)}. {beyond.why(row)}")
-    promise = defenses.guarantee(row.stack)
+    promise = row.stack.promise or "none"
     st.markdown(f"**Formal guarantee:** {promise if promise != 'none' else 'none. What protects here is measured, not proven.'}")
     assert row.view is not None
     if bare.view is not None and row.view.size.rms < 0.99 * bare.view.size.rms:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ...scenario.families import defenses
-from .. import known, strength
+from ...defenses import Stack
+from .. import known
 
 ATTACKERS = ("unaware", "aware")
 MEMORY = 200  # pictures that are kept to be shown until there are new ones
@@ -21,19 +21,19 @@ class Row(known.Known):
     """One defense, or none, against three attackers."""
 
     @property
-    def stack(self) -> defenses.Stack:
+    def stack(self) -> Stack:
         """Its defenses."""
         return self.scenario.defense
 
     @property
     def name(self) -> str:
         """Titles of its defenses."""
-        return " + ".join(d.title for d in self.stack) or "No defense"
+        return self.stack.title or "No defense"
 
     @property
     def level(self) -> str:
         """Their strengths in words."""
-        return " + ".join(strength.label(d, getattr(d, d.strength)) for d in self.stack)
+        return self.stack.level()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def remembered(shown: Sequence[Row]) -> dict[tuple[Row, str], Old]:
         plain = row.scenario.replace(defense=(), attacker="unaware")
         pictures = {**{who: attack.guess for who, attack in row.attacks.items()}, "ideal": row.ideal}
         for who, picture in pictures.items():
-            key, psnr = (plain, _but_strengths(row.stack), who), row.got[who]
+            key, psnr = (plain, row.stack.usual(), who), row.got[who]
             if picture is not None and psnr is not None:
                 memory.pop(key, None)
                 memory[key] = Old(picture, psnr, row.level)
@@ -62,8 +62,3 @@ def remembered(shown: Sequence[Row]) -> dict[tuple[Row, str], Old]:
     for key in list(memory)[:-MEMORY]:
         del memory[key]
     return found
-
-
-def _but_strengths(stack: defenses.Stack) -> defenses.Stack:
-    """The same defenses at their usual strengths: what they have in common that differ in strength alone, which the words beside an old picture name."""
-    return tuple(d.replace(**{d.strength: d.strength_knob().default}) for d in stack)

@@ -74,6 +74,6 @@ def accuracy(one: Known) -> str:
     if one.view is not None and one.view.accuracy is not None:
         found.append(one.view.accuracy)
     if found:
-        changed = any(not d.trains for d in one.scenario.defense)
+        changed = one.scenario.defense.on_messages
         return f"{100 * found[0]:.0f} %{' without the defense' if changed else ''}"
     return "not trained" if one.scenario.model.init == "random" else "..."
