@@ -60,7 +60,7 @@ def former_key(kind: str, scenario: Scenario) -> str:
     pairs = []
     for name in ORDER:
         if name == "defense":
-            pairs += [("defense", d.keyed().text(full=True)) for d in only.defense]
+            pairs += [("defense", d.text(full=True)) for d in only.defense.keyed()]
         elif name == "train":
             pairs += [("train", _train(kind, only.train))] if kind in ("train", "clients") else []
         elif name in depends.without:
@@ -90,5 +90,5 @@ def _moved(kind: str, scenario: Scenario, only: Scenario) -> str:
 
 def behind_mask(scenario: Scenario) -> bool:
     """An attack that knows what was held back, with nothing else to disturb the rest, and looks for the most likely picture there."""
-    hidden = any(d.hides for d in scenario.defense) and not any(d.noisy for d in scenario.defense)
-    return hidden and scenario.attacker == "aware" and scenario.attack.prior_behind_masks
+    stack = scenario.defense
+    return stack.hides and not stack.noisy and scenario.attacker == "aware" and scenario.attack.prior_behind_masks
