@@ -18,6 +18,8 @@ from ._priors import textures
 from ._tangent import Projected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Generator, Tensor
 
     from ..core.types import Observation, Progress
@@ -28,6 +30,7 @@ LEFT = 4  # roundings of the message: relative misfit at which nothing is left t
 ROUNDINGS = 50  # at which it counts as explained: the client's own derivatives lose a digit or two when the noise is loud
 UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off: d alone makes up for most of the message
 SURE = 50.0  # dB: an answer counts as determined where rounding alone would leave at least this
+MIRRORS = 3  # most of one start, one after the other, as long as each explains more
 STARTS = 3  # most where the law of the noise is known: they end in the same picture almost always
 CLEAR = 1e-13  # share of |K|^2 below which a curvature is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
 
@@ -39,7 +42,8 @@ class Tangent(Attack):
     InvL-GNP, InvL-ENP and water-filling draw their noise in the range of the Jacobian at the private picture, so the equation holds exactly, whatever the noise's
     size. Where the message is at least twice as long as the picture and G curves, few pictures fit it, and more noise spells out the tangent space and so the
     picture more clearly. Source: [D] theory T11. The natural prior leads the way with a weight that falls to zero, or to what isotropic noise beneath asks for.
-    Starts are pictures drawn from the prior, and the negatives of the answers that they end in.
+    Starts are pictures drawn from the prior, and the negatives of the answers that they end in. Where a start ends short of the message, it goes on at x + 2d:
+    that picture with noise -d gives the same message to second order, so the picture itself is often what lies there.
     It has nothing to go on where the message is shorter than that; kinks (ReLU) stop it, and isotropic noise beneath where it is loud beside the other. Where that is a
     share of the same noise (knob `isotropic`), it looks for the likeliest picture instead, with the covariance taken anew at every guess.
     """
@@ -93,15 +97,26 @@ class Tangent(Attack):
         watch = Watch(progress, self.steps, goal, max(UNEXPLAINED, (100 * rounding) ** 2, 2 * beneath * rows))
         tried: list[Projected] = []
 
+        def at(z: Tensor, weights: Sequence[float]) -> Projected:
+            tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
+            for weight in weights:
+                tried[-1].descend(weight, goal, last=weight == beneath)
+            watch.see(tried[-1].objective, Batch.of(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
+            return tried[-1]
+
         def attempt() -> None:
             start = (
-                -tried[-1].z if len(tried) % 2 else _texture(fit, rng)
+                -min(tried, key=lambda one: one.objective).z if watch.start % 2 else _texture(fit, rng)
             )  # a net of odd activations takes the negative for nearly the picture itself
-            weights = FAR if len(tried) < 2 else NEAR
-            tried.append(Projected(fit, watch, start, torch.zeros_like(start)))
-            for weight in [*(w for w in weights if w > beneath), beneath]:
-                tried[-1].descend(weight, goal)
-            watch.see(tried[-1].objective, Batch.of(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
+            weights = FAR if watch.start < 2 else NEAR
+            here = at(start, [*(w for w in weights if w > beneath), beneath])
+            for _ in range(MIRRORS):
+                if here.misfit <= goal:
+                    return
+                there = at(here.z + 2 * here.d, [beneath])  # of the same message to second order: G(x + 2d) - J(x + 2d) d = G(x) + J(x) d
+                if not there.objective < here.objective:
+                    return
+                here = there
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)

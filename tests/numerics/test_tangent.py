@@ -175,3 +175,19 @@ def test_a_start_at_the_negative_reads_what_the_first_took_for_its_negative():
     one, two = (attacked(defense, victim.format(n)) for n in (1, 2))
     assert one.failed and one.scores["psnr"][0] < 20
     assert two.scores["psnr"][0] > 100 and "Exact" in two.note and not two.failed
+
+
+def test_where_a_start_ends_beside_the_picture_it_goes_on_at_its_mirror():
+    """x + 2d with noise -d gives the same message to second order; behind weak noise that is where one start ends (47 dB), and from there the picture is a few steps away."""
+    victim = "data=digits(index=102)&model=mlp(width=80,act='tanh')&seed=360&attack=tangent(restarts=1)&attacker=aware&dtype=float64"
+    fit = posed(f"{victim}&defense=invl_gnp(scale=0.0517)")
+    x, d = 0.3 * torch.randn(2, fit.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def apart(size):
+        step = size * d
+        sent, mirrored = (fit.map(z) + torch.func.jvp(fit.map, (z,), (moved,))[1] for z, moved in ((x, step), (x + 2 * step, -step)))
+        return float((sent - mirrored).norm())
+
+    assert apart(1e-2) / apart(1e-3) == pytest.approx(1e3, rel=0.05)  # what is left is of third order
+    found = attacked("defense=invl_gnp(scale=0.0517)", victim)
+    assert found.scores["psnr"][0] > 100 and found.note.startswith("Exact")
