@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST = 1e-3  # damping at the start of a stage, as a share of the mean curvature
 BETTER, GOOD, WORSE = 0.1, 0.3, 5.0  # what becomes of the damping when a step more than halves the objective, makes it less, or does not
 TRIALS = 10  # most dampings of one step
-LITTLE = 1e-3, 1e-4  # gain, of the objective, below which a stage under a prior that is going to fall is over, and the last one
+LITTLE = 1e-3  # gain, of the objective, below which a stage is over
 NO_LESS = 1e-14  # of the largest entry: what R's diagonal is kept above where J has directions that move nothing
 SHARP = 1e-10  # share of the right side to which d is solved at a trial
 MOST = 200  # products of one such solution
@@ -92,8 +92,8 @@ class Projected:
         """The share of the message, squared, that picture and tangent noise leave unexplained."""
         return math.inf if self.rest is None else float(self.rest.square().sum())
 
-    def descend(self, weight: float, enough: float, last: bool = False) -> None:
-        """Steps at one weight of the prior, the last or another, until they gain little, or the misfit is at most `enough`.
+    def descend(self, weight: float, enough: float, little: float = LITTLE) -> None:
+        """Steps at one weight of the prior until one gains no more than a little, as a share of the objective, or the misfit is at most `enough`.
 
         Raises:
             Enough: the watch has seen enough.
@@ -113,7 +113,7 @@ class Projected:
             self._settle(z)
             damping *= BETTER if self.objective < 0.5 * before else GOOD
             self.watch.see(self.objective, Batch.of(self.fit.picture(self.z), self.fit.label))
-            if not self.objective < (1 - LITTLE[last]) * before:
+            if not self.objective < (1 - little) * before:
                 return
 
     def curvature(self) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,9 @@ from ..core.types import Batch, Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._fit import Fit
 from ._likeliest import Place, descend, error, fits
-from ._matching import Watch, in_double, search
+from ._matching import Enough, Watch, in_double, search
 from ._priors import textures
-from ._tangent import Projected
+from ._tangent import LITTLE, Projected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,27 +96,39 @@ class Tangent(Attack):
         goal = 0.0 if beneath else (LEFT * rounding) ** 2
         watch = Watch(progress, self.steps, goal, max(UNEXPLAINED, (100 * rounding) ** 2, 2 * beneath * rows))
         tried: list[Projected] = []
+        firsts: list[int] = []  # where in it every start begins; its mirrors follow
 
-        def at(z: Tensor, weights: Sequence[float]) -> Projected:
+        def at(z: Tensor, weights: Sequence[float], little: float = LITTLE) -> Projected:
+            for one in tried:
+                one.frame = (
+                    one.frame if one is min(tried, key=lambda one: one.objective) else None
+                )  # as large as the message times the picture
             tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
             for weight in weights:
-                tried[-1].descend(weight, goal, last=weight == beneath)
+                tried[-1].descend(weight, goal, little)
             watch.see(tried[-1].objective, Batch.of(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
             return tried[-1]
 
         def attempt() -> None:
             start = (
-                -min(tried, key=lambda one: one.objective).z if watch.start % 2 else _texture(fit, rng)
+                -tried[firsts[-1]].z if watch.start % 2 else _texture(fit, rng)
             )  # a net of odd activations takes the negative for nearly the picture itself
             weights = FAR if watch.start < 2 else NEAR
-            here = at(start, [*(w for w in weights if w > beneath), beneath])
-            for _ in range(MIRRORS):
-                if here.misfit <= goal:
-                    return
-                there = at(here.z + 2 * here.d, [beneath])  # of the same message to second order: G(x + 2d) - J(x + 2d) d = G(x) + J(x) d
-                if not there.objective < here.objective:
-                    return
-                here = there
+            firsts.append(len(tried))
+            try:
+                here = at(start, [*(w for w in weights if w > beneath), beneath])
+                for _ in range(MIRRORS):
+                    if here.misfit <= goal:
+                        return
+                    there = at(
+                        here.z + 2 * here.d, [beneath], LITTLE / 10
+                    )  # of the same message to second order: G(x + 2d) - J(x + 2d) d = G(x) + J(x) d
+                    if not there.objective < here.objective:
+                        return
+                    here = there
+            except Enough:  # who runs out of steps is to start again, as who is stuck is
+                watch.gave_up = not watch.stopped and not min(one.objective for one in tried) <= watch.unmatched
+                raise
 
         found = search(obs, watch, self.restarts, attempt, every=False)
         best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)
