@@ -9,6 +9,7 @@ import re
 import pytest
 from visits import address, alts, html, press, said
 
+from invviz.defenses import DEFENSES
 from invviz.metrics import decibels
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import defenses
@@ -20,7 +21,7 @@ QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=
 
 @pytest.fixture
 def defend(visit, monkeypatch):
-    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "invl_gnp"))
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES[name]() for name in ("gaussian_noise", "invl_gnp")])
     return functools.partial(visit, "defend", QUICK)
 
 

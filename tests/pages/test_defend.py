@@ -35,7 +35,7 @@ FEW = ("gaussian_noise", "pruning", "selective_encryption")
 @pytest.fixture
 def defend(visit, monkeypatch):
     """Opens the page at an address; few rows, so that a worker is done with them in a moment."""
-    monkeypatch.setattr(defenses, "USUAL", FEW)
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES[name]() for name in FEW])
     return functools.partial(visit, "defend")
 
 
@@ -161,7 +161,7 @@ def test_what_does_not_fit_is_explained_and_not_asked_for(defend, store_dir, mon
 
 
 def test_one_row_that_does_not_fit_leaves_the_others(defend, store_dir, monkeypatch):
-    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "dp_sgd"))
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES[name]() for name in ("gaussian_noise", "dp_sgd")])
     at = defend("data=digits&model=mlp&attack=inverting_gradients&protocol=hfl(local_steps=3)")
     assert not at.exception
     assert "Does not fit" in row(at, "DP-SGD")[1] and "in line" in row(at, "Gaussian noise")[3]
@@ -249,13 +249,11 @@ def test_what_a_row_showed_at_another_strength_stays_until_there_is_something_ne
 
 def test_what_a_row_showed_with_another_knob_is_not_taken_for_another_strength():
     """The words beside an old picture name its strength; one that differs in more than that is not shown."""
-    from invviz.ui.defend.row import _but_strengths
-
     absolute, relative = (
         Scenario.parse(f"data=digits&model=mlp&defense=gaussian_noise(sigma=0.3,relative={r})").defense for r in (False, True)
     )
     other = Scenario.parse("data=digits&model=mlp&defense=gaussian_noise(sigma=0.1)").defense
-    assert _but_strengths(relative) == _but_strengths(other) != _but_strengths(absolute)
+    assert relative.usual() == other.usual() != absolute.usual()
 
 
 def test_an_upload_stays_out_of_the_store(defend, store_dir):
@@ -270,7 +268,7 @@ def test_an_upload_stays_out_of_the_store(defend, store_dir):
 def test_prepared_results_are_shown_without_a_click(defend, store_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(defenses, "CHOICES", {"usual": "Usual set"})
     monkeypatch.setattr(_defended, "CHOICES", ("usual",))
-    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise", "pruning"))
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES[name]() for name in ("gaussian_noise", "pruning")])
     monkeypatch.setattr(_defended, "OPENING", QUICK)
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _defended.make(tmp_path / "defended")

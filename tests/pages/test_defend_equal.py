@@ -6,6 +6,7 @@ import functools
 
 import pytest
 
+from invviz.defenses import DEFENSES
 from invviz.scenario.families import defenses
 from invviz.studies import equal_cost
 
@@ -14,7 +15,7 @@ QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=
 
 @pytest.fixture
 def defend(visit, monkeypatch):
-    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise",))
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES[name]() for name in ("gaussian_noise",)])
     return functools.partial(visit, "defend", QUICK)
 
 
