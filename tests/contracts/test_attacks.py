@@ -58,7 +58,9 @@ def directions_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Directions, "of", classmethod(of))
-        patch.setattr("invviz.attacks._tangent.MOST", 10)  # products of one solution, few as the steps: how near it comes is of no interest here
+        patch.setattr(
+            "invviz.attacks._tangent.MOST", 10
+        )  # products of one solution, few as the steps: how near it comes is of no interest here
         yield
 
 
