@@ -65,7 +65,7 @@ class StatisticsMatching(Attack):
 
         def pull(batch: Batch) -> Tensor:
             apart = statistics_distance(batch_statistics(obs.net, batch)[0], targets)
-            return self.bn * torch.autograd.grad(apart, batch.image)[0]
+            return self.bn * torch.autograd.grad(apart, batch.private)[0]
 
         wanted = pull if targets and self.bn else None
         found = match_direction(obs, rng, progress, self.steps, self.restarts, self.lr, self.tv, gradient_part, wanted)

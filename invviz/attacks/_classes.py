@@ -53,7 +53,7 @@ def directions(obs: Observation, wanted: int) -> int:
     Raises:
         Unreadable: not even a few.
     """
-    fit = MOST // numel(obs.message) // len(obs.template.image)
+    fit = MOST // numel(obs.message) // len(obs.template.private)
     if fit < FEW:
         raise Unreadable(f"The message has {numel(obs.message):,} numbers, too many for a Jacobian in memory: use pca_prior")
     return min(wanted, fit)

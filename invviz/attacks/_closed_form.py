@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import map_tree
-from ..core.types import Batch, Reconstruction, Step
+from ..core.types import Reconstruction, Step
 from ._base import Unreadable
 from ._matching import in_double
 
@@ -72,7 +72,7 @@ class Task:
 
 def solved(obs: Observation, progress: Progress, solve: Callable[[Task], Answer]) -> Reconstruction:
     """The answer that `solve` gives, in the precision of the pictures; grey with a note where it meets an obstacle or was asked to stop."""
-    message, like = obs.sent or obs.message, obs.template.image
+    message, like = obs.sent or obs.message, obs.template.private
     double = lambda tree: map_tree(lambda leaf: leaf.double(), tree)  # noqa: E731
     seen = double(obs.seen) if obs.seen and set(obs.seen) == set(message) else None
     rounding = max(torch.finfo(leaf.dtype).eps for leaf in message.values())
@@ -80,12 +80,12 @@ def solved(obs: Observation, progress: Progress, solve: Callable[[Task], Answer]
     try:
         found = solve(task)
     except Unreadable as why:
-        return Reconstruction(Batch.of(obs.grey, task.label), math.inf, note=str(why), failed=True)
+        return Reconstruction(task.obs.template.at(obs.grey, task.label), math.inf, note=str(why), failed=True)
     except _Unwanted:
-        return Reconstruction(Batch.of(obs.grey, task.label), math.inf, note="Stopped on request.", stopped=True)
+        return Reconstruction(task.obs.template.at(obs.grey, task.label), math.inf, note="Stopped on request.", stopped=True)
     image = found.image.to(like.dtype)
     stopped = not progress(Step(found.steps, found.steps, found.loss, image))
-    return Reconstruction(Batch.of(image, task.label), found.loss, ((1, found.loss),), found.note, found.failed, stopped)
+    return Reconstruction(task.obs.template.at(image, task.label), found.loss, ((1, found.loss),), found.note, found.failed, stopped)
 
 
 def changed_before(image: Tensor, bounds: tuple[float, float]) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import joined
-from ..core.types import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +105,7 @@ def live(net: Net) -> Net:
 
 def message_size(obs: Observation) -> int:
     """How many pictures go into a simulated message: as many as the client's where a simulated defense may look at all of it, else as is quick."""
-    return len(obs.template.image) if obs.knowledge.defense else 256
+    return len(obs.template.private) if obs.knowledge.defense else 256
 
 
 def embed(obs: Observation, net: Net, pictures: Tensor, size: int) -> Tensor:
@@ -121,7 +120,7 @@ def embed(obs: Observation, net: Net, pictures: Tensor, size: int) -> Tensor:
     found = []
     for part in pictures.split(size):
         label = torch.zeros(len(part), dtype=torch.int64, device=part.device)
-        found.append(joined(obs.release(net, Batch.of(part, label), None)))
+        found.append(joined(obs.release(net, obs.template.at(part, label), None)))
     return torch.cat(found)
 
 

@@ -73,14 +73,14 @@ def match_direction(
         part: of a message that is matched.
         pull: the slope by the picture of whatever else is wanted of a batch; None where nothing is.
     """
-    like = obs.template.image
+    like = obs.template.private
     space, watch, distance_of = Space.of("pixels", like, obs.bounds), Watch(progress, steps), cosine_slope(part(obs.message))
 
     def attempt() -> None:
         image = space.picture(space.start(rng, like)).requires_grad_()
         descent = SignDescent(image, lr, steps, obs.bounds)
         while True:
-            batch = Batch.of(image, obs.template.label)
+            batch = obs.template.at(image)
             message = part(obs.simulate(batch))
             distance, slopes = distance_of(message)
             felt = [k for k, leaf in message.items() if leaf.requires_grad]

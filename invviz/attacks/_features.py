@@ -110,7 +110,7 @@ def linear_layers(net: Net, template: Batch) -> list[str]:
             if isinstance(module, nn.Linear) and module.bias is not None:
                 hooks.callback(module.register_forward_pre_hook(partial(_note, order, name)).remove)
         with torch.no_grad():
-            net.logits(net.params, template.single(0))
+            net.outputs(net.params, template.single(0))
     return order
 
 
@@ -130,7 +130,7 @@ def features_of(net: Net, name: str, batch: Batch) -> Tensor:
 
     handle = layer.register_forward_pre_hook(catch)
     try:
-        net.logits(net.params, batch)
+        net.outputs(net.params, batch)
     except _Reached:
         pass
     finally:

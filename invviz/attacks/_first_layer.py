@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 from ._agreement import Layer, exchanged, greedy
 from ._base import Unreadable
 from ._closed_form import WHAT, changed_before
@@ -31,7 +30,7 @@ class Search:
         message = obs.sent or obs.message
         (weight, gradient), (bias, slope), *_ = [*message.items(), ("", torch.zeros(0)), ("", torch.zeros(0))]
         fits = weight in obs.net.params and bias in obs.net.params and gradient.ndim == 2 and slope.shape == gradient.shape[:1]
-        if not fits or gradient.shape != obs.net.params[weight].shape or gradient.shape[1] != obs.template.image[0].numel():
+        if not fits or gradient.shape != obs.net.params[weight].shape or gradient.shape[1] != obs.template.private[0].numel():
             raise Unreadable("The message does not begin with weight and bias of a fully connected first layer: there is nothing to read.")
         if not (torch.isfinite(gradient).all() and torch.isfinite(slope).all() and gradient.any() and slope.any()):
             raise Unreadable("The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it.")
@@ -40,7 +39,7 @@ class Search:
         self.rows = self._whole(weight, bias, gradient)
         net = {k: v.double() for k, v in self.obs.net.params.items()}
         gradient, slope = gradient.double()[self.rows], slope.double()[self.rows]
-        self.factors = Factors.of(gradient, len(obs.template.image), rounding)
+        self.factors = Factors.of(gradient, len(obs.template.private), rounding)
         self.layer = Layer.of(self.factors, slope, net[weight][self.rows], net[bias][self.rows])
         size = (self.factors.u * self.factors.s).norm(dim=1)
         self.live = (size > 10 * self.factors.noise * self.factors.rank**0.5).nonzero().flatten()
@@ -48,7 +47,7 @@ class Search:
         self.tried: Tensor | None = None  # the greedy choice that was tried last
         self.found, self.chosen, self.agreement, self.loss = Directions.none(self.factors), list[int](), 0.0, float("inf")
         self.changed = ""  # why the pictures are not the client's own, if that shows
-        self.batch = Batch.of(self.obs.grey, self.obs.template.label)
+        self.batch = self.obs.template.at(self.obs.grey)
         if not len(self.live):
             raise Unreadable("The first layer's gradient is all noise: nothing can be read off it.")
 
@@ -58,9 +57,9 @@ class Search:
             return torch.arange(len(gradient), device=gradient.device)
         sent = self.obs.seen[weight] > 0
         rows = (sent[:, sent.any(0)].all(1) & (self.obs.seen[bias] > 0)).nonzero().flatten()
-        if len(rows) < len(self.obs.template.image):
+        if len(rows) < len(self.obs.template.private):
             raise Unreadable(
-                f"Of {len(rows):,} of {len(gradient):,} neurons the whole gradient was sent; {len(self.obs.template.image)} are needed, one per sample, at least."
+                f"Of {len(rows):,} of {len(gradient):,} neurons the whole gradient was sent; {len(self.obs.template.private)} are needed, one per sample, at least."
             )
         return rows
 
@@ -85,25 +84,25 @@ class Search:
     def _read(self) -> None:
         """Pictures and labels of the chosen directions, and how well they explain the message."""
         obs, (pictures, slopes) = self.obs, self.layer.read(self.found.q[self.chosen])
-        like = obs.template.image
+        like = obs.template.private
         self.changed = changed_before(pictures, obs.bounds)
         image = pictures.view(-1, *like.shape[1:]).clamp(*obs.bounds)
         labels = self._labels(image, slopes)
         rest = len(like) - len(image)
-        self.batch = Batch.of(torch.cat([image, obs.grey[:rest]]), torch.cat([labels, obs.template.label[:rest]]))
+        self.batch = self.obs.template.at(torch.cat([image, obs.grey[:rest]]), torch.cat([labels, obs.template.label[:rest]]))
         self.loss, self.scale = up_to_length(obs.simulate(self.batch), obs.message)
 
     @property
     def certain(self) -> bool:
         """Whether the pictures explain which neurons were active, and the gradient; noise may take its share of that."""
-        return self.agreement == 1 and self.factors.rank == len(self.obs.template.image) and self.loss <= UNMATCHED
+        return self.agreement == 1 and self.factors.rank == len(self.obs.template.private) and self.loss <= UNMATCHED
 
     def _labels(self, image: Tensor, slopes: Tensor) -> Tensor:
         """For each picture the label whose own gradient by the first bias points along the one found."""
         net, params = self.obs.net, dict(self.obs.net.params)
 
         def slope(bias: Tensor, picture: Tensor, label: Tensor) -> Tensor:
-            return net.loss({**params, self.bias_name: bias}, Batch.of(picture[None], label[None]))
+            return net.loss({**params, self.bias_name: bias}, self.obs.template.at(picture[None], label[None]))
 
         each = torch.func.vmap(torch.func.grad(slope), in_dims=(None, 0, None))
         classes = torch.arange(self.obs.num_classes, device=image.device)
@@ -112,7 +111,7 @@ class Search:
 
     def verdict(self) -> str:
         """Ranks, zeros, lambda and the misfit of the whole gradient, in words."""
-        r, b = self.factors.rank, len(self.obs.template.image)
+        r, b = self.factors.rank, len(self.obs.template.private)
         parts = [f"rank of the first layer's gradient {r} of {b}"]
         if r < b:
             parts[0] += f": two samples are alike, one leaves no trace, or the layer is too narrow; {r} of {b} pictures can be read at most"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from ..core.lazy import torch
 from ..core.tangents import bytes_written, tangents_that_fit
 from ..core.tree import flatten, numel
-from ..core.types import Batch
 from ._base import Unreadable
 from ._priors import roots
 from ._space import Space
@@ -54,7 +53,7 @@ class Fit:
         Raises:
             Unreadable: the message gives no equations.
         """
-        like = obs.template.image
+        like = obs.template.private
         rows, target, prior, truth = rows_of(obs)
         height, width = like.shape[-2:]
         radius = (torch.arange(height)[:, None] ** 2 + torch.arange(width)[None] ** 2).double().sqrt()
@@ -80,7 +79,7 @@ class Fit:
     def map(self, z: Tensor) -> Tensor:
         """What the batch at z would have sent, scaled, and what the prior holds against it; differentiable by torch.func."""
         image = self.picture(z)
-        sent = self.rows(self.obs.simulate(Batch.of(image, self.label)))
+        sent = self.rows(self.obs.simulate(self.obs.template.at(image, self.label)))
         return torch.cat([sent, self.prior**0.5 * roots(image, self.space.middle)]) if self.prior else sent
 
     def levels(self, least: int = 4) -> list[int]:
@@ -149,7 +148,7 @@ class Slope:
 
 def rows_of(obs: Observation) -> tuple[Callable[[Tree], Tensor], Tensor, float, float]:
     """How a message becomes rows of least squares; the message that came; the weight of the prior; about what the truth would come to."""
-    count, inputs = numel(obs.message), obs.template.image.numel()
+    count, inputs = numel(obs.message), obs.template.private.numel()
     kept = flatten(obs.seen) if obs.seen else torch.ones_like(flatten(obs.message))
     if obs.interval is not None:
         low, high = (flatten(end).to(kept) for end in obs.interval)

@@ -181,11 +181,11 @@ def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | Non
     target, free = target / size, _length_is_free(obs)
 
     def sent(image: Tensor) -> Tensor:
-        message = flatten(white(obs.simulate(Batch.of(image, answer.label)))).double() * kept.to(target.device)
+        message = flatten(white(obs.simulate(answer.at(image)))).double() * kept.to(target.device)
         square = float(message.square().sum())
         return message * (float(message @ target) / square if free and square > 0 else 1 / size)
 
-    rest = (target - sent(answer.image)).square()
+    rest = (target - sent(answer.private)).square()
     mean, square, losses = torch.zeros_like(target), torch.zeros_like(target), list[float]()
     for image in others:
         message = sent(image)
@@ -195,7 +195,7 @@ def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | Non
     if not all(math.isfinite(value) for value in (loss, *losses)):
         return None
     live = (target != 0) | (moved > 0)
-    count, inputs = int(live.sum()), answer.image.numel()
+    count, inputs = int(live.sum()), answer.private.numel()
     usual = sorted(losses)[len(losses) // 2]
     known = count * (obs.noise / size) ** 2
     noise = known * (1 + SIGMAS * (2 / count) ** 0.5) or even_noise(target[live], rest[live], moved[live])
@@ -209,7 +209,7 @@ def _by_intervals(obs: Observation, answer: Batch, others: Tensor) -> Comparison
     """The same where the attacker knows between which values each entry lay: by the chance of that."""
     assert obs.interval is not None
     judge = rounding(obs.message, *obs.interval)
-    loss, *losses = (float(judge(obs.simulate(Batch.of(image, answer.label)))) for image in (answer.image, *others))
+    loss, *losses = (float(judge(obs.simulate(answer.at(image)))) for image in (answer.private, *others))
     if not all(math.isfinite(value) for value in (loss, *losses)):
         return None
     return Comparison(loss, tuple(sorted(losses)), min(AT_TRUTH, loss), math.inf)

@@ -138,12 +138,12 @@ def _probe(obs: Observation, last: list[str], rng: Generator) -> tuple[Tensor, T
         The class scores of a batch without its labels, shape (classes,); by how much a label lowers the score of its class where all samples have it; and whether no feature
         can be negative, nor was on these pictures.
     """
-    classes, like = obs.num_classes, obs.template.image
+    classes, like = obs.num_classes, obs.template.private
     never = never_negative(obs.net, obs.template)
     labels = [torch.full((1, classes), 1 / classes).to(like), torch.eye(1, classes).to(like)]
     offsets, impacts, positive = [], [], never
     for picture in textures(PROBES, like, rng).clamp(*obs.bounds).split(1):
-        answers = [mean_round(obs.simulate(Batch.of(picture, label))) for label in labels]
+        answers = [mean_round(obs.simulate(obs.template.at(picture, label))) for label in labels]
         if not set(last) <= set(answers[0]):  # the attacker does not trust its own simulation of the last layer
             return torch.full_like(labels[0][0], 1 / classes).double(), torch.ones(()).to(like), False
         even, single = (class_scores({last[-1]: answer[last[-1]].double()}) for answer in answers)
@@ -169,7 +169,7 @@ def never_negative(net: Net, template: Batch) -> bool:
     handles = [module.register_forward_pre_hook(lambda own, _: order.append(own)) for module in parts]
     try:
         with torch.no_grad():
-            net.logits(net.params, template.single(0))
+            net.outputs(net.params, template.single(0))
     finally:
         for handle in handles:
             handle.remove()

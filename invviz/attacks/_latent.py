@@ -50,7 +50,7 @@ def aim(obs: Observation, distance: str, weight: float) -> Aim:
     """
     loss, known, truth = misfit(obs)
     if known:
-        return Aim(loss, known, truth - known * obs.template.image.numel(), max(UNMATCHED, 2 * truth))
+        return Aim(loss, known, truth - known * obs.template.private.numel(), max(UNMATCHED, 2 * truth))
     if distance == "cosine" and not obs.knowledge.defense and {without_round(name) for name in obs.message} <= set(obs.net.params):
         return Aim(lambda message: cosine_distance(message, obs.message), weight, 0.0, UNMATCHED)
     return Aim(loss, weight, 0.0, UNMATCHED)
@@ -136,7 +136,7 @@ def closest(obs: Observation, target: Aim, image: Tensor, public: Tensor, rng: G
         rng: draws them.
     """
     some = public[torch.randperm(len(public), generator=rng)[:CANDIDATES]]
-    fit = lambda x: target.loss(obs.simulate(Batch.of(x, obs.template.label)))  # noqa: E731
+    fit = lambda x: target.loss(obs.simulate(obs.template.at(x)))  # noqa: E731
     for place in range(len(image)):
         tries = image.expand(len(some), *image.shape).clone()
         tries[:, place] = some

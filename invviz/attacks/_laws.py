@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import flatten
-from ..core.types import Batch
 from ._base import Unreadable
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ def laws_of(obs: Observation, rounding: float) -> tuple[list[Law], tuple[float, 
     """
     rules, found, stages = obs.rules, [], (1.0,)
     if rules is not None:
-        before = lambda image, own: flatten(rules.release(obs.net, Batch.of(image, obs.template.label), None))  # noqa: E731
+        before = lambda image, own: flatten(rules.release(obs.net, obs.template.at(image), None))  # noqa: E731
         found += [_largest(obs, rules, before)] if rules.largest else []
         if rules.levels:
             return [Law(before, _by_chance(flatten(obs.message), rules.levels))], STAGES
         if rules.equal is not None:
             found.append(_equal(obs, rules))
         stages = STAGES
-    sent = lambda image, own: flatten(obs.simulate(Batch.of(image, obs.template.label)))  # noqa: E731
+    sent = lambda image, own: flatten(obs.simulate(obs.template.at(image)))  # noqa: E731
     if obs.interval is not None:
         low, high = (flatten(end) for end in obs.interval)
         return [*found, Law(sent, _inside(obs, low, high))], STAGES
@@ -79,7 +78,7 @@ def laws_of(obs: Observation, rounding: float) -> tuple[list[Law], tuple[float, 
         raise Unreadable("The message is all zeros")
     if not obs.noise:
         return [*found, Law(sent, _normal(target, kept, lambda soft: max(EXACT * soft, 4 * rounding) * rms))], (*STAGES, *DOWN)
-    clean = lambda image, own: flatten(white(obs.simulate(Batch.of(image, obs.template.label))))  # noqa: E731
+    clean = lambda image, own: flatten(white(obs.simulate(obs.template.at(image))))  # noqa: E731
     return [*found, Law(clean, _normal(target, kept, lambda soft: obs.noise))], stages
 
 
@@ -171,7 +170,7 @@ def _equal(obs: Observation, rules: Rules) -> Law:
         weight = torch.full_like(numbers, (EQUAL * soft) ** -2)
         return 0.5 * (weight * numbers * numbers).sum(), weight * numbers, weight
 
-    return Law(lambda image, own: zero(rules.release(obs.net, Batch.of(image, obs.template.label), None)), like)
+    return Law(lambda image, own: zero(rules.release(obs.net, obs.template.at(image), None)), like)
 
 
 def _weighed(obs: Observation, rules: Rules, before: Callable[[Tensor, Tensor], Tensor]) -> Law:
@@ -187,4 +186,4 @@ def _weighed(obs: Observation, rules: Rules, before: Callable[[Tensor, Tensor], 
 def _parts(obs: Observation) -> Tensor:
     """For every entry of the message the number of its part, (p,)."""
     sizes = [leaf.numel() for leaf in obs.message.values()]
-    return torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(obs.template.image.device)
+    return torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(obs.template.private.device)

@@ -53,10 +53,10 @@ class LBFGSMatching(Attack):
 
     def match(self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None) -> Reconstruction:
         """Search for the batch; `known` are its labels, shape (b,), or None to search for them too."""
-        given = obs.template.image
+        given = obs.template.private
         smooth = is_smooth(obs.net)
         obs = in_double(obs) if smooth else obs
-        like = obs.template.image
+        like = obs.template.private
         space = Space.of(self.space, like, obs.bounds)
         loss_of, weight, truth = misfit(obs)
         watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance, max(UNMATCHED, 2 * truth))
@@ -75,7 +75,7 @@ class LBFGSMatching(Attack):
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
                 image = space.picture(v[: like.numel()].view(like.shape))
                 label = known if known is not None else v[like.numel() :].view(len(like), -1).softmax(1)
-                batch = Batch.of(image, label)
+                batch = obs.template.at(image, label)
                 loss = loss_of(obs.simulate(batch))
                 # with known noise the most likely picture is searched for, not the one that fits the noise
                 return (loss + weight * smoothness(image, space.middle) if weight else loss), batch
@@ -86,10 +86,10 @@ class LBFGSMatching(Attack):
         if likely is not None and likely.determined and watch.best is not None and not found.stopped:
             best = watch.best  # nothing is left open for a prior to say: the message has the last word
             watch.tolerance = self.tolerance
-            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.image.to(like))), every=False)
+            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.private.to(like))), every=False)
         if likely is not None and not (found.failed or found.stopped):
             found = dataclasses.replace(found, note=likely.said(found.note))
-        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), found.batch.label))
+        return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(given.dtype)))
 
     def _likely(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:
         """The search under a prior behind a mask; None elsewhere, and where labels are searched for too."""

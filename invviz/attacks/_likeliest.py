@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import flatten
-from ..core.types import Batch
 from ..risk.solved import changes
 from ._priors import roots
 
@@ -57,7 +56,7 @@ class Place:
     def of(cls, obs: Observation, image: Tensor, loose: bool = False) -> Place:
         """At a guess; loose: with as much noise along all directions as along the loudest, since which of them belong to a band jumps as the guess moves."""
         assert obs.law is not None
-        covariance = obs.law(Batch.of(image.to(obs.template.image), obs.template.label))
+        covariance = obs.law(obs.template.at(image.to(obs.template.private)))
         if loose:
             covariance = dataclasses.replace(covariance, variances=torch.full_like(covariance.variances, float(covariance.variances.max())))
         jacobian, noisy = covariance.directions.jacobian, covariance.variances > 0
@@ -103,7 +102,7 @@ def descend(obs: Observation, image: Tensor, watch: Watch, unit: float, loose: b
         Enough: the watch has seen enough.
     """
     here, damping = Place.of(obs, image.double(), loose), FIRST
-    watch.see(here.value * unit, Batch.of(here.image, obs.template.label))
+    watch.see(here.value * unit, obs.template.at(here.image))
     while True:
         slope, curvature = here.model(obs)
         eye, before = torch.eye(len(slope)).to(slope), here.value
@@ -119,7 +118,7 @@ def descend(obs: Observation, image: Tensor, watch: Watch, unit: float, loose: b
                 here, damping = there, damping * BETTER
                 break
             damping *= WORSE
-        watch.see(here.value * unit, Batch.of(here.image, obs.template.label))
+        watch.see(here.value * unit, obs.template.at(here.image))
         if not here.value < (1 - LITTLE) * before:
             return here
 

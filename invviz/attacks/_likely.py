@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
 from ..core.tree import randn_like
-from ..core.types import Batch
 from ._base import Unreadable
 from ._fit import Slope, rows_of
 from ._matching import in_double
@@ -72,7 +71,7 @@ class Likely:
         """
         rounding = (ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())) ** 2
         obs = in_double(obs)
-        like = obs.template.image
+        like = obs.template.private
         rows, target, *_ = rows_of(obs)
         found = cls(obs, label, rows, target, Whitened.of(like, obs.bounds), rounding, watch, products)
         try:
@@ -89,27 +88,27 @@ class Likely:
     @property
     def determined(self) -> bool:
         """Whether as many numbers came as there are pixels."""
-        return self.came >= self.obs.template.image.numel()
+        return self.came >= self.obs.template.private.numel()
 
     def said(self, note: str) -> str:
         """A note on the search, with what the number of entries says of the answer."""
-        came, wanted = self.came, self.obs.template.image.numel()
+        came, wanted = self.came, self.obs.template.private.numel()
         if self.determined:
             return note
         return f"{note} {came:,} numbers came for {wanted:,} pixels: the most likely picture that gives them, not exact.".strip()
 
     def start(self, rng: Generator, spread: float) -> Tensor:
         """Coordinates of a picture drawn from the prior, its deviation from grey times `spread`."""
-        like = self.obs.template.image
+        like = self.obs.template.private
         return spread * randn_like(like.new_empty(like.numel()), rng)
 
     def picture(self, z: Tensor) -> Tensor:
         """The pictures at z."""
-        return self.prior.picture(z.view(self.obs.template.image.shape))
+        return self.prior.picture(z.view(self.obs.template.private.shape))
 
     def map(self, z: Tensor) -> Tensor:
         """What the batch at z would have sent, relative to what came."""
-        return self.rows(self.obs.simulate(Batch.of(self.picture(z), self.label)))
+        return self.rows(self.obs.simulate(self.obs.template.at(self.picture(z), self.label)))
 
     def objective(self, z: Tensor, weight: float) -> tuple[float, float]:
         """Misfit and prior together, and the misfit alone."""
@@ -136,7 +135,7 @@ class Likely:
         return z
 
     def _see(self, objective: float, z: Tensor) -> None:
-        self.watch.see(objective, Batch.of(self.picture(z), self.label))
+        self.watch.see(objective, self.obs.template.at(self.picture(z), self.label))
 
     def _step(self, z: Tensor, weight: float, most: int) -> tuple[Tensor, float, float, float]:
         """The point after a step of at most so many products; the objective before it, as the linear map predicts it, and after."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +39,10 @@ def nearest(image: Tensor, public: Tensor) -> tuple[float, float]:
 def verdict(obs: Observation, target: Aim, found: Reconstruction, public: Tensor) -> str:
     """The matching loss beside the mean picture's, the distance to the nearest public picture beside the usual one, and warnings that follow; words for a note."""
     with torch.no_grad():
-        mean = public.mean(0, keepdim=True).to(found.batch.image).expand_as(found.batch.image)
-        fit = lambda x: float(target.loss(obs.simulate(Batch.of(x, obs.template.label))))  # noqa: E731
-        loss, typical = fit(found.batch.image), fit(mean)
-    ratio, share = nearest(found.batch.image, public)
+        mean = public.mean(0, keepdim=True).to(found.batch.private).expand_as(found.batch.private)
+        fit = lambda x: float(target.loss(obs.simulate(obs.template.at(x))))  # noqa: E731
+        loss, typical = fit(found.batch.private), fit(mean)
+    ratio, share = nearest(found.batch.private, public)
     text = (
         f"Matching loss {loss:.2g}, of the mean public picture {typical:.2g}; nearest public picture at {ratio:.2f} of the usual distance "
         f"between neighbours, {100 * share:.0f} % of the public pictures have a closer one."

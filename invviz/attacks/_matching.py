@@ -69,7 +69,7 @@ def in_double(obs: Observation) -> Observation:
     """The same observation for a search in double precision; the message keeps the rounding that it arrived with."""
     double = lambda leaf: leaf.double()  # noqa: E731
     net = dataclasses.replace(obs.net, module=copy.deepcopy(obs.net.module).double(), params=map_tree(double, obs.net.params))
-    template = Batch.of(obs.template.image.double(), obs.template.label)
+    template = obs.template.at(obs.template.private.double())
     return dataclasses.replace(obs, net=net, message=map_tree(double, obs.message), template=template)
 
 
@@ -118,8 +118,8 @@ class Watch:
         if loss < self._own:
             self._own = loss
         if loss < self.best_loss:
-            self.best_loss, self.best = loss, Batch.of(batch.image.detach().clone(), batch.label.detach().clone())
-        picture = (shown or self.best or batch).image.detach()
+            self.best_loss, self.best = loss, batch.at(batch.private.detach().clone(), batch.label.detach().clone())
+        picture = (shown or self.best or batch).private.detach()
         if not self.progress(Step(number, max(self.starts, self.start + 1) * self.steps, loss, picture, self.start)):
             self.stopped = True
             raise Enough
@@ -143,7 +143,7 @@ class Watch:
             Enough: the search is to stop.
         """
         if self.best is not None and not self.progress(
-            Step(len(self.trace), (self.start + 1) * self.steps, self.best_loss, self.best.image.detach(), self.start)
+            Step(len(self.trace), (self.start + 1) * self.steps, self.best_loss, self.best.private.detach(), self.start)
         ):
             self.stopped = True
             raise Enough
@@ -169,12 +169,10 @@ class Watch:
         note = "; ".join(remarks)
         note = note[:1].upper() + note[1:] + "." if note else ""
         best = self.best
-        if best is None or not torch.isfinite(best.image).all():
-            best = Batch.of(obs.grey, obs.template.label)
-        image = best.image.clamp(*obs.bounds)
-        return Reconstruction(
-            Batch.of(image, best.label), self.best_loss, tuple(self.trace), note, failed and not self.stopped, self.stopped
-        )
+        if best is None or not torch.isfinite(best.private).all():
+            best = obs.template.at(obs.grey)
+        image = best.private.clamp(*obs.bounds)
+        return Reconstruction(best.at(image), self.best_loss, tuple(self.trace), note, failed and not self.stopped, self.stopped)
 
 
 def search(obs: Observation, watch: Watch, restarts: int, attempt: Callable[[], None], every: bool = True) -> Reconstruction:

@@ -28,7 +28,7 @@ def misfit(obs: Observation) -> tuple[Callable[[Tree], Tensor], float, float]:
         The loss of a simulated message; the weight of `_priors.smoothness` that makes loss and prior together the most likely picture's; and about what the truth
         itself would come to (0 where nothing disturbs the message).
     """
-    count, inputs = numel(obs.message), obs.template.image.numel()
+    count, inputs = numel(obs.message), obs.template.private.numel()
     if obs.interval is not None:
         return rounding(obs.message, *obs.interval), 1 / count, AT_TRUTH + inputs / count
     white = obs.whiten or (lambda message: message)

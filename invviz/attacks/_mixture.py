@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 from ._base import Unreadable
 from ._features import features_of, linear_layers
 from ._priors import textures
@@ -46,7 +45,7 @@ class Mixture:
             Unreadable: there is no such layer, its gradient is not whole, zero or not finite, or there are not fewer samples than classes.
         """
         name, weight, bias = _last_layer(obs)
-        size, classes, width = len(obs.template.image), len(weight), weight.shape[1]
+        size, classes, width = len(obs.template.private), len(weight), weight.shape[1]
         if size >= classes:
             raise Unreadable(f"{size} samples are mixed in the gradient of {classes} classes, which tells at most {classes - 1} apart.")
         if width <= size:
@@ -83,5 +82,7 @@ def _last_layer(obs: Observation) -> tuple[str, Tensor, Tensor]:
 
 def _positive(obs: Observation, name: str, rng: Generator) -> bool:
     """Whether the layer is fed no negative number, on textures."""
-    pictures = textures(TEXTURES, obs.template.image, rng).clamp(*obs.bounds)
-    return all(float(features_of(obs.net, name, Batch.of(picture, obs.template.label[:1])).min()) >= 0 for picture in pictures.split(1))
+    pictures = textures(TEXTURES, obs.template.private, rng).clamp(*obs.bounds)
+    return all(
+        float(features_of(obs.net, name, obs.template.at(picture, obs.template.label[:1])).min()) >= 0 for picture in pictures.split(1)
+    )

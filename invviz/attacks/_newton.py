@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 from ._fit import Slope
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Newton:
             Enough: the watch has.
         """
         self.loss = float((self.fit.target - self.fit.map(self.z)).square().sum())
-        self.watch.see(self.loss, Batch.of(self.fit.picture(self.z), self.fit.label))
+        self.watch.see(self.loss, self.fit.obs.template.at(self.fit.picture(self.z), self.fit.label))
         for count in self.fit.levels() if coarse else [self.fit.size]:
             self._stage(count)
 
@@ -157,7 +156,7 @@ class Newton:
                 # Nielsen's factor, but a third of his least one; times the fall of the loss, which keeps convergence quadratic
                 self.damping *= max(FASTEST, 1 - (2 * min(ratio, 1.5) - 1) ** 3) * new / self.loss
                 self.z, self.loss = z, new
-            self.watch.see(self.loss, Batch.of(self.fit.picture(self.z), self.fit.label))
+            self.watch.see(self.loss, self.fit.obs.template.at(self.fit.picture(self.z), self.fit.label))
             if ratio > 0:
                 return factor
             if not self.gain > NEGLIGIBLE:

@@ -42,7 +42,7 @@ def statistics_distance(net: Net, layers: list[nn.Module], images: Tensor) -> Te
 
     handles = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
-        net.logits(net.params, Batch.of(images.flatten(0, 1), images.new_zeros(0)))
+        net.outputs(net.params, Batch.of(images.flatten(0, 1), images.new_zeros(0)))
     finally:
         for handle in handles:
             handle.remove()

@@ -8,7 +8,6 @@ import math
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 from ._fit import Slope
 from ._priors import roots
 
@@ -112,7 +111,7 @@ class Projected:
                 z = self.z
             self._settle(z)
             damping *= BETTER if self.objective < 0.5 * before else GOOD
-            self.watch.see(self.objective, Batch.of(self.fit.picture(self.z), self.fit.label))
+            self.watch.see(self.objective, self.fit.obs.template.at(self.fit.picture(self.z), self.fit.label))
             if not self.objective < (1 - little) * before:
                 return
 

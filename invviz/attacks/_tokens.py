@@ -98,7 +98,7 @@ def _calls(net: Net, params: Tree, image: Tensor) -> tuple[list[Call], Tensor]:
     hooks = [layer.register_forward_hook(tap(name)) for name, layer in layers]
     try:
         with torch.no_grad():
-            return found, net.logits(params, Batch.of(image, torch.zeros(1, dtype=torch.int64)))
+            return found, net.outputs(params, Batch.of(image, torch.zeros(1, dtype=torch.int64)))
     finally:
         for hook in hooks:
             hook.remove()

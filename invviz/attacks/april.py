@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._april import Solved, by_attention, by_embedding
 from ._base import Attack, Unreadable
 from ._closed_form import WHAT, Answer, changed_before, solved
@@ -65,7 +65,7 @@ class APRIL(Attack):
 
     def _solve(self, task: Task) -> Answer:
         obs, params = task.obs, task.obs.net.params
-        like = obs.template.image
+        like = obs.template.private
         net = front(obs.net, like)
         sent, shown = _read(net, task.message, task.seen, params)
         task.label = infer_label(task.message).to(task.label.device)
@@ -75,7 +75,7 @@ class APRIL(Attack):
         flat = torch.zeros(like.numel()).to(found.patches)
         flat[net.place.flatten()] = (found.patches / net.scale).flatten()
         image = flat.view(like.shape).clamp(*obs.bounds)
-        loss, scale = up_to_length(obs.simulate(Batch.of(image, task.label)), obs.message)
+        loss, scale = up_to_length(obs.simulate(obs.template.at(image, task.label)), obs.message)
         why = self._against(net, found, task.rounding)
         failed = bool(why) and not loss <= UNMATCHED
         if not why and (changed := changed_before(flat, obs.bounds)):

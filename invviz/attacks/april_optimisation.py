@@ -58,8 +58,8 @@ class APRILOptimisation(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the least matching loss of all starts; the note says where the extra term could not be used."""
-        given, obs = obs.template.image, in_double(obs)
-        like, label = obs.template.image, obs.template.label
+        given, obs = obs.template.private, in_double(obs)
+        like, label = obs.template.private, obs.template.label
         space = Space.of("frequencies", like, obs.bounds)
         loss_of, known, truth = misfit(obs)
         watch = Watch(progress, self.steps, 0.0 if known else self.tolerance, max(UNMATCHED, 2 * truth))
@@ -68,7 +68,7 @@ class APRILOptimisation(Attack):
 
         def judged(v: Tensor, guided: bool) -> tuple[Tensor, Batch]:
             image = space.picture(v.view(like.shape))
-            batch = Batch.of(image, label)
+            batch = obs.template.at(image, label)
             message = obs.simulate(batch)
             loss = loss_of(message)
             loss = loss + known * smoothness(image, space.middle) if known else loss
@@ -85,7 +85,7 @@ class APRILOptimisation(Attack):
             if use or not self.positions
             else f"The gradient by the positions says nothing, so it was not used. {found.note}".strip()
         )
-        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), label), note=note)
+        return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(given.dtype), label), note=note)
 
 
 def _of_positions(message: Tree) -> Tree:

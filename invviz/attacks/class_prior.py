@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack, Unreadable
 from ._classes import directions, law_of_class
 from ._latent import known_pictures
@@ -61,14 +61,14 @@ class ClassPrior(Attack):
         Raises:
             InvvizError: there are no public pictures.
         """
-        public, given = known_pictures(obs, self.name, 3), obs.template.image
+        public, given = known_pictures(obs, self.name, 3), obs.template.private
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         obs = in_double(obs)
         try:
             loss, (laws, stages) = misfit(obs)[0], laws_of(obs, rounding)
             most = directions(obs, self.components)
         except Unreadable as why:
-            return Reconstruction(Batch.of(obs.grey, obs.template.label), math.inf, note=f"{why}.", failed=True)
+            return Reconstruction(obs.template.at(obs.grey), math.inf, note=f"{why}.", failed=True)
         alike = obs.public_labels if self.whose == "class" and obs.knowledge.labels else None
         search = _Search(obs, laws, *law_of_class(public.double(), alike, obs.template.label, most))
         v = search.start()
@@ -78,7 +78,7 @@ class ClassPrior(Attack):
         def seen(v: Tensor) -> bool:
             image = search.picture(v).detach()
             with torch.no_grad():
-                value = float(loss(obs.simulate(Batch.of(image, obs.template.label))))
+                value = float(loss(obs.simulate(obs.template.at(image))))
             trace.append((len(trace) + 1, value))
             return progress(Step(len(trace), total, value, image, 0))
 
@@ -92,7 +92,7 @@ class ClassPrior(Attack):
         if obs.rules is not None:
             note += " Judged by what is sure of the message in spite of the defense, not by how like it the answer's own would be."
         image = image.clamp(*obs.bounds).to(given.dtype)
-        return Reconstruction(Batch.of(image, obs.template.label), trace[-1][1] if trace else math.inf, tuple(trace), note, False, stopped)
+        return Reconstruction(obs.template.at(image), trace[-1][1] if trace else math.inf, tuple(trace), note, False, stopped)
 
 
 @dataclasses.dataclass(eq=False)
@@ -109,7 +109,7 @@ class _Search:
         """The pictures at v."""
         b, _, k = self.roots.shape
         z = v[: b * k].view(b, k, 1)
-        return (self.means + (self.roots @ z)[..., 0]).view(self.obs.template.image.shape)
+        return (self.means + (self.roots @ z)[..., 0]).view(self.obs.template.private.shape)
 
     def start(self) -> Tensor:
         """The mean pictures."""

@@ -49,7 +49,7 @@ class DeepImagePrior(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the least matching loss of all starts."""
-        like, label = obs.template.image, obs.template.label
+        like, label = obs.template.private, obs.template.label
         target = aim(obs, self.distance, 0.0)
         watch = Watch(progress, self.steps, unmatched=target.unmatched)
         low, high = obs.bounds
@@ -61,7 +61,7 @@ class DeepImagePrior(Attack):
 
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
                 image = low + (high - low) * torch.func.functional_call(net, dict(unflatten(v, weights)), (noise,))
-                batch = Batch.of(image, label)
+                batch = obs.template.at(image, label)
                 return target.loss(obs.simulate(batch)), batch
 
             descend(watch, evaluate, flatten(weights), self.steps, self.lr, enough=ROUGHLY * target.level)

@@ -66,23 +66,23 @@ class FeatureInversion(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """For every sample the picture with the least misfit of all starts, and the misfit of the whole gradient."""
-        given = obs.template.image
+        given = obs.template.private
         try:
             read = self._read(obs, rng)
         except Unreadable as why:
-            return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=str(why), failed=True)
+            return Reconstruction(obs.template.at(obs.grey), float("inf"), note=str(why), failed=True)
         smooth = is_smooth(obs.net)
         own, filling, answers = in_double(obs) if smooth else obs, Filling(progress, obs.grey, self.steps), list[Reconstruction]()
         for number, features in enumerate(read.features):
-            alone = dataclasses.replace(own, template=Batch.of(own.template.image[:1], read.labels[number : number + 1]))
+            alone = dataclasses.replace(own, template=own.template.at(own.template.private[:1], read.labels[number : number + 1]))
             answers.append(self._search(alone, features, rng, filling.of(number), smooth))
             if answers[-1].stopped:
                 break
-        found = torch.cat([answer.batch.image for answer in answers] + [own.grey[len(answers) :]])
-        whole = squared_error(own.simulate(Batch.of(found, read.labels)), own.message) if own.message else torch.tensor(float("inf"))
+        found = torch.cat([answer.batch.private for answer in answers] + [own.grey[len(answers) :]])
+        whole = squared_error(own.simulate(own.template.at(found, read.labels)), own.message) if own.message else torch.tensor(float("inf"))
         remarks = [answer.note if len(given) == 1 else f"Picture {n}: {answer.note}" for n, answer in enumerate(answers, 1) if answer.note]
         return Reconstruction(
-            Batch.of(found.to(given.dtype), read.labels),
+            own.template.at(found.to(given.dtype), read.labels),
             float(whole),
             tuple(filling.trace),
             " ".join([read.note(given[0].numel(), float(whole)), *remarks]),
@@ -92,14 +92,14 @@ class FeatureInversion(Attack):
 
     def _read(self, obs: Observation, rng: Generator) -> Reading:
         """The features of every sample."""
-        if len(obs.template.image) > 1:
+        if len(obs.template.private) > 1:
             return unmix(obs, rng, obs.template.label if self.labels == "known" else None)
         label = obs.template.label if self.labels == "known" else infer_label(obs.sent or obs.message)
         return Reading((Features.of(obs),), label)
 
     def _search(self, obs: Observation, found: Features, rng: Generator, progress: Progress, smooth: bool) -> Reconstruction:
         """The picture of one sample; the loss is the misfit of its features."""
-        like, misfit = obs.template.image, found.misfit()
+        like, misfit = obs.template.private, found.misfit()
         space = Space.of(self.space, like, obs.bounds)
         weight = self.tv if found.count < like.numel() else 0.0
         watch = Watch(progress, self.steps, max(self.tolerance, found.disturbance), max(UNMATCHED, 2 * found.disturbance))
@@ -107,7 +107,7 @@ class FeatureInversion(Attack):
         def attempt() -> None:
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
                 image = space.picture(v.view(like.shape))
-                batch = Batch.of(image, obs.template.label)
+                batch = obs.template.at(image)
                 error = misfit(features_of(obs.net, found.name, batch))
                 return (error + weight * total_variation(image) if weight else error), batch
 

@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import joined
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._critic import adversarial, critic, mean_discrepancy
 from ._decoding import CHUNK, Fit, decoder, embed, fresh, live, message_size
@@ -79,14 +79,14 @@ class FORA(Attack):
             fit.train(sent, public, self.epochs, self.decoder_lr, rng, report)
         image = fit(message).nan_to_num(sum(obs.bounds) / 2).clamp(*obs.bounds)
         with torch.no_grad():
-            loss = float(squared_error(obs.release(substitute, Batch.of(image, obs.template.label), None), obs.message))
+            loss = float(squared_error(obs.release(substitute, obs.template.at(image), None), obs.message))
         note = (
             f"The substitute was trained on {len(public):,} public pictures against {len(crowd):,} embeddings of other private ones. The matching loss is by the substitute: "
             "one that maps pictures otherwise than the party fits as well."
         )
         trace += [(self.steps + number, error) for number, error in fit.trace]
         failed = not math.isfinite(loss)
-        return Reconstruction(Batch.of(image, obs.template.label), loss, tuple(trace), note, failed, stopped or fit.stopped)
+        return Reconstruction(obs.template.at(image), loss, tuple(trace), note, failed, stopped or fit.stopped)
 
     def _substitute(
         self, obs: Observation, public: Tensor, crowd: Tensor, rng: Generator, report: Callable[[int, float], bool]
@@ -98,7 +98,7 @@ class FORA(Attack):
         judging = torch.optim.Adam(judge.parameters(), self.lr, betas=(0.5, 0.9))
         for number in range(1, self.steps + 1):
             theirs = crowd[torch.randint(len(crowd), (CHUNK,), generator=rng)] / scale
-            count = -(-CHUNK // len(obs.template.image)) * len(obs.template.image)
+            count = -(-CHUNK // len(obs.template.private)) * len(obs.template.private)
             mine = embed(obs, net, public[torch.randint(len(public), (count,), generator=rng)], message_size(obs)) / scale
             fooled = adversarial(judge, judging, theirs, mine, rng)
             apart = self.share * mean_discrepancy(mine.flatten(1), theirs.flatten(1)) + (1 - self.share) * fooled

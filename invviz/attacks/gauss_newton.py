@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import randn_like
-from ..core.types import Batch, Knowledge, Reconstruction
+from ..core.types import Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._closed_form import changed_before
 from ._fit import Fit, Slope
@@ -70,13 +70,13 @@ class GaussNewton(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The batch with the least matching loss of all starts, and whether the message determines it."""
-        like = obs.template.image
+        like = obs.template.private
         label = obs.template.label if self.labels == "known" else infer_label(obs.sent or obs.message)
         try:
             fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
             _check(fit)
         except Unreadable as why:
-            grey = Batch.of(obs.grey, obs.template.label)
+            grey = obs.template.at(obs.grey)
             return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
         rounding = ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         watch = Watch(progress, self.steps, 0.0 if fit.prior else max(self.tolerance, rounding**2), max(UNMATCHED, 2 * fit.truth))
@@ -98,7 +98,7 @@ class GaussNewton(Attack):
             except Enough:
                 note = "Whether the message determines the picture was not counted, as that was stopped."
             found = dataclasses.replace(found, note=f"{found.note} {note}".strip())
-        return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label))
+        return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(like.dtype)))
 
     def _certificate(self, fit: Fit, newton: Newton, rounding: float, watch: Watch) -> str:
         """What the residual and the Jacobian at the answer say of it.

@@ -74,7 +74,7 @@ class GenerativePrior(Attack):
         Raises:
             InvvizError: there are no public pictures.
         """
-        public, like, label = known_pictures(obs, self.name, 3), obs.template.image, obs.template.label
+        public, like, label = known_pictures(obs, self.name, 3), obs.template.private, obs.template.label
         painter = Painter.of(public, self.latent, self.width, rng)
         latent = len(painter.components.rows)
         total = self.steps * self.restarts
@@ -90,7 +90,7 @@ class GenerativePrior(Attack):
         if painter.stopped:
             grey = obs.grey
             return Reconstruction(
-                Batch.of(grey, label), float("inf"), note="Stopped on request, in the generator's training.", stopped=True
+                obs.template.at(grey, label), float("inf"), note="Stopped on request, in the generator's training.", stopped=True
             )
         later = lambda step: progress(dataclasses.replace(step, number=before + step.number, total=before + total))  # noqa: E731
         found, target = self._search(obs, painter, public, rng, later)
@@ -98,7 +98,7 @@ class GenerativePrior(Attack):
 
     def _search(self, obs: Observation, painter: Painter, public: Tensor, rng: Generator, progress: Progress) -> tuple[Reconstruction, Aim]:
         """The search proper, with a trained generator."""
-        like, label = obs.template.image, obs.template.label
+        like, label = obs.template.private, obs.template.label
         shape = (len(like), len(painter.components.rows))
         few = shape[0] * shape[1]
         target = aim(obs, self.distance, self.prior / few)
@@ -107,7 +107,7 @@ class GenerativePrior(Attack):
         weights = {name: p.detach() for name, p in painter.net.named_parameters()}
 
         def judged(image: Tensor, a: Tensor) -> tuple[Tensor, Batch]:
-            batch = Batch.of(image, label)
+            batch = obs.template.at(image, label)
             return target.loss(obs.simulate(batch)) + target.weight * a.square().sum(), batch
 
         def attempt() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.training_mode import batch_statistics
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._batch_norm import StatisticsMatching
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ class GIAEstimate(StatisticsMatching):
         if obs.public is None or len(obs.public) < 2:
             return {}, "There are no public pictures: the gradient alone was matched."
         chosen = torch.randperm(len(obs.public), generator=rng)[: self.proxy]
-        image = obs.public[chosen.to(obs.public.device)].to(obs.template.image)
+        image = obs.public[chosen.to(obs.public.device)].to(obs.template.private)
         with torch.no_grad():
-            return batch_statistics(obs.net, Batch.of(image, obs.template.label))[0], ""
+            return batch_statistics(obs.net, obs.template.at(image))[0], ""

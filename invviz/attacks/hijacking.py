@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import joined
-from ..core.types import Batch, Knowledge, Reconstruction
+from ..core.types import Knowledge, Reconstruction
 from ._base import Answer, MaliciousAttack
 from ._critic import adversarial, critic
 from ._decoding import CHUNK, decoder, embed, fresh, live, message_size
@@ -67,7 +67,7 @@ class Hijacking(MaliciousAttack):
                 return decode(joined(message)).nan_to_num(sum(obs.bounds) / 2).clamp(*obs.bounds)
 
         def finish(after: Observation) -> Reconstruction:
-            batch = Batch.of(read(after.message), after.template.label)
+            batch = after.template.at(read(after.message))
             with torch.no_grad():
                 loss = float(squared_error(obs.release(pilot, batch, None), after.message))
             failed = not (trace and math.isfinite(loss))

@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import joined, rand_like
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._decoding import Fit, decoder, embed, fresh, message_size
 from ._matching import UNMATCHED, squared_error
@@ -60,7 +60,7 @@ class InverseNetwork(Attack):
         Raises:
             InvvizError: there are no public pictures.
         """
-        size = len(obs.template.image)  # a defense may look at the whole message, so it gets as many pictures as the client sent
+        size = len(obs.template.private)  # a defense may look at the whole message, so it gets as many pictures as the client sent
         public = self._pictures(obs, rng)
         public = public[: len(public) // size * size]
         message = joined(obs.message)
@@ -71,7 +71,7 @@ class InverseNetwork(Attack):
         fit.train(sent, public, self.epochs, self.lr, rng, report)
         image = fit(message).nan_to_num(sum(obs.bounds) / 2).clamp(*obs.bounds)
         with torch.no_grad():
-            loss = float(squared_error(obs.simulate(Batch.of(image, obs.template.label)), obs.message))
+            loss = float(squared_error(obs.simulate(obs.template.at(image)), obs.message))
         kind = {"textures": "drawn textures", "noise": "pictures of noise", "similar": "pictures of another data set"}.get(
             self.public, "public pictures"
         )
@@ -79,11 +79,11 @@ class InverseNetwork(Attack):
         if loss > UNMATCHED:
             note += f" Its picture has another embedding (matching loss {loss:.1e}): it is a blend of what fits."
         failed = not math.isfinite(loss)
-        return Reconstruction(Batch.of(image, obs.template.label), loss, tuple(fit.trace), note, failed=failed, stopped=fit.stopped)
+        return Reconstruction(obs.template.at(image), loss, tuple(fit.trace), note, failed=failed, stopped=fit.stopped)
 
     def _pictures(self, obs: Observation, rng: Generator) -> Tensor:
         """What it is trained on, (n, c, h, w)."""
-        like = obs.template.image
+        like = obs.template.private
         if self.public == "noise":
             return rand_like(like.new_empty((self.pictures, *like.shape[1:])), rng)
         if self.public == "textures":

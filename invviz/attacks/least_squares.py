@@ -11,7 +11,7 @@ from ..core.errors import InvvizError, RiskError
 from ..core.lazy import torch
 from ..core.tangents import bytes_written, tangents_that_fit
 from ..core.tree import flatten
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._matching import UNMATCHED
 
@@ -76,7 +76,7 @@ class LeastSquares(Attack):
         image, target = obs.grey, flatten(obs.message)
         if found := self.problems(target.numel(), image.numel(), 1):
             raise RiskError(" ".join(found))
-        send = lambda x: flatten(obs.simulate(Batch.of(x, obs.template.label)))  # noqa: E731
+        send = lambda x: flatten(obs.simulate(obs.template.at(x)))  # noqa: E731
         error = lambda x: float(((send(x) - target) ** 2).sum() / (target**2).sum())  # noqa: E731
         public = _Public.of(obs, self.noise * float(target.square().mean().sqrt())) if self.prior == "public" else None
         image = image if public is None else public.mean.expand_as(image).clone()
@@ -102,7 +102,7 @@ class LeastSquares(Attack):
                 break
         note = "The embedding is not finite." if math.isnan(loss) else _certificate(rank, image.numel(), loss, public is not None)
         failed = not loss <= UNMATCHED and not stopped
-        return Reconstruction(Batch.of(best.clamp(*obs.bounds), obs.template.label), loss, tuple(trace), note, failed, stopped)
+        return Reconstruction(obs.template.at(best.clamp(*obs.bounds)), loss, tuple(trace), note, failed, stopped)
 
 
 def _certificate(rank: int, unknowns: int, loss: float, public: bool) -> str:

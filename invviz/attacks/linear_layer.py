@@ -56,12 +56,12 @@ class LinearLayer(Attack):
         if not torch.isfinite(row).all():  # 0 / 0, or squares beyond what their precision holds
             return _nothing(obs)
         unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
-        image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
+        image = row.reshape(obs.template.private.shape).clamp(*obs.bounds)
         progress(Step(1, 1, unexplained, image))
         label = infer_label(obs.sent or obs.message).to(obs.template.label)
-        note, failed = _certificate(obs, row, Batch.of(image, label), unexplained), _by_chance(unexplained, len(weight))
+        note, failed = _certificate(obs, row, obs.template.at(image, label), unexplained), _by_chance(unexplained, len(weight))
         note = f"{note} {CHANCE}" if failed else note
-        return Reconstruction(Batch.of(image, label), unexplained, trace=((1, unexplained),), note=note, failed=failed)
+        return Reconstruction(obs.template.at(image, label), unexplained, trace=((1, unexplained),), note=note, failed=failed)
 
 
 def _by_chance(unexplained: float, rows: int) -> bool:
@@ -71,7 +71,7 @@ def _by_chance(unexplained: float, rows: int) -> bool:
 
 def _nothing(obs: Observation) -> Reconstruction:
     note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
-    return Reconstruction(Batch.of(obs.grey, obs.template.label), float("inf"), note=note, failed=True)
+    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)
 
 
 def _certificate(obs: Observation, row: Tensor, found: Batch, unexplained: float) -> str:
@@ -98,9 +98,9 @@ def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
     if not torch.isfinite(row).all():
         return _nothing(obs)
     unexplained = float((((weight - torch.outer(bias, row)) * use) ** 2).sum() / (weight**2 * use).sum().clamp(min=1e-30))
-    image = row.reshape(obs.template.image.shape).clamp(*obs.bounds)
+    image = row.reshape(obs.template.private.shape).clamp(*obs.bounds)
     progress(Step(1, 1, unexplained, image))
     lost = int((energy == 0).sum())
     note = f"{lost:,} of {len(row):,} values have no entry but zeros, held back or true; they are taken for 0." if lost else ""
     label = infer_label(obs.sent or obs.message).to(obs.template.label)
-    return Reconstruction(Batch.of(image, label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))
+    return Reconstruction(obs.template.at(image, label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))

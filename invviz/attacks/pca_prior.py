@@ -62,11 +62,11 @@ class PCAPrior(Attack):
         Raises:
             InvvizError: there are no public pictures.
         """
-        given = obs.template.image
+        given = obs.template.private
         public, smooth = known_pictures(obs, self.name, 3), is_smooth(obs.net)
         basis = Components.of(public, self.components)
         obs = dataclasses.replace(in_double(obs), public=None) if smooth else obs
-        like, label = obs.template.image, obs.template.label
+        like, label = obs.template.private, obs.template.label
         basis = dataclasses.replace(basis, mean=basis.mean.to(like), rows=basis.rows.to(like))
         few = len(like) * len(basis.rows)
         target = aim(obs, self.distance, self.prior / few)
@@ -75,8 +75,8 @@ class PCAPrior(Attack):
 
         def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
             image = basis.picture(v[:few].view(len(like), -1), v[few:])
-            loss = target.loss(obs.simulate(Batch.of(image, label))) + target.weight * v.square().sum()
-            return (loss + self.tv * total_variation(image) if len(v) > few else loss), Batch.of(image, label)
+            loss = target.loss(obs.simulate(obs.template.at(image, label))) + target.weight * v.square().sum()
+            return (loss + self.tv * total_variation(image) if len(v) > few else loss), obs.template.at(image, label)
 
         def attempt() -> None:
             a = like.new_zeros(few)
@@ -87,6 +87,6 @@ class PCAPrior(Attack):
             descend(watch, evaluate, torch.cat([a, like.new_zeros(like.numel())]), last, self.lr, smooth)
 
         found = search(obs, watch, self.restarts, attempt)
-        found = dataclasses.replace(found, batch=Batch.of(found.batch.image.to(given.dtype), label))
-        words = verdict(obs, target, dataclasses.replace(found, batch=Batch.of(found.batch.image.to(like), label)), public)
+        found = dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(given.dtype), label))
+        words = verdict(obs, target, dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(like), label)), public)
         return dataclasses.replace(found, note=f"{words} {found.note}".strip())

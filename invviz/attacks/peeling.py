@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.gradient import gradient
 from ..core.tree import map_tree
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._base import Attack
 from ._chain import Walk
 from ._closed_form import WHAT, Answer, changed_before, solved
@@ -58,15 +58,15 @@ class Peeling(Attack):
 
 def _peel(task: Task) -> Answer:
     obs = task.obs
-    walk = Walk(obs.net, task.message, task.seen, obs.template.image, task.rounding)
+    walk = Walk(obs.net, task.message, task.seen, obs.template.private, task.rounding)
     task.label, steps = walk.label, len(walk.layers) + 1
     while walk.layers:
         walk.peel()
         if walk.layers:
             task.report(steps - len(walk.layers), steps)
-    found = walk.value.view(obs.template.image.shape)
+    found = walk.value.view(obs.template.private.shape)
     image = found.clamp(*obs.bounds)
-    made = gradient(obs.net, obs.net.params, Batch.of(image, walk.label))
+    made = gradient(obs.net, obs.net.params, obs.template.at(image, walk.label))
     loss = float(squared_error(*(map_tree(lambda leaf, use: leaf * use, tree, walk.seen) for tree in (made, walk.unscaled()))))
     return Answer(image, loss, verdict(walk, changed_before(found, obs.bounds)), not loss <= UNMATCHED, steps)
 

@@ -61,9 +61,9 @@ class PlugAndPlay(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures of the last round with the least loss: matching, frequencies where the noise is known, and the pull."""
-        given, smooth = obs.template.image, is_smooth(obs.net)
+        given, smooth = obs.template.private, is_smooth(obs.net)
         obs = in_double(obs) if smooth else obs
-        like, label = obs.template.image, obs.template.label
+        like, label = obs.template.private, obs.template.label
         space = Space.of("frequencies", like, obs.bounds)
         loss_of, known, truth = misfit(obs)
         weight = known or self.prior / like.numel()
@@ -72,12 +72,12 @@ class PlugAndPlay(Attack):
         def judged(v: Tensor, number: int, clean: Tensor | None, sigma: float) -> tuple[Tensor, Batch]:
             nonlocal best, phase, lowest
             image = space.picture(v)
-            loss = loss_of(obs.simulate(Batch.of(image, label)))
+            loss = loss_of(obs.simulate(obs.template.at(image, label)))
             loss = loss + known * smoothness(image, space.middle) if known else loss
             loss = loss if clean is None else loss + weight * (image - clean).square().sum() / sigma**2
             if math.isfinite(float(loss.detach())) and (-number, float(loss.detach())) < (-phase, lowest):
                 best, phase, lowest = image.detach(), number, float(loss.detach())
-            return loss, Batch.of(image, label)
+            return loss, obs.template.at(image, label)
 
         def attempt() -> None:
             v, done = space.start(rng, like), 0
@@ -94,7 +94,7 @@ class PlugAndPlay(Attack):
 
         watch = Watch(report, self.steps, unmatched=max(UNMATCHED, 2 * truth))
         found = search(obs, watch, self.restarts, attempt, every=False)
-        answer = Batch.of(best.clamp(*obs.bounds).to(given.dtype), label)
+        answer = obs.template.at(best.clamp(*obs.bounds).to(given.dtype), label)
         return dataclasses.replace(found, batch=answer, loss=lowest)
 
     def _schedule(self) -> list[tuple[int, float]]:

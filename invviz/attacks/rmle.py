@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._base import Attack
 from ._matching import Watch, search
 from ._misfit import misfit
@@ -46,7 +46,7 @@ class RMLE(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The picture with the least matching loss of all starts."""
-        like = obs.template.image
+        like = obs.template.private
         judge, *_ = misfit(obs)
         space, watch = Space.of("pixels", like, obs.bounds), Watch(progress, self.steps)
 
@@ -54,7 +54,7 @@ class RMLE(Attack):
             image = space.picture(space.start(rng, like)).requires_grad_()
             optimiser = torch.optim.Adam([image], lr=self.lr, amsgrad=True)
             for step in itertools.count():
-                batch = Batch.of(image, obs.template.label)
+                batch = obs.template.at(image)
                 error = judge(obs.simulate(batch))
                 left = 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))  # what smooths at first must not blur in the end
                 (image.grad,) = torch.autograd.grad(error + self.tv * left * total_variation(image), image)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import randn_like
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._base import Attack
 from ._labels import Count, with_count
 from ._matching import Watch, cosine_distance, search, squared_error
@@ -73,7 +73,7 @@ class SeeThrough(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The batch of the start with the least matching loss."""
-        like, count = obs.template.image, Count(obs.template.label, True, "")
+        like, count = obs.template.private, Count(obs.template.label, True, "")
         if self.labels == "counted":
             count = Count.of(obs, rng)
         space = Space.of("pixels", like, obs.bounds)
@@ -89,7 +89,7 @@ class SeeThrough(Attack):
                 own = losses.detach().nan_to_num(torch.inf).cpu()
                 torch.minimum(least, own, out=least)
                 (slope,) = torch.autograd.grad(losses.sum() + pull.prior(images, step, int(own.argmin())), images)
-                batch = Batch.of(images[own.argmin()], count.labels)
+                batch = obs.template.at(images[own.argmin()], count.labels)
                 watch.see(float(own.min()), batch, shown=batch)
                 images.grad = slope.nan_to_num(0.0, 0.0, 0.0)  # a start that diverged stays where it is
                 optimiser.step()
@@ -118,7 +118,7 @@ class Pull:
 
     def match(self, image: Tensor) -> Tensor:
         """Matching loss of one start, a scalar."""
-        return DISTANCES[self.attack.distance](self.obs.simulate(Batch.of(image, self.labels)), self.obs.message)
+        return DISTANCES[self.attack.distance](self.obs.simulate(self.obs.template.at(image, self.labels)), self.obs.message)
 
     def prior(self, images: Tensor, step: int, best: int) -> Tensor:
         """All other terms, summed over starts; `best` is the start that the others are registered to."""

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.types import Batch, Knowledge, Reconstruction, Step
+from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack, Unreadable
 from ._first_layer import Search
 
@@ -54,21 +54,21 @@ class Spear(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The pictures with the largest lambda. Where the rank is below the batch size, as many as the rank; the rest is grey."""
-        like = obs.template.image
+        like = obs.template.private
         grey = obs.grey
         try:
             search = Search(obs)
         except Unreadable as why:
-            return Reconstruction(Batch.of(grey, obs.template.label), float("inf"), note=str(why), failed=True)
+            return Reconstruction(obs.template.at(grey), float("inf"), note=str(why), failed=True)
         samples = self.samples if search.factors.rank > 1 else 1  # one direction needs no search
         chunk = max(1, min(CHUNK, NUMBERS // len(search.live), samples))
         total, trace, stopped = -(-samples // chunk), list[tuple[int, float]](), False
         for number in range(1, total + 1):
             search.go(min(chunk, samples - chunk * (number - 1)), rng)
             trace.append((number, search.loss))
-            stopped = not progress(Step(number, total, search.loss, search.batch.image.to(like.dtype)))
+            stopped = not progress(Step(number, total, search.loss, search.batch.private.to(like.dtype)))
             if stopped or search.agreement == 1:
                 break
-        found = Batch.of(search.batch.image.to(like.dtype), search.batch.label)
+        found = search.batch.at(search.batch.private.to(like.dtype))
         note = ("Stopped on request. " if stopped else "") + search.verdict()
         return Reconstruction(found, search.loss, tuple(trace), note, not search.certain and not stopped, stopped)

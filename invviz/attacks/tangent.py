@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten
-from ..core.types import Batch, Knowledge, Reconstruction
+from ..core.types import Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._fit import Fit
 from ._likeliest import Place, descend, error, fits
@@ -75,8 +75,8 @@ class Tangent(Attack):
 
     def solved(self, obs: Observation, rng: Generator, progress: Progress, start: Tensor | None = None) -> tuple[Reconstruction, float]:
         """`reconstruct`, and what the answer's own curvature says of its error, as PSNR in dB: to first order, and 0 where the message is not explained as far as its rounding, or noise beneath, allows. `start` is another attack's answer, tried first where the law of the noise is known."""
-        like, label = obs.template.image, obs.template.label
-        grey = Batch.of(obs.grey, label)
+        like, label = obs.template.private, obs.template.label
+        grey = obs.template.at(obs.grey, label)
         if obs.beneath is None:
             return Reconstruction(
                 grey, math.inf, note="No noise along the Jacobian's directions is known of here: use dlg.", failed=True
@@ -106,7 +106,7 @@ class Tangent(Attack):
             tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
             for weight in weights:
                 tried[-1].descend(weight, goal, little)
-            watch.see(tried[-1].objective, Batch.of(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
+            watch.see(tried[-1].objective, obs.template.at(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
             return tried[-1]
 
         def attempt() -> None:
@@ -135,11 +135,9 @@ class Tangent(Attack):
         error = 0.0
         if best is not None and not found.stopped:
             note, sure, error = self._verdict(fit, best, beneath, rounding)
-            answer = Batch.of(fit.picture(best.z).clamp(*obs.bounds), label)  # the very one that the note speaks of
+            answer = obs.template.at(fit.picture(best.z).clamp(*obs.bounds), label)  # the very one that the note speaks of
             found = dataclasses.replace(found, batch=answer, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
-        return dataclasses.replace(
-            found, batch=Batch.of(found.batch.image.to(like.dtype), found.batch.label)
-        ), 0.0 if found.failed else error
+        return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(like.dtype))), 0.0 if found.failed else error
 
     def _likeliest(
         self, obs: Observation, fit: Fit, rng: Generator, progress: Progress, start: Tensor | None
@@ -164,12 +162,12 @@ class Tangent(Attack):
 
         found = search(obs, watch, min(self.restarts, STARTS), attempt)
         if found.stopped or not places:
-            return dataclasses.replace(found, batch=Batch.of(found.batch.image.to(obs.grey.dtype), found.batch.label)), 0.0
+            return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(obs.grey.dtype))), 0.0
         best = min(places, key=lambda place: place[:2])[2]
         said = error(best, obs)
         note = f"Part of the noise is isotropic ({100 * (unit * len(fit.target)) ** 0.5:.2g} % of the message): the likeliest picture, to first order uncertain to about {said:.0f} dB; not exact."
         image = best.image.clamp(*obs.bounds).to(obs.grey.dtype)
-        return dataclasses.replace(found, batch=Batch.of(image, found.batch.label), note=f"{found.note} {note}".strip()), said
+        return dataclasses.replace(found, batch=found.batch.at(image), note=f"{found.note} {note}".strip()), said
 
     def _verdict(self, fit: Fit, best: Projected, beneath: float, rounding: float) -> tuple[str, bool, float]:
         """What misfit and curvature at the answer say of it, whether that is a certificate, and the error (dB) that they leave; 0 where it is not known."""
@@ -214,5 +212,5 @@ def _error(projected: Tensor, variance: float, fit: Fit) -> float:
 
 def _texture(fit: Fit, rng: Generator) -> Tensor:
     """Coordinates of a picture drawn from the prior."""
-    like = fit.obs.template.image
+    like = fit.obs.template.private
     return fit.coordinates(textures(len(like), like, rng))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.types import Batch, Knowledge
+from ..core.types import Knowledge
 from ._base import Attack
 from ._decoding import live
 from ._matching import Watch, search, squared_error
@@ -49,7 +49,7 @@ class UnSplit(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The picture with the least matching loss of all starts."""
-        like = obs.template.image
+        like = obs.template.private
         space, watch = Space.of("pixels", like, obs.bounds), Watch(progress, self.steps)
 
         def attempt() -> None:
@@ -61,7 +61,7 @@ class UnSplit(Attack):
             )
             step = 0
             while True:
-                batch = Batch.of(image, obs.template.label)
+                batch = obs.template.at(image)
                 error = squared_error(obs.release(clone, batch, None), obs.message)
                 optimiser = optimisers[step // self.turn % 2]
                 optimiser.zero_grad()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def differenced(net: Net, params: Tree, batch: Batch, step: float) -> Tree:
     """The gradient by the parameters, differentiable with respect to the picture; `step` as in `gradient.finite_differences`."""
-    return dict(zip(params, Difference.apply(net, params, batch, step, batch.image), strict=True))
+    return dict(zip(params, Difference.apply(net, params, batch, step, batch.private), strict=True))
 
 
 class Difference(torch.autograd.Function):
@@ -30,9 +30,9 @@ class Difference(torch.autograd.Function):
     @staticmethod
     def forward(ctx, net: Net, params: Tree, batch: Batch, step: float, image: Tensor) -> tuple[Tensor, ...]:
         """The gradient, and beside it what the difference is taken from."""
-        ctx.net, ctx.params, ctx.label, ctx.step, ctx.kinks = net, params, batch.label, step, Kinks(net.module)
+        ctx.net, ctx.params, ctx.batch, ctx.step, ctx.kinks = net, params, batch.at(batch.private.detach()), step, Kinks(net.module)
         with ctx.kinks.recorded():
-            by_image, *found = _first(net, params, Batch.of(image, batch.label))
+            by_image, *found = _first(net, params, batch.at(image))
         ctx.save_for_backward(image, by_image)
         return tuple(found)
 
@@ -47,7 +47,7 @@ class Difference(torch.autograd.Function):
         step = ctx.step / length
         moved = map_tree(lambda p, v: torch.add(p, v, alpha=step), ctx.params, along)
         with ctx.kinks.kept():
-            ahead = _first(ctx.net, moved, Batch.of(image, ctx.label), by_params=False)[0]
+            ahead = _first(ctx.net, moved, ctx.batch.at(image), by_params=False)[0]
         return None, None, None, None, (ahead - by_image) / step
 
 
@@ -101,7 +101,7 @@ def _on(module: nn.Module, given: Tensor, side: Tensor) -> Tensor:
 def _first(net: Net, params: Tree, batch: Batch, by_params: bool = True) -> tuple[Tensor, ...]:
     """First derivatives of the loss by the picture, then by the parameters."""
     with torch.enable_grad():
-        image = batch.image.detach().requires_grad_()
+        image = batch.private.detach().requires_grad_()
         at = map_tree(lambda p: p.detach().requires_grad_(by_params), params)
         asked = [image, *(at.values() if by_params else ())]
-        return torch.autograd.grad(net.loss(at, Batch.of(image, batch.label)), asked, materialize_grads=True)
+        return torch.autograd.grad(net.loss(at, batch.at(image)), asked, materialize_grads=True)

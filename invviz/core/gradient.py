@@ -49,7 +49,7 @@ def gradient(net: Net, params: Tree, batch: Batch) -> Tree:
     """
     if torch._C._functorch.peek_interpreter_stack() is not None:  # type: ignore[reportAttributeAccessIssue]
         return torch.func.grad(net.loss)(dict(params), batch)
-    watched = [batch.image, batch.label, *params.values()]
+    watched = [batch.private, *batch.targets.values(), *params.values()]
     graph = torch.is_grad_enabled() and any(t.requires_grad for t in watched)
     if graph and _STEP.get() and not any(t.requires_grad for t in watched[1:]):
         from ._difference import differenced  # a class of torch's, which pages do without

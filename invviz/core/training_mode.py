@@ -75,7 +75,7 @@ def batch_statistics(net: Net, batch: Batch) -> tuple[Statistics, dict[str, int]
     for name, layer in norms(trained.module).items():
         layer.register_forward_pre_hook(watch(name))
     with enough_numbers():
-        trained.logits(trained.params, batch)
+        trained.outputs(trained.params, batch)
     return found, counts
 
 

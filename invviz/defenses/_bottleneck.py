@@ -34,6 +34,7 @@ class Widened(NamedTuple):
 class BottleneckNet(Net):
     """A net with a bottleneck. Its loss pays for what the bottleneck lets through; eps is fresh at every evaluation, zero without a generator."""
 
+    _: dataclasses.KW_ONLY
     prefix: str
     scale: float
     beta: float
@@ -41,23 +42,23 @@ class BottleneckNet(Net):
     eps: Tensor | None = None  # fixed, in place of a draw; std is multiplied with it as it is
 
     def loss(self, params: Tree, batch: Batch) -> Tensor:
-        """Mean cross-entropy + beta KL(N(mu, std^2) || N(0, 1)), in bits [S], mean over the batch."""
+        """The task's loss + beta KL(N(mu, std^2) || N(0, 1)), in bits [S], mean over the batch."""
         inside: Any = self.module.get_submodule(self.prefix + MARK[:-1])
         state, eps = dict(params), self.eps
         if eps is None and self.rng is not None:
-            draw = torch.randn((len(batch.image), inside.units), generator=self.rng, dtype=batch.image.dtype)
-            eps = self.scale * draw.to(batch.image.device)
+            draw = torch.randn((len(batch.private), inside.units), generator=self.rng, dtype=batch.private.dtype)
+            eps = self.scale * draw.to(batch.private.device)
         if eps is not None:
             state[f"{self.prefix}{MARK}eps"] = eps
-        logits = torch.func.functional_call(self.module, state, (batch.image,))
+        outputs = self.outputs(state, batch)
         paid = inside.__dict__.pop("paid")  # of this very call
         inside.__dict__.pop("code")
-        return torch.nn.functional.cross_entropy(logits, batch.label) + self.beta / math.log(2) * paid
+        return self.task.loss(outputs, batch.targets) + self.beta / math.log(2) * paid
 
     def eps_for(self, batch: Batch, z: Tensor) -> Tensor:
         """The draw with which these pictures give this code: (z - mu) / std."""
         inside: Any = self.module.get_submodule(self.prefix + MARK[:-1])
-        torch.func.functional_call(self.module, dict(self.params), (batch.image,))
+        self.outputs(self.params, batch)
         mu, std = inside.__dict__.pop("code")
         inside.__dict__.pop("paid")
         return (z - mu) / std
@@ -88,7 +89,7 @@ def widen(net: Net, units: int, seed: int, scale: float, beta: float, rng: Gener
     place = next(k for k, name in enumerate(names) if name.startswith(prefix))
     added = {name: p.detach() for name, p in module.named_parameters() if MARK in name}
     params = {**{k: net.params[k] for k in names[:place]}, **added, **{k: net.params[k] for k in names[place:]}}
-    return BottleneckNet(module, params, prefix, scale, beta, rng)
+    return BottleneckNet(module, params, net.task, prefix=prefix, scale=scale, beta=beta, rng=rng)
 
 
 _made: weakref.WeakKeyDictionary[nn.Module, dict[tuple, Widened]] = weakref.WeakKeyDictionary()

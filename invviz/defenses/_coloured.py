@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core.component import knob
 from ..core.errors import KnobError
 from ..core.lazy import torch
-from ..core.tree import map_tree, norm, numel
+from ..core.tree import map_tree, norm
 from ..core.types import Batch, Size, World
 from ..risk import Banded, Directions, Jacobian
 from ..risk.noise_covariance import LAWS
@@ -172,7 +172,7 @@ class Coloured(Defense):
 
     def serving(self, kept: Kept, inner: Release, world: World, batch: Batch, fresh: bool = True) -> Any:
         """A new basis, or the one found last, moved to the present net and batch (fresh=False: not moved)."""
-        count = numel(batch.inputs)
+        count = batch.private.numel()
         if kept.left > 0 and kept.inputs == count:
             kept.left -= 1
             return kept.basis.move(Jacobian.of(inner, world.net, batch)) if fresh else kept.basis

@@ -68,7 +68,7 @@ def features(net: Net, layer: str) -> Callable[[Batch], Tensor]:
 
     def of(batch: Batch) -> Tensor:
         caught.clear()
-        tapped.logits(tapped.params, batch)
+        tapped.outputs(tapped.params, batch)
         return caught.pop().flatten(1)
 
     return of
@@ -77,7 +77,8 @@ def features(net: Net, layer: str) -> Callable[[Batch], Tensor]:
 def still(batch: Batch) -> tuple[Tensor, Callable[[Tensor], Batch]]:
     """The batch's pictures as a constant, and the same batch with other pictures in their place."""
     inputs, targets = (map_tree(lambda leaf: leaf.detach(), tree) for tree in (batch.inputs, batch.targets))
-    return inputs["image"], lambda image: Batch({**inputs, "image": image}, targets)
+    calm = dataclasses.replace(batch, inputs=inputs, targets=targets)
+    return calm.private, calm.at
 
 
 @lru_cache(maxsize=2)

@@ -75,6 +75,6 @@ def _gradients(world: World, order: list[str], at_once: int) -> Iterator[Tensor]
 def _drawn_labels(net: Net, pictures: Tensor) -> Tensor:
     """One label for each picture, drawn from what the net predicts, always by the same numbers."""
     with torch.no_grad():
-        chances = net.logits(net.params, Batch.of(pictures, pictures.new_zeros(len(pictures)))).double().softmax(1).cpu()
+        chances = net.outputs(net.params, Batch.of(pictures, pictures.new_zeros(len(pictures)))).double().softmax(1).cpu()
     drawn = torch.from_numpy(np.random.default_rng(derive(0, "fisher labels")).random((len(pictures), 1)))
     return (chances.cumsum(1) < drawn).sum(1).clamp(max=chances.shape[1] - 1).to(pictures.device)

@@ -52,7 +52,7 @@ def accuracy_score(net: Net, image: Tensor) -> float:
     """S_acc [S] (key mellor2021naswot): -sum ln(v + k) + 1 / (v + k) over the eigenvalues v of the correlations between the pictures' input gradients."""
 
     def total(x: Tensor) -> Tensor:
-        return net.logits(net.params, Batch.of(x, torch.zeros(len(x), dtype=torch.long))).sum()
+        return net.outputs(net.params, Batch.of(x, torch.zeros(len(x), dtype=torch.long))).sum()
 
     rows = torch.func.grad(total)(image).flatten(1).double()
     v = torch.linalg.eigvalsh(torch.corrcoef(rows)) + SMALL

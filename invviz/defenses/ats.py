@@ -56,7 +56,7 @@ class ATS(Defense):
             return inner
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            changed = augment(batch.image, self.policy, self.size)
-            return inner(net, dataclasses.replace(batch, inputs={**batch.inputs, "image": changed}), rng)
+            changed = augment(batch.private, self.policy, self.size)
+            return inner(net, batch.at(changed), rng)
 
         return release

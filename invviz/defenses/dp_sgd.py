@@ -170,5 +170,4 @@ class DPSGD(Defense):
 
 def _only(batch: Batch, place: int) -> Batch:
     """One sample as a batch of its own."""
-    cut = lambda leaf: leaf[place : place + 1]  # noqa: E731
-    return Batch(map_tree(cut, batch.inputs), map_tree(cut, batch.targets))
+    return batch.single(place)

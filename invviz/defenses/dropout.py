@@ -72,7 +72,7 @@ class Dropout(Defense):
             return self.wrap(inner, world)
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            mean = 1 / (1 - self.probability ** len(batch.image))
+            mean = 1 / (1 - self.probability ** len(batch.private))
             return inner(with_inputs_through(net, layer, lambda given: given * kept * mean), batch, rng)
 
         return release

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ..core.tree import map_tree, unflatten
 from ..risk.noise_covariance import unit_noise
 from ._base import Suggested
 from ._coloured import InBand, Kept, reuse_knob
@@ -65,9 +64,7 @@ class InvLDNP(InBand):
             found = self.serving(kept, inner, dataclasses.replace(world, net=net), batch)
             right = found.right[:, found.band(self.low, self.high)].to(found.jacobian.point)
             everywhere = 2**0.5 * self.scale * unit_noise(found.jacobian.point, rng, self.law)
-            noise = unflatten(right @ (right.T @ everywhere), batch.inputs)
-            inputs = map_tree(lambda x, extra: x + extra, batch.inputs, noise)
-            return inner(net, dataclasses.replace(batch, inputs=inputs), rng)
+            return inner(net, batch.with_flat(batch.flat() + right @ (right.T @ everywhere)), rng)
 
         return release
 

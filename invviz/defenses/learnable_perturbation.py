@@ -62,8 +62,8 @@ class LearnablePerturbation(Defense):
         cast = functools.lru_cache(maxsize=2)(lambda dtype, device: copy.deepcopy(parts).to(device, dtype))
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            changed = perturbed(cast(batch.image.dtype, batch.image.device), batch.image, self.rho)
-            return inner(net, dataclasses.replace(batch, inputs={**batch.inputs, "image": changed}), rng)
+            changed = perturbed(cast(batch.private.dtype, batch.private.device), batch.private, self.rho)
+            return inner(net, batch.at(changed), rng)
 
         return release
 

@@ -74,7 +74,7 @@ class Precode(Defense):
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
             wide = widen(net, self.latent, self.bottleneck_seed, self.scale, self.beta, None)
-            return inner(dataclasses.replace(wide, eps=wide.eps_for(batch, z.to(batch.image))), batch, rng)
+            return inner(dataclasses.replace(wide, eps=wide.eps_for(batch, z.to(batch.private))), batch, rng)
 
         return release
 

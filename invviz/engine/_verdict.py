@@ -42,7 +42,7 @@ def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconst
     """
     if said := silence(obs.message):
         quiet = unreadable(obs)
-        image = obs.grey if quiet else found.batch.image
+        image = obs.grey if quiet else found.batch.private
         batch = dataclasses.replace(found.batch, inputs={"image": image})
         note = said if quiet else f"{said} {found.note}".strip()
         return dataclasses.replace(found, batch=batch, note=note, failed=not found.stopped)
@@ -59,7 +59,7 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
         answer: gives the labels.
         rng: draws.
     """
-    public, like = client.samples.public, client.batch.image
+    public, like = client.samples.public, client.batch.private
     count = min(len(public), DRAWN, max(FEW * OTHERS, NUMBERS // like[0].numel()))
     if count < FEW:
         return textures(OTHERS * len(like), like, rng).clamp(0, 1).view(OTHERS, *like.shape), "drawn textures"

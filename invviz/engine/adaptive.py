@@ -115,7 +115,7 @@ def _whitening(defense: Defense, before: Release, world: World, template: Batch,
     own answer (which helps where the shape depends little on the picture, and leads astray elsewhere).
     """
     like = next(iter(world.net.params.values()))
-    grey = Batch.of(torch.full_like(template.image, 0.5).to(like), template.label)
+    grey = template.at(torch.full_like(template.private, 0.5).to(like))
     covariance = defense.covariance(defense.basis(before, world, grey))
     even, shaped = defense.even_of(covariance, max(sent.norm**2 - sent.count * noise**2, 0.0)), covariance.uneven
     sigma = (noise**2 + even + defense.slack**2 * shaped.energy / numel(before(world.net, grey, None))) ** 0.5

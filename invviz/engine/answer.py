@@ -44,7 +44,7 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
             return first, attack.solves
         spent = len(first.trace)
         solved, _ = Tangent().solved(
-            obs, stream(scenario.seed, "tangent search"), lambda step: progress(_later(step, spent)), first.batch.image
+            obs, stream(scenario.seed, "tangent search"), lambda step: progress(_later(step, spent)), first.batch.private
         )
         trace = (*first.trace, *((number + spent, loss) for number, loss in solved.trace))
         note = f"{first.note} Tangent search went on from there, and from other starts. {solved.note}".strip()
@@ -64,7 +64,7 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
 
 def untried(scenario: Scenario, obs: Observation) -> str:
     """Why tangent search is not tried first, in words; empty where it is."""
-    size, count = obs.template.image.numel(), numel(obs.message)
+    size, count = obs.template.private.numel(), numel(obs.message)
     if not (obs.knowledge.labels or scenario.protocol.sends_embedding):
         return "it has to know the label"
     if not is_smooth(obs.net):

@@ -64,7 +64,7 @@ def assess(
     if found := risk_problems(scenario):
         raise ScenarioError(found)
     client = client or meet_client(scenario, site, report, picture)
-    start, image = time.monotonic(), client.batch.image
+    start, image = time.monotonic(), client.batch.private
 
     def tell(phase: str) -> Callable[[int, int], bool]:
         return lambda done, total: report is None or report(Event(phase, done, total, time.monotonic() - start))

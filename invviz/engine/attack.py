@@ -12,7 +12,7 @@ from ..attacks import MaliciousAttack
 from ..core.even import stride
 from ..core.lazy import torch
 from ..core.rng import stream
-from ..core.types import Batch, Reconstruction
+from ..core.types import Reconstruction
 from ..metrics import PSNR, match
 from ..scenario import Scenario, check
 from ._verdict import unreadable, verdict
@@ -51,7 +51,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
     client = meet_client(scenario, site, report, picture)
     obs = observe(scenario, client)
     release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
-    truth = _numpy(client.batch.image)
+    truth = _numpy(client.batch.private)
     start = time.monotonic()
     last, span, steps, ended = -math.inf, -1, 0, None
 
@@ -73,12 +73,12 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
     if isinstance(scenario.attack, MaliciousAttack):
         obs, found = mislead(scenario, client, scenario.attack, progress)
     elif unreadable(obs):
-        found = Reconstruction(Batch.of(obs.grey, obs.template.label), math.inf)
+        found = Reconstruction(obs.template.at(obs.grey), math.inf)
     else:
         found, solves = answered(scenario, obs, progress)
     seconds = time.monotonic() - start
     found = verdict(scenario, client, obs, found, solves)
-    raw = _numpy(found.batch.image)
+    raw = _numpy(found.batch.private)
     guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
@@ -97,7 +97,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
         trace=found.trace,
         seconds=seconds,
         steps=steps,
-        device=str(client.batch.image.device),
+        device=str(client.batch.private.device),
         given=obs.knowledge.words(),
         threat_model=obs.knowledge.threat_model(),
         note=found.note,
@@ -116,7 +116,7 @@ def _milliseconds(client: Client, release: Release) -> float:
     for _ in range(TIMED):
         start = time.perf_counter()
         release(client.net, client.batch, stream(0, "timing"))
-        if client.batch.image.is_cuda:
+        if client.batch.private.is_cuda:
             torch.cuda.synchronize()
         best = min(best, 1e3 * (time.perf_counter() - start))
         if best > 200:

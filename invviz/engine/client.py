@@ -113,9 +113,9 @@ def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> Wo
 def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple[Tensor, Tensor]:
     """Public pictures, or the party's part of them, with their labels, as those of the batch are."""
     public = samples.public
-    count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel())
+    count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.private[0].numel())
     image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
-    return torch.as_tensor(scenario.protocol.part(image)).to(batch.image), torch.as_tensor(label, device=batch.image.device)
+    return torch.as_tensor(scenario.protocol.part(image)).to(batch.private), torch.as_tensor(label, device=batch.private.device)
 
 
 def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) -> Tensor:
@@ -126,12 +126,12 @@ def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) ->
     """
     data, other = scenario.data, DATASETS[scenario.data.similar]()
     try:
-        found = pictures_like(other, data.shape, data_dir, min(PUBLIC, PUBLIC_NUMBERS // batch.image[0].numel()))
+        found = pictures_like(other, data.shape, data_dir, min(PUBLIC, PUBLIC_NUMBERS // batch.private[0].numel()))
     except DataMissing as err:
         raise DataMissing(
             f"For {data.name}, similar pictures are those of {other.name}. {err} Or train on the same data set or on drawn pictures."
         ) from None
-    return torch.as_tensor(scenario.protocol.part(found)).to(batch.image)
+    return torch.as_tensor(scenario.protocol.part(found)).to(batch.private)
 
 
 def _uploaded(scenario: Scenario, picture: np.ndarray | None) -> np.ndarray:

@@ -90,8 +90,8 @@ class Party:
         next(talk)
         while others is not None and not stopped:
             batch = _cut(others, torch.randperm(len(others.label), generator=draw)[: attack.party_batch])
-            frozen = Net(self.net.module, map_tree(lambda p: p.detach(), params))
-            release, clean = self.wrap(frozen), self.bare(Net(self.net.module, params), batch, None)
+            frozen = dataclasses.replace(self.net, params=map_tree(lambda p: p.detach(), params))
+            release, clean = self.wrap(frozen), self.bare(dataclasses.replace(self.net, params=params), batch, None)
             sent = map_tree(lambda leaf: leaf.detach().clone(), clean)
             answer = talk.send(self._send(release, frozen, batch, draw) if s.defense else sent)
             assert answer is not None
@@ -115,4 +115,4 @@ class Party:
 
 
 def _cut(batch: Batch, places: torch.Tensor) -> Batch:
-    return type(batch).of(batch.image[places], batch.label[places])
+    return type(batch).of(batch.private[places], batch.label[places])

@@ -80,7 +80,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         message={},
         net=world.net,
         release=defended(scenario, client.bare, believed, world),
-        template=Batch.of(torch.zeros_like(client.batch.image), label),
+        template=Batch.of(torch.zeros_like(client.batch.private), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
         pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import Cancelled, RiskError
 from ..core.lazy import torch
 from ..core.tangents import bytes_written, tangents_that_fit
-from ..core.tree import flatten, map_tree, numel, unflatten
+from ..core.tree import flatten, map_tree, numel
 from ..core.types import Batch, Net
 from ._memory import check_memory, room
 from .linear_layers import linear_gram
@@ -71,12 +71,11 @@ class Jacobian:
     @functools.cached_property
     def point(self) -> Tensor:
         """The batch's inputs x, shape (n,)."""
-        return flatten(self.batch.inputs).detach()
+        return self.batch.flat().detach()
 
     def map(self, vector: Tensor) -> Tensor:
         """G on flat vectors, (n,) -> (p,); differentiable by torch.func."""
-        inputs = unflatten(vector, self.batch.inputs)
-        return flatten(self.release(self.net, dataclasses.replace(self.batch, inputs=inputs), None))
+        return flatten(self.release(self.net, self.batch.with_flat(vector), None))
 
     def matvec(self, v: Tensor) -> Tensor:
         """J v: how the message moves with the inputs; (n,) -> (p,)."""
@@ -182,9 +181,13 @@ class Jacobian:
         if not self.precise:
             return None
         double = lambda leaf: leaf.double() if leaf.is_floating_point() else leaf  # noqa: E731
-        batch = Batch(map_tree(double, self.batch.inputs), map_tree(double, self.batch.targets))
+        batch = dataclasses.replace(self.batch, inputs=map_tree(double, self.batch.inputs), targets=map_tree(double, self.batch.targets))
         try:
-            twin = Jacobian.of(self.release, Net(copy.deepcopy(self.net.module).double(), map_tree(double, self.net.params)), batch)
+            twin = Jacobian.of(
+                self.release,
+                dataclasses.replace(self.net, module=copy.deepcopy(self.net.module).double(), params=map_tree(double, self.net.params)),
+                batch,
+            )
             return twin if self._gap(twin) <= torch.finfo(self.point.dtype).eps ** 0.5 * self._largest() else None
         except (RuntimeError, TypeError):
             return None

@@ -42,10 +42,10 @@ def linear_gram(net: Net, batch: Batch, least: float, progress: Callable[[int, i
         return names, None
     if sum(net.params[name].numel() for name in names) < least * net.num_params:
         return names, None
-    shape, point = batch.image.shape, batch.image.flatten()
+    shape, point = batch.private.shape, batch.private.flatten()
 
     def taps(x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        return _errors_and_inputs(net, Batch.of(x.view(shape), batch.label), layers)
+        return _errors_and_inputs(net, batch.at(x.view(shape)), layers)
 
     try:
         values = taps(point)
@@ -90,7 +90,7 @@ def _errors_and_inputs(net: Net, batch: Batch, layers: dict[str, nn.Linear]) -> 
             for hook in hooks:
                 hook.remove()
 
-    offsets = {name: batch.image.new_zeros(len(batch.image), layer.out_features) for name, layer in layers.items()}
+    offsets = {name: batch.private.new_zeros(len(batch.private), layer.out_features) for name, layer in layers.items()}
     errors, inputs = torch.func.grad(loss, has_aux=True)(offsets)
     return {name: (errors[name], inputs[name]) for name in layers}
 

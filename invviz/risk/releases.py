@@ -48,7 +48,7 @@ def scaled(release: Release, factor: float) -> Release:
 
 def moved(net: Net, shift: Mapping[str, Tensor]) -> Net:
     """The net with its parameters moved, {name: tensor}; those without a name in the shift stay."""
-    return Net(net.module, {name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()})
+    return dataclasses.replace(net, params={name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()})
 
 
 def together(releases: Sequence[Release]) -> Release:

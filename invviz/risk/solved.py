@@ -73,7 +73,7 @@ def changes(jacobian: Jacobian, steps: Tensor) -> Tensor:
     """The derivative of J(x) d by x, (p, n), with d held: the Jacobian of a release that sends J(x) d."""
 
     def noise(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        return {"noise": torch.func.jvp(jacobian.map, (flatten(batch.inputs),), (steps,))[1]}
+        return {"noise": torch.func.jvp(jacobian.map, (batch.flat(),), (steps,))[1]}
 
     message = {"noise": flatten(jacobian.message)}
     return dataclasses.replace(jacobian, release=noise, message=message, is_gradient=False).dense()

@@ -124,9 +124,7 @@ def subspace_error(singular_values: np.ndarray, k: int, change: float) -> float:
 
 
 def _moved(jacobian: Jacobian, point: Tensor):
-    from ..core.tree import unflatten
-
-    return dataclasses.replace(jacobian.batch, inputs=unflatten(point, jacobian.batch.inputs))
+    return jacobian.batch.with_flat(point)
 
 
 def _unit(direction: Tensor) -> Tensor:

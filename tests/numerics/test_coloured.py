@@ -385,7 +385,7 @@ def exact_fisher(labels=None, net=NET):
     pictures = PUBLIC[np.linspace(0, len(PUBLIC) - 1, _fisher.PICTURES).astype(int)]
     total = np.zeros((PARAMS, PARAMS))
     for place, image in enumerate(pictures):
-        chances = net.logits(net.params, Batch.of(image[None], torch.zeros(1))).softmax(1)[0].numpy()
+        chances = net.outputs(net.params, Batch.of(image[None], torch.zeros(1))).softmax(1)[0].numpy()
         for label in range(CLASSES) if labels is None else [int(labels[place])]:
             g = flatten(GRADIENT(net, Batch.of(image[None], torch.tensor([label])), None)).numpy()
             total += (chances[label] if labels is None else 1.0) * np.outer(g, g) / len(pictures)
@@ -403,7 +403,7 @@ def test_the_price_of_a_direction_is_its_share_of_the_fisher_matrix():
         np.testing.assert_allclose(found[: len(s)], shares, **close)  # with 128 drawn labels for the expectation over them: within half
         assert found[: len(s)].sum() == pytest.approx(shares.sum(), rel=0.2)
     assert (found[len(s) :] == 0).all()
-    chances = NET.logits(NET.params, Batch.of(pictures, torch.zeros(1))).softmax(1).mean(0)
+    chances = NET.outputs(NET.params, Batch.of(pictures, torch.zeros(1))).softmax(1).mean(0)
     np.testing.assert_allclose(np.bincount(drawn, minlength=CLASSES) / len(drawn), chances, atol=4 * (0.25 / 128) ** 0.5)
 
 

@@ -389,7 +389,7 @@ def test_the_thinned_features_are_right_on_average():
 
     def after(net, batch, _):
         seen = []
-        with_inputs_through(net, "7", lambda r: seen.append(r) or r).logits(net.params, batch)
+        with_inputs_through(net, "7", lambda r: seen.append(r) or r).outputs(net.params, batch)
         return {"a": seen[-1].flatten()}
 
     for _ in range(1500):

@@ -175,7 +175,7 @@ def _rounds(
 
 
 def _frozen(net: Net, params: dict[str, Tensor]) -> Net:
-    return Net(net.module, {k: p.detach().clone() for k, p in params.items()})
+    return dataclasses.replace(net, params={k: p.detach().clone() for k, p in params.items()})
 
 
 def _tired(history: Sequence[tuple[int, float, float]], patience: int) -> bool:
@@ -199,7 +199,7 @@ def _tested(net: Net, test: Batch, messages: Round | VerticalRound) -> tuple[flo
         if isinstance(messages, VerticalRound):
             logits = messages.tested(net, test)
         else:
-            logits = torch.cat([net.logits(net.params, part) for part in pieces(test, 250)])
+            logits = torch.cat([net.outputs(net.params, part) for part in pieces(test, 250)])
         label = test.label[: len(logits)]
         loss = torch.nn.functional.cross_entropy(logits, label)
     return float((logits.argmax(1) == label).double().mean()), float(loss)

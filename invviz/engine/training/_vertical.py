@@ -51,7 +51,7 @@ class VerticalRound:
     def mean(self, net: Net, chosen: Sequence[int], images: torch.Tensor, labels: torch.Tensor, done: int) -> Tree:
         """The gradient of the mean loss over all pictures of the round; arguments as of `Round.mean`."""
         params = {name: p.detach().requires_grad_(True) for name, p in net.params.items()}
-        live = Net(net.module, params)
+        live = dataclasses.replace(net, params=params)
         clean = self.embeddings(live, images, labels)
         sent = self.sent(clean, net, images, labels, [f"batch {k} in round {done + 1}" for k in chosen], self._scenario.batch)
         loss = torch.nn.functional.cross_entropy(self.top(live, sent), labels)

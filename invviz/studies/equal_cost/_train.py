@@ -43,7 +43,7 @@ def accuracy(net: Net, samples: Samples) -> float:
     """Share of the held-out pictures that are classified correctly."""
     image, label = (torch.as_tensor(a) for a in samples.victims.take(range(len(samples.victims))))
     batch = Batch.of(image.to(next(iter(net.params.values()))), label)
-    return float((net.logits(net.params, batch).argmax(1) == label).double().mean())
+    return float((net.outputs(net.params, batch).argmax(1) == label).double().mean())
 
 
 def learn(scenario: Scenario, site: Site, rounds: int, clients: int, lr: float, last: int, every: int) -> float:
