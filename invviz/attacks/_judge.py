@@ -181,7 +181,7 @@ def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | Non
     target, free = target / size, _length_is_free(obs)
 
     def sent(image: Tensor) -> Tensor:
-        message = flatten(white(obs.simulate(answer.at(image)))).double() * kept.to(target.device)
+        message = flatten(white(obs.simulate(obs.template.at(image, answer.label)))).double() * kept.to(target.device)
         square = float(message.square().sum())
         return message * (float(message @ target) / square if free and square > 0 else 1 / size)
 
@@ -209,7 +209,7 @@ def _by_intervals(obs: Observation, answer: Batch, others: Tensor) -> Comparison
     """The same where the attacker knows between which values each entry lay: by the chance of that."""
     assert obs.interval is not None
     judge = rounding(obs.message, *obs.interval)
-    loss, *losses = (float(judge(obs.simulate(answer.at(image)))) for image in (answer.private, *others))
+    loss, *losses = (float(judge(obs.simulate(obs.template.at(image, answer.label)))) for image in (answer.private, *others))
     if not all(math.isfinite(value) for value in (loss, *losses)):
         return None
     return Comparison(loss, tuple(sorted(losses)), min(AT_TRUTH, loss), math.inf)

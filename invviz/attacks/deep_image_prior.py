@@ -35,7 +35,7 @@ class DeepImagePrior(Attack):
     name: ClassVar[str] = "deep_image_prior"
     title: ClassVar[str] = "Deep image prior"
     paper: ClassVar[str] = "ulyanov2018deep"
-    for_pictures: ClassVar[bool] = True
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
 
     steps: int = knob(500, "steps per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(1, "starts with other weights; the best is chosen by the matching loss", low=1, high=50)

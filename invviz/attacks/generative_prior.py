@@ -35,6 +35,7 @@ class GenerativePrior(Attack):
     """
 
     name: ClassVar[str] = "generative_prior"
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")
     title: ClassVar[str] = "Generative prior (GIAS, GGL)"
     paper: ClassVar[str] = "jeon2021gradient"
 

@@ -36,7 +36,7 @@ class PlugAndPlay(Attack):
     name: ClassVar[str] = "plug_and_play"
     title: ClassVar[str] = "Plug and play (a denoiser as the prior)"
     paper: ClassVar[str] = "venkatakrishnan2013pnp"
-    for_pictures: ClassVar[bool] = True
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
 
     steps: int = knob(500, "steps per start, over all rounds", low=1, high=100_000, unit="steps")
     restarts: int = knob(1, "most starts; another one is made only when the last was stuck or diverged", low=1, high=50)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.component import Component, knob
 from ..core.errors import InvvizError
+from ..core.modality import PICTURE, Modality
 from ..core.table import Column, edges
 
 
@@ -59,6 +60,7 @@ class Dataset(Component):
     side: ClassVar[int]  # height and width; data sets with a size knob override `shape`
     needs_folder: ClassVar[bool] = False
     citation: ClassVar[str] = ""  # licence and use, in one sentence
+    modality: ClassVar[Modality] = PICTURE  # what one sample is
     columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
     things: ClassVar[str] = "pictures"  # what there are many of
     similar: ClassVar[str] = (
@@ -89,6 +91,10 @@ class Dataset(Component):
                 f"{self.name} has {count:,} private {self.things} here, numbered 0 to {count - 1:,}; index is {self.index:,}."
             )
         return samples.victims.take([(self.index + i) % count for i in range(batch)])
+
+    def beside(self, samples: Samples, batch: int) -> dict[str, np.ndarray]:
+        """Inputs of those victims that everybody knows, such as the edges of a graph, by name, (batch, ...) each; none of pictures and rows."""
+        return {}
 
     def load(self, data_dir: Path | None) -> Samples:
         """Open the data set; reads only what is on this machine.

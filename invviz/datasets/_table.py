@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import MissingExtra
+from ..core.modality import ROW, Modality
 from ..core.table import Column
 from ._base import Dataset, Samples
 
@@ -36,6 +37,7 @@ class Table(Dataset):
     """A data set of rows. The scale of its numbers is written in the code, from public rows alone, so attackers know it as well."""
 
     channels: ClassVar[int] = 1
+    modality: ClassVar[Modality] = ROW
     things: ClassVar[str] = "rows"
 
     @property

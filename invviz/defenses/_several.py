@@ -128,10 +128,9 @@ class Several(tuple[Defense, ...]):
         """Those that act on messages."""
         return self.where(lambda d: not d.trains)
 
-    @property
-    def on_pictures(self) -> Self:
-        """Those that need pixels with neighbours."""
-        return self.where(lambda d: d.for_pictures)
+    def not_for(self, modality: str) -> Self:
+        """Those that are made for other kinds of samples."""
+        return self.where(lambda d: bool(d.modalities) and modality not in d.modalities)
 
     @property
     def redrawing(self) -> Self:

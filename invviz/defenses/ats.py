@@ -30,7 +30,7 @@ class ATS(Defense):
     name: ClassVar[str] = "ats"
     title: ClassVar[str] = "ATS (searched augmentation)"
     paper: ClassVar[str] = "gao2021ats"
-    for_pictures: ClassVar[bool] = True
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "size"
     identity: ClassVar[Value] = 0.0

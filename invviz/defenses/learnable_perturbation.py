@@ -35,7 +35,7 @@ class LearnablePerturbation(Defense):
     name: ClassVar[str] = "learnable_perturbation"
     title: ClassVar[str] = "Learnable perturbation"
     paper: ClassVar[str] = "jiang2025learnable"
-    for_pictures: ClassVar[bool] = True
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "rho"
     identity: ClassVar[Value] = 0.0

@@ -11,6 +11,7 @@ import numpy as np
 from ..attacks import MaliciousAttack
 from ..core.even import stride
 from ..core.lazy import torch
+from ..core.modality import PICTURE
 from ..core.rng import stream
 from ..core.types import Reconstruction
 from ..metrics import PSNR, match
@@ -31,7 +32,9 @@ FRAME_EVERY = 0.2  # seconds after which a frame is scored and shown, also where
 TIMED = 3  # releases that are timed; the fastest counts
 
 
-def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None) -> Result:
+def run(
+    scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None, client: Client | None = None
+) -> Result:
     """Attack one scenario.
 
     Args:
@@ -39,6 +42,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
         site: where.
         report: called several times a second; answering False stops the attack, which then hands over its best so far.
         picture: an uploaded picture, shape (c, h, w), if the scenario names one.
+        client: whose message is attacked; None for the scenario's own victim.
 
     Returns:
         Scores per sample, pictures in [0, 1] with guesses in the order of their truths, and what the attacker was given.
@@ -48,7 +52,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
         InvvizError: data or upload missing.
     """
     check(scenario)
-    client = meet_client(scenario, site, report, picture)
+    client = client or meet_client(scenario, site, report, picture)
     obs = observe(scenario, client)
     release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
     truth = _numpy(client.batch.private)
@@ -84,7 +88,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
     if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
         report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(guess[order], truth), guess[order], ended.restart))
-    scores, absent = score(guess[order], truth, scenario.columns)
+    scores, absent = score(guess[order], truth, scenario.columns, scenario.data.modality)
     return Result(
         scenario=scenario,
         scores=scores,
@@ -105,7 +109,7 @@ def run(scenario: Scenario, site: Site, report: Reporter | None = None, picture:
         stopped=found.stopped,
         data_note=client.note,
         accuracy=client.accuracy,
-        baseline=None if scenario.columns else baseline_of(scenario, truth, site.data_dir),
+        baseline=None if scenario.data.modality is not PICTURE else baseline_of(scenario, truth, site.data_dir),
         release_ms=release_ms,
     )
 

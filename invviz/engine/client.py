@@ -64,6 +64,18 @@ class Client:
     world: World
     similar: Tensor | None = None  # public pictures of another data set of the same kind, where the attacker has those
 
+    def with_net(self, net: Net, scenario: Scenario) -> Client:
+        """The same client, who was sent another net: what its defenses make of the message is made anew.
+
+        Args:
+            net: any that takes the batch; fresh, trained, or what a server that is not honest made of it.
+            scenario: names the defenses.
+        """
+        world = dataclasses.replace(self.world, net=net)
+        return dataclasses.replace(
+            self, net=net, world=world, release=defended(scenario, self.bare, scenario.defense, world), accuracy=None
+        )
+
     @property
     def note(self) -> str:
         """What is to be said about the copy of the data set."""
@@ -92,10 +104,19 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
     images = scenario.protocol.part(images)
-    batch = Batch.of(torch.as_tensor(images, dtype=dtype, device=device), torch.as_tensor(labels, device=device))
+    batch = batch_of(scenario, images, labels, samples, dtype, device)
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
     return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
+
+
+def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, samples: Samples, dtype: torch.dtype, device: str) -> Batch:
+    """The victims' batch: what is private of them, what everybody knows, and their labels."""
+    kind = scenario.data.modality
+    inputs = {kind.private[0]: torch.as_tensor(private, dtype=dtype, device=device)}
+    for name, known in scenario.data.beside(samples, scenario.batch).items():
+        inputs[name] = torch.as_tensor(known, dtype=dtype if known.dtype.kind == "f" else None, device=device)
+    return Batch(inputs, {"label": torch.as_tensor(labels, device=device)}, kind)
 
 
 def defended(scenario: Scenario, bare: Release, stack: Stack, world: World) -> Release:

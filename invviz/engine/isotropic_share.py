@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def fits(scenario: Scenario) -> str:
     last = scenario.defense[-1] if scenario.defense else None
     if last is None or last.off or not any(knob.name == KNOB for knob in last.knobs()):
         return f"The last defense has no isotropic share to choose. Name invl_gnp, invl_enp or water_filling last, at a strength that is not {0 if last is None else last.identity:g}."
-    inputs = scenario.batch * scenario.shape[0] * scenario.shape[1] * scenario.shape[2]
+    inputs = scenario.batch * math.prod(scenario.shape)
     if inputs > MOST:
         return (
             f"What an attacker gets who solves for picture and noise is computed for up to {MOST} input values, as it takes second derivatives along all of them; this "

@@ -9,7 +9,7 @@ from ..attacks._statistics import remembering
 from ..core.lazy import torch
 from ..core.rng import stream
 from ..core.tree import map_tree
-from ..core.types import Batch, Knowledge, Net, Observation
+from ..core.types import Knowledge, Net, Observation
 from ..risk import moved
 from . import adaptive
 from . import rounds as several
@@ -80,7 +80,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         message={},
         net=world.net,
         release=defended(scenario, client.bare, believed, world),
-        template=Batch.of(torch.zeros_like(client.batch.private), label),
+        template=client.batch.at(torch.zeros_like(client.batch.private), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
         pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]

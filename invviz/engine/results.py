@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..core.errors import MissingExtra
+from ..core.modality import PICTURE, Modality
 from ..core.table import Column
 from ..core.types import Size
 from ..metrics import METRICS, Baseline, word
@@ -141,18 +142,21 @@ class Assessment:
         }
 
 
-def score(guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column] = ()) -> tuple[dict[str, list[float] | None], dict[str, str]]:
+def score(
+    guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column] = (), modality: Modality = PICTURE
+) -> tuple[dict[str, list[float] | None], dict[str, str]]:
     """Every metric for every sample, None for an optional one whose package or weights are absent; and how to get those.
 
     Args:
-        guess: (n, c, h, w) in [0, 1].
+        guess: (n, ...) in [0, 1].
         truth: likewise.
-        columns: `Scenario.columns` where these are rows of a table: scores made for pictures are then NaN. Those made for rows are left out of pictures'.
+        columns: `Scenario.columns` where these are rows of a table: scores made for pictures are then NaN.
+        modality: of the samples; scores that are not made for it are left out of all but rows'.
     """
     scores: dict[str, list[float] | None] = {}
     absent: dict[str, str] = {}
     for name, metric in METRICS.items():
-        if not columns and not metric.for_pictures:
+        if not columns and not metric.says_of(modality.name):
             continue
         try:
             scores[name] = [float(v) for v in (metric().of_rows(guess, truth, columns) if columns else metric().score(guess, truth))]

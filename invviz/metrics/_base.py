@@ -1,4 +1,4 @@
-"""What every metric is: one number for each pair of pictures or rows."""
+"""What every metric is: one number for each pair of samples."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from ..core.table import Column
 
 @dataclasses.dataclass(frozen=True)
 class Metric(Component):
-    """A score of guesses against truths, both (n, c, h, w) with values in [0, 1], already matched to each other."""
+    """A score of guesses against truths, both (n, ...) with values in [0, 1], already matched to each other."""
 
     higher_is_better: ClassVar[bool] = True
     perfect: ClassVar[float]  # the score of a guess that equals the truth
     unit: ClassVar[str] = ""
     optional: ClassVar[bool] = False  # needs something that requirements.txt does not install
-    for_pictures: ClassVar[bool] = True  # says something about pictures ...
-    for_rows: ClassVar[bool] = True  # ... and about rows of a table, whose columns have no neighbours
+    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it says something about; empty: any
+
+    @classmethod
+    def says_of(cls, modality: str) -> bool:
+        """Whether it is made for samples of this kind."""
+        return not cls.modalities or modality in cls.modalities
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Scores of pictures, shape (n,)."""
+        """Scores of samples, shape (n,)."""
         raise NotImplementedError
 
     def of_rows(self, guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
         """Scores of rows (n, 1, 1, d) of a table with these columns, shape (n,); NaN where they are not defined for rows."""
-        return self.score(guess, truth) if self.for_rows else np.full(len(truth), np.nan)
+        return self.score(guess, truth) if self.says_of("row") else np.full(len(truth), np.nan)

@@ -24,7 +24,7 @@ class Cells(Metric):
     title: ClassVar[str] = "Cells right"
     paper: ClassVar[str] = "vero2023tableak"
     perfect: ClassVar[float] = 1.0
-    for_pictures: ClassVar[bool] = False
+    modalities: ClassVar[tuple[str, ...]] = ("row",)
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """NaN, shape (n,): pictures have no cells."""

@@ -26,7 +26,7 @@ class LPIPS(Metric):
     paper: ClassVar[str] = "zhang2018lpips"
     higher_is_better: ClassVar[bool] = False
     perfect: ClassVar[float] = 0.0
-    for_rows: ClassVar[bool] = False
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
     optional: ClassVar[bool] = True
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:

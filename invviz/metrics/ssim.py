@@ -21,7 +21,7 @@ class SSIM(Metric):
     title: ClassVar[str] = "SSIM"
     paper: ClassVar[str] = "wang2004ssim"
     perfect: ClassVar[float] = 1.0
-    for_rows: ClassVar[bool] = False
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Scores in [-1, 1], shape (n,); NaN where pictures are too small."""

@@ -20,6 +20,7 @@ Shape = tuple[int, int, int]  # channels, height, width
 class Model(Component):
     """An architecture. `init` says whether the net is fresh or was trained on the public part of the data."""
 
+    modalities: ClassVar[tuple[str, ...]] = ("picture",)  # kinds of samples that it takes
     min_side: ClassVar[int] = 1  # smallest height and width that the layers can take
     first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias; in words elsewhere
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained

@@ -28,6 +28,7 @@ class MLP(Model):
     title: ClassVar[str] = "MLP"
     paper: ClassVar[str] = "phong2018additively"
     cuts: ClassVar[tuple[str, ...]] = ("linear", *(f"linear {k}" for k in range(2, MOST + 1)))  # the first `hidden_layers` of them
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")
     first_layer: ClassVar[str] = "linear"
 
     width: int = knob(128, "neurons of every hidden layer", low=1, high=4096, unit="neurons")

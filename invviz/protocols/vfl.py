@@ -37,6 +37,7 @@ class VFL(Protocol):
     """
 
     name: ClassVar[str] = "vfl"
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")
     title: ClassVar[str] = "Vertical FL (embedding)"
     paper: ClassVar[str] = "vepakomma2018split"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ._scenario import Scenario
@@ -44,8 +45,7 @@ def embedding(s: Scenario) -> Iterator[str]:
     if s.attack.needs_embedding and not s.protocol.sends_embedding:
         yield f"{s.attack.name} inverts an embedding; {s.protocol.name} sends a gradient or an update. Use protocol=vfl, or dlg."
     if s.attack.needs_embedding and s.protocol.sends_embedding:
-        channels, height, width = s.shape
-        yield from s.attack.problems(s.rounds * s.protocol.entries(s.model, s.data.shape), channels * height * width, s.batch)
+        yield from s.attack.problems(s.rounds * s.protocol.entries(s.model, s.data.shape), math.prod(s.shape), s.batch)
 
 
 def tangent_noise(s: Scenario) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ._scenario import Scenario
@@ -15,7 +16,7 @@ def memory(s: Scenario) -> Iterator[str]:
     if bytes_ > MOST:
         rounds = f", {s.rounds} rounds" if s.rounds > 1 else ""
         yield (
-            f"A step of {s.attack.name} holds about {bytes_ / 1e9:,.0f} GB in memory ({s.model.name}, {s.batch} x {s.data.shape[1]} x {s.data.shape[2]} pixels{rounds}, "
+            f"A step of {s.attack.name} holds about {bytes_ / 1e9:,.0f} GB in memory ({s.model.name}, {s.batch} x {' x '.join(map(str, s.data.shape[1:]))} {'pixels' if s.data.modality.grid else 'numbers'}{rounds}, "
             f"{s.dtype}); at most {MOST / 1e9:.0f} GB are taken. Lower the batch, the rounds, the size of the pictures or the width of the net."
         )
 
@@ -27,7 +28,7 @@ def held(s: Scenario) -> int:
     """
     shape, model = s.shape, s.model
     depth = getattr(s.protocol, "cut", model.depth) if s.protocol.sends_embedding else model.depth
-    made = sum(model.entries(shape, cut, cut not in model.open_cuts) for cut in range(1, depth + 1)) + shape[0] * shape[1] * shape[2]
+    made = sum(model.entries(shape, cut, cut not in model.open_cuts) for cut in range(1, depth + 1)) + math.prod(shape)
     searched = "steps" in s.attack.values() and not s.protocol.sends_embedding
     times = s.rounds * getattr(s.protocol, "local_steps", 1) if searched else 0.5
     return int(s.batch * made * model.held * times * (8 if s.dtype == "float64" else 4))

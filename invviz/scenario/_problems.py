@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from ..core.errors import ScenarioError
-from . import _attack, _defense, _memory, _model, _rounds, _table, _training_mode
+from . import _attack, _defense, _memory, _modality, _model, _rounds, _training_mode
 from ._scenario import KEPT, Scenario
 
 Rule = Callable[[Scenario], Iterator[str]]
@@ -35,7 +35,7 @@ def problems(scenario: Scenario) -> list[str]:
 
 @functools.lru_cache(maxsize=KEPT)
 def _found(scenario: Scenario) -> tuple[str, ...]:
-    first = list(_table.table(scenario)) or scenario.protocol.problems(scenario.model, scenario.data.shape)
+    first = list(_modality.modality(scenario)) or scenario.protocol.problems(scenario.model, scenario.data.shape)
     if first:
         return tuple(first)  # without a net of the data's shape the rest cannot be asked
     return tuple(sentence for rule in RULES for sentence in rule(scenario))

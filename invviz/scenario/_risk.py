@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 
 from ..attacks import ATTACKS
@@ -20,12 +21,14 @@ def risk_problems(scenario: Scenario) -> list[str]:
 @functools.lru_cache(maxsize=KEPT)
 def _found(s: Scenario) -> tuple[str, ...]:
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
-    if s.prior == "natural" and s.data.columns:
-        found.append(
-            f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is a table. Use prior=white, or prior=dataset, which knows its columns."
+    if s.prior == "natural" and not s.data.modality.grid:
+        what = (
+            "a table. Use prior=white, or prior=dataset, which knows its columns."
+            if s.data.columns
+            else f"of {s.data.modality.many}. Use prior=white."
         )
-    channels, height, width = s.shape
-    inputs = s.batch * channels * height * width
+        found.append(f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is {what}")
+    inputs = s.batch * math.prod(s.shape)
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
