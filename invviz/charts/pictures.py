@@ -14,7 +14,9 @@ STRIP = 8  # entries of a line that is still drawn as it is
 
 
 def squared(raw: np.ndarray) -> np.ndarray:
-    """Rows of a table, bytes of shape (b, c, 1, d), line by line as nearly square tiles (b, c, h, w), the rest of the last line light; pictures as they are."""
+    """Pictures (b, c, h, w) as they are; rows of a table, (b, c, 1, d), line by line as nearly square tiles, the rest of the last line light; whatever else a sample is, (b, ..., d), as a grey map of its numbers. Bytes."""
+    if raw.ndim != 4:
+        raw = raw.reshape(len(raw), 1, -1, raw.shape[-1])
     count, channels, height, width = raw.shape
     if height > 1 or width <= STRIP:
         return raw
@@ -73,10 +75,9 @@ def _along(length: int, step: int, border: int) -> tuple[np.ndarray, np.ndarray]
     return at < border, (at - border) % period >= period * dash / (dash + gap)
 
 
-def placeholder(shape: tuple[int, int, int], count: int, colour: str, side: int = 384) -> bytes:
+def placeholder(shape: tuple[int, ...], count: int, colour: str, side: int = 384) -> bytes:
     """A grey sheet of the same size, for a picture that is not there yet."""
-    channels, height, width = shape
-    return to_png(np.full((count, channels, height, width), 0.82, np.float32), colour, side)
+    return to_png(np.full((count, *shape), 0.82, np.float32), colour, side)
 
 
 def strip_png(pictures: list[np.ndarray], colours: list[str], side: int = 256) -> bytes:

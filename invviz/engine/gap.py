@@ -23,7 +23,7 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
         floor_share: variance of the noise floor over that of all noise; None where it is not known: the floor then counts if no defense adds noise.
         method: by which the spectrum was computed.
     """
-    s, things = scenario, "rows" if scenario.columns else "pictures"
+    s, things = scenario, scenario.data.modality.many
     found = explaining(s, floor_share, method, FLOOR)
     if s.attack.malicious:
         found.append("belongs to an honest server, and this one steered the training")

@@ -24,8 +24,8 @@ class SSIM(Metric):
     modalities: ClassVar[tuple[str, ...]] = ("picture",)
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Scores in [-1, 1], shape (n,); NaN where pictures are too small."""
-        side = min(truth.shape[2:])
+        """Scores in [-1, 1], shape (n,); NaN where pictures are too small, and of samples that are none."""
+        side = min(truth.shape[2:]) if truth.ndim == 4 else 0
         if side < 3:
             return np.full(len(truth), np.nan)
         window = min(7, side - (side + 1) % 2)

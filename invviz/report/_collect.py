@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..core.errors import InvvizError
+from ..core.modality import PICTURE
 from ..core.types import Size
 from ..engine.baseline import baseline_of
 from ..engine.client import Site
@@ -90,8 +91,8 @@ class Entry:
         return self.job.kind
 
     def baseline(self, truth: np.ndarray) -> Baseline | None:
-        """How good what needs no message is of these pictures; None of rows of a table."""
-        return None if self.scenario.columns else baseline_of(self.scenario, truth, Site.from_env().data_dir)
+        """How good what needs no message is of these pictures; None of samples that are none."""
+        return None if self.scenario.data.modality is not PICTURE else baseline_of(self.scenario, truth, Site.from_env().data_dir)
 
     @property
     def command(self) -> str:

@@ -74,7 +74,11 @@ def picture_figure(
 
 
 def _words(psnr: float, ssim: float, unseen: Baseline | None) -> str:
-    return "no score" if math.isnan(psnr) else f"{quality(psnr, ssim, unseen, ', PSNR ')}, SSIM {number(ssim, 2)}"
+    return (
+        "no score"
+        if math.isnan(psnr)
+        else quality(psnr, ssim, unseen, ", PSNR ") + ("" if math.isnan(ssim) else f", SSIM {number(ssim, 2)}")
+    )
 
 
 def _data_uri(pictures: np.ndarray, colour: str) -> str:

@@ -121,7 +121,9 @@ def attack(e: Entry) -> Told:
     scores = f.get("scores", {})
     psnr, ssim = mean(scores.get("psnr")), mean(scores.get("ssim"))
     unseen = e.baseline(e.truth) if e.truth is not None else None
-    finding = f"The attack's pictures: {_quality(scores, unseen)}, SSIM {number(ssim, 2)}"
+    finding = f"The attack's {e.scenario.data.modality.many}: {_quality(scores, unseen)}" + (
+        "" if math.isnan(ssim) else f", SSIM {number(ssim, 2)}"
+    )
     if e.scenario.columns:
         finding = f"The attack has {number(100 * mean(scores.get('cells')), 0)} % of the cells right"
     if math.isnan(psnr):

@@ -43,7 +43,7 @@ def pixel_knowledge(dec: Decomposition, sigma: float) -> np.ndarray:
 
 def sample_loss(dec: Decomposition, sigma: float) -> np.ndarray:
     """InvLoss of every sample of a batch: the traces of P's diagonal blocks, shape (b,). Source: [D] T7; arguments as in `pixel_variance`."""
-    return pixel_variance(dec, sigma).sum(axis=(1, 2, 3))
+    return pixel_variance(dec, sigma).reshape(dec.shape[0], -1).sum(axis=1)
 
 
 def direction(dec: Decomposition, index: int) -> np.ndarray:

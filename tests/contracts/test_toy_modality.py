@@ -17,7 +17,10 @@ from invviz.datasets import DATASETS
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.models import MODELS
+from invviz.report import collect, to_html
 from invviz.risk import Jacobian, invre, total_sigma
 from invviz.scenario import Scenario, problems, risk_problems
 
@@ -124,3 +127,14 @@ def test_results_are_plain(site):
     found = run(Scenario.parse(f"{TEXT}&attack=linear_layer"), site)
     assert json.loads(json.dumps(found.to_json()))["scores"]["psnr"]
     assert ATTACKS["linear_layer"].modalities == ()
+
+
+def test_a_worker_keeps_it_and_a_report_shows_it(site, store_dir):
+    store = Store(store_dir)
+    s = Scenario.parse(f"{TEXT}&attack=linear_layer&defense=gaussian_noise(sigma=0.001)")
+    keys = [store.submit(kind, s, "test") for kind in ("run", "risk")]
+    work(store, Site(None, store_dir), once=True)
+    assert [store.job(key).state for key in keys] == ["done", "done"], [store.job(key).error for key in keys]
+    assert store.arrays(keys[0])["guess"].shape == (1, NODES, FEATURES)
+    page = to_html(collect(store, keys))
+    assert "toy_graphs" in page and page.count("data:image/png") >= 2 and "nan" not in page.lower()

@@ -107,7 +107,7 @@ def all_frames(con: sqlite3.Connection, key: str) -> tuple[np.ndarray, np.ndarra
     if not rows:
         return NONE
     pictures = [_pixels(row) for row in rows]
-    if len({picture.shape for picture in pictures}) > 1 or pictures[0].ndim != 4:
+    if len({picture.shape for picture in pictures}) > 1 or pictures[0].ndim < 2:
         raise ValueError("the pictures of its steps have different shapes, or none")
     return np.array([row["step"] for row in rows], dtype=np.int64), np.stack(pictures)
 

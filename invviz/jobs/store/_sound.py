@@ -71,7 +71,7 @@ def missing(kind: Kind, arrays: Mapping[str, np.ndarray]) -> str:
     for name in names:
         if name not in arrays:
             return f"{name}.npy is missing"
-        if arrays[name].ndim != 4 or arrays[name].dtype.kind not in "fu":
+        if arrays[name].ndim < 2 or arrays[name].dtype.kind not in "fu":
             return f"{name}.npy holds no pictures but {arrays[name].dtype} of shape {arrays[name].shape}"
         if arrays[name].shape != arrays[names[0]].shape:
             return f"{name}.npy has the shape {arrays[name].shape}, {names[0]}.npy {arrays[names[0]].shape}"
