@@ -41,13 +41,13 @@ class Baseline:
         """Of these pictures.
 
         Args:
-            truth: shape (n, c, h, w) in [0, 1].
-            mean: of public pictures, (1, c, h, w); None where there are none on this machine: plain pictures alone count then.
+            truth: shape (n, c, h, w) in [0, 1]; or (n, ...), of samples that are no pictures.
+            mean: of public ones, (1, ...); None where there are none on this machine: plain pictures alone count then.
         """
-        best = truth.mean((1, 2, 3), keepdims=True)  # no other grey has a smaller squared error
+        best = truth.mean(tuple(range(1, truth.ndim)), keepdims=True)  # no other grey has a smaller squared error
         unseen = [np.broadcast_to(level, truth.shape).astype(truth.dtype) for level in (best, *GREYS)]
         unseen += [] if mean is None else [np.broadcast_to(mean, truth.shape).astype(truth.dtype)]
-        own = np.broadcast_to(truth.mean((2, 3), keepdims=True), truth.shape)
+        own = np.broadcast_to(truth.mean((2, 3), keepdims=True) if truth.ndim == 4 else best, truth.shape)
         psnr, ssim = (np.fmax.reduce([metric.score(guess, truth) for guess in unseen]) for metric in (PSNR(), SSIM()))
         with_own = np.fmax(psnr, PSNR().score(own, truth)), np.fmax(ssim, SSIM().score(own, truth))
         return cls(*(tuple(map(float, values)) for values in (psnr, ssim, *with_own)))

@@ -43,11 +43,9 @@ class Attack:
     @functools.cached_property
     def word(self) -> str:
         """How much of the pictures its own show; empty where it has none yet, and of rows of a table, which have no words."""
-        return (
-            ""
-            if self.result is None or self.truth is None or self.scenario.columns
-            else word(self.each("psnr"), self.each("ssim"), self._baseline)
-        )
+        if self.result is None or self.truth is None or self._baseline is None:
+            return ""
+        return word(self.each("psnr"), self.each("ssim"), self._baseline)
 
     def quality(self, between: str = ", ") -> str:
         """Word and PSNR; of rows of a table how many cells are right."""
@@ -56,7 +54,7 @@ class Attack:
         return quality(self.each("psnr"), self.each("ssim"), None if self.truth is None else self._baseline, between)
 
     @functools.cached_property
-    def _baseline(self) -> Baseline:
+    def _baseline(self) -> Baseline | None:
         assert self.truth is not None
         return baseline(self.scenario, self.truth)
 
@@ -124,7 +122,8 @@ class Known:
     def word(self, who: str) -> str:
         """How much of the pictures an attacker's show ("ideal" or the name of an attack); empty where it is not known."""
         if who == "ideal":
-            return "" if self.ideal is None or self.scenario.columns else word(*self._ideal_scores, baseline(self.scenario, self.truth))
+            against = None if self.ideal is None else baseline(self.scenario, self.truth)
+            return "" if against is None else word(*self._ideal_scores, against)
         return self.attacks[who].word
 
     @property

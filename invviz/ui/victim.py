@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ..core.errors import InvvizError
+from ..core.modality import PICTURE
 from ..engine.baseline import baseline_of, cells_without_message
 from ..metrics import Baseline
 from ..scenario import Scenario
@@ -49,8 +50,13 @@ def victim_of(scenario: Scenario) -> Victim | str:
         return str(err)
 
 
-def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline:
-    """How good what needs no message is of a batch, which is looked at once."""
+def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline | None:
+    """How good what needs no message is of a batch of pictures; None of other samples, which have no words."""
+    return unseen(scenario, truth) if scenario.data.modality is PICTURE else None
+
+
+def unseen(scenario: Scenario, truth: np.ndarray) -> Baseline:
+    """The same of any samples; a batch is looked at once."""
     index, folder = scenario.data.index if scenario.attack.knows_classes else 0, station().site.data_dir
     name = (scenario.data.replace(index=index), scenario.attack.knows_classes, scenario.protocol, folder, fingerprint(truth))
     return _baselines.of(name, lambda: baseline_of(scenario, truth, folder))
@@ -58,7 +64,7 @@ def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline:
 
 def unseen_psnr(scenario: Scenario, truth: np.ndarray) -> float:
     """PSNR of what needs no message, as charts draw it as a line."""
-    return baseline(scenario, truth).middle.psnr[0]
+    return unseen(scenario, truth).middle.psnr[0]
 
 
 def cells_unseen(scenario: Scenario, truth: np.ndarray) -> float | None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import toy_graphs
 from toy_graphs import FEATURES, GRAPH, NODES, ToyGraphNet, ToyGraphs
+from visits import opened
 
 from invviz.attacks import ATTACKS
 from invviz.core.modality import MODALITIES
@@ -138,3 +139,15 @@ def test_a_worker_keeps_it_and_a_report_shows_it(site, store_dir):
     assert store.arrays(keys[0])["guess"].shape == (1, NODES, FEATURES)
     page = to_html(collect(store, keys))
     assert "toy_graphs" in page and page.count("data:image/png") >= 2 and "nan" not in page.lower()
+
+
+def test_the_lab_and_risk_show_it(store_dir):
+    store, s = Store(store_dir), Scenario.parse(f"{TEXT}&attack=linear_layer&defense=gaussian_noise(sigma=0.001)")
+    for kind in ("run", "risk"):
+        store.submit(kind, s, "test")
+    work(store, Site(None, store_dir), once=True)
+    for page in ("lab", "risk"):
+        at = opened(page, s.text()).run()
+        assert not at.exception, at.exception
+        words = " ".join(e.value for e in [*at.markdown, *at.caption, *at.info, *at.warning])
+        assert "graph" in words and "nan" not in words.lower(), words
