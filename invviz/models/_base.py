@@ -13,7 +13,7 @@ from ._layers import after_activation, cut_at_activations
 if TYPE_CHECKING:
     from torch import nn
 
-Shape = tuple[int, int, int]  # channels, height, width
+Shape = tuple[int, ...]  # of one sample; of a picture channels, height, width
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,7 @@ def standardise() -> nn.Module:
     return Standardise()
 
 
-def num_features(body: nn.Module, shape: tuple[int, int, int]) -> int:
+def num_features(body: nn.Module, shape: tuple[int, ...]) -> int:
     """How many numbers the body makes of one picture."""
     with torch.no_grad():
         return body(torch.zeros(1, *shape)).flatten(1).shape[1]

@@ -66,14 +66,14 @@ class Prior:
 
     Attributes:
         name: "white", "natural" or "dataset".
-        shape: channels, height, width of one picture.
-        batch: number of pictures b; n = b c h w.
+        shape: of one sample; of a picture channels, height, width.
+        batch: number of samples b; n = b c h w of pictures.
         components: of the public pictures; needed by "dataset" and by no other.
         input_noise: variance of noise that the client adds to every pixel before the release, >= 0: C stands for the noisy picture then.
     """
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     batch: int = 1
     components: Components | None = None
     input_noise: float = 0.0

@@ -170,9 +170,10 @@ class Scenario:
         return name(self.layer)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of what the client holds of a picture."""
-        return self.protocol.shape(self.data.shape)
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what the client holds of a sample; of a picture channels, height and width."""
+        fits = not self.protocol.modalities or self.data.modality.name in self.protocol.modalities
+        return self.protocol.shape(self.data.shape) if fits else self.data.shape
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -85,7 +85,7 @@ def whose(scenario: Scenario) -> str:
     return f"Party {seen[0] + 1}" if len(seen) == 1 else f"Parties {seen[0] + 1} to {seen[-1] + 1}, together,"
 
 
-def parts_of(scenario: Scenario) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+def parts_of(scenario: Scenario) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """First channel, row and column of every party's part, and those after its last."""
     protocol = cut_of(scenario)
     return [protocol.region(scenario.data.shape, party) for party in range(protocol.parties)]
