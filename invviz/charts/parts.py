@@ -15,7 +15,7 @@ SIDE = 192  # pixels of the result, about
 PALE = 0.25  # share of its colour that a part keeps which is not attacked
 LINE = 3  # pixels between two parts
 
-Region = tuple[tuple[int, int, int], tuple[int, int, int]]
+Region = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def parted(picture: np.ndarray, regions: Sequence[Region], attacked: Collection[int]) -> str:
