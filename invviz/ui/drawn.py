@@ -22,7 +22,7 @@ def png(picture: np.ndarray, colour: str, side: int = 384) -> bytes:
     return _made(("png", fingerprint(picture), colour, side), lambda: pictures.to_png(picture, colour, side))
 
 
-def placeholder(shape: tuple[int, int, int], count: int, colour: str) -> bytes:
+def placeholder(shape: tuple[int, ...], count: int, colour: str) -> bytes:
     """In place of a picture that is not there yet; arguments as of `charts.pictures.placeholder`."""
     return _made(("placeholder", shape, count, colour), lambda: pictures.placeholder(shape, count, colour))
 
