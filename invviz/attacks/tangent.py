@@ -106,7 +106,9 @@ class Tangent(Attack):
             tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
             for weight in weights:
                 tried[-1].descend(weight, goal, little)
-            watch.see(tried[-1].objective, obs.template.at(fit.picture(tried[-1].z), label))  # a stage with nothing left to do has not been seen
+            watch.see(
+                tried[-1].objective, obs.template.at(fit.picture(tried[-1].z), label)
+            )  # a stage with nothing left to do has not been seen
             return tried[-1]
 
         def attempt() -> None:
