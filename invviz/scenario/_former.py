@@ -29,23 +29,7 @@ UNUSED = {
 }
 TRAIN = "federated(clients={clients},sampled=0,split={split!r},alpha={alpha},rounds=300,optimiser='adam',lr=0.003,momentum=0.0,schedule='cosine',every=0,patience=0,samples={samples})"  # fmt: skip
 DEFAULT_TRAIN = ("train", TRAIN.format(clients=10, split="iid", alpha=0.5, samples=0))
-ORDER = (
-    "data",
-    "model",
-    "protocol",
-    "defense",
-    "attack",
-    "train",
-    "attacker",
-    "batch",
-    "seed",
-    "dtype",
-    "floor",
-    "prior",
-    "method",
-    "rounds",
-)
-ORDER += ("layer", "upload")
+ORDER = ("data", "model", "protocol", "defense", "attack", "train", "attacker", "batch", "seed", "dtype", "floor", "prior", "method", "rounds", "layer", "upload")  # fmt: skip
 
 
 def former_key(kind: str, scenario: Scenario) -> str:

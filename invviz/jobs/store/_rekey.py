@@ -8,7 +8,6 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from ...core.errors import InvvizError
 from ...scenario import Scenario, former_key
 from ...scenario.kinds import askable
 from . import _arrays
@@ -43,7 +42,7 @@ def _move(key: str, kind: str, text: str, known: Known) -> Move | None:
     place = (key, kind, text)
     if place not in known:
         known[place] = None
-        with contextlib.suppress(InvvizError):
+        with contextlib.suppress(Exception):  # whatever is wrong with one text must keep nobody from the others
             scenario = Scenario.parse(text)
             if kind in askable() and former_key(kind, scenario) == key:
                 known[place] = Move(key, scenario.key(kind), scenario.form(kind))

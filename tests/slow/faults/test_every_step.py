@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from accidents import killed_at_every_step
+from test_rekey import STORED, is_whole, make_old
 from test_store import Named, claim, event, submit
 from test_store_room import FIRST, LATE
 
@@ -171,6 +172,12 @@ def test_a_migration_killed_anywhere_goes_on_with_the_next_start(place, every):
         con.close()
 
     assert killed_at_every_step(make, lambda store: None, check, every) >= 8 // every
+
+
+def test_new_keys_killed_anywhere_are_given_at_the_next_opening(place, every):
+    few = STORED[:3]
+    make = lambda number: make_old(place / str(number) / "store", few)  # noqa: E731
+    assert killed_at_every_step(make, lambda store: None, lambda store, ended: is_whole(store.path, few), every) >= 40 // every
 
 
 def test_a_new_store_killed_anywhere_is_a_store(place, every):
