@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -42,7 +43,9 @@ def nothing_damaged(monkeypatch):
 
 @pytest.fixture
 def store_dir(tmp_path, monkeypatch):
-    """A fresh store for this test."""
+    """A fresh store for this test, and no server that still serves the store of another: what its pages ask for would be handed in there."""
+    if "invviz.ui.session" in sys.modules:
+        sys.modules["invviz.ui.session"].close()
     monkeypatch.setenv("INVVIZ_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("INVVIZ_WORKERS", "0")
     return tmp_path / "store"
