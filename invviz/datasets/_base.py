@@ -62,7 +62,6 @@ class Dataset(Component):
     citation: ClassVar[str] = ""  # licence and use, in one sentence
     modality: ClassVar[Modality] = PICTURE  # what one sample is
     columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
-    things: ClassVar[str] = "pictures"  # what there are many of
     similar: ClassVar[str] = (
         ""  # another data set with pictures of the same kind, for attackers who have none of this one; none where it is empty
     )
@@ -88,7 +87,7 @@ class Dataset(Component):
         count = len(samples.victims)
         if self.index >= count:
             raise InvvizError(
-                f"{self.name} has {count:,} private {self.things} here, numbered 0 to {count - 1:,}; index is {self.index:,}."
+                f"{self.name} has {count:,} private {self.modality.many} here, numbered 0 to {count - 1:,}; index is {self.index:,}."
             )
         return samples.victims.take([(self.index + i) % count for i in range(batch)])
 

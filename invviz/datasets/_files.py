@@ -64,7 +64,7 @@ def check(name: str, data_dir: Path | None) -> list[str]:
     place = f"found in {kind.find(data_dir)}" if hasattr(kind, "find") else "comes with the installed packages"
     return [
         f"{name}: {place}",
-        f"{len(samples.victims):,} victims and {len(samples.public):,} public {kind.things} in {len(samples.class_names):,} classes",
+        f"{len(samples.victims):,} victims and {len(samples.public):,} public {kind.modality.many} in {len(samples.class_names):,} classes",
         samples.note or ("the published data set" if kind.needs_folder else "complete"),
     ]
 

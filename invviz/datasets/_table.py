@@ -38,7 +38,6 @@ class Table(Dataset):
 
     channels: ClassVar[int] = 1
     modality: ClassVar[Modality] = ROW
-    things: ClassVar[str] = "rows"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -97,8 +97,8 @@ class TorchvisionSet(Dataset):
         """What differs from the published data set, or nothing; `same` says that the checksums agree."""
         found, full = (len(test[1]), len(train[1])), cls.published
         if found != full:
-            return f"cut-down copy: {found[0]:,} of {full[0]:,} test and {found[1]:,} of {full[1]:,} training {cls.things}"
-        return "" if same else f"changed copy: as many {cls.things} as the published data set, but other checksums"
+            return f"cut-down copy: {found[0]:,} of {full[0]:,} test and {found[1]:,} of {full[1]:,} training {cls.modality.many}"
+        return "" if same else f"changed copy: as many {cls.modality.many} as the published data set, but other checksums"
 
 
 @functools.lru_cache(maxsize=4)  # the largest, complete SVHN, takes about 300 MB

@@ -60,7 +60,7 @@ def build(channels: int, latent: int) -> nn.Module:
 
 
 def perturbed(parts: nn.Module, x: Tensor, rho: Tensor | float) -> Tensor:
-    """Changed pictures x' = Dec(z + delta), z = E(x), ||delta|| = rho ||z|| for every picture."""
+    """Changed pictures (n, c, h, w), x' = Dec(z + delta), z = E(x), ||delta|| = rho ||z|| for every picture."""
     nets = dict(parts.named_children())
     z = nets["encode"](torch.nn.functional.pixel_unshuffle(x - 0.5, PATCH))
     raw = nets["perturb"](z)

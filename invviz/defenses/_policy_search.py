@@ -29,7 +29,7 @@ class Scored(NamedTuple):
 
 
 def privacy_score(net: Net, image: Tensor, label: Tensor, rng: Generator) -> float:
-    """S_pri [S]: mean over lambda of cos(gradient at the picture, gradient at lambda picture + (1 - lambda) noise), by the trapezoid rule on 20 bins.
+    """S_pri [S]: mean over lambda of cos(gradient at the picture, gradient at lambda picture + (1 - lambda) noise), by the trapezoid rule on 20 bins. Picture (c, h, w), label ().
 
     The paper's code takes the cosine of every tensor and their mean; so do we. Mean over the pictures.
     """

@@ -50,7 +50,7 @@ class NoPeek(Defense):
         return inner
 
     def penalty(self, part: Tensor, embedding: Tensor, seed: int) -> Penalty:
-        """The weight times dCor."""
+        """The weight times dCor of a party's part (n, c, h, w) and its embedding (n, ...), a scalar."""
         return _Correlation(self.weight)
 
 

@@ -84,7 +84,7 @@ class Soteria(Defense):
         return release
 
     def scores(self, net: Net, batch: Batch, layer: str) -> Tensor:
-        """|r_i| / ||dr_i/dx|| of every feature, a constant; the largest are pruned first."""
+        """|r_i| / ||dr_i/dx|| of every feature of a layer, shape (features,), a constant; the largest are pruned first."""
         image, at = still(batch)
         of = features(net, layer)
         value, square = slopes(lambda moved: of(at(moved)), image, self.probes, shared=True)

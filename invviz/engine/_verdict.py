@@ -43,9 +43,8 @@ def verdict(scenario: Scenario, client: Client, obs: Observation, found: Reconst
     if said := silence(obs.message):
         quiet = unreadable(obs)
         image = obs.grey if quiet else found.batch.private
-        batch = dataclasses.replace(found.batch, inputs={"image": image})
         note = said if quiet else f"{said} {found.note}".strip()
-        return dataclasses.replace(found, batch=batch, note=note, failed=not found.stopped)
+        return dataclasses.replace(found, batch=found.batch.at(image), note=note, failed=not found.stopped)
     pictures, whose = others(scenario, client, found.batch, stream(scenario.seed, "other pictures"))
     return judged(obs, found, pictures, whose, solves, scenario.attack.decodes)
 
@@ -71,5 +70,9 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
     own = own if alike else [torch.arange(count)] * len(own)
     chosen = torch.stack([places[torch.randint(len(places), (OTHERS,), generator=rng)] for places in own], 1)
     image = torch.as_tensor(scenario.protocol.part(images)).to(like)
-    whose = f"public {scenario.data.things} of the same label{'s' if len(own) > 1 else ''}" if alike else f"public {scenario.data.things}"
+    whose = (
+        f"public {scenario.data.modality.many} of the same label{'s' if len(own) > 1 else ''}"
+        if alike
+        else f"public {scenario.data.modality.many}"
+    )
     return image[chosen.to(like.device)], whose

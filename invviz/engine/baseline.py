@@ -23,7 +23,7 @@ def mean_picture(scenario: Scenario, samples: Samples) -> np.ndarray:
 
 
 def guess_without_message(scenario: Scenario, data_dir: Path | None) -> np.ndarray | None:
-    """The same, found once for all victims of a data set; None where that is not on this machine."""
+    """The mean of public samples, shape (1, ...), found once for all victims of a data set; None where that is not on this machine."""
     try:
         return _mean(scenario.data.replace(index=0), scenario.protocol, data_dir)
     except InvvizError:

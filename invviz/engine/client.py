@@ -111,7 +111,16 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
 
 
 def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, samples: Samples, dtype: torch.dtype, device: str) -> Batch:
-    """The victims' batch: what is private of them, what everybody knows, and their labels."""
+    """The victims' batch: what is private of them, what everybody knows, and their labels.
+
+    Args:
+        scenario: names the data set.
+        private: of the victims, (b, ...) in the bounds of their modality.
+        labels: theirs, (b,).
+        samples: where they come from.
+        dtype: of what is private, and of all numbers that everybody knows.
+        device: where to.
+    """
     kind = scenario.data.modality
     inputs = {kind.private[0]: torch.as_tensor(private, dtype=dtype, device=device)}
     for name, known in scenario.data.beside(samples, scenario.batch).items():
@@ -132,7 +141,7 @@ def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> Wo
 
 
 def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Public pictures, or the party's part of them, with their labels, as those of the batch are."""
+    """Public samples (k, ...), or the party's part of them, with their labels (k,), in the batch's precision and place; evenly spread over those that there are."""
     public = samples.public
     count = min(len(public), PUBLIC, PUBLIC_NUMBERS // batch.private[0].numel())
     image, label = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
@@ -140,7 +149,7 @@ def public_pictures(scenario: Scenario, batch: Batch, samples: Samples) -> tuple
 
 
 def similar_pictures(scenario: Scenario, batch: Batch, data_dir: Path | None) -> Tensor:
-    """Public pictures of another data set of the same kind, or the party's part of them, as those of the batch are.
+    """Public pictures (k, c, h, w) of another data set of the same kind, or the party's part of them, in the batch's precision and place.
 
     Raises:
         DataMissing: that set is not on this machine; says what else to do.

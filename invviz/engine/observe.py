@@ -83,6 +83,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         template=client.batch.at(torch.zeros_like(client.batch.private), label),
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
+        bounds=scenario.data.modality.bounds,
         pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]
         public=public,
         public_labels=labels,

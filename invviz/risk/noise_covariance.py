@@ -133,7 +133,7 @@ class Banded(NoiseCovariance):
         return unflatten(noise, jacobian.message)
 
     def length(self, steps: Tensor) -> float:
-        """The norm of the noise that these steps stand for: that of the amounts c along directions that are orthogonal."""
+        """The norm of the noise that these steps, shape (k,), stand for: that of the amounts c along directions that are orthogonal."""
         return float((steps * self.directions.values).norm())
 
     def steps(self, rng: Generator, law: str = "normal") -> Tensor:

@@ -73,7 +73,7 @@ def _decompose(jacobian: Jacobian, x: Tensor, prior: Prior, tell: Callable[[int,
 
 
 def singular_values(jacobian: Jacobian, progress: Callable[[int, int], bool] | None = None) -> tuple[np.ndarray, float]:
-    """The singular values alone, descending, and the level below which they are noise: a third of the time of a decomposition."""
+    """The singular values alone, descending, shape (n,), and the level below which they are noise: a third of the time of a decomposition."""
     values = torch.linalg.eigvalsh(jacobian.gram(progress)).flip(0).clamp(min=0).sqrt().cpu().numpy()
     return values, jacobian.resolved(float(values[0]))
 

@@ -112,7 +112,7 @@ def subspace_error(singular_values: np.ndarray, k: int, change: float) -> float:
     """Bound on the sine of the angle by which the first k right singular directions turn: e / (s_k - s_{k+1} - e). Source: [D] T5 (Wedin).
 
     Args:
-        singular_values: descending.
+        singular_values: descending, shape (r,).
         k: at least 1, at most one less than there are values.
         change: e = ||J(x~) - J(x)||, for instance bend times the distance.
 

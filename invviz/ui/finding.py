@@ -96,7 +96,7 @@ def _explanations(now: Scenario, risk: RiskView | None) -> None:
         _equations(r"r = G(x) + \eta", f"G(x) = {formula(now)}", r"J = \partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(
-            f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.things}. Noise drowns what "
+            f"A singular value says how loudly the message speaks about one direction in the space of all {now.data.modality.many}. Noise drowns what "
             "is softer than it: directions above the floor can be read, those below cannot. More noise lifts the floor."
         )
         _equations(

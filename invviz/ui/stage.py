@@ -95,7 +95,7 @@ def _quality(now: Scenario, truth: np.ndarray, psnr: Sequence[float], ssim: Sequ
 
 def picture_truth(now: Scenario) -> None:
     """The client's own picture."""
-    victim, thing = victim_of(now), now.data.things.rstrip("s")
+    victim, thing = victim_of(now), now.data.modality.one
     st.markdown(f"**The client's {thing}{'s' * (now.batch > 1)}**")
     if isinstance(victim, str):
         _image(now, drawn.placeholder(now.shape, now.batch, TRUTH), victim)

@@ -52,12 +52,12 @@ def lesson(run: RunView, share: float | None) -> str:
     if psnr[best] - psnr[-1] < LOST or at_end > np.interp(run.frame_steps[best], run.steps, run.loss):
         return ""
     where = "at the start" if best == 0 else f"at step {run.frame_steps[best]:,}"
-    words = f"**The {run.scenario.data.things[:-1]} was best {where}**, {decibels(psnr[best])}, and got worse while the matching loss fell: {decibels(psnr[-1])} at the end. "
+    words = f"**The {run.scenario.data.modality.one} was best {where}**, {decibels(psnr[best])}, and got worse while the matching loss fell: {decibels(psnr[-1])} at the end. "
     if share is None or at_end >= share:
-        return words + f"A lower loss is not always a better {run.scenario.data.things[:-1]}."
+        return words + f"A lower loss is not always a better {run.scenario.data.modality.one}."
     return (
         words
-        + f"It fits the noise: its loss, {number(at_end, 2)}, is below what the true {run.scenario.data.things[:-1]} would have, about {number(share, 2)}."
+        + f"It fits the noise: its loss, {number(at_end, 2)}, is below what the true {run.scenario.data.modality.one} would have, about {number(share, 2)}."
     )
 
 

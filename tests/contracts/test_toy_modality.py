@@ -1,5 +1,6 @@
 """Samples that are no pictures go the whole way; what they are stands in tests/contracts/toy_graphs.py, and nothing else was touched for them."""
 
+import dataclasses
 import json
 import math
 
@@ -12,7 +13,7 @@ from visits import opened
 
 from invviz.attacks import ATTACKS
 from invviz.core.modality import MODALITIES
-from invviz.core.tree import flatten
+from invviz.core.tree import flatten, map_tree
 from invviz.core.types import Batch, Net
 from invviz.datasets import DATASETS
 from invviz.engine.assess import assess
@@ -122,6 +123,14 @@ def test_an_attack_that_names_no_modality_takes_any(name, site):
         return
     found = run(s, site)
     assert found.guess.shape == (1, NODES, FEATURES) and np.isfinite(found.guess).all()
+
+
+def test_a_message_of_zeros_tells_nothing_of_it(site):
+    s = Scenario.parse(f"{TEXT}&attack=dlg(steps=3)")
+    client = meet_client(s, site)
+    silent = dataclasses.replace(client, release=lambda net, batch, rng: map_tree(torch.zeros_like, client.bare(net, batch, None)))
+    found = run(s, site, client=silent)
+    assert found.failed and np.all(found.guess == 0.5) and found.guess.shape == (1, NODES, FEATURES)
 
 
 def test_results_are_plain(site):

@@ -39,7 +39,6 @@ class ToyGraphs(Dataset):
     name: ClassVar[str] = "toy_graphs"
     title: ClassVar[str] = "Toy graphs"
     modality: ClassVar[Modality] = GRAPH
-    things: ClassVar[str] = "graphs"
     channels: ClassVar[int] = 1
     num_classes: ClassVar[int] = CLASSES
     side: ClassVar[int] = NODES

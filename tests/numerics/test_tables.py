@@ -167,7 +167,7 @@ def test_tables_of_scikit_learn(name, loader, victims):
 def test_a_row_has_a_fixed_shape(name):
     data = DATASETS[name]()
     assert data.shape == (1, 1, sum(len(c.choices) or 1 for c in data.columns)) == (1, 1, data.edges[-1])
-    assert data.things == "rows" and len(data.columns) == len(data.edges) - 1 == len({c.name for c in data.columns})
+    assert data.modality.many == "rows" and len(data.columns) == len(data.edges) - 1 == len({c.name for c in data.columns})
 
 
 def test_a_cut_down_copy_has_the_same_entries_and_says_so(tmp_path):

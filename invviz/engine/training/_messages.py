@@ -46,7 +46,7 @@ class Round:
         Args:
             net: of this round.
             chosen: numbers of the clients.
-            images: of all of them, client by client.
+            images: of all of them, client by client, (chosen x batch, c, h, w).
             labels: likewise.
             done: rounds before this one.
         """

@@ -60,7 +60,7 @@ class VerticalRound:
         return dict(zip(params, torch.autograd.grad(loss, list(params.values())), strict=True))
 
     def embeddings(self, net: Net, images: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
-        """What every party's bottom net makes of its part of whole pictures."""
+        """What every party's bottom net makes of its part of whole pictures (n, c, h, w): one tensor (n, ...) for each party."""
         return [how.release(net, Batch.of(how.part(images), labels), None)["embedding"] for how in self._parties]
 
     def sent(
@@ -69,7 +69,7 @@ class VerticalRound:
         """What the server gets of every party's embeddings; gradients go back to these as if what defenses change had been added.
 
         Args:
-            clean: the embeddings, party by party.
+            clean: the embeddings, party by party, (n, ...) each.
             net: that made them, frozen.
             images: whole pictures.
             labels: of them; some defenses ask for them.
@@ -84,7 +84,7 @@ class VerticalRound:
         ]
 
     def top(self, net: Net, sent: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Class scores that the server makes of all parties' embeddings."""
+        """Class scores (n, classes) that the server makes of all parties' embeddings, (n, ...) each."""
         joined = sent[0] if len(sent) == 1 else torch.cat([one.flatten(1) for one in sent], 1)
         top = {name.removeprefix("top."): p for name, p in net.params.items() if name.startswith("top.")}
         return torch.func.functional_call(net.module.get_submodule("top"), top, (joined,))

@@ -50,7 +50,7 @@ def draw(rows: Sequence[Row], order: Sequence[Row], now: Scenario, old: Mapping[
     head = "".join(f'<th scope="col" class="{name}" title="{escape(words)}">{escape(label)}</th>' for name, label, words in HEAD)
     body = "".join(_row(row, rows[0], row.stack == now.defense, old) for row in order)
     scored = "its cells that are right" if now.data.columns else "its word"
-    caption = f"One row a defense: the {now.data.things[:-1]} that each attacker got, {scored} and PSNR (the best attacker in bold). Pause on a heading for what it means."
+    caption = f"One row a defense: the {now.data.modality.one} that each attacker got, {scored} and PSNR (the best attacker in bold). Pause on a heading for what it means."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
         f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -69,18 +69,18 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     if not row.stack:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
         st.markdown(
-            f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}: an average over {now.data.things} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
+            f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}: an average over {now.data.modality.many} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
         )
         return
     st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}")
     verdict = _verdict(before, after, row.against)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
-        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, an average over {now.data.things} and noise; "
+        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, an average over {now.data.modality.many} and noise; "
         f"with the defense {in_brackets(row.against)}."
     )
     gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
-    st.markdown(f"On this {now.data.things[:-1]}: {', '.join(gaps)}. {beyond.why(row)}")
+    st.markdown(f"On this {now.data.modality.one}: {', '.join(gaps)}. {beyond.why(row)}")
     promise = row.stack.promise or "none"
     st.markdown(f"**Formal guarantee:** {promise if promise != 'none' else 'none. What protects here is measured, not proven.'}")
     assert row.view is not None
