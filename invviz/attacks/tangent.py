@@ -100,9 +100,7 @@ class Tangent(Attack):
 
         def at(z: Tensor, weights: Sequence[float], little: float = LITTLE) -> Projected:
             for one in tried:
-                one.frame = (
-                    one.frame if one is min(tried, key=lambda one: one.objective) else None
-                )  # as large as the message times the picture
+                one.frame = one.frame if one is _least(tried) else None  # as large as the message times the picture
             tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
             for weight in weights:
                 tried[-1].descend(weight, goal, little)
@@ -133,7 +131,7 @@ class Tangent(Attack):
                 raise
 
         found = search(obs, watch, self.restarts, attempt, every=False)
-        best = min((one for one in tried if one.frame is not None), key=lambda one: one.objective, default=None)
+        best = _least(tried)
         error = 0.0
         if best is not None and not found.stopped:
             note, sure, error = self._verdict(fit, best, beneath, rounding)
@@ -176,8 +174,12 @@ class Tangent(Attack):
         rows, size = len(fit.target), fit.size
         if rows <= 2 * size:
             return f"Not determined: {rows:,} numbers came, and picture and noise are {2 * size:,} unknowns.", False, 0.0
+        if not (beneath or best.misfit <= (ROUNDINGS * rounding) ** 2):
+            return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False, 0.0
         best.weight = beneath  # a search that ran out of steps was at a heavier one, and a prior is no evidence
         _, curvature = best.curvature()
+        if not bool(torch.isfinite(curvature).all()):  # far outside the bounds, where kinks or saturated layers are all there is
+            return "Not exact: how the message moves at the answer is not finite.", False, 0.0
         lost = max(CLEAR, (ROUNDINGS * rounding) ** 2) * best.loud  # beside the exact answer, free directions are seen to curve a little
         free = int((torch.linalg.eigvalsh(curvature) <= lost).sum())
         error = 0.0 if free else _error(curvature, beneath or max(best.misfit, rounding**2) / (rows - 2 * size), fit)
@@ -192,8 +194,6 @@ class Tangent(Attack):
                 False,
                 error,
             )
-        if not best.misfit <= (ROUNDINGS * rounding) ** 2:
-            return f"Not exact: {best.misfit**0.5:.1e} of the message is left unexplained.", False, 0.0
         if not error >= SURE:
             return f"The message is explained to its rounding ({left}), but does not determine the picture ({about}).", False, error
         return (
@@ -202,6 +202,12 @@ class Tangent(Attack):
             True,
             error,
         )
+
+
+def _least(tried: Sequence[Projected]) -> Projected | None:
+    """The one that leaves least, of those that have come to anything finite."""
+    ended = [one for one in tried if one.frame is not None and math.isfinite(one.objective)]
+    return min(ended, key=lambda one: one.objective, default=None)
 
 
 def _error(projected: Tensor, variance: float, fit: Fit) -> float:

@@ -191,3 +191,13 @@ def test_where_a_start_ends_beside_the_picture_it_goes_on_at_its_mirror():
     assert apart(1e-2) / apart(1e-3) == pytest.approx(1e3, rel=0.05)  # what is left is of third order
     found = attacked("defense=invl_gnp(scale=0.0517)", victim)
     assert found.scores["psnr"][0] > 100 and found.note.startswith("Exact")
+
+
+def test_a_search_that_leaves_all_bounds_ends_in_words():
+    """Behind kinks it may run into numbers that are not finite: no eigenvalues are asked of them, and another start may do better."""
+    result = attacked(
+        "defense=invl_gnp(scale=0.0589)",
+        "data=digits(index=178)&model=convnet(width=4)&attack=tangent(restarts=2)&attacker=aware&seed=468&dtype=float64",
+    )
+    assert result.failed and "Not exact" in result.note and "nan" not in result.note
+    assert torch.isfinite(torch.as_tensor(result.scores["psnr"])).all()
