@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from ._collect import Report, versions
 from ._figures import Figure
-from ._sections import Section, Table, sections
+from ._sections import sections
 from ._style import STYLE
+from ._sweep import rows_section
+from ._told import Section, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +43,6 @@ def sweep_html(rows: pd.DataFrame, title: str, scenario_lines: Sequence[str], co
         scenario_lines: what was varied, one line each.
         command: that computes it again.
     """
-    from ._sweep import rows_section
-
     return _page(title, datetime.now(UTC), versions(), _section(rows_section(rows, "", scenario_lines, command)), "")
 
 

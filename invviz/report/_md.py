@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ..core.inert import unlinked
 from ._collect import Report
-from ._sections import Section, sections
+from ._sections import sections
+from ._told import Section
 
 
 def to_md(report: Report) -> str:

@@ -46,3 +46,14 @@ def seconds(value: Any) -> str:
     if found < 120:
         return f"{found:.1f} s"
     return f"{found / 60:.1f} min" if found < 7200 else f"{found / 3600:.1f} h"
+
+
+def with_interval(value: float, interval: tuple[float, float] | None, form: str) -> str:
+    """A number and its interval, each in a form; a question mark for one that is not known."""
+    text = "?" if math.isnan(value) else format(value, form)
+    return text if interval is None else f"{text} [{interval[0]:{form}} to {interval[1]:{form}}]"
+
+
+def percent(value: float, interval: tuple[float, float] | None) -> str:
+    """The same of a share, in per cent."""
+    return with_interval(100 * value, interval and (100 * interval[0], 100 * interval[1]), ".1f")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ._collect import Entry
 from ._numbers import mean, number, seconds
-from ._sections import Table, Told
+from ._told import Table, Told
 
 
 def clients(e: Entry) -> Told:

@@ -15,9 +15,9 @@ from ..scenario import Scenario
 from ..studies.tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operating_point, passed_over, points, sentence, settings, word_of
 from ._collect import Swept
 from ._figures import Figure
-from ._numbers import mean, number
-from ._sections import Section, Table
+from ._numbers import mean, number, percent, with_interval
 from ._svg import Axis, Dot, Line, chart
+from ._told import Section, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,9 +145,9 @@ def _points_table(found: dict[str, list[Point]], where: str) -> Table:
     rows = []
     for label, p in labels.items():
         own = [known[m].get(label) for m in measures]
-        values = [_interval(q.value.value, q.value.interval, PRIVACY[q.measure].format) if q else "?" for q in own]
+        values = [with_interval(q.value.value, q.value.interval, PRIVACY[q.measure].format) if q else "?" for q in own]
         rows.append((
-            label, _percent(p.accuracy.value, p.accuracy.interval), f"{100 * p.drop.value:.1f}", *values,
+            label, percent(p.accuracy.value, p.accuracy.interval), f"{100 * p.drop.value:.1f}", *values,
             p.attack or "?", f"{p.num_seeds} x {p.num_pictures}" + ("" if p.whole else " (not all done)"), "yes" if p.on_front else "",
         ))  # fmt: skip
     titles = [f"{PRIVACY[m].title}{' (' + PRIVACY[m].unit + ')' if PRIVACY[m].unit else ''}" for m in measures]
@@ -174,19 +174,10 @@ def _drops_table(rows: pd.DataFrame, measure: str, known: list[Point], where: st
     named = {(r.defense, r.strength_name): dict[float, str]() for r in found}
     for r in found:
         mark = {-1: " (costs more)", 1: " (costs less)"}.get(r.missed, "")
-        named[r.defense, r.strength_name][r.drop] = _interval(r.value.value, r.value.interval, kind.format) + mark
+        named[r.defense, r.strength_name][r.drop] = with_interval(r.value.value, r.value.interval, kind.format) + mark
     body = tuple((defense, *(cells.get(d, "?") for d in drops)) for (defense, _), cells in named.items())
     title = f"{kind.title}{' in ' + kind.unit if kind.unit else ''} at equal loss of accuracy{where}; costs more or less: no strength that was tried is there"
     return Table(title, ("defense", *(f"{100 * d:g} point{'s' * (d != 0.01)} lost" for d in drops)), body)
-
-
-def _interval(value: float, interval: tuple[float, float] | None, form: str) -> str:
-    text = "?" if math.isnan(value) else format(value, form)
-    return text if interval is None else f"{text} [{interval[0]:{form}} to {interval[1]:{form}}]"
-
-
-def _percent(value: float, interval: tuple[float, float] | None) -> str:
-    return _interval(100 * value, interval and (100 * interval[0], 100 * interval[1]), ".1f")
 
 
 @dataclasses.dataclass(frozen=True)

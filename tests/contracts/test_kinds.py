@@ -16,7 +16,7 @@ from invviz.jobs.store import Kind, Store
 from invviz.jobs.worker import work
 from invviz.jobs.worker._outcome import Outcome
 from invviz.report import FORMS, collect
-from invviz.report._sections import Told
+from invviz.report._told import Told
 from invviz.scenario import Scenario
 from invviz.scenario._depends import Depends
 from invviz.scenario.kinds import WORK, KindOfWork, askable, found
