@@ -197,7 +197,7 @@ def test_a_clock_rings_once_and_for_good():
 def test_memory_beyond_a_worker_s_share_is_refused_in_words():
     code = (
         "import dataclasses, numpy as np, torch\nfrom invviz.jobs import worker\nfrom invviz.jobs.limits import PROFILES\n"
-        "worker.limits = lambda: dataclasses.replace(PROFILES['own'], memory=0.05)\nworker.bound_memory()\n"
+        "from invviz.jobs.worker import _bounds\n_bounds.limits = lambda: dataclasses.replace(PROFILES['own'], memory=0.05)\nworker.bound_memory()\n"
         "for make in (lambda: np.ones(1 << 32), lambda: torch.ones(1 << 32)):\n"
         "    try: make()\n    except Exception as err: print(worker.reason(err))\n"
     )

@@ -12,28 +12,23 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None
-
-from ...core.errors import InvvizError, LimitError, StoreError
+from ...core.errors import InvvizError, StoreError
 from ...core.lazy import torch
-from ...core.remaining import Remaining, in_words
+from ...core.remaining import Remaining
 from ...engine.assess import assess
 from ...engine.attack import run
 from ...engine.client import Site
 from ...engine.pretraining import TrainingStopped
 from ...engine.results import Event, Reporter
-from ...risk import Cancelled, too_little
+from ...risk import Cancelled
 from ...scenario import Scenario
 from ...scenario.kinds import WORK, Kind, found
-from ..limits import VARIABLE, limits
+from ..limits import limits
 from ..store import Job, Store
+from ._bounds import Clock, bound_memory, reason
 from ._outcome import Outcome
 
 POLL = 0.1  # seconds between two looks into an empty queue
@@ -41,7 +36,6 @@ BEAT = 2.0  # seconds between two signs of life
 REPORT_EVERY = 0.2  # seconds between two reports that are written
 WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
 WARM_SKETCH = "data=photos&model=lenet&prior=natural"  # the same of Jacobian products and of the pictures that come with the package
-MAX_REASON = 400  # characters
 
 
 def execute(kind: Kind, scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None = None) -> Outcome:
@@ -184,42 +178,6 @@ def _say(store: Store, job: Job, error: str, trace: str, leaving: Callable[[], b
             time.sleep(10 * POLL)
 
 
-class Clock:
-    """Rings when a job has taken as long as one may; it is looked at with every report, so that a step without reports is waited for."""
-
-    def __init__(self, most: float) -> None:
-        self._most, self._until, self.rang = most, time.monotonic() + most, False
-
-    def over(self) -> bool:
-        """Whether it is time to stop."""
-        self.rang = self.rang or time.monotonic() > self._until
-        return self.rang
-
-    @property
-    def words(self) -> str:
-        """Why the job was stopped."""
-        return f"It was stopped after {in_words(self._most)}, which is what one job may take here ({VARIABLE}); compute it on your own machine, or ask for less."
-
-    def said(self, outcome: Outcome) -> dict[str, Any]:
-        """What there is of a job that was stopped by this clock, with why in its note.
-
-        Raises:
-            LimitError: there is nothing.
-        """
-        if outcome.result is None:
-            raise LimitError(self.words)
-        return outcome.result | {"note": f"{outcome.result.get('note', '')} {self.words}".strip()}
-
-
-def bound_memory() -> None:
-    """Take at most the profile's share of the machine's memory: an allocation beyond it fails, and the job with it, instead of the machine. Not where a GPU is used, whose driver reserves more."""
-    if resource is None or (torch.cuda.is_available() and torch.cuda.device_count()):
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = int(limits().memory * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
 def reporter(tell: Callable[[Event], bool], leaving: Callable[[], bool]) -> Reporter:
     """Pass on a few reports a second, whole phases and frames among them, with how long it still takes; stop when told to, or when it is time to leave."""
     last, phase, remaining = 0.0, "", Remaining()
@@ -258,12 +216,3 @@ def _heartbeat(store: Store, job: Job) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def reason(err: Exception) -> str:
-    """Why a job failed, short and in words."""
-    if isinstance(err, InvvizError):
-        return str(err)
-    if too_little(err):
-        return f"There was not enough memory: a worker may take {100 * limits().memory:.0f} % of the machine's. Choose a smaller batch, net or picture."
-    return f"{type(err).__name__}: {err}"[:MAX_REASON]
