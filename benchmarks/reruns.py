@@ -142,7 +142,7 @@ def _measured(checkout: Path, page: str, repeats: int, profile: bool) -> dict[st
         stats = pstats.Stats(profiler.pop())
         if profile:
             print(f"\n{page}, {what}")
-            stats.sort_stats("cumulative").print_stats("invviz|streamlit|pages|app", 45)
+            stats.sort_stats("cumulative").print_stats("invviz|pages", 60)
             stats.sort_stats("tottime").print_stats(25)
         found[what] = {"ms": times, "calls": {**_counts(stats, len(took)), "files opened": round(len(files) / len(took), 1)}}
     return found

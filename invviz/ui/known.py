@@ -13,12 +13,12 @@ from ..core.table import right
 from ..engine.bounds import Reason
 from ..jobs.limits import risk_problems
 from ..jobs.store import Job
-from ..metrics import PSNR, Baseline, decibels, quality, word
+from ..metrics import PSNR, SSIM, Baseline, decibels, quality, word
 from ..scenario import Scenario, problems
-from . import kept, look, sources
-from .session import session, station
+from . import look, lookup, shipped, sources
+from .memory import Memory, fingerprint
 from .victim import baseline
-from .views import Figures, RiskView
+from .views import Figures, RiskView, RunView
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Attack:
     job: Job | None = None
     truth: np.ndarray | None = None
 
-    @property
+    @functools.cached_property
     def psnr(self) -> float | None:
         """Mean over the batch, in dB."""
         return None if self.result is None else float(np.mean(self.each("psnr")))
@@ -100,7 +100,7 @@ class Known:
     @functools.cached_property
     def ideal(self) -> np.ndarray | None:
         """The ideal attacker's picture."""
-        return None if self.view is None else kept.ideal(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.view)
+        return None if self.view is None else _ideal(self.scenario, self.view, self.sigma)
 
     @functools.cached_property
     def ideal_psnr(self) -> float | None:
@@ -109,8 +109,10 @@ class Known:
 
     @functools.cached_property
     def _ideal_scores(self) -> tuple[list[float], list[float]]:
-        assert self.view is not None and self.ideal is not None
-        return kept.scores(self.scenario.key("risk"), self.view.decomposition.method, self.sigma, self.ideal, self.truth)
+        assert self.ideal is not None
+        picture, truth = self.ideal, self.truth
+        both = lambda: (PSNR().score(picture, truth).tolist(), SSIM().score(picture, truth).tolist())  # noqa: E731
+        return _scores.of((fingerprint(picture), fingerprint(truth)), both)
 
     def ideal_quality(self, between: str = ", ") -> str:
         """Word and PSNR of the ideal attacker's picture, or cells of its row; only where there is one."""
@@ -132,12 +134,12 @@ class Known:
         assert self.rough is not None
         return f"{decibels(float(PSNR().score(self.rough, self.truth).mean()))} so far: {look.said(self.job)}"
 
-    @property
+    @functools.cached_property
     def got(self) -> dict[str, float | None]:
         """PSNR by attacker."""
         return {**{who: attack.psnr for who, attack in self.attacks.items()}, "ideal": self.ideal_psnr}
 
-    @property
+    @functools.cached_property
     def best(self) -> float | None:
         """What the best attacker got, as far as it is known."""
         known = [psnr for psnr in self.got.values() if psnr is not None]
@@ -154,6 +156,15 @@ def cells(scenario: Scenario, truth: np.ndarray, guess: np.ndarray) -> str:
     """How many cells of a table's rows are right."""
     hits = right(scenario.columns, truth, guess)
     return f"{hits.sum()} of {hits.size} cells"
+
+
+_ideals: Memory[np.ndarray] = Memory(400)
+_scores: Memory[tuple[list[float], list[float]]] = Memory(1_000)
+
+
+def _ideal(scenario: Scenario, view: RiskView, sigma: float) -> np.ndarray:
+    """The ideal attacker's picture, by all that it depends on."""
+    return _ideals.of((scenario.key("risk"), view.decomposition.method, sigma), lambda: view.draw(sigma).clip(0, 1))
 
 
 K = TypeVar("K", bound=Known)
@@ -190,17 +201,15 @@ def attacked(
     scenarios: Sequence[Scenario], attackers: Callable[[Scenario], dict[str, Scenario]], truth: np.ndarray
 ) -> list[dict[str, Attack]]:
     """What is known of the attacks on every scenario, by name; nothing is queued. Arguments as of `found`."""
-    listed = [{who: (a, a.key("run")) for who, a in attackers(s).items()} for s in scenarios]
-    jobs = station().store.jobs([key for one in listed for _, key in one.values()])
-    return [{who: _attack(a, key, jobs, truth) for who, (a, key) in one.items()} for one in listed]
+    listed = [attackers(s) for s in scenarios]
+    there = lookup.attacks({a: truth for one in listed for a in one.values()})
+    return [{who: _attack(a, there[a], truth) for who, a in one.items()} for one in listed]
 
 
 def ready_ideal(scenario: Scenario) -> np.ndarray | None:
     """The ideal attacker's picture where it came with the package; nothing is queued."""
-    view = kept.prepared_view(scenario)
-    if view is None or not view.can_draw(sigma := view.sigma(scenario)):
-        return None
-    return kept.ideal(scenario.key("risk"), view.decomposition.method, sigma, view)
+    view = shipped.spectrum(scenario)
+    return None if view is None else _ideal(scenario, view, view.sigma(scenario))
 
 
 def spectra(
@@ -217,38 +226,21 @@ def spectra(
     Returns:
         Spectra, and the jobs that are after the missing ones.
     """
-    store, visitor = station().store, session()
-    keys = {s: s.key("risk") for s in fitting}
-    views = {s: view for s in fitting if (view := kept.prepared_view(s)) is not None and (s in unseen or view.can_draw(view.sigma(s)))}
-    jobs = store.jobs([keys[s] for s in fitting if s not in views])
-    done = {s: jobs[keys[s]] for s in fitting if s not in views and keys[s] in jobs and jobs[keys[s]].state == "done"}
-    views |= {s: view for s, job in done.items() if (view := kept.stored_view(job.key, job.finished, truth)) is not None}
-    jobs |= store.jobs([keys[s] for s in done if s not in views])  # what was found damaged has failed now
-    missing = {s: key for s, key in keys.items() if s not in views and (asked is None or s in asked or _active(jobs.get(key)))}
-    if not visitor.gone:
-        sources.leave_comparison(list(missing.values()))
-        for s, key in missing.items():
-            job = jobs.get(key)
-            if (job is None or job.state in ("done", "stopped", "pruned")) and sources.behind(s):
-                visitor.joined.add(key)
-        jobs = store.jobs(list(missing.values()))
-        for s, key in missing.items():
-            sources.join(s, jobs.get(key))
-        visitor.compared = set(missing.values())
-    return views, {s: jobs[key] for s, key in missing.items() if key in jobs}
+    there = lookup.spectra(dict.fromkeys(fitting, truth), unseen)
+    views = {s: one.view for s, one in there.items() if one.view is not None}
+    missing = {s: one.job for s, one in there.items() if one.view is None and (asked is None or s in asked or _active(one.job))}
+    return views, sources.compare(missing)
 
 
 def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def _attack(scenario: Scenario, key: str, jobs: dict[str, Job], truth: np.ndarray) -> Attack:
-    job = jobs.get(key)
-    sources.join(scenario, job)
-    if job is not None and job.state in ("done", "stopped"):
-        stored = kept.attacked(key, job.finished, truth)
-        if stored is not None:
-            return Attack(scenario, *stored, job, truth)
-        job = station().store.job(key)  # what was found damaged has failed now
-    ready = kept.prepared(scenario, "run", key)
-    return Attack(scenario, None, None, job) if ready is None else Attack(scenario, ready[1], kept.floats(ready[0]["guess"]), job, truth)
+def _attack(scenario: Scenario, found: lookup.Found[RunView], truth: np.ndarray) -> Attack:
+    sources.join(scenario, found.job)
+    run = found.view
+    return (
+        Attack(scenario, None, None, found.job)
+        if run is None
+        else Attack(scenario, run.result, shipped.floats(run.guess), found.job, truth)
+    )

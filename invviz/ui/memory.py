@@ -18,11 +18,12 @@ FINGERPRINTS = 4_000  # of arrays that are remembered
 
 
 class Memory(Generic[T]):
-    """Remembers at most so many things by name; what was not looked at for longest goes first."""
+    """Remembers at most so many things by name, and at most so many bytes of them; what was not looked at for longest goes first."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[Hashable, T] = {}
+    def __init__(self, most: int, heaviest: int = 0, weigh: Callable[[T], int] = lambda thing: 0) -> None:
+        self._most, self._heaviest, self._weigh = most, heaviest, weigh
+        self._kept: dict[Hashable, tuple[T, int]] = {}
+        self.weight = 0  # bytes of all that is remembered, as far as they are counted
         self._lock = threading.Lock()
         _memories.add(self)
 
@@ -34,18 +35,24 @@ class Memory(Generic[T]):
         with self._lock:
             if name in self._kept:
                 found = self._kept[name] = self._kept.pop(name)
-                return found
+                return found[0]
         made = make()  # outside of the lock: others need not wait, and two may make the same
         with self._lock:
-            self._kept[name] = made
-            while len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
+            self._drop(name)
+            self._kept[name] = made, self._weigh(made)
+            self.weight += self._kept[name][1]
+            while len(self._kept) > 1 and (len(self._kept) > self._most or self.weight > self._heaviest):
+                self._drop(next(iter(self._kept)))
         return made
 
     def forget(self) -> None:
         """All of it."""
         with self._lock:
             self._kept.clear()
+            self.weight = 0
+
+    def _drop(self, name: Hashable) -> None:
+        self.weight -= self._kept.pop(name, (None, 0))[1]
 
 
 _memories: weakref.WeakSet[Memory[Any]] = weakref.WeakSet()

@@ -1,88 +1,63 @@
-"""Where a scenario's spectrum and attack come from: the gallery, the store, or a private worker."""
+"""Asking for what `lookup` has not found: the queue, who waits for what in it, and what is no longer waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import streamlit as st
 
 from ..core.errors import LimitError
 from ..engine.assess import sketched_first
-from ..jobs.limits import check_price, risk_problems
-from ..jobs.store import Curve, Job, Kind, Store
-from ..scenario import Scenario, problems
+from ..jobs.limits import check_price
+from ..jobs.store import Curve, Job, Kind
+from ..scenario import Scenario
 from ..scenario.kinds import WORK
-from ..studies import gallery
+from .lookup import desk_of
 from .session import session, station
 from .trouble import plain
-from .victim import victim_of
-from .views import Portrait, RiskView, RunView, view_of
 
 PRIORITY = {name: work.priority for name, work in WORK.items()}  # of what is open on a screen
 BEHIND = -1  # of what is compared
-KEEP = 6  # spectra held open at a time; each maps about 40 MB
 
 
-def risk_of(scenario: Scenario) -> tuple[RiskView | None, Job | None]:
-    """The spectrum of a scenario; where it is not known yet, the job that computes it, which is queued here."""
-    if risk_problems(scenario):
-        return None, None
+def wanted(scenario: Scenario, job: Job | None) -> Job | None:
+    """A spectrum that is on the screen and not known yet is queued; the job that is after it.
+
+    Args:
+        scenario: whose risk can be computed.
+        job: that is known of it.
+    """
     key = scenario.key("risk")
-    for scene in gallery.scenes():
-        if scene.scenario.key("risk") == key and not scenario.upload:
-            portrait = Portrait(scene.known, scene.direction, scene.arrays["direction_indices"])
-            return RiskView(scene.decomposition, scene.size, scene.arrays["truth"], scene.ideal, portrait, trust=scene.trust), None
-    victim = victim_of(scenario)
-    if isinstance(victim, str):
-        return None, None  # said under the picture; there is nothing to compute
-    desk = desk_of(scenario)
-    job = desk.job(key)
-    if job is not None and job.state == "done":
-        if desk.whole(key) and is_of(victim.truth, desk, key) and (view := _opened(scenario, key, job)) is not None:
-            return view, None
-        job = desk.job(key)  # what was found damaged has failed now
     first = not scenario.upload and session().spectrum != key  # it may wait behind others, as part of a comparison
     if job is None or job.state in ("done", "stopped", "pruned") or (job.state == "queued" and first):
         if sketched_first(scenario):
             ask("sketch", scenario)  # before the spectrum: a worker that makes both shall make it first
         ask("risk", scenario)
-        job = desk.job(key)
+        job = desk_of(scenario).job(key)
     join(scenario, job)
-    return None, job
+    return job
 
 
-def run_of(scenario: Scenario) -> tuple[RunView | None, Job | None]:
-    """What the attack of this very scenario reached, or the job that is after it (submitted by anyone)."""
-    if problems(scenario):
-        return None, None
-    key, desk = scenario.key("run"), desk_of(scenario)
-    job = desk.job(key)
-    victim = victim_of(scenario)
-    result = None
-    if job is not None and job.state in ("done", "stopped") and not isinstance(victim, str):
-        result = desk.result(key) if desk.whole(key) and is_of(victim.truth, desk, key) else None
-        job = desk.job(key) if result is None else job  # what was found damaged has failed now
-    join(scenario, job)
-    if result is None:
-        return None, job
-    arrays, curve = desk.arrays(key), desk.curve(key)
-    frame_steps, frames = desk.frames(key)
-    trace = np.array(result["trace"], np.float64).reshape(-1, 2)
-    known = ~np.isnan(curve.psnr)
-    psnr = np.interp(frame_steps, curve.steps[known], curve.psnr[known]) if known.any() else np.zeros(len(frame_steps))
-    return RunView(scenario, result, arrays["guess"], frame_steps, frames, psnr, trace[:, 0], trace[:, 1]), job
+def compare(missing: Mapping[Scenario, Job | None]) -> dict[Scenario, Job]:
+    """Spectra that are compared and not known yet are queued, and what is no longer compared is not waited for any more; the jobs that are after them.
 
-
-def is_of(truth: np.ndarray, desk: Any, key: str) -> bool:
-    """Whether a stored result was computed from this very batch; one from another copy of the data set is forgotten."""
-    kept = desk.arrays(key).get("truth")
-    if kept is not None and kept.shape == truth.shape and np.allclose(kept, truth, atol=1e-6):
-        return True
-    if isinstance(desk, Store):
-        desk.forget(key)
-    return False
+    Args:
+        missing: scenarios whose risk can be computed, each with the job that is known of it.
+    """
+    visitor, store = session(), station().store
+    keys = {s: s.key("risk") for s in missing}
+    if not visitor.gone:
+        leave_comparison(list(keys.values()))
+        for s, job in missing.items():
+            if (job is None or job.state in ("done", "stopped", "pruned")) and behind(s):
+                visitor.joined.add(keys[s])
+    jobs = store.jobs(list(keys.values()))
+    if not visitor.gone:
+        for s, key in keys.items():
+            join(s, jobs.get(key))
+        visitor.compared = set(keys.values())
+    return {s: jobs[key] for s, key in keys.items() if key in jobs}
 
 
 def retry_risk(scenario: Scenario) -> None:
@@ -141,11 +116,6 @@ def join(scenario: Scenario, job: Job | None) -> None:
         station().store.watch(job.key, visitor.name)
 
 
-def desk_of(scenario: Scenario) -> Any:
-    """Who is asked about a scenario. Uploaded pictures never touch the store: they have a desk of their own with the same questions."""
-    return session().private if scenario.upload else station().store
-
-
 def ask(kind: Kind, scenario: Scenario, priority: int | None = None) -> None:
     """Have something computed that is on the screen; `priority` in place of the kind's own."""
     visitor = session()
@@ -193,24 +163,3 @@ def leave_comparison(keep: Collection[str] = ()) -> None:
         visitor.joined.discard(key)
         station().store.stop(key, visitor.name)
     visitor.compared &= set(keep)
-
-
-def _opened(scenario: Scenario, key: str, job: Job) -> RiskView | None:
-    if not scenario.upload:
-        return _from_store(key, job.finished)
-    opened = session().opened
-    if key not in opened:
-        desk = session().private
-        result, arrays = desk.result(key), desk.arrays(key)
-        assert result is not None
-        opened.clear()  # one at a time: a spectrum is large
-        opened[key] = view_of(desk.spectrum(key), result, arrays["truth"])
-    return opened[key]
-
-
-@st.cache_resource(max_entries=KEEP, show_spinner=False)
-def _from_store(key: str, made: float | None) -> RiskView | None:
-    """A result by its key and the time at which it was made: one that was computed anew is opened anew. None where it is damaged."""
-    store = station().store
-    result, truth, spectrum = store.result(key), store.arrays(key).get("truth"), store.spectrum(key)
-    return None if result is None or truth is None or spectrum is None else view_of(spectrum, result, truth)

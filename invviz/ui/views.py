@@ -129,13 +129,19 @@ class RunView:
     study: str = ""  # title of the shipped study that kept picture and scores, and nothing else
 
 
-def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndarray) -> RiskView:
-    """A spectrum and the numbers and words that were kept beside it."""
+def view_of(
+    decomposition: Decomposition,
+    result: dict[str, Any],
+    truth: np.ndarray,
+    levels: tuple[float, ...] = (),
+    draw: Callable[[float], np.ndarray] | None = None,
+) -> RiskView:
+    """A spectrum and the numbers and words that were kept beside it; where it cannot draw any more, the noise levels of the pictures that were kept, and what draws them."""
     return RiskView(
         decomposition,
         Size(**result["size"]),
         truth,
-        lambda sigma: ideal(decomposition, sigma),
+        draw or (lambda sigma: ideal(decomposition, sigma)),
         Portrait(
             lambda sigma: pixel_knowledge(decomposition, sigma),
             lambda index: direction(decomposition, index),
@@ -148,4 +154,5 @@ def view_of(decomposition: Decomposition, result: dict[str, Any], truth: np.ndar
         tuple((strength, psnr, energy, harm) for strength, psnr, energy, harm in result.get("ladder", ())),
         result.get("accuracy"),
         result.get("solved"),
+        levels=levels,
     )

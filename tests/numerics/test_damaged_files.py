@@ -177,7 +177,7 @@ def copied(tmp_path, monkeypatch):
         gallery._prepared,
         gallery.sketches,
         plans.load,
-        plans._texts,
+        plans._keys,
         calibration.load,
         equal_cost.load,
         story.load,

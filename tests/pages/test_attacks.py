@@ -17,7 +17,7 @@ from invviz.scenario import Scenario
 from invviz.scenario.families import attacks as lineup
 from invviz.studies import gallery
 from invviz.studies.gallery import _attacks
-from invviz.ui import kept
+from invviz.ui import shipped
 
 QUICK = "data=digits&model=mlp(width=16)&attack=linear_layer"
 FEW = {
@@ -138,7 +138,7 @@ def test_a_victim_that_is_not_prepared_begins_by_itself(visit, store_dir):
         assert not at.exception
         scenario = Scenario.parse(scene.scenario)
         jobs = {(job.kind, job.key) for job in asked_for(store_dir).values() if job.active}
-        ready = kept.prepared(scenario, "run") is not None
+        ready = shipped.results(scenario, "run") is not None
         assert (("run", scenario.key("run")) in jobs) != ready, f"{scene.title}: its own attack is prepared, or waits"
-        drawn = kept.prepared_view(scenario) is not None
+        drawn = shipped.spectrum(scenario) is not None
         assert (("risk", scenario.key("risk")) in jobs) != drawn and (("sketch", scenario.key("sketch")) in jobs) != drawn

@@ -20,7 +20,7 @@ from invviz.scenario import PARTS, Scenario
 from invviz.studies import plans
 from invviz.studies.sweep import Sweep, progress, queue, table, watcher
 from invviz.studies.tradeoff import operating_point, sentence
-from invviz.ui import kept
+from invviz.ui import shipped
 from invviz.ui.curves import beside, labels, own, source, words
 
 ROOT = Path(__file__).parents[2]
@@ -194,7 +194,7 @@ def test_the_lab_shows_the_reconstruction_of_a_studys_point(visit, name, point):
     psnr = float(rows[f"psnr_{who}"].iloc[0])
     assert psnr == max(rows[[c for c in ("psnr_unaware", "psnr_aware") if rows[c].notna().all()]].iloc[0]), "the attacker that got more"
     assert f"{psnr:.1f} dB" in told(at) and f"from the study “{study.title}”" in told(at) and "not run yet" not in told(at)
-    view = kept.prepared_run(scenario)
+    view = shipped.attack(scenario)
     assert view.guess.shape == (1, *scenario.shape)
     truth = scenario.data.victims(scenario.data.load(None), 1)[0]
     rounding = (1 / 255) ** 2 / 12  # of pictures that are kept as bytes

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import streamlit as st
 from visits import address, asked_for, computed, press, said
 
 from invviz.defenses import DEFENSES
@@ -25,6 +24,7 @@ from invviz.scenario import Scenario
 from invviz.scenario.families import defenses
 from invviz.studies import gallery
 from invviz.studies.gallery import _defended
+from invviz.ui import memory
 from invviz.ui.defend import ab, words
 from invviz.ui.defend.page import VIEWS
 
@@ -105,7 +105,7 @@ def test_times_and_guarantees(defend, store_dir):
         kept = json.loads(con.execute("SELECT result FROM jobs WHERE key = ?", (first,)).fetchone()["result"])
         kept["release_ms"] = {"bare": 1.25, "defended": 2.5}
         con.execute("UPDATE jobs SET result = ? WHERE key = ?", (json.dumps(kept), first))
-    st.cache_resource.clear()
+    memory.forget()
     at.run()
     assert "1.2 ms → 2.5 ms" in row(at, "Gaussian noise")[5]
     assert row(at, "Gaussian noise")[6] == "none"

@@ -12,7 +12,7 @@ from invviz.risk import invloss, psnr_ceiling
 from invviz.scenario import Scenario, problems, risk_problems
 from invviz.scenario.families import attacks, comparisons, cuts, defenses
 from invviz.studies import gallery
-from invviz.ui import kept, known
+from invviz.ui import known, shipped
 from invviz.ui.attacks import words
 
 OFFERED = {
@@ -26,8 +26,8 @@ OFFERED = {
 @pytest.mark.parametrize("name", OFFERED)
 def test_every_case_that_a_page_offers_has_its_attack_and_its_ideal_picture(name):
     scenario = Scenario.parse(OFFERED[name])
-    view = kept.prepared_view(scenario)
-    assert kept.prepared_run(scenario) is not None, "its own attack"
+    view = shipped.spectrum(scenario)
+    assert shipped.attack(scenario) is not None, "its own attack"
     assert view is not None and view.can_draw(view.sigma(scenario)) and not risk_problems(scenario)
 
 
@@ -35,10 +35,10 @@ def test_every_case_that_a_page_offers_has_its_attack_and_its_ideal_picture(name
 def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
     now = Scenario.parse(scene.scenario)
     listed = attacks.attackers(now)
-    ready = {name: found for name, s in listed.items() if (found := kept.prepared(s, "run"))}
+    ready = {name: found for name, s in listed.items() if (found := shipped.results(s, "run"))}
     assert now.attack.name in ready and ready[now.attack.name][0]["curve"].shape[1], "a line to draw"
     assert len(ready) >= len(listed) / 2, f"not prepared: {sorted(set(listed) - set(ready))}"
-    late = [name for name, s in listed.items() if kept.late(s)]
+    late = [name for name, s in listed.items() if shipped.late(s)]
     assert not set(late) & set(ready) and all(
         words.waiting(known.Attack(listed[name])).startswith("not prepared: takes longer") for name in late
     )
@@ -58,10 +58,10 @@ def test_all_that_is_prepared_stays_small():
 def test_rows_of_the_pages_are_prepared_or_begin_by_themselves():
     now = Scenario.parse(gallery.OPENING)
     rows = [defenses.compared(now, stack) for stack in defenses.stacks(now)]
-    assert all(kept.prepared_view(s) for s in rows if not risk_problems(s))
-    assert all(kept.prepared_view(s) for s in cuts.at_depths(Scenario.parse(cuts.VERTICAL)))
+    assert all(shipped.spectrum(s) for s in rows if not risk_problems(s))
+    assert all(shipped.spectrum(s) for s in cuts.at_depths(Scenario.parse(cuts.VERTICAL)))
     opened = [s.replace(method=now.method) for s in comparisons.pictures(Scenario.parse(comparisons.OPENING), range(gallery.PICTURES))]
-    assert all(kept.prepared_view(s) or sketched_first(s) for s in opened), "a row of Risk that is clicked"
+    assert all(shipped.spectrum(s) or sketched_first(s) for s in opened), "a row of Risk that is clicked"
 
 
 def test_all_attacks_on_the_usual_defenses_are_in():
@@ -70,7 +70,7 @@ def test_all_attacks_on_the_usual_defenses_are_in():
     asked = [
         row.replace(attacker=who) for row in rows if not problems(row) for who in (("unaware", "aware") if row.defense else ("unaware",))
     ]
-    assert len(asked) > 20 and not [s.text() for s in asked if kept.prepared(s, "run") is None]
+    assert len(asked) > 20 and not [s.text() for s in asked if shipped.attack(s, studies=False) is None]
 
 
 @pytest.mark.parametrize("who", ["unaware", "aware"])
@@ -78,7 +78,7 @@ def test_the_lab_shows_what_was_prepared_for_defend(visit, store_dir, who):
     """README's fifth step: clipping fools the unaware attacker alone."""
     text = f"data=photos&model=lenet&defense=clipping&attack=dlg&attacker={who}&prior=natural&floor=0.0001"
     at = visit("lab", text)
-    found = kept.prepared(Scenario.parse(text), "run")
+    found = shipped.results(Scenario.parse(text), "run")
     assert found is not None and (found[1]["scores"]["psnr"][0] > 40) == (who == "aware")
     assert not at.exception and f"{found[1]['scores']['psnr'][0]:.1f} dB" in said(at) and "prepared earlier" in said(at)
     assert "InvRE 1.00:" in said(at) and not asked_for(store_dir), "its spectrum is there, too"

@@ -285,17 +285,16 @@ def flat(view):
 def test_messages_that_say_nothing_are_left_out_of_the_curves(risk, store_dir, monkeypatch, curve, silent):
     from invviz.ui.risk import compared
 
-    real, seen = compared._opened, []
+    real = compared._found
 
-    def opened(item, job):
-        view = real(item, job)
-        if view is not None and item.key not in seen:
-            seen.append(item.key)
-        return flat(view) if view is not None and item.key in seen[:silent] else view
+    def found(items):
+        there = real(items)
+        ready = [s for s, one in there.items() if one.view is not None][:silent]
+        return {s: dataclasses.replace(one, view=flat(one.view)) if s in ready else one for s, one in there.items()}
 
     at = risk(QUICK, curve=curve)
     computed(at, store_dir)
-    monkeypatch.setattr(compared, "_opened", opened)
+    monkeypatch.setattr(compared, "_found", found)
     at.run()
     assert not at.exception and ranking(at)["InvRE"].notna().all() and ranking(at)["InvRE"].min() == pytest.approx(0)
     assert ("1 without a curve" if silent == 1 else "there is nothing to draw") in said(at)

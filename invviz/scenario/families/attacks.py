@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-from ...attacks import ATTACKS
+from ...attacks import ATTACKS, Attack
 from ...metrics import EXACT
 from .. import Scenario, problems
 
@@ -38,18 +39,18 @@ SCENES = (
 
 def attackers(now: Scenario) -> dict[str, Scenario]:
     """The scenario once for every attack that fits it, by the attack's name; its own attack comes first, so that it is run first, and keeps its settings."""
-    return {name: s for name, s in _every(now).items() if not problems(s)}
+    return dict(_fitting(now, tuple(ATTACKS.items()))[0])
 
 
 def empty(now: Scenario) -> str:
     """Why no attack fits a scenario; nothing where one does."""
-    fits = any(not problems(s) for s in _every(now).values())
-    return "" if fits else next(iter(problems(now)), "no attack that is known fits it")
+    fitting, _ = _fitting(now, tuple(ATTACKS.items()))
+    return "" if fitting else next(iter(problems(now)), "no attack that is known fits it")
 
 
 def unfit(now: Scenario) -> dict[str, str]:
     """Why the other attacks do not fit, by name."""
-    return {name: " ".join(found) for name, s in _every(now).items() if (found := problems(s))}
+    return dict(_fitting(now, tuple(ATTACKS.items()))[1])
 
 
 def seeds(now: Scenario) -> list[Scenario]:
@@ -97,10 +98,14 @@ def strongest(found: Mapping[str, tuple[float, float]]) -> str | None:
     return next(iter(ordered(found)), None)
 
 
-def _every(now: Scenario) -> dict[str, Scenario]:
-    own = now.attack.name
-    attacks = {name: now.attack if name == own else ATTACKS[name]() for name in sorted(ATTACKS, key=lambda name: name != own)}
-    return {name: now.replace(upload="", attack=attack) for name, attack in attacks.items()}
+@functools.lru_cache(maxsize=1_000)  # a page asks it of every choice that it offers, at every drawing
+def _fitting(now: Scenario, table: tuple[tuple[str, type[Attack]], ...]) -> tuple[dict[str, Scenario], dict[str, str]]:
+    """The scenario once for every attack of the table that fits it, and why the others do not, both by the attack's name."""
+    own, found = now.attack.name, {}
+    for name, kind in sorted(table, key=lambda item: item[0] != own):
+        found[name] = now.replace(upload="", attack=now.attack if name == own else kind())
+    reasons = {name: " ".join(why) for name, s in found.items() if (why := problems(s))}
+    return {name: s for name, s in found.items() if name not in reasons}, reasons
 
 
 __all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "empty", "ordered", "seeds", "strongest", "unfit"]

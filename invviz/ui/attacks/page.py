@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...scenario import Scenario
 from ...scenario.families import attacks as lineup
-from .. import asking, form, kept, known, more, press, pulse, sight, state, trouble
+from .. import asking, form, known, more, press, pulse, shipped, sight, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -80,7 +80,7 @@ def _unfit(now: Scenario) -> None:
 def _open(victim: Scenario) -> None:
     """Show a victim; its own attack begins by itself where nothing is known of it, so that no chart is empty."""
     state.open_scenario(victim)
-    if kept.prepared(victim, "run") is None:
+    if shipped.attack(victim) is None:
         asking.start([known.Attack(victim)])
 
 

@@ -7,8 +7,7 @@ import streamlit as st
 
 from ...charts import race
 from ...scenario.families import attacks
-from .. import beyond, things
-from ..kept import prepared
+from .. import beyond, shipped, things
 from ..known import Attack, Known
 from ..session import station
 from . import words
@@ -44,6 +43,6 @@ def _curve(attack: Attack) -> tuple[np.ndarray, np.ndarray]:
     if attack.job is not None and attack.job.state != "failed":
         kept = station().store.curve(key)
         return kept.seconds, kept.psnr
-    ready = prepared(attack.scenario, "run")
+    ready = shipped.results(attack.scenario, "run")
     kept = ready[0].get("curve") if ready else None
     return (np.zeros(0), np.zeros(0)) if kept is None else (kept[0], kept[1])

@@ -8,7 +8,7 @@ from ...attacks import ATTACKS
 from ...metrics import EXACT, decibels, rank
 from ...scenario import Scenario
 from ...scenario.families import attacks, conditions
-from .. import kept
+from .. import shipped
 from ..known import Attack, Known
 from .modes import INFERENCE, NOTHING, Found, Section
 
@@ -77,7 +77,7 @@ def finding(here: Known) -> str:
 
 def waiting(attack: Attack) -> str:
     """Why there is no answer, where nobody has asked for one."""
-    seconds = kept.late(attack.scenario)
+    seconds = shipped.late(attack.scenario)
     return "not run yet" if seconds is None else f"not prepared: takes longer than {seconds:.0f} s"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ...charts.tangent import Line
@@ -83,18 +85,19 @@ def _read(story: Story) -> int:
     return sum(cell.got["tangent"].exact and cell.got["tangent"].psnr >= EXACT for cell in story.cells)
 
 
-def lines(story: Story) -> list[Line]:
+@functools.lru_cache(maxsize=2)  # the same at every drawing
+def lines(story: Story) -> tuple[Line, ...]:
     """The chart's lines: three attackers behind InvL-GNP and the ideal one; tangent search where other noise lies beneath, and other noise instead."""
     mean = lambda name: [float(story.psnr(name, scale).mean()) for scale in broken.SCALES]  # noqa: E731
     each = lambda name: [[float(v) for v in story.psnr(name, scale)] for scale in broken.SCALES]  # noqa: E731
-    return [
+    return (
         Line("solves for it", mean("tangent"), each("tangent"), "diamond", bold=True),
         Line(f"… {percent(broken.BENEATH['beneath'])} beneath", mean("beneath"), each("beneath"), "triangle-up"),
         Line("isotropic", mean("isotropic"), each("isotropic"), "square", thin=True),
         Line("ideal attacker", _ideal(story), ideal=True),
         Line("knows its law", mean("law"), each("law")),
         Line("unaware", mean("unaware"), each("unaware"), hollow=True),
-    ]
+    )
 
 
 def _ideal(story: Story) -> list[float]:

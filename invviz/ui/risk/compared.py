@@ -8,19 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from ...core.errors import InvvizError
 from ...jobs.limits import risk_problems
 from ...jobs.store import Job
 from ...scenario import Scenario
 from ...scenario.families import comparisons
-from ...studies import gallery
-from .. import look
-from ..session import session, station
-from ..sources import behind, is_of, join, leave_comparison
+from .. import look, lookup, sources
+from ..session import station
 from ..victim import victim_of
-from ..views import Figures, RiskView, view_of
+from ..views import Figures, RiskView
 
 COUNTS = ("12", "24", "48", "96")
 SHOWN = 4  # pictures of a batch, in its thumbnail
@@ -105,24 +102,9 @@ def scored(wanted: Sequence[Item], now: Scenario) -> list[Scored]:
         wanted: what is compared.
         now: what is open on the screen.
     """
-    store, visitor, found = station().store, session(), []
-    leave_comparison([item.key for item in wanted])
-    jobs = store.jobs([item.key for item in wanted if item.key not in gallery.sketches()])
-    views = {item.key: _opened(item, jobs.get(item.key)) for item in wanted}
-    missing = [item for item in wanted if views[item.key] is None]
-    jobs |= store.jobs([item.key for item in missing if item.key in jobs])  # what was found damaged has failed now
-    if missing and not visitor.gone:
-        for item in missing:
-            job = jobs.get(item.key)
-            if (job is None or job.state in ("done", "stopped", "pruned")) and behind(item.scenario):
-                visitor.joined.add(item.key)
-        jobs = store.jobs([item.key for item in missing])
-        for item in missing:
-            join(item.scenario, jobs.get(item.key))
-    visitor.compared = {item.key for item in missing}
-    for item in wanted:
-        view = views[item.key]
-        found.append(Scored(item, view, None if view else jobs.get(item.key)))
+    there = _found(wanted)
+    jobs = sources.compare({s: one.job for s, one in there.items() if one.view is None})
+    found = [Scored(item, there[item.scenario].view, jobs.get(item.scenario)) for item in wanted]
     rough = look.sketches({row.item.scenario: row.item.truth for row in found if row.job and row.job.active}, beside=[now.key("sketch")])
     return [dataclasses.replace(row, rough=rough.get(row.item.scenario)) for row in found]
 
@@ -130,32 +112,12 @@ def scored(wanted: Sequence[Item], now: Scenario) -> list[Scored]:
 def retry(failed: Sequence[Scored]) -> None:
     """A person wants what failed to be tried again."""
     for row in failed:
-        behind(row.item.scenario)
+        sources.behind(row.item.scenario)
 
 
-def _opened(item: Item, job: Job | None) -> RiskView | None:
-    """A spectrum that is ready, from the gallery or the store."""
-    if item.key in gallery.sketches():
-        return _prepared(item.key)
-    return _from_store(item.key, job.finished, item.truth) if job is not None and job.state == "done" else None
-
-
-@st.cache_resource(max_entries=200, show_spinner=False)
-def _prepared(key: str) -> RiskView:
-    return view_of(*gallery.sketches()[key], np.zeros(0))
-
-
-@st.cache_resource(max_entries=400, show_spinner=False)
-def _from_store(key: str, made: float | None, _truth: Callable[[], np.ndarray]) -> RiskView | None:
-    """A result by its key and the time at which it was made; one of another copy of the data set is forgotten."""
-    store = station().store
-    result = store.result(key) if store.whole(key) else None
-    if result is None:
-        store.forget(key)
-    if result is None or not is_of(_truth(), store, key):
-        return None
-    spectrum = store.spectrum(key)
-    return None if spectrum is None else view_of(spectrum, result, np.zeros(0))
+def _found(items: Sequence[Item]) -> dict[Scenario, lookup.Found[RiskView]]:
+    """What is known of each; figures are enough here."""
+    return lookup.spectra({item.scenario: item.truth for item in items}, plain={item.scenario for item in items})
 
 
 def _pictures(now: Scenario, count: int) -> Comparison:
@@ -197,7 +159,7 @@ def _layers(whole: Scenario, truth: Callable[[], np.ndarray]) -> list[Item]:
     """The whole message, then its layers, whose names are known once the whole is scored."""
     name = whole.model.name + (", trained" if whole.model.init == "trained" else "")
     first = Item(f"{name}: whole message", whole, truth)
-    view = _opened(first, station().store.job(first.key))
+    view = _found([first])[whole].view
     counts = dict(view.layers) if view else {}
     parts = comparisons.layers(whole, list(counts))
     return [first] + [Item(f"{name}: layer {s.layer_name}", s, truth, note=f"{counts[s.layer]:,} numbers") for s in parts]
