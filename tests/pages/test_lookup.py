@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from visits import address, asked_for, computed, html, leave_address, new_server, opened, press, said
 
+from invviz.defenses import DEFENSES
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import attacks, cuts, defenses
@@ -94,7 +95,7 @@ def test_what_is_computed_on_one_page_is_there_on_all_and_read_once(visit, store
 
 
 def test_a_sweep_of_attacks_on_defend_is_there_in_the_lab(visit, store_dir, monkeypatch):
-    monkeypatch.setattr(defenses, "USUAL", ("gaussian_noise",))
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES["gaussian_noise"]()])
     at = press(visit("defend", QUICK), "Run all attacks")
     computed(at, store_dir)
     for who in ("unaware", "aware"):
