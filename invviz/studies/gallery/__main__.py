@@ -18,6 +18,8 @@ PAGES = {
 if __name__ == "__main__":
     missing = "--missing" in sys.argv
     names = [name for name in sys.argv[1:] if name != "--missing"]
+    if unknown := [name for name in names if name not in (known := [*(card.name for card in CARDS), "sketches", *PAGES])]:
+        sys.exit(f"{unknown[0]!r} is not known here; known: {', '.join(known)}.")
     for card in CARDS:
         if card.name in names or not (names or missing):
             make(card, FOLDER / card.name)
