@@ -3,7 +3,7 @@
 from ._base import Defense
 from ._coloured import Coloured, Kept
 from ._fisher import entry_shares, fisher_shares, is_of_parameters
-from ._noise import Noise
+from ._noise import UNIT, Noise
 from ._penalty import Penalties
 from ._stack import BITS, Belief, Stack
 from .ats import ATS
@@ -71,6 +71,7 @@ __all__ = [
     "BITS",
     "DEFENSES",
     "DPSGD",
+    "UNIT",
     "Belief",
     "Censor",
     "Clipping",

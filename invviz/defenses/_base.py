@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import Component, Knob, Value
 from ..core.figures import number, percent
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..core.types import Batch, Release, Rules, Size, Tree, World
-    from ..risk import NoiseCovariance
+    from ..core.types import Release, Rules, Size, Tree, World
     from ._penalty import Penalty
 
 
@@ -55,29 +54,14 @@ class Defense(Component):
     redraws: ClassVar[bool] = False  # of one that hides: other entries in every message of the same picture
     for_embeddings: ClassVar[bool] = False  # protects what the passive party of vertical FL sends
     alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there
-    coloured: ClassVar[bool] = (
-        False  # its noise is stronger in some directions than in others (`covariance` says where, `variance` is 0); stands last
-    )
-    in_tangent_space: ClassVar[bool] = (
-        False  # of a coloured one: its noise lies in the range of the Jacobian at the private batch (theory T11)
-    )
-    takes_directions: ClassVar[bool] = (
-        False  # of a coloured one: of the whole spectrum, whose matrices grow with the square of the input values
-    )
+    coloured: ClassVar[bool] = False  # its noise is stronger in some directions than in others (see `_coloured.Coloured`); stands last
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
-    noise_law: ClassVar[str] = "none"  # of the noise that it adds, one of `_noise.LAWS`
-    noise_follows: ClassVar[str] = (
-        ""  # how that noise depends on the private picture: "size" (its std is a share of the message's), "shape" (so does the rest of its covariance), or not at all
-    )
     rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
     remembers: ClassVar[bool] = False  # what it sends depends on what it sent before
     scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
     exact: ClassVar[bool] = False  # `simulated` reads values off the message, not only which entries are zero
     draws_inside: ClassVar[bool] = False  # changes the net by chance: those that look into the net stand after it
     looks_inside: ClassVar[bool] = False  # takes derivatives of what happens in the net
-    slack: ClassVar[float] = (
-        1.0  # of a coloured one: noise (share of the std) that attackers, who know the shape at another picture, believe to be even
-    )
     for_gradients: ClassVar[bool] = False  # works on gradients or updates only
     trains: ClassVar[bool] = (
         False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
@@ -91,37 +75,15 @@ class Defense(Component):
         raise NotImplementedError
 
     def noise(self, size: Size, batch: int = 1) -> Noise:
-        """The law of what it adds to a message of a size, and what it lets through of noise before it; arguments as of `variance`."""
-        return Noise(
-            self.noise_law,
-            self.noise_follows,
-            self.coloured,
-            self.tangent_noise,
-            self.adds_noise,
-            self.variance(size, batch),
-            self.passes(size),
-        )
-
-    def variance(self, size: Size, batch: int = 1) -> float:
-        """Variance of the noise that this defense adds to every entry; 0 where it adds none.
+        """The law of the noise that it adds, and what it lets through of noise from before it.
 
         A defense may both reshape and add noise (`adds_noise` is then false): noise from before it is scaled by `passes`, its own is added after that.
 
         Args:
-            size: of the message that enters this defense.
+            size: of the message that enters this defense, with the noise in it for `variance`, without for `passes`.
             batch: samples in the client's batch.
         """
-        return 0.0
-
-    def passes(self, size: Size) -> float:
-        """What becomes of noise that was added before this defense: the factor by which the part of it that still matters is scaled.
-
-        Exact where the defense scales and projects (theory T6): what is projected away takes the signal there with it.
-
-        Args:
-            size: of the noise-free message that enters this defense.
-        """
-        return 1.0
+        return Noise()
 
     @property
     def gain(self) -> float:
@@ -146,7 +108,7 @@ class Defense(Component):
     @property
     def tangent_noise(self) -> bool:
         """Its noise, or some of it, lies in the range of the Jacobian at the private batch, whatever other noise lies beneath."""
-        return self.in_tangent_space and self.noise_follows == "shape"
+        return False
 
     @property
     def noisy(self) -> bool:
@@ -160,29 +122,6 @@ class Defense(Component):
     def keyed(self) -> Defense:
         """The defense as it stands in keys of results: knobs that no result depends on have one fixed value."""
         return self
-
-    def basis(self, inner: Release, world: World, batch: Batch) -> Any:
-        """Of a coloured defense: all that its covariance is made of, whatever the strength; the part that takes time.
-
-        Args:
-            inner: the release before this defense.
-            world: the net as the client received it, and public pictures.
-            batch: the private one, or an attacker's guess of it.
-        """
-        raise NotImplementedError
-
-    def covariance(self, basis: Any) -> NoiseCovariance:
-        """Of a coloured defense: the covariance of its noise at its own strength."""
-        raise NotImplementedError
-
-    def even_of(self, covariance: NoiseCovariance, square: float) -> float:
-        """Of a coloured defense: variance of the isotropic part of its noise in a message that came.
-
-        Args:
-            covariance: its covariance at another picture.
-            square: squared norm of the message with this noise and no other.
-        """
-        return 0.0
 
     def simulated(self, inner: Release, world: World, message: Tree) -> Release:
         """The release that an attacker who knows this defense believes in, after seeing the message (which may show what was drawn at random).

@@ -13,6 +13,7 @@ from ..core.types import Batch, Size, World
 from ..risk import Banded, Directions, Jacobian
 from ..risk.noise_covariance import LAWS
 from ._base import Defense
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +64,9 @@ class Coloured(Defense):
     """
 
     coloured: ClassVar[bool] = True
-    takes_directions: ClassVar[bool] = True
+    takes_directions: ClassVar[bool] = True  # of the whole spectrum, whose matrices grow with the square of the input values
+    in_tangent_space: ClassVar[bool] = False  # its noise lies in the range of the Jacobian at the private batch (theory T11)
+    slack: ClassVar[float] = 1.0  # noise (share of the std) that attackers, who know the shape at another picture, believe to be even
     adds_noise: ClassVar[bool] = True
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: the noise depends on the private picture and leaves some directions of the message alone"
@@ -74,17 +77,30 @@ class Coloured(Defense):
         return getattr(self, "isotropic", 0.0)
 
     @property
-    def noise_law(self) -> str:  # type: ignore[override]
-        """Of the independent numbers that its noise is made of, or some of them: that of the knob `law`, where it has one; isotropic noise is normal."""
-        return "laplace" if getattr(self, "law", "normal") == "laplace" and self.even < 1 else "gaussian"
+    def shaped(self) -> bool:
+        """Some of its noise has a shape, which follows the private picture."""
+        return self.even < 1
+
+    def noise(self, size: Size, batch: int = 1) -> Noise:
+        """The law of the independent numbers that its noise is made of, or some of them: that of the knob `law`, where it has one; isotropic noise is normal.
+
+        It follows the shape where it has one, and the size in any case; `covariance` says how much there is.
+        """
+        law = "laplace" if getattr(self, "law", "normal") == "laplace" and self.shaped else "gaussian"
+        return Noise(law, "shape" if self.shaped else "size", coloured=True, tangent=self.tangent_noise)
 
     @property
-    def noise_follows(self) -> str:  # type: ignore[override]
-        """The shape of what is not isotropic; the size of all of it."""
-        return "shape" if self.even < 1 else "size"
+    def tangent_noise(self) -> bool:
+        """Where its noise has a shape in the tangent space."""
+        return self.in_tangent_space and self.shaped
 
     def even_of(self, covariance: NoiseCovariance, square: float) -> float:
-        """Its isotropic part is as large a share of the message as at the other picture."""
+        """Variance of the isotropic part of its noise in a message that came: as large a share of the message as at another picture.
+
+        Args:
+            covariance: its covariance at another picture.
+            square: squared norm of the message with this noise and no other.
+        """
         if not covariance.even:
             return 0.0
         size = Size.of(covariance.directions.jacobian.message)  # type: ignore[attr-defined]
@@ -119,8 +135,18 @@ class Coloured(Defense):
         if found := self.problems():
             raise KnobError(" ".join(found))
 
+    def covariance(self, basis: Any) -> NoiseCovariance:
+        """The covariance of its noise at its own strength."""
+        raise NotImplementedError
+
     def basis(self, inner: Release, world: World, batch: Batch) -> Any:
-        """The singular directions of the noise-free release inside."""
+        """All that its covariance is made of, whatever the strength, the part that takes time: singular directions of the noise-free release inside.
+
+        Args:
+            inner: the release before this defense.
+            world: the net as the client received it, and public pictures.
+            batch: the private one, or an attacker's guess of it.
+        """
         return Directions.of(Jacobian.of(inner, world.net, batch))
 
     def basis_of(self, directions: Directions, shares: Tensor | None) -> Any:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..core.types import Size
+from ..core.types import Size
 
 LAWS = (
     "none",
@@ -18,6 +16,9 @@ LAWS = (
 )
 
 
+UNIT = Size(1.0, 1, 1.0)  # where the law alone is asked for
+
+
 @dataclasses.dataclass(frozen=True)
 class Noise:
     """Noise of one defense, and what it does to noise that was added before.
@@ -27,16 +28,15 @@ class Noise:
         follows: how it depends on the private batch: "size" (its std is a share of the message's), "shape" (so does the rest of its covariance), or not at all.
         coloured: it is stronger in some directions than in others, and `variance` does not count it.
         tangent: it, or some of it, lies in the range of the Jacobian at the private batch.
-        alone: the defense does nothing but add it.
-        variance: on every entry of the message.
-        passes: the factor by which noise from before this defense is scaled, as far as it still matters.
+        variance: on every entry of the message; 0 where none is added.
+        passes: the factor by which noise from before this defense is scaled, as far as it still matters. Exact where the defense scales and projects (theory T6):
+            what is projected away takes the signal there with it.
     """
 
     law: str = "none"
     follows: str = ""
     coloured: bool = False
     tangent: bool = False
-    alone: bool = False
     variance: float = 0.0
     passes: float = 1.0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ._base import Defense
+from ._coloured import Coloured
+from ._noise import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,8 +47,13 @@ class Several(tuple[Defense, ...]):
     @property
     def at_first_noise(self) -> tuple[Self, Self]:
         """All up to the first one that adds noise of any law, that one included, and those after it."""
-        place = next((place for place, d in enumerate(self, 1) if d.noise_law != "none"), len(self))
+        place = next((place for place, d in enumerate(self, 1) if d.noise(UNIT).law != "none"), len(self))
         return self[:place], self[place:]
+
+    @property
+    def additions(self) -> Self:
+        """Those at the beginning that do nothing but add noise."""
+        return self[: next((place for place, d in enumerate(self) if not d.adds_noise), len(self))]
 
     @property
     def jumps(self) -> frozenset[str]:
@@ -69,9 +76,10 @@ class Several(tuple[Defense, ...]):
         return all(d.trains or d.stated for d in self)
 
     @property
-    def coloured(self) -> Defense | None:
+    def coloured(self) -> Coloured | None:
         """The last one, if its noise is stronger in some directions than in others; None where it is not, or off."""
-        return self[-1] if self and self[-1].coloured and not self[-1].off else None
+        last = self[-1] if self else None
+        return last if isinstance(last, Coloured) and not last.off else None
 
     @property
     def hides(self) -> bool:

@@ -96,7 +96,7 @@ class Stack(Several):
         for defense in self:
             now = stages[place] if stages else size
             entering = Size((now.norm**2 + now.count * total) ** 0.5, now.count, now.peak)
-            total = total * defense.passes(now) ** 2 + defense.variance(entering, batch)
+            total = total * defense.noise(now, batch).passes ** 2 + defense.noise(entering, batch).variance
             place += not defense.adds_noise
         return total
 

@@ -11,6 +11,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Rules
 from ._base import Defense, Suggested
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -37,8 +38,6 @@ class Censor(Defense):
     paper: ClassVar[str] = "zhang2025censor"
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "share"
-    noise_law: ClassVar[str] = "fixed length"
-    noise_follows: ClassVar[str] = "shape"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of every layer's norm at right angles"
     off_words: ClassVar[str] = ""
@@ -113,13 +112,9 @@ class Censor(Defense):
 
         return Rules(before, equal=equal, passes=self.left) if known else None
 
-    def variance(self, size: Size, batch: int = 1) -> float:
-        """s^2 times the mean square of the entries."""
-        return (self.share * size.rms) ** 2
-
-    def passes(self, size: Size) -> float:
-        """The message's own share."""
-        return self.left
+    def noise(self, size: Size, batch: int = 1) -> Noise:
+        """s^2 times the mean square of the entries; of noise from before it, what the message keeps of itself."""
+        return Noise("fixed length", "shape", variance=(self.share * size.rms) ** 2, passes=self.left)
 
     @property
     def noisy(self) -> bool:

@@ -9,6 +9,7 @@ from ..core.component import knob
 from ..core.tree import map_tree
 from ._base import Defense, Suggested
 from ._clip import length, share_kept
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -60,6 +61,6 @@ class Clipping(Defense):
         """A share of the message's own norm is one factor for all messages."""
         return self.off or self.relative
 
-    def passes(self, size: Size) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """The factor that shrinks the message shrinks its noise."""
-        return share_kept(size, self.clip_norm, self.relative)
+        return Noise(passes=share_kept(size, self.clip_norm, self.relative))

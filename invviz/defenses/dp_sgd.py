@@ -14,6 +14,7 @@ from ..core.types import Batch, Size
 from ._accountant import spent
 from ._base import Defense, Suggested
 from ._clip import length, share_kept
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -40,7 +41,6 @@ class DPSGD(Defense):
     paper: ClassVar[str] = "abadi2016dpsgd"
     for_gradients: ClassVar[bool] = True
     strength: ClassVar[str] = "noise_multiplier"
-    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "noise {v} times the clip norm"
     off_words: ClassVar[str] = "off"
@@ -88,11 +88,6 @@ class DPSGD(Defense):
         log=True,
     )
 
-    @property
-    def noise_follows(self) -> str:  # type: ignore[override]
-        """A share of the message, unless it is absolute."""
-        return "size" if self.relative_clip else ""
-
     def wrap(self, inner: Release, world: World) -> Release:
         """Ask for every sample's message, clip each, mean, noise."""
         if self.noise_multiplier == 0:
@@ -112,10 +107,11 @@ class DPSGD(Defense):
 
         return release
 
-    def variance(self, size: Size, batch: int = 1) -> float:
-        """(z c / batch)^2; a relative c is taken from the mean gradient, whose norm is at most that of its largest part."""
+    def noise(self, size: Size, batch: int = 1) -> Noise:
+        """(z c / batch)^2; a relative c is taken from the mean gradient, whose norm is at most that of its largest part. The factor that shrinks a single sample's gradient."""
         limit = self.clip_norm * (size.norm if self.relative_clip else 1.0)
-        return (self.noise_multiplier * limit / batch) ** 2
+        passes = 1.0 if self.noise_multiplier == 0 else share_kept(size, self.clip_norm, self.relative_clip)
+        return Noise("gaussian", "size" if self.relative_clip else "", variance=(self.noise_multiplier * limit / batch) ** 2, passes=passes)
 
     @property
     def promise(self) -> str:
@@ -130,10 +126,6 @@ class DPSGD(Defense):
             "With relative_clip and several samples the noise is taken from the norm of their mean gradient, which is at most the norm that is used: "
             "the true noise is larger, so the risk is lower than shown."
         )
-
-    def passes(self, size: Size) -> float:
-        """The factor that shrinks a single sample's gradient."""
-        return 1.0 if self.noise_multiplier == 0 else share_kept(size, self.clip_norm, self.relative_clip)
 
     @property
     def noisy(self) -> bool:

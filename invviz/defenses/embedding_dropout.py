@@ -9,13 +9,14 @@ from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ._base import Defense, Suggested
 from ._masks import held_back, random_places
+from ._noise import Noise
 from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
     from torch import Generator
 
     from ..core.component import Value
-    from ..core.types import Batch, Net, Release, Tree, World
+    from ..core.types import Batch, Net, Release, Size, Tree, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +68,9 @@ class EmbeddingDropout(Defense):
         mean = self.gain * (1 - self.probability)
         return lambda net, batch, rng: map_tree(lambda leaf: leaf * mean, inner(net, batch, rng))
 
-    def passes(self, size: object) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """Earlier noise on entries that are sent is scaled as they are."""
-        return self.gain
+        return Noise(passes=self.gain)
 
     def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The entries that are sent, and their places."""

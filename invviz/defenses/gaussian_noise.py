@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
 from ._base import Defense, Suggested
-from ._noise import unit_of
+from ._noise import Noise, unit_of
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -29,7 +29,6 @@ class GaussianNoise(Defense):
     title: ClassVar[str] = "Gaussian noise"
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "sigma"
-    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = 0.0
     suggested: ClassVar[Suggested] = Suggested(
         compared=((10, 0.01), (20, 1.0)),
@@ -49,11 +48,6 @@ class GaussianNoise(Defense):
     )
     relative: bool = knob(True, "measure sigma in units of the message's root mean square; False: in the message's own units")
 
-    @property
-    def noise_follows(self) -> str:  # type: ignore[override]
-        """A share of the message, unless it is absolute."""
-        return "size" if self.relative else ""
-
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release."""
 
@@ -66,6 +60,6 @@ class GaussianNoise(Defense):
 
         return release
 
-    def variance(self, size: Size, batch: int = 1) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """sigma^2 in the message's units."""
-        return (self.sigma * unit_of(size, self.relative)) ** 2
+        return Noise("gaussian", "size" if self.relative else "", variance=(self.sigma * unit_of(size, self.relative)) ** 2)

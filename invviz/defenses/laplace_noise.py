@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Size
 from ._base import Defense, Suggested
-from ._noise import unit_of
+from ._noise import Noise, unit_of
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -29,7 +29,6 @@ class LaplaceNoise(Defense):
     title: ClassVar[str] = "Laplace noise"
     paper: ClassVar[str] = "zhu2019dlg"
     strength: ClassVar[str] = "scale"
-    noise_law: ClassVar[str] = "laplace"
     identity: ClassVar[Value] = 0.0
     suggested: ClassVar[Suggested] = Suggested(
         compared=((140, 0.01),), swept=(0.1, 4.0), levels=(0.01, 0.1, 1.0), victims=("gradient", "embedding")
@@ -45,11 +44,6 @@ class LaplaceNoise(Defense):
     )
     relative: bool = knob(True, "measure the scale in units of the message's root mean square; False: in the message's own units")
 
-    @property
-    def noise_follows(self) -> str:  # type: ignore[override]
-        """A share of the message, unless it is absolute."""
-        return "size" if self.relative else ""
-
     def wrap(self, inner: Release, world: World) -> Release:
         """Noise after the inner release."""
 
@@ -62,9 +56,9 @@ class LaplaceNoise(Defense):
 
         return release
 
-    def variance(self, size: Size, batch: int = 1) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """2 b^2 in the message's units."""
-        return 2 * (self.scale * unit_of(size, self.relative)) ** 2
+        return Noise("laplace", "size" if self.relative else "", variance=2 * (self.scale * unit_of(size, self.relative)) ** 2)
 
 
 def _laplace_like(leaf: Tensor, rng: Generator) -> Tensor:

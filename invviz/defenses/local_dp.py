@@ -11,6 +11,7 @@ from ..core.types import Size
 from ._accountant import gaussian_multiplier
 from ._base import Defense, Suggested
 from ._clip import length, share_kept
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -37,7 +38,6 @@ class LocalDP(Defense):
     title: ClassVar[str] = "Local differential privacy"
     paper: ClassVar[str] = "balle2018analytic"
     strength: ClassVar[str] = "epsilon"
-    noise_law: ClassVar[str] = "gaussian"
     identity: ClassVar[Value] = OFF
     level_words: ClassVar[str] = "epsilon = {v}"
     off_words: ClassVar[str] = "off"
@@ -70,11 +70,6 @@ class LocalDP(Defense):
         limit = self.clip_norm * (size.norm if self.relative_clip else 1.0)
         return 0.0 if self.epsilon >= OFF else 2 * limit * gaussian_multiplier(self.epsilon, self.delta)
 
-    @property
-    def noise_follows(self) -> str:  # type: ignore[override]
-        """A share of the message, unless it is absolute."""
-        return "size" if self.relative_clip else ""
-
     def wrap(self, inner: Release, world: World) -> Release:
         """Clip, then noise, after the inner release."""
         if self.epsilon >= OFF:
@@ -91,9 +86,10 @@ class LocalDP(Defense):
 
         return release
 
-    def variance(self, size: Size, batch: int = 1) -> float:
-        """sigma^2 in the message's units."""
-        return self.sigma(size) ** 2
+    def noise(self, size: Size, batch: int = 1) -> Noise:
+        """sigma^2 in the message's units; the factor that shrinks the message shrinks noise from before it."""
+        passes = 1.0 if self.epsilon >= OFF else share_kept(size, self.clip_norm, self.relative_clip)
+        return Noise("gaussian", "size" if self.relative_clip else "", variance=self.sigma(size) ** 2, passes=passes)
 
     @property
     def promise(self) -> str:
@@ -104,10 +100,6 @@ class LocalDP(Defense):
     def linear(self) -> bool:
         """A share of the message's own norm is one factor for all messages."""
         return self.off or self.relative_clip
-
-    def passes(self, size: Size) -> float:
-        """The factor that shrinks the message shrinks noise from before it."""
-        return 1.0 if self.epsilon >= OFF else share_kept(size, self.clip_norm, self.relative_clip)
 
     @property
     def noisy(self) -> bool:

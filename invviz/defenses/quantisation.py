@@ -10,6 +10,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Size
 from ._base import Defense, Suggested
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -30,8 +31,6 @@ class Quantisation(Defense):
     title: ClassVar[str] = "Quantisation"
     paper: ClassVar[str] = "alistarh2017qsgd"
     strength: ClassVar[str] = "bits"
-    noise_law: ClassVar[str] = "rounding"
-    noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
     level_words: ClassVar[str] = "{v} bits"
     off_words: ClassVar[str] = "not rounded"
@@ -81,6 +80,6 @@ class Quantisation(Defense):
             return ""
         return f"With {self.bits} bits the rounding error is not like noise of variance q^2 / 12 (most entries fall to zero), so the risk score is rough."
 
-    def variance(self, size: Size, batch: int = 1) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """q^2 / 12."""
-        return 0.0 if self.bits == 32 else self.step(size) ** 2 / 12
+        return Noise("rounding", "size", variance=0.0 if self.bits == 32 else self.step(size) ** 2 / 12)

@@ -9,6 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree
 from ._base import Defense, Suggested
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -59,9 +60,9 @@ class Sign(Defense):
 
         return release
 
-    def passes(self, size: Size) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """A projection keeps what it keeps whole; short of it, all but one direction shrink by 1 - mixing."""
-        return 1.0 if self.mixing == 1 else 1 - self.mixing
+        return Noise(passes=1.0 if self.mixing == 1 else 1 - self.mixing)
 
     def interval(self, message: Tree) -> tuple[Tree, Tree] | None:
         """Above zero, below zero, or zero itself; None for a mixture."""

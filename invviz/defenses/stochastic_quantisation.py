@@ -9,6 +9,7 @@ from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Rules, Size
 from ._base import Defense, Suggested
+from ._noise import Noise
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -37,8 +38,6 @@ class StochasticQuantisation(Defense):
     title: ClassVar[str] = "Stochastic quantisation"
     paper: ClassVar[str] = "alistarh2017qsgd"
     strength: ClassVar[str] = "bits"
-    noise_law: ClassVar[str] = "discrete"
-    noise_follows: ClassVar[str] = "size"
     identity: ClassVar[Value] = 32
     level_words: ClassVar[str] = "{v} bits"
     off_words: ClassVar[str] = "not rounded"
@@ -96,8 +95,11 @@ class StochasticQuantisation(Defense):
             "where most entries are far smaller than a step q. Entries at or near a level (exact zeros) carry less or none, so the risk may be higher than shown."
         )
 
-    def variance(self, size: Size, batch: int = 1) -> float:
+    def noise(self, size: Size, batch: int = 1) -> Noise:
         """q^2 / 6, or q r - r^2 for a typical entry r far below a step."""
+        return Noise("discrete", "size", variance=self._variance(size))
+
+    def _variance(self, size: Size) -> float:
         if self.bits == 32:
             return 0.0
         q = self.step(size)

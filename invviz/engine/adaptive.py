@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.types import Release, Tree, World
-    from ..defenses import Defense
+    from ..defenses import Coloured
     from ..risk import NoiseCovariance
     from ..scenario import Scenario
 
@@ -107,7 +107,7 @@ def _noise(scenario: Scenario, sent: Size) -> float:
     return high**0.5 if high > sent.rms**2 / 2 ** (HALVINGS - 2) else 0.0
 
 
-def _whitening(defense: Defense, before: Release, world: World, template: Batch, noise: float, sent: Size) -> dict[str, Any]:
+def _whitening(defense: Coloured, before: Release, world: World, template: Batch, noise: float, sent: Size) -> dict[str, Any]:
     """The shape of coloured noise is that at the private picture; the attacker takes that at a grey one instead.
 
     As the shape is only roughly right, as much noise again (`slack`) is believed to lie evenly in all directions. Source: [D]; measured on digits and LeNet for

@@ -8,17 +8,17 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ..core.figures import number, percent
-from ..core.types import Size
+from ..defenses import UNIT, Noise
 from ..risk import van_trees_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..defenses import Defense, Noise
+    from ..core.types import Size
+    from ..defenses import Defense
     from ..scenario import Scenario
 
 FLOOR = 0.01  # share of all noise from which on the floor speaks against a bound: less moves the expected best by less than 0.05 dB
-UNIT = Size(1.0, 1, 1.0)
 LOCATION = {"gaussian": 1.0, "laplace": 2.0}  # Fisher information of one entry about its mean, times the noise's variance
 SCALE = {"gaussian": 2.0, "laplace": 1.0}  # of one entry about the logarithm of the noise's size
 HELD = "a bound: no attacker has a smaller squared error, averaged over what the prior draws"
@@ -178,23 +178,22 @@ def lower(scenario: Scenario, trust: dict[str, Any] | None, inputs: int, size: S
         return Lower(None, reason="the curvature of this release was not measured")
     place = scenario.defense.index(first)
     entering = stages[len(scenario.defense[:place].reshaping)] if stages else size
-    if first.noise_follows:
+    law, follows = first.noise(UNIT).law, first.noise(UNIT).follows
+    if follows:
         if trust.get("relative_sq") is None:
             return Lower(None, reason="this stored result does not know how the message's size changes with the picture; compute it again")
-        share = first.variance(Size(size.norm, size.count, size.peak), scenario.batch) / max(size.rms**2, 1e-300)
+        share = first.noise(size, scenario.batch).variance / max(size.rms**2, 1e-300)
         mean = trust["relative_sq"] + 2 * trust["relative_error"]
-        information = mean * (LOCATION[first.noise_law] / share + SCALE[first.noise_law])
+        information = mean * (LOCATION[law] / share + SCALE[law])
     else:
-        one, *after = scenario.defense[place:].live.noises(entering, scenario.batch)
-        steady = [one, *takewhile(_steady, after)]
+        after = scenario.defense[place + 1 :].live.additions.noises(entering, scenario.batch)
+        steady = [first.noise(entering, scenario.batch), *takewhile(_steady, after)]
         normal = sum(noise.variance for noise in steady if noise.law == "gaussian")
         others = [LOCATION[noise.law] / noise.variance for noise in steady if noise.law != "gaussian"]
         mean = trust["frobenius_sq"] + 2 * trust["frobenius_error"]
         information = mean * min([*others, *([1 / normal] if normal > 0 else [])])
     value = van_trees_bound(information, 1.0, inputs, trust["precision_trace"])
-    return Lower(
-        value, f"{first.noise_law.replace('gaussian', 'Gaussian').replace('laplace', 'Laplace')} noise of the defense, not the noise floor"
-    )
+    return Lower(value, f"{law.replace('gaussian', 'Gaussian').replace('laplace', 'Laplace')} noise of the defense, not the noise floor")
 
 
 def of_lower(figures: dict[str, Any]) -> str:
@@ -212,8 +211,8 @@ def of_lower(figures: dict[str, Any]) -> str:
 
 
 def _steady(noise: Noise) -> bool:
-    """Whether it is of a known law and of absolute size, and its defense adds nothing else."""
-    return noise.alone and noise.law in LOCATION and not noise.follows
+    """Whether it is of a known law and of absolute size."""
+    return noise.law in LOCATION and not noise.follows
 
 
 def _first(scenario: Scenario) -> tuple[Defense | None, str]:
@@ -231,12 +230,13 @@ def _first(scenario: Scenario) -> tuple[Defense | None, str]:
         if d.jumps:
             return None, f"{d.name}'s message jumps as the picture moves ({d.jumps}), and the bound needs one that does not"
         return None, f"{d.name} leaves to chance what is sent, which the bound does not count"
-    if not upto or upto[-1].noise_law == "none":
+    noise = upto[-1].noise(UNIT) if upto else Noise()
+    if noise.law == "none":
         return None, "no noise is in the message: without noise no error is certain (the noise floor is only assumed)"
     d = upto[-1]
-    if d.noise_law not in LOCATION:
-        return None, f"{LAWS[d.noise_law][0]} ({d.name}) has no finite Fisher information"
-    if d.noise_follows and not d.adds_noise:
+    if noise.law not in LOCATION:
+        return None, f"{LAWS[noise.law][0]} ({d.name}) has no finite Fisher information"
+    if noise.follows and not d.adds_noise:
         return None, f"the size of {d.name}'s noise depends on the picture"
     if after.on_messages.reshaping:
         return None, f"{d.name}'s noise is followed by a defense that reshapes the message"

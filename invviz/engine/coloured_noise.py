@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..core.types import Size
-    from ..defenses import Defense
+    from ..defenses import Coloured
     from ..risk import NoiseCovariance
     from ..scenario import Scenario
     from .client import Client
@@ -46,7 +46,7 @@ class Shade:
             not one of the net's parameters, or there are no public pictures to tell.
     """
 
-    defense: Defense
+    defense: Coloured
     basis: Any
     covariance: NoiseCovariance
     bare: Jacobian

@@ -102,7 +102,8 @@ def choose(scenario: Scenario, site: Site, report: Reporter | None = None, pictu
         raise ScenarioError([why])
     if scenario.prior == "dataset":
         raise InvvizError("The share is chosen for the priors white and natural. Set prior=white or prior=natural.")
-    start, client, last = time.monotonic(), meet_client(scenario, site, report, picture), scenario.defense[-1]
+    start, client, last = time.monotonic(), meet_client(scenario, site, report, picture), scenario.coloured
+    assert last is not None  # it has the knob, and is not off
     inner = scenario.defense[:-1].wrap(client.bare, client.world)
     basis = last.basis(inner, client.world, client.batch)
     directions: Directions = getattr(basis, "directions", basis)

@@ -61,7 +61,7 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
         solved: expected PSNR in dB of an attacker who solves for noise in the tangent space, where it is known.
     """
     found = scenario.defense.caveats()
-    if scenario.coloured and scenario.coloured.noise_follows == "shape":
+    if scenario.coloured and scenario.coloured.shaped:
         found.append(
             f"The shape of {scenario.coloured.name}'s noise is that at the private picture, and the score takes it as known to the attacker, who must estimate it "
             "from a guess. What the shape itself may tell is left out, and so are curvature and the bound that does not linearise."

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterator
 
-from ..defenses import Defense, Stack
+from ..defenses import Coloured, Defense, Stack
 from ._rounds import defended
 from ._scenario import Scenario
 from ._settings import MAX_EXACT_INPUTS
@@ -46,7 +46,7 @@ def _place(defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
 def _directions(s: Scenario, defense: Defense) -> Iterator[str]:
     """Noise that takes the whole spectrum of a message, for which there is not memory for every batch."""
     inputs = s.batch * math.prod(s.shape)
-    if not (defense.takes_directions and not defense.off) or inputs <= MAX_EXACT_INPUTS:
+    if not (isinstance(defense, Coloured) and defense.takes_directions and not defense.off) or inputs <= MAX_EXACT_INPUTS:
         return
     if s.protocol.sends_embedding and not s.protocol.problems(s.model, s.data.shape):
         sent = s.batch * s.protocol.entries(s.model, s.data.shape)

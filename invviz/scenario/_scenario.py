@@ -16,7 +16,7 @@ from ..core.errors import TextError
 from ..core.inert import name
 from ..core.table import Column, between
 from ..datasets import DATASETS, Dataset
-from ..defenses import DEFENSES, Defense, Stack
+from ..defenses import DEFENSES, Coloured, Defense, Stack
 from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
@@ -155,7 +155,7 @@ class Scenario:
         return WORK[kind].depends(self).scenario
 
     @property
-    def coloured(self) -> Defense | None:
+    def coloured(self) -> Coloured | None:
         """The defense, the last one, whose noise is stronger in some directions than in others; None where there is none, or it is off."""
         return self.defense.coloured
 

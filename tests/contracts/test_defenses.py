@@ -21,7 +21,7 @@ WORLD = World(NET, torch.zeros(0, 1, 1, 1))
 ON_PICTURES = ("precode", "ats", "learnable_perturbation")  # act before the message is made: numerics/test_representation_defenses.py
 ELSEWHERE = {name for name, kind in DEFENSES.items() if kind.coloured or kind.trains}  # numerics/test_coloured.py, numerics/test_nopeek.py
 ON_MESSAGES = {name: kind for name, kind in DEFENSES.items() if name not in ON_PICTURES and name not in ELSEWHERE}
-NOISY = [k for k in ON_MESSAGES.values() if k().variance(Size.of(MESSAGE))]
+NOISY = [k for k in ON_MESSAGES.values() if k().noise(Size.of(MESSAGE)).variance]
 BY_CHANCE = [DEFENSES["dropout"]]  # drawn, and yet no noise of a stated variance
 DRAWN = [k for k in ON_MESSAGES.values() if k.redraws]  # without a generator they make a typical draw
 STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE, *DRAWN]]
@@ -63,7 +63,7 @@ def released(defense, rng):
 def test_identity_at_strength_zero(kind):
     weakest = kind().replace(**{kind.strength: kind.identity})
     assert torch.equal(released(weakest, stream(1, "noise")), flatten(plain(kind)))
-    assert weakest.variance(Size.of(MESSAGE)) == pytest.approx(0, abs=1e-20)
+    assert weakest.noise(Size.of(MESSAGE)).variance == pytest.approx(0, abs=1e-20)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -75,7 +75,7 @@ def test_default_strength_changes_the_message(kind):
 def test_noise_is_fresh_centred_and_has_the_stated_variance(kind):
     defense = kind()
     error = released(defense, stream(1, "noise")) - released(defense, None)
-    stated = defense.variance(Size.of(MESSAGE))
+    stated = defense.noise(Size.of(MESSAGE)).variance
     assert float(error.var()) == pytest.approx(stated, rel=0.03)
     assert abs(float(error.mean())) < 4 * stated**0.5 / error.numel() ** 0.5
     assert not torch.equal(released(defense, stream(2, "noise")), released(defense, stream(1, "noise"))) or kind.name == "quantisation"
@@ -92,14 +92,14 @@ def test_the_seed_decides(kind):
 @pytest.mark.parametrize("kind", STILL)
 def test_without_noise_the_generator_plays_no_part(kind):
     assert torch.equal(released(kind(), stream(1, "noise")), released(kind(), None))
-    assert kind().variance(Size.of(MESSAGE)) == 0
+    assert kind().noise(Size.of(MESSAGE)).variance == 0
 
 
 @pytest.mark.parametrize("kind", BY_CHANCE)
 def test_chance_without_a_generator_is_no_chance(kind):
     assert torch.equal(released(kind(), None), flatten(plain(kind)))
     assert not torch.equal(released(kind(), stream(1, "noise")), released(kind(), stream(2, "noise")))
-    assert kind().variance(Size.of(MESSAGE)) == 0 and not kind().noisy and kind().caveat()
+    assert kind().noise(Size.of(MESSAGE)).variance == 0 and not kind().noisy and kind().caveat()
 
 
 @pytest.mark.parametrize("kind", DRAWN)
@@ -110,7 +110,7 @@ def test_a_draw_without_a_generator_is_a_typical_one(kind):
     assert float((one == 0).double().mean()) == pytest.approx(float((free == 0).double().mean()), abs=0.01)
     both = (free != 0) & (one != 0)
     assert torch.equal(free[both], one[both])
-    assert kind().variance(Size.of(MESSAGE)) == 0 and not kind().noisy and kind().caveat() and kind.hides
+    assert kind().noise(Size.of(MESSAGE)).variance == 0 and not kind().noisy and kind().caveat() and kind.hides
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -160,7 +160,7 @@ def test_relative_noise_scales_with_the_message(name):
     size, knob = Size.of(MESSAGE), DEFENSES[name].strength
     relative = DEFENSES[name]().replace(**{knob: 0.1})
     absolute = DEFENSES[name]().replace(**{knob: 0.1 * size.rms, "relative": False})
-    assert relative.variance(size) == pytest.approx(absolute.variance(size))
+    assert relative.noise(size).variance == pytest.approx(absolute.noise(size).variance)
     assert torch.allclose(released(relative, stream(2, "noise")), released(absolute, stream(2, "noise")))
 
 
@@ -206,13 +206,13 @@ def test_what_becomes_of_earlier_noise(kind):
     before = plain(kind)
     size = Size.of(before)
     if kind.adds_noise:
-        assert defense.passes(size) == 1.0
+        assert defense.noise(size).passes == 1.0
         return
     noise = {k: 1e-5 * torch.randn(leaf.shape, generator=stream(5, k), dtype=torch.float64) for k, leaf in before.items()}
     noisy = defense.wrap(lambda net, batch, rng: {k: leaf + noise[k] for k, leaf in release(net, batch, rng).items()}, world)
     change, sent = flatten(noisy(world.net, batch, None)) - released(defense, None), flatten(noise)
     kept = released(defense, None) != 0
-    assert float((change[kept] @ sent[kept]) / (sent[kept] @ sent[kept])) == pytest.approx(defense.passes(size), rel=2e-2)
+    assert float((change[kept] @ sent[kept]) / (sent[kept] @ sent[kept])) == pytest.approx(defense.noise(size).passes, rel=2e-2)
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_what_becomes_of_earlier_noise(kind):
     ],
 )
 def test_clipping_shrinks_noise_as_it_shrinks_the_message(knobs, factor):
-    assert DEFENSES["clipping"](**knobs).passes(Size(10.0, 4, 9.0)) == pytest.approx(factor)
-    assert DEFENSES["clipping"](**knobs).passes(Size(0.0, 4, 0.0)) <= 1.0
+    assert DEFENSES["clipping"](**knobs).noise(Size(10.0, 4, 9.0)).passes == pytest.approx(factor)
+    assert DEFENSES["clipping"](**knobs).noise(Size(0.0, 4, 0.0)).passes <= 1.0
 
 
 def test_stacked_relative_noise_adds_up_as_it_is_drawn():

@@ -12,7 +12,7 @@ from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Net, Size, World
 from invviz.defenses import DEFENSES
-from invviz.defenses._noise import LAWS
+from invviz.defenses._noise import LAWS, UNIT
 
 torch.set_num_threads(1)
 COUNT, PIXELS = 4_000, 400
@@ -49,7 +49,7 @@ def made(name, law):
 
 def errors(defense, draws):
     """What several draws add to the noise-free part, shape (draws, entries), each in units of its own spread where that is stated entry by entry."""
-    inner = linear if defense.takes_directions and defense.coloured else constant
+    inner = linear if defense.coloured and defense.takes_directions else constant
     release = defense.wrap(inner, WORLD)
     bare = flatten(release(NET, BATCH, None))
     found = torch.stack([flatten(release(NET, BATCH, stream(k, "noise"))) - bare for k in range(draws)]).numpy()
@@ -66,27 +66,27 @@ def errors(defense, draws):
 @pytest.mark.parametrize(("name", "law"), CASES)
 def test_the_stated_law_is_the_law_of_the_draws(name, law):
     defense = made(name, law)
-    assert defense.noise_law in LAWS
-    if defense.noise_law == "none":
-        assert not defense.noisy and not defense.coloured and defense.variance(Size.of(MESSAGE)) == 0
+    assert defense.noise(UNIT).law in LAWS
+    if defense.noise(UNIT).law == "none":
+        assert not defense.noisy and not defense.coloured and defense.noise(Size.of(MESSAGE)).variance == 0
         return
     if name == "optimal_noise":  # its sensitivities are those of a net
         pytest.skip("draws of its own test: below")
     found, bare = errors(defense, 20 if defense.coloured else 2)
-    if defense.noise_law == "rounding":
+    if defense.noise(UNIT).law == "rounding":
         assert np.array_equal(found[0], found[1]) and np.abs(found).max() <= defense.step(Size.of(MESSAGE)) / 2 * (1 + 1e-9)
-    elif defense.noise_law == "discrete":
+    elif defense.noise(UNIT).law == "discrete":
         q = defense.step(Size.of(MESSAGE))
         assert not np.array_equal(found[0], found[1]) and np.abs(found).max() < q * (1 + 1e-9)
         assert np.abs((found + bare) / q - np.round((found + bare) / q)).max() < 1e-9
-    elif defense.noise_law == "fixed length":
+    elif defense.noise(UNIT).law == "fixed length":
         assert np.linalg.norm(found, axis=1) == pytest.approx(np.linalg.norm(bare + found, axis=1), rel=1e-9)
     else:
-        stated, other = (stats.norm, stats.laplace) if defense.noise_law == "gaussian" else (stats.laplace, stats.norm)
+        stated, other = (stats.norm, stats.laplace) if defense.noise(UNIT).law == "gaussian" else (stats.laplace, stats.norm)
         z = found.ravel()
         assert z.std() == pytest.approx(1, rel=0.05) or not defense.coloured
         z = z / z.std()
-        assert stats.kurtosis(z) == pytest.approx({"gaussian": 0.0, "laplace": 3.0}[defense.noise_law], abs=0.7)
+        assert stats.kurtosis(z) == pytest.approx({"gaussian": 0.0, "laplace": 3.0}[defense.noise(UNIT).law], abs=0.7)
         scale = {stats.norm: 1.0, stats.laplace: 0.5**0.5}
         fits, does_not = (stats.kstest(z, law_.cdf, (0, scale[law_])) for law_ in (stated, other))
         assert fits.statistic < 0.02 < 0.04 < does_not.statistic and does_not.pvalue < 1e-6
@@ -104,20 +104,22 @@ def test_noise_on_entries_of_a_net_is_normal():
     release = defense.wrap(HFL().release, world)
     std = flatten(defense.covariance(defense.basis(HFL().release, world, BATCH)).variances).sqrt()
     z = ((flatten(release(net, BATCH, stream(1, "noise"))) - flatten(release(net, BATCH, None))) / std).numpy()
-    assert defense.noise_law == "gaussian" and stats.kstest(z, stats.norm.cdf).statistic < 0.03 and abs(stats.kurtosis(z)) < 0.4
+    assert defense.noise(UNIT).law == "gaussian" and stats.kstest(z, stats.norm.cdf).statistic < 0.03 and abs(stats.kurtosis(z)) < 0.4
 
 
 @pytest.mark.parametrize("name", DEFENSES)
 def test_what_the_noise_follows(name):
     """Of a message twice as large: the same noise, or twice the noise, as stated; noise of a shape is made from the Jacobian."""
     defense = DEFENSES[name]()
-    assert defense.noise_follows in ("", "size", "shape") and (defense.noise_follows == "shape") >= defense.coloured
-    if defense.noise_follows == "shape" or defense.noise_law == "none":
+    assert defense.noise(UNIT).follows in ("", "size", "shape") and (defense.noise(UNIT).follows == "shape") >= defense.coloured
+    if defense.noise(UNIT).follows == "shape" or defense.noise(UNIT).law == "none":
         return
-    one, two = (defense.variance(Size(norm, COUNT, norm / 10)) for norm in (1.0, 2.0))
-    assert two == pytest.approx(one * (4 if defense.noise_follows == "size" else 1))
+    one, two = (defense.noise(Size(norm, COUNT, norm / 10)).variance for norm in (1.0, 2.0))
+    assert two == pytest.approx(one * (4 if defense.noise(UNIT).follows == "size" else 1))
     knob = {"gaussian_noise": "relative", "laplace_noise": "relative", "dp_sgd": "relative_clip", "local_dp": "relative_clip"}.get(name)
     if knob:
         other = defense.replace(**{knob: not getattr(defense, knob)})
-        one, two = (other.variance(Size(norm, COUNT, norm / 10)) for norm in (1.0, 2.0))
-        assert {"size": 4, "": 1}[other.noise_follows] == pytest.approx(two / one) and other.noise_follows != defense.noise_follows
+        one, two = (other.noise(Size(norm, COUNT, norm / 10)).variance for norm in (1.0, 2.0))
+        assert {"size": 4, "": 1}[other.noise(UNIT).follows] == pytest.approx(two / one) and other.noise(UNIT).follows != defense.noise(
+            UNIT
+        ).follows

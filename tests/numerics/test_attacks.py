@@ -40,7 +40,7 @@ def test_linear_layer_under_noise_errs_as_least_squares_must():
     weight, bias = list(clean.values())[:2]
     from invviz.core.types import Size
 
-    noise = scenario.defense[0].variance(Size.of(clean))
+    noise = scenario.defense[0].noise(Size.of(clean)).variance
     expected = noise * (1 + float(client.batch.image.square().mean())) / float(bias.square().sum())
     reached = run(scenario, SITE).scores["mse"][0]
     assert reached == pytest.approx(expected, rel=0.3)

@@ -13,7 +13,8 @@ from scipy import stats
 
 from invviz.core.errors import DataMissing
 from invviz.core.rng import stream
-from invviz.core.types import Batch, Net
+from invviz.core.types import Batch, Net, World
+from invviz.defenses import GaussianNoise, Pruning, Stack
 from invviz.engine.client import Site
 from invviz.risk import Jacobian, Prior, decompose
 from invviz.scenario import RESULTS_VERSION, Scenario, problems, risk_problems
@@ -22,7 +23,7 @@ from invviz.studies.calibration import STUDIES, Study, _make, correlate, correla
 from invviz.studies.calibration._correlation import _draws, _pearson, _ranks
 from invviz.studies.calibration._grid import FLOOR, PRIOR, SEED, grid
 from invviz.studies.calibration._make import make
-from invviz.studies.calibration._oracle import _coordinates, _masked, most_likely
+from invviz.studies.calibration._oracle import _coordinates, most_likely
 
 SHAPE = (2, 4, 4)
 N = 32
@@ -189,9 +190,11 @@ def test_coordinates_undo_the_space_of_the_search():
 
 
 def test_a_mask_stays_where_the_truth_put_it():
-    release = _masked(lambda net, batch, rng: {"r": batch.image.flatten()}, {"r": torch.tensor([0.0, 2.0, 0.0])})
-    sent = release(Net(torch.nn.Identity(), {}), Batch.of(torch.tensor([9.0, 1.0, 5.0]), torch.tensor([0])), None)
-    assert sent["r"].tolist() == [0.0, 1.0, 0.0]
+    net, label = Net(torch.nn.Identity(), {}), torch.tensor([0])
+    truth, guess = (Batch.of(torch.tensor(values), label) for values in ([0.1, 2.0, 0.2], [9.0, 1.0, 5.0]))
+    stack = Stack((Pruning(fraction=0.7), GaussianNoise(sigma=0.5)))  # of three entries the largest is sent
+    release = stack.held(lambda net, batch, rng: {"r": batch.image.flatten()}, World.without_public(net, truth), truth)
+    assert release(net, guess, None)["r"].tolist() == [0.0, 1.0, 0.0]
 
 
 # --- studies -------------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from invviz.core.errors import InvvizError, KnobError
 from invviz.core.rng import stream
 from invviz.core.tree import flatten
 from invviz.core.types import Batch, Net, World
-from invviz.defenses import DEFENSES, InvLDNP, InvLENP, InvLGNP, OptimalNoise, Outpost, WaterFilling, _coloured, _fisher
+from invviz.defenses import DEFENSES, UNIT, InvLDNP, InvLENP, InvLGNP, OptimalNoise, Outpost, WaterFilling, _coloured, _fisher
 from invviz.defenses.water_filling import filled
 from invviz.protocols import HFL
 from invviz.risk import Banded, Directions, Jacobian, Prior, decompose, invloss
@@ -167,7 +167,7 @@ def test_identity_at_strength_zero(kind):
     weakest = kind().replace(**{kind.strength: kind.identity})
     assert weakest.wrap(GRADIENT, WORLD) is GRADIENT
     assert float(kind().replace(**{kind.strength: kind.strength_knob().low}).strength_knob().low) == 0 == kind.identity
-    assert kind.coloured and weakest.variance(None) == 0
+    assert kind.coloured and weakest.noise(UNIT).variance == 0
     if kind is not Outpost:
         assert weakest.for_risk() is None and kind().for_risk() is None
     else:

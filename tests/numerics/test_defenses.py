@@ -138,7 +138,7 @@ def test_stated_rounding_variance_is_right_or_a_bound(bits, scale):
     defense = StochasticQuantisation(bits=bits, scale=scale)
     q = defense.step(size)
     f = np.mod(values / q, 1.0)
-    true, stated = float((f * (1 - f)).mean() * q**2), defense.variance(size)
+    true, stated = float((f * (1 - f)).mean() * q**2), defense.noise(size).variance
     if q < size.rms:
         assert stated == pytest.approx(true, rel=0.02)
     elif size.rms < 0.2 * q:
@@ -186,8 +186,8 @@ def test_local_dp_noise_belongs_to_twice_the_clip_norm():
     assert float(free.norm()) == pytest.approx(3.0)
     sigma = float((sent - free).std())
     assert float(spent_delta(2.0, sigma / 6.0)) == pytest.approx(1e-6, rel=0.2), "two messages lie at most 2 x 3 apart"
-    assert defense.variance(Size.of(message)) ** 0.5 == pytest.approx(sigma, rel=0.01)
-    assert defense.passes(Size.of(message)) == pytest.approx(3.0 / Size.of(message).norm)
+    assert defense.noise(Size.of(message)).variance ** 0.5 == pytest.approx(sigma, rel=0.01)
+    assert defense.noise(Size.of(message)).passes == pytest.approx(3.0 / Size.of(message).norm)
 
 
 def test_local_dp_relative_to_the_message():
@@ -195,7 +195,7 @@ def test_local_dp_relative_to_the_message():
     inner = lambda net, batch, rng: message  # noqa: E731
     size = Size.of(message)
     relative, absolute = LocalDP(clip_norm=0.25, relative_clip=True), LocalDP(clip_norm=0.25 * size.norm)
-    assert relative.variance(size) == pytest.approx(absolute.variance(size))
+    assert relative.noise(size).variance == pytest.approx(absolute.noise(size).variance)
     assert torch.allclose(defended(relative, inner=inner, rng=stream(1, "n")), defended(absolute, inner=inner, rng=stream(1, "n")))
 
 
@@ -256,10 +256,10 @@ def test_noise_of_the_mean_is_z_c_over_batch(relative):
     assert float(error.square().mean()) == pytest.approx(true, rel=0.02)
     size = Size.of({"a": gradient_of(IMAGE, LABEL)})
     if relative:
-        assert defense.variance(size, batch=3) <= true, "stated is a lower bound"
+        assert defense.noise(size, batch=3).variance <= true, "stated is a lower bound"
         assert defense.caveat()
     else:
-        assert defense.variance(size, batch=3) == pytest.approx(true)
+        assert defense.noise(size, batch=3).variance == pytest.approx(true)
 
 
 @pytest.mark.parametrize(("z", "q", "steps", "delta"), [(1.0, 0.01, 1000, 1e-5), (0.5, 0.05, 200, 1e-6), (4.0, 0.9, 10, 1e-5)])

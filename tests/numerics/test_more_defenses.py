@@ -502,7 +502,7 @@ def test_censored_directions_are_spread_evenly():
     assert float(draws.mean(0).abs().max()) < 4 * (square / 5 / 20_000) ** 0.5
     expected = square / 4 * (torch.eye(5, dtype=torch.float64) - torch.outer(unit, unit))
     assert torch.allclose(torch.cov(draws.T), expected, atol=0.03 * square / 4)
-    stated = Censor(tries=1).variance(Size.of({"a": g}))
+    stated = Censor(tries=1).noise(Size.of({"a": g})).variance
     assert float(draws.square().mean()) == pytest.approx(stated, rel=1e-9)
 
 
@@ -510,7 +510,7 @@ def test_censor_is_private_to_first_order():
     assert float(dense(Censor()).norm()) == 0
     J = dense(Censor(share=0.8))
     assert torch.allclose(J, 0.6 * plain_jacobian(), rtol=1e-9, atol=1e-12)
-    assert Censor(share=0.8).passes(Size(1.0, 2, 1.0)) == pytest.approx(0.6)
+    assert Censor(share=0.8).noise(Size(1.0, 2, 1.0)).passes == pytest.approx(0.6)
 
 
 def test_a_layer_of_one_number_or_of_zeros_has_no_other_direction():
