@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from visits import address, asked_for, computed, press, said
 
-from invviz.defenses import DEFENSES
+from invviz.defenses import DEFENSES, Stack
 from invviz.engine import calibrate_noise
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
@@ -26,6 +26,7 @@ from invviz.studies import gallery
 from invviz.studies.gallery import _defended
 from invviz.ui import memory
 from invviz.ui.defend import ab, words
+from invviz.ui.defend.grid import _cost
 from invviz.ui.defend.page import VIEWS
 
 QUICK = "data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
@@ -349,3 +350,11 @@ def test_the_finding_is_the_most_telling_gap(rows, expected):
 def test_amounts_have_units():
     assert (words.amount(12), words.amount(61_680), words.amount(4_600_000)) == ("12 B", "61.7 kB", "4.6 MB")
     assert words.change("1 kB", "1 kB") == "1 kB" and words.change("1 kB", "2 kB") == "1 kB → 2 kB"
+
+
+def test_no_defense_takes_the_time_of_the_bare_message():
+    """Both were timed; between two runs of the same thing lies nothing but chance."""
+    timed = SimpleNamespace(result={"release_ms": {"bare": 1.3, "defended": 1.2}})
+    row = lambda stack: SimpleNamespace(view=None, stack=stack, attacks={"dlg": timed})  # noqa: E731
+    assert "1.3 ms<" in _cost(row(Stack()), row(Stack())) and "→" not in _cost(row(Stack()), row(Stack()))
+    assert "1.3 ms → 1.2 ms" in _cost(row(Stack((DEFENSES["sign"](),))), row(Stack()))

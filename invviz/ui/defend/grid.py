@@ -152,7 +152,7 @@ def _cost(row: Row, bare: Row) -> str:
     before, after = counts[0] or counts[1], counts[1] or counts[0]
     sent = "–" if before is None or after is None else change(amount(Stack().bytes_of(before)), amount(row.stack.bytes_of(after)))
     timed = next((a.result["release_ms"] for a in row.attacks.values() if a.result and a.result.get("release_ms")), None)
-    took = "–" if timed is None else change(_time(timed["bare"]), _time(timed["defended"]))
+    took = "–" if timed is None else change(_time(timed["bare"]), _time(timed["defended"] if row.stack else timed["bare"]))
     return f'<td class="cost">{sent}<br>{took}</td>'
 
 
