@@ -9,7 +9,7 @@ from invviz.ui.attacks import page, training
 shell.ensure("attacks")
 state.read_address(page.VIEWS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    st.markdown("# Attacks&ensp;:gray[Which attack is strongest, and when does it fail?]", width="content")
+    shell.head("attacks", width="content")
     st.button(
         training.TITLE, key="to training", on_click=more.show, args=(training.PLACE,), type="tertiary", icon=":material/arrow_downward:"
     )

@@ -1,11 +1,9 @@
 """Lab: what does one update give away, and how much noise hides it?"""
 
-import streamlit as st
-
-from invviz.ui import cards, form, pulse, stage, state
+from invviz.ui import cards, form, pulse, shell, stage, state
 
 state.read_address()
-st.markdown("# invviz&ensp;:gray[What does one update give away, and how much noise hides it?]")
+shell.head("lab")
 form.controls()
 pulse.part(stage.draw)
 cards.draw()

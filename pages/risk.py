@@ -1,14 +1,12 @@
 """Risk: which pictures, models and directions are exposed, without running any attack?"""
 
-import streamlit as st
-
 from invviz.scenario.families import comparisons
 from invviz.ui import form, pulse, shell, state
 from invviz.ui.risk import page
 
 shell.ensure("risk")
 state.read_address(page.VIEWS, page.OPENING)
-st.markdown("# Risk&ensp;:gray[Which pictures, models and directions are exposed, without running any attack?]")
+shell.head("risk")
 form.controls(comparisons.empty)
 pulse.part(page.draw)
 page.below()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from ..core import shipped
 from ..core.paths import ROOT
 from . import sight, sources, trouble
+from .pages import HOME, PAGES, heading
 from .session import arrive, station
 
 if TYPE_CHECKING:
-    from streamlit.navigation.page import StreamlitPage as Page
+    from streamlit.navigation.page import StreamlitPage as Entry
 
-PAGES = ROOT / "pages"
 ICON = ROOT / "assets" / "icons" / "invviz.svg"
 
 
@@ -33,7 +33,7 @@ def route() -> None:
         arrive()
     page = st.navigation(list(_pages().values()), position="top")
     with trouble.shown():
-        if page.url_path not in ("risk", "defend", "vertical", "attacks"):
+        if not PAGES[page.url_path or HOME].compares:
             sources.leave_comparison()
     notices = st.container(key="damaged")
     try:
@@ -53,17 +53,25 @@ def ensure(name: str) -> None:
         st.switch_page(pages[name], query_params=dict(st.query_params.to_dict()))
 
 
+def head(name: str, **how: Any) -> None:
+    """The line above a page; `how` as for `st.markdown`."""
+    st.markdown(heading(name), **how)
+
+
 def _configure() -> None:
     """Title, icon and width. The icon is a file: one named by a word is fetched from another host, at every run of the page."""
     st.set_page_config(page_title="invviz: what does an update give away?", page_icon=ICON, layout="wide")
 
 
-def _pages() -> dict[str, Page]:
+def _pages() -> dict[str, Entry]:
+    """For the navigation; the first has no path of its own."""
     return {
-        "lab": st.Page(PAGES / "lab.py", title="Lab", icon=":material/science:", default=True),
-        "risk": st.Page(PAGES / "risk.py", title="Risk", icon=":material/query_stats:", url_path="risk"),
-        "defend": st.Page(PAGES / "defend.py", title="Defend", icon=":material/shield:", url_path="defend"),
-        "curves": st.Page(PAGES / "curves.py", title="Curves", icon=":material/stacked_line_chart:", url_path="curves"),
-        "vertical": st.Page(PAGES / "vertical.py", title="Vertical", icon=":material/layers:", url_path="vertical"),
-        "attacks": st.Page(PAGES / "attacks.py", title="Attacks", icon=":material/bolt:", url_path="attacks"),
+        name: st.Page(
+            page.folder / f"{name}.py",
+            title=page.title,
+            icon=f":material/{page.icon}:",
+            default=name == HOME,
+            url_path=None if name == HOME else name,
+        )
+        for name, page in PAGES.items()
     }

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from looking import FITS, idle
 
+from invviz.ui import pages
+
 pytestmark = pytest.mark.browser
-PAGES = ("", "risk", "defend", "curves", "vertical", "attacks")
+PAGES = tuple("" if name == pages.HOME else name for name in pages.PAGES)
 
 
 def listening(page, server):

@@ -15,9 +15,9 @@ from visits import APP, computed, elements
 from invviz.core.inert import JOINER, markdown, name
 from invviz.jobs.store import Store
 from invviz.scenario import PARTS, SETTINGS
-from invviz.ui import attacks, curves, defend, risk, vertical  # noqa: F401  (imported once, before clocks run)
+from invviz.ui import attacks, curves, defend, pages, risk, vertical  # noqa: F401  (imported once, before clocks run)
 
-PAGES = ("lab", "risk", "defend", "curves", "vertical", "attacks")
+PAGES = tuple(pages.PAGES)
 PICTURE, SIGN_IN, HTML = "![pic](http://h.example/i.png)", "[Sign in](http://h.example)", "<img src=//h.example/i>"
 MATH, RED, WWW, PERSON, ICON, CODE = "$evil$", ":red[evil]", "www.h.example", "evil@h.example", ":material/evil:", "`evil`"
 LAYERS = (PICTURE + SIGN_IN + HTML + RED, f"{MATH} {WWW} {PERSON} {ICON} {CODE} https://h.example")

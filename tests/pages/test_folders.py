@@ -13,11 +13,11 @@ from visits import asked_for, button, computed, html, press, said
 from invviz.core.errors import StoreError
 from invviz.jobs.store import Store, _db
 from invviz.scenario import Scenario
-from invviz.ui import trouble
+from invviz.ui import pages, trouble
 from invviz.ui.curves import take
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
-PAGES = ["lab", "risk", "defend", "vertical", "attacks", "curves"]
+PAGES = list(pages.PAGES)
 
 
 @pytest.fixture(params=["own", "classroom"])

@@ -1,0 +1,49 @@
+"""The pages, in the order of the navigation: one table, from which navigation, headings and tests read.
+
+A page is its file in pages/ (which draws it), its folder here, its line in this table and a test: docs/adding.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from ..core.paths import ROOT
+
+FOLDER = ROOT / "pages"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A page.
+
+    Attributes:
+        title: in the navigation and above the page.
+        icon: a Material symbol.
+        question: that it answers; it ends with a question mark.
+        compares: whether it has spectra side by side computed, which no other page waits for.
+        folder: in which its file lies, under the page's name.
+    """
+
+    title: str
+    icon: str
+    question: str
+    compares: bool = False
+    folder: Path = FOLDER
+
+
+PAGES: dict[str, Page] = {  # by the name of the file and in the address; the first answers at /, too
+    "lab": Page("Lab", "science", "What does one update give away, and how much noise hides it?"),
+    "risk": Page("Risk", "query_stats", "Which pictures, models and directions are exposed, without running any attack?", compares=True),
+    "defend": Page("Defend", "shield", "Which defense protects against an attacker who knows it?", compares=True),
+    "curves": Page("Curves", "stacked_line_chart", "What does protection cost in accuracy?"),
+    "vertical": Page("Vertical", "layers", "What does an embedding give away, layer by layer?", compares=True),
+    "attacks": Page("Attacks", "bolt", "Which attack is strongest, and when does it fail?", compares=True),
+}
+HOME = next(iter(PAGES))
+
+
+def heading(name: str) -> str:
+    """Above a page: its title and its question; above the first the app's own name."""
+    page = PAGES[name]
+    return f"# {'invviz' if name == HOME else page.title}&ensp;:gray[{page.question}]"
