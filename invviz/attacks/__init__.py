@@ -1,6 +1,6 @@
 """How an attacker turns a message back into a batch."""
 
-from ._base import Answer, Attack, MaliciousAttack
+from ._base import Attack, MaliciousAttack, ServerGradient
 from .april import APRIL
 from .april_optimisation import APRILOptimisation
 from .class_prior import ClassPrior
@@ -65,7 +65,6 @@ __all__ = [
     "IDLG",
     "RMLE",
     "APRILOptimisation",
-    "Answer",
     "Attack",
     "ClassPrior",
     "DeepImagePrior",
@@ -85,6 +84,7 @@ __all__ = [
     "Peeling",
     "PlugAndPlay",
     "SeeThrough",
+    "ServerGradient",
     "Spear",
     "Tangent",
     "UnSplit",

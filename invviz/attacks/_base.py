@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Observation, Progress, Reconstruction, Tree
 
-    Conversation = Talk["Answer | None", "Tree | None", Callable[[Observation], Reconstruction]]
+    Conversation = Talk["ServerGradient | None", "Tree | None", Callable[[Observation], Reconstruction]]
 
 
 class Unreadable(InvvizError):
@@ -91,7 +91,7 @@ class MaliciousAttack(Attack):
     def converse(self, obs: Observation, rng: Generator) -> Conversation:
         """The server's part in the training rounds: a generator, which is handed embeddings and never meets the party.
 
-        It first yields None. Embeddings that it is sent (of a batch of the party's training pictures, as they arrive) it answers by an `Answer`. Sent None, it ends and
+        It first yields None. Embeddings that it is sent (of a batch of the party's training pictures, as they arrive) it answers by a `ServerGradient`. Sent None, it ends and
         returns what reads the victim's message, which comes after that.
 
         Args:
@@ -112,7 +112,7 @@ class MaliciousAttack(Attack):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answer:
+class ServerGradient:
     """What a malicious server answers to a batch of embeddings, and what it would make of a message by now."""
 
     gradient: Tree  # with respect to the embeddings, as if it were that of the training loss

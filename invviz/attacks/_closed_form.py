@@ -30,7 +30,7 @@ class _Unwanted(Exception):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answer:
+class Solution:
     """What was solved for, and what there is to say about it; `image` is in float64 and inside the bounds."""
 
     image: Tensor
@@ -70,7 +70,7 @@ class Task:
             raise _Unwanted
 
 
-def solved(obs: Observation, progress: Progress, solve: Callable[[Task], Answer]) -> Reconstruction:
+def solved(obs: Observation, progress: Progress, solve: Callable[[Task], Solution]) -> Reconstruction:
     """The answer that `solve` gives, in the precision of the pictures; grey with a note where it meets an obstacle or was asked to stop."""
     message, like = obs.sent or obs.message, obs.template.private
     double = lambda tree: map_tree(lambda leaf: leaf.double(), tree)  # noqa: E731

@@ -29,14 +29,14 @@ MOST = 200  # products of one such solution
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Frame:
+class TangentQR:
     """J = Q R at one point. Q, (p, n), is what tells the tangent space from the rest; normal equations would lose half of the digits, which decide here."""
 
     q: Tensor
     r: Tensor
 
     @classmethod
-    def of(cls, fit: Fit, z: Tensor, watch: Watch) -> Frame:
+    def of(cls, fit: Fit, z: Tensor, watch: Watch) -> TangentQR:
         """At z."""
         rows = z.new_empty(len(fit.target), len(z))
         push = torch.func.vmap(lambda v: torch.func.jvp(fit.map, (z,), (v,))[1], out_dims=1)
@@ -83,7 +83,7 @@ class Projected:
     rest: Tensor | None = None
     weight: float = 0.0
     objective: float = math.inf
-    frame: Frame | None = None
+    frame: TangentQR | None = None
     loud: float = 0.0
 
     @property
@@ -135,7 +135,7 @@ class Projected:
         """Move to z, with the tangent space there and the best d."""
         if self.frame is None or z is not self.z:
             self.z, self.frame = z, None  # the old one goes before the new one comes
-            self.frame = Frame.of(self.fit, z, self.watch)
+            self.frame = TangentQR.of(self.fit, z, self.watch)
         left = self.fit.target - self.fit.map(z).detach()
         self.d, self.rest = self.frame.solve(self.frame.q.T @ left), self.frame.outside(left)
         self.objective = self.misfit + self._penalty(z)

@@ -68,7 +68,7 @@ def _candidates(obs: Observation, counted: Tensor, positive: bool) -> list[Tenso
     return [tried for off, tried in sorted(others, key=lambda pair: pair[0])[:TRIED] if off]
 
 
-def _reading(mixture: Mixture, answer: Answer, labels: Tensor, how: str) -> Reading:
+def _reading(mixture: Mixture, answer: Unmixed, labels: Tensor, how: str) -> Reading:
     """An answer in words and as features."""
     share = answer.left / float(mixture.target.square().sum())
     known = torch.ones_like(answer.values[0])
@@ -129,16 +129,16 @@ class Equations:
         return torch.linalg.pinv((chance - self.labels).T, rtol=1e-6) @ self.mixture.target[:, :-1]
 
 
-def solve(equations: Equations, rng: Generator, most: int = STARTS) -> Answer:
+def solve(equations: Equations, rng: Generator, most: int = STARTS) -> Unmixed:
     """The best answer of at most so many starts; where the message's length does not fit (clipping), its scale is searched, too."""
     start, repeats = equations.start(), bool((equations.labels.sum(0) > 1).any())
     spread = SPREAD * float(start.norm()) / len(start)
-    found: list[Answer] = []
+    found: list[Unmixed] = []
     for scaled in (False, True):
         for number in range(most):
             own = spread if number or repeats else 0.0  # samples of one label must not start alike
             first = (equations.drawn(rng) if number % 2 else start + own * randn_like(start, rng)).flatten()
-            found.append(Answer.of(equations, *_descend(equations, torch.cat([first, first.new_zeros(1)]) if scaled else first)))
+            found.append(Unmixed.of(equations, *_descend(equations, torch.cat([first, first.new_zeros(1)]) if scaled else first)))
             if found[-1].certain:
                 return found[-1]
         if any(answer.explained for answer in found):  # the length fits
@@ -147,7 +147,7 @@ def solve(equations: Equations, rng: Generator, most: int = STARTS) -> Answer:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answer:
+class Unmixed:
     """Where one start ended."""
 
     values: Tensor  # features, (b, f)
@@ -157,7 +157,7 @@ class Answer:
     below: float  # the most that features of a sample lie below 0, root mean square in noises; 0 where a net makes negative ones
 
     @classmethod
-    def of(cls, equations: Equations, unknown: Tensor, left: float) -> Answer:
+    def of(cls, equations: Equations, unknown: Tensor, left: float) -> Unmixed:
         """Judge a start."""
         mixture = equations.mixture
         values = equations.coordinates(unknown) @ mixture.rows

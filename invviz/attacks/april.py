@@ -10,7 +10,7 @@ from ..core.lazy import torch
 from ..core.types import Knowledge
 from ._april import Solved, by_attention, by_embedding
 from ._base import Attack, Unreadable
-from ._closed_form import WHAT, Answer, changed_before, solved
+from ._closed_form import WHAT, Solution, changed_before, solved
 from ._labels import infer_label
 from ._matching import UNMATCHED, up_to_length
 from ._tokens import Front, front
@@ -63,7 +63,7 @@ class APRIL(Attack):
         """Two steps, reading and solving; `rng` is not used. Where nothing can be read the answer is grey, `failed`, and the note says why."""
         return solved(obs, progress, self._solve)
 
-    def _solve(self, task: Task) -> Answer:
+    def _solve(self, task: Task) -> Solution:
         obs, params = task.obs, task.obs.net.params
         like = obs.template.private
         net = front(obs.net, like)
@@ -80,7 +80,7 @@ class APRIL(Attack):
         failed = bool(why) and not loss <= UNMATCHED
         if not why and (changed := changed_before(flat, obs.bounds)):
             why = [changed]
-        return Answer(image, loss, _note(found, why, task.rounding, loss, scale), failed, 2)
+        return Solution(image, loss, _note(found, why, task.rounding, loss, scale), failed, 2)
 
     def _against(self, net: Front, found: Solved, rounding: float) -> list[str]:
         """Everything that speaks against an exact answer."""

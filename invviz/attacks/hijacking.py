@@ -11,7 +11,7 @@ from ..core.errors import InvvizError
 from ..core.lazy import torch
 from ..core.tree import joined
 from ..core.types import Knowledge, Reconstruction
-from ._base import Answer, MaliciousAttack
+from ._base import MaliciousAttack, ServerGradient
 from ._critic import adversarial, critic
 from ._decoding import CHUNK, decoder, embed, fresh, live, message_size
 from ._matching import squared_error
@@ -85,7 +85,7 @@ class Hijacking(MaliciousAttack):
             apart = adversarial(judge, judging, own.detach(), joined(theirs), rng)
             gradient = dict(zip(theirs, torch.autograd.grad(apart, list(theirs.values())), strict=True))
             trace.append((len(trace) + 1, float(error.detach())))
-            sent = yield Answer(gradient, len(trace), self.steps, trace[-1][1], read)
+            sent = yield ServerGradient(gradient, len(trace), self.steps, trace[-1][1], read)
         return finish
 
 

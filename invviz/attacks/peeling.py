@@ -10,7 +10,7 @@ from ..core.tree import map_tree
 from ..core.types import Knowledge
 from ._base import Attack
 from ._chain import Walk
-from ._closed_form import WHAT, Answer, changed_before, solved
+from ._closed_form import WHAT, Solution, changed_before, solved
 from ._matching import UNMATCHED, squared_error
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Peeling(Attack):
         return solved(obs, progress, _peel)
 
 
-def _peel(task: Task) -> Answer:
+def _peel(task: Task) -> Solution:
     obs = task.obs
     walk = Walk(obs.net, task.message, task.seen, obs.template.private, task.rounding)
     task.label, steps = walk.label, len(walk.layers) + 1
@@ -68,7 +68,7 @@ def _peel(task: Task) -> Answer:
     image = found.clamp(*obs.bounds)
     made = gradient(obs.net, obs.net.params, obs.template.at(image, walk.label))
     loss = float(squared_error(*(map_tree(lambda leaf, use: leaf * use, tree, walk.seen) for tree in (made, walk.unscaled()))))
-    return Answer(image, loss, verdict(walk, changed_before(found, obs.bounds)), not loss <= UNMATCHED, steps)
+    return Solution(image, loss, verdict(walk, changed_before(found, obs.bounds)), not loss <= UNMATCHED, steps)
 
 
 def verdict(walk: Walk, changed: str) -> str:

@@ -11,7 +11,7 @@ from ..core.remaining import in_words
 from ..jobs.store import Job, Kind
 from ..scenario import Scenario
 from . import press
-from .known import Attack, Known
+from .known import AttackOutcome, Known
 from .session import session, station
 from .sources import join
 from .trouble import plain
@@ -21,12 +21,12 @@ WORKS = "Attacks run in the background, a few at a time; pictures appear as they
 K = TypeVar("K", bound=Known)
 
 
-def left(listed: Sequence[Attack]) -> list[Attack]:
+def left(listed: Sequence[AttackOutcome]) -> list[AttackOutcome]:
     """The attacks that nobody is at, each once."""
     return list({a.scenario.key("run"): a for a in listed if a.left}.values())
 
 
-def start(wanted: Sequence[Attack]) -> None:
+def start(wanted: Sequence[AttackOutcome]) -> None:
     """A person asked for these attacks."""
     visitor, store = session(), station().store
     keys = {a.scenario.key("run"): a.scenario for a in wanted}
@@ -47,7 +47,9 @@ def stop(keys: set[str]) -> None:
     visitor.grid -= keys
 
 
-def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callable[[], None] = lambda: None, name: str = "run all") -> None:
+def run_all(
+    listed: Sequence[AttackOutcome], words: str, prominent: bool, then: Callable[[], None] = lambda: None, name: str = "run all"
+) -> None:
     """The button that runs what is left of these attacks.
 
     Args:
@@ -78,14 +80,14 @@ def run_all(listed: Sequence[Attack], words: str, prominent: bool, then: Callabl
     )
 
 
-def stop_all(listed: Sequence[Attack]) -> None:
+def stop_all(listed: Sequence[AttackOutcome]) -> None:
     """The button that stops what is running of these attacks, where something is."""
     going = _going(listed)
     if going:
         press.button(f"Stop ({len(going)} to go)", "stop all", lambda: stop(going | session().grid), icon=":material/stop:")
 
 
-def _going(listed: Sequence[Attack]) -> set[str]:
+def _going(listed: Sequence[AttackOutcome]) -> set[str]:
     return {a.job.key for a in listed if a.job is not None and a.job.active}
 
 

@@ -22,7 +22,7 @@ from .views import Figures, RiskView, RunView
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Attack:
+class AttackOutcome:
     """What one attacker got of one scenario, is getting, or could get."""
 
     scenario: Scenario
@@ -72,7 +72,7 @@ class Known:
     scenario: Scenario
     unfit: str  # why its parts do not fit together, in words
     unscored: str  # why its spectrum is not computed
-    attacks: dict[str, Attack]
+    attacks: dict[str, AttackOutcome]
     view: RiskView | None
     job: Job | None  # after the spectrum
     truth: np.ndarray
@@ -199,7 +199,7 @@ def found(
 
 def attacked(
     scenarios: Sequence[Scenario], attackers: Callable[[Scenario], dict[str, Scenario]], truth: np.ndarray
-) -> list[dict[str, Attack]]:
+) -> list[dict[str, AttackOutcome]]:
     """What is known of the attacks on every scenario, by name; nothing is queued. Arguments as of `found`."""
     listed = [attackers(s) for s in scenarios]
     there = lookup.attacks({a: truth for one in listed for a in one.values()})
@@ -236,11 +236,11 @@ def _active(job: Job | None) -> bool:
     return job is not None and job.active
 
 
-def _attack(scenario: Scenario, found: lookup.Found[RunView], truth: np.ndarray) -> Attack:
+def _attack(scenario: Scenario, found: lookup.Found[RunView], truth: np.ndarray) -> AttackOutcome:
     sources.join(scenario, found.job)
     run = found.view
     return (
-        Attack(scenario, None, None, found.job)
+        AttackOutcome(scenario, None, None, found.job)
         if run is None
-        else Attack(scenario, run.result, shipped.floats(run.guess), found.job, truth)
+        else AttackOutcome(scenario, run.result, shipped.floats(run.guess), found.job, truth)
     )

@@ -19,7 +19,7 @@ from invviz.engine.client import Site
 from invviz.risk import Jacobian, Prior, decompose
 from invviz.scenario import RESULTS_VERSION, Scenario, problems, risk_problems
 from invviz.studies import calibration
-from invviz.studies.calibration import STUDIES, Study, _make, correlate, correlate_within, load, paired
+from invviz.studies.calibration import STUDIES, CalibrationStudy, _make, correlate, correlate_within, load, paired
 from invviz.studies.calibration._correlation import _draws, _pearson, _ranks
 from invviz.studies.calibration._grid import FLOOR, PRIOR, SEED, grid
 from invviz.studies.calibration._make import make
@@ -206,7 +206,7 @@ def small_study():
         {"scenario": "data=photos", "model": "lenet", "defense": "none", "index": i, "psnr_ceiling": 30.0 + i, "arms": {"attack": arm}}
         for i in range(2)
     )
-    return Study("photos", "Photographs", "python -m invviz.calibration photos", 7, "natural", 1e-4, {"torch": "2"}, points)
+    return CalibrationStudy("photos", "Photographs", "python -m invviz.calibration photos", 7, "natural", 1e-4, {"torch": "2"}, points)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from invviz.protocols import HFL
 from invviz.risk import psnr_ceiling, total_sigma
 from invviz.scenario import RESULTS_VERSION, problems
 from invviz.studies import equal_cost
-from invviz.studies.equal_cost import TITLES, Study, _make, _sums, _words
+from invviz.studies.equal_cost import TITLES, EqualCostStudy, _make, _sums, _words
 from invviz.studies.equal_cost._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
 from invviz.studies.equal_cost._sums import EACH, compare, crossing, means, read, rising, weights
 from invviz.studies.equal_cost._train import learn, step
@@ -264,7 +264,7 @@ def test_the_shipped_summary_follows_from_the_shipped_figures(study, kind, targe
 def test_a_study_survives_its_file_and_another_version_is_not_shown(tmp_path, monkeypatch):
     made = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in BARE.items()}
     facts = {"torch": "2"}
-    kept = Study(
+    kept = EqualCostStudy(
         "c",
         "data=digits",
         (0,),
@@ -285,7 +285,7 @@ def test_a_study_survives_its_file_and_another_version_is_not_shown(tmp_path, mo
     )
     text = endless.to_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert Study.from_json(text) == endless
+    assert EqualCostStudy.from_json(text) == endless
     (tmp_path / "study.json").write_text(kept.to_json().replace(f'"results_version": {RESULTS_VERSION}', '"results_version": 0'))
     equal_cost.load.cache_clear()
     assert equal_cost.load() is None

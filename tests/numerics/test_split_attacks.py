@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.attacks import ATTACKS, Answer
+from invviz.attacks import ATTACKS, ServerGradient
 from invviz.attacks._critic import mean_discrepancy
 from invviz.attacks._decoding import decoder
 from invviz.attacks._priors import textures, total_variation
@@ -140,7 +140,9 @@ class Nudge:
         while sent is not None:
             self.sent.append(sent["embedding"])
             gradient = {"embedding": torch.ones_like(sent["embedding"])}
-            sent = yield Answer(gradient, len(self.sent), self.rounds, 0.0, lambda message: torch.zeros(1, 1, 8, 8, dtype=torch.float64))
+            sent = yield ServerGradient(
+                gradient, len(self.sent), self.rounds, 0.0, lambda message: torch.zeros(1, 1, 8, 8, dtype=torch.float64)
+            )
         return None
 
 

@@ -87,7 +87,7 @@ def test_where_nothing_fits_the_page_says_so(attacks, monkeypatch):
 
 
 def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(lineup, "SCENES", (lineup.Scene("quick", "Only a test.", QUICK),))
+    monkeypatch.setattr(lineup, "SCENES", (lineup.Victim("quick", "Only a test.", QUICK),))
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
     _attacks.make(tmp_path / "attacks")
     gallery.forget()
@@ -105,7 +105,7 @@ def test_prepared_attacks_are_shown_without_a_click(attacks, store_dir, tmp_path
 def test_what_takes_too_long_is_named_and_missing_ones_are_made_later(attacks, store_dir, tmp_path, monkeypatch):
     scene = Scenario.parse(QUICK)
     keys = {name: scene.replace(attack=kind()).key("run") for name, kind in FEW.items() if name != "rmle"}
-    monkeypatch.setattr(lineup, "SCENES", (lineup.Scene("quick", "Only a test.", QUICK),))
+    monkeypatch.setattr(lineup, "SCENES", (lineup.Victim("quick", "Only a test.", QUICK),))
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
 
     def forget():

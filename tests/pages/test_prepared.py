@@ -40,7 +40,7 @@ def test_every_victim_of_attacks_opens_with_its_own_attack_and_its_way(scene):
     assert len(ready) >= len(listed) / 2, f"not prepared: {sorted(set(listed) - set(ready))}"
     late = [name for name, s in listed.items() if shipped.late(s)]
     assert not set(late) & set(ready) and all(
-        words.waiting(known.Attack(listed[name])).startswith("not prepared: takes longer") for name in late
+        words.waiting(known.AttackOutcome(listed[name])).startswith("not prepared: takes longer") for name in late
     )
 
 

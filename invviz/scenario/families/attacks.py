@@ -16,7 +16,7 @@ SEEDS = 5  # nets and starts that are compared
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
+class Victim:
     """A victim on which attacks differ tellingly."""
 
     title: str
@@ -25,15 +25,15 @@ class Scene:
 
 
 SCENES = (
-    Scene("A little noise", "One update with 1 % noise: closed forms break, searches survive.", "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"),
-    Scene("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
-    Scene("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
-    Scene("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4&floor=0.0001"),
-    Scene("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
-    Scene("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
-    Scene("A net in training mode", "Batch norm mixes the batch: searches get less than in inference mode (the next card), and statistics that are sent along give a little back. How much: under Does training mode protect?", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
-    Scene("The same in inference mode", "What most papers attack: the net with its norm layers fixed.", "data=photos(size=16)&model=preact&attack=inverting_gradients&batch=4"),
-    Scene("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
+    Victim("A little noise", "One update with 1 % noise: closed forms break, searches survive.", "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"),
+    Victim("No defense at all", "Without noise a net with sigmoids is solved layer by layer, exactly.", "data=photos&model=lenet&attack=dlg&prior=natural&floor=0.0001"),
+    Victim("ReLU instead of sigmoid", "Dead units give no equations: peeling stops, matching goes on.", "data=photos&model=convnet&attack=inverting_gradients"),
+    Victim("A batch of four", "Averaging hides nobody: the last layer's gradient is taken apart into the features of all four pictures, exactly.", "data=photos(size=16)&model=convnet&attack=features&batch=4&floor=0.0001"),
+    Victim("Eight pictures, one ReLU layer", "Zeros of ReLU tell eight pictures of one gradient apart, exactly, with a certificate.", "data=photos(size=16)&model=mlp&attack=spear&batch=8"),
+    Victim("A vision transformer", "The gradient of the patch embedding is a linear system: solved at once, in spite of residual connections.", "data=photos&model=vit&attack=april(equations='embedding')"),
+    Victim("A net in training mode", "Batch norm mixes the batch: searches get less than in inference mode (the next card), and statistics that are sent along give a little back. How much: under Does training mode protect?", "data=photos(size=16)&model=preact&protocol=hfl_training&attack=gia_running&batch=4"),
+    Victim("The same in inference mode", "What most papers attack: the net with its norm layers fixed.", "data=photos(size=16)&model=preact&attack=inverting_gradients&batch=4"),
+    Victim("A fully connected net", "The first layer gives the picture away without any search.", "data=photos&model=mlp&attack=linear_layer"),
 )  # fmt: skip
 
 
@@ -108,4 +108,4 @@ def _fitting(now: Scenario, table: tuple[tuple[str, type[Attack]], ...]) -> tupl
     return {name: s for name, s in found.items() if name not in reasons}, reasons
 
 
-__all__ = ["EXACT", "SCENES", "SEEDS", "Scene", "attackers", "curve", "empty", "ordered", "seeds", "strongest", "unfit"]
+__all__ = ["EXACT", "SCENES", "SEEDS", "Victim", "attackers", "curve", "empty", "ordered", "seeds", "strongest", "unfit"]

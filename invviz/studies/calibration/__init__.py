@@ -35,7 +35,7 @@ prior is right."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
+class CalibrationStudy:
     """One finished study, as it is kept.
 
     Attributes:
@@ -66,7 +66,7 @@ class Study:
         return start[:-2] + ',\n "points": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Study | None:
+    def from_json(cls, text: str) -> CalibrationStudy | None:
         """Read what `to_json` wrote; None where it was made for other results.
 
         Raises:
@@ -79,15 +79,15 @@ class Study:
 
 
 @lru_cache(maxsize=8)
-def load(name: str) -> Study | None:
+def load(name: str) -> CalibrationStudy | None:
     """A study, or None where it was not made, cannot be read or was made for other results."""
     path = FOLDER / f"{name}.json"
     with reading(path, command(name, module="invviz.calibration")):
-        return Study.from_json(path.read_text())
+        return CalibrationStudy.from_json(path.read_text())
     return None
 
 
-def studies() -> list[Study]:
+def studies() -> list[CalibrationStudy]:
     """All studies that are on this machine."""
     return [s for s in (load(name) for name in STUDIES) if s is not None]
 
@@ -103,9 +103,9 @@ __all__ = [
     "FOLDER",
     "STUDIES",
     "TITLES",
+    "CalibrationStudy",
     "Correlation",
     "Point",
-    "Study",
     "Within",
     "correlate",
     "correlate_within",

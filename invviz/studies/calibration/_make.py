@@ -21,7 +21,7 @@ from ...engine.observe import observe
 from ...engine.summary import risk_summary
 from ...metrics import MSE, PSNR, SSIM
 from ...risk import ideal
-from . import FOLDER, TITLES, Study
+from . import FOLDER, TITLES, CalibrationStudy
 from ._grid import FLOOR, PRIOR, SEED, grid
 from ._oracle import oracle, oracle_map
 
@@ -34,7 +34,7 @@ MOST = 200.0  # dB; stands for "no error at all"
 IDEAL_SEEDS = 4
 
 
-def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
+def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> CalibrationStudy:
     """Compute one study and write it to `<folder>/<name>.json`.
 
     After every group of scenarios the points so far are kept in `<name>.part.json`; a run that was stopped goes on from there.
@@ -53,7 +53,7 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part.json"
-    before = Study.from_json(part.read_text()) if part.is_file() else None
+    before = CalibrationStudy.from_json(part.read_text()) if part.is_file() else None
     points: list[Any] = list(before.points) if before else []
     spent, start, groups = (before.facts["seconds"] if before else 0.0), time.monotonic(), grid(name)
     study = _study(name, points, spent)
@@ -69,9 +69,9 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Study:
     return study
 
 
-def _study(name: str, points: list[Any], seconds: float) -> Study:
+def _study(name: str, points: list[Any], seconds: float) -> CalibrationStudy:
     facts = origin("1 thread", seconds)
-    return Study(name, TITLES[name], command(name, module="invviz.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
+    return CalibrationStudy(name, TITLES[name], command(name, module="invviz.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
 
 
 def _group(group: list[Scenario], site: Site) -> list[dict[str, Any]]:

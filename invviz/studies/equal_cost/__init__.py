@@ -24,7 +24,7 @@ COMMAND = "python -m invviz.equal"
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
+class EqualCostStudy:
     """The study, as it is kept.
 
     Attributes:
@@ -59,7 +59,7 @@ class Study:
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Study | None:
+    def from_json(cls, text: str) -> EqualCostStudy | None:
         """Read what `to_json` wrote; None where it was made for other results.
 
         Raises:
@@ -80,12 +80,12 @@ class Study:
 
 
 @lru_cache(maxsize=1)
-def load() -> Study | None:
+def load() -> EqualCostStudy | None:
     """The study, or None where it was not made, cannot be read or was made for other results."""
     path = FOLDER / "study.json"
     with reading(path, COMMAND):
-        return Study.from_json(path.read_text())
+        return EqualCostStudy.from_json(path.read_text())
     return None
 
 
-__all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "Study", "headline", "load", "misled", "sentence"]
+__all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "EqualCostStudy", "headline", "load", "misled", "sentence"]

@@ -22,7 +22,7 @@ from ...engine.observe import observe
 from ...engine.summary import risk_summary
 from ...metrics import PSNR
 from ...scenario import RESULTS_VERSION, Scenario
-from . import COMMAND, FOLDER, Study
+from . import COMMAND, FOLDER, EqualCostStudy
 from ._grid import ATTACK, CLIENTS, DROPS, ENERGIES, EVERY, LAST, LR, MODEL, PICTURES, ROUNDS, SEEDS, STRENGTHS, defense, scenario
 from ._sums import EACH, RESAMPLES, compare, per_strength
 from ._train import learn
@@ -33,7 +33,7 @@ Task = tuple[str, str, float, int]
 """What to do ("learn" or "attack"), name of the defense ("" for none), strength, seed."""
 
 
-def make(folder: Path = FOLDER, site: Site | None = None, workers: int = WORKERS) -> Study:
+def make(folder: Path = FOLDER, site: Site | None = None, workers: int = WORKERS) -> EqualCostStudy:
     """Compute the study and write it to `<folder>/study.json`.
 
     After every task what is known is kept in `study.part.json`; a run that was stopped goes on from there.
@@ -109,7 +109,7 @@ def _psnr(asked: Scenario, site: Site) -> float:
     return min(MOST, float(PSNR().score(guess.numpy(), client.batch.image.numpy()).mean()))
 
 
-def _study(done: dict[str, Any], seconds: float) -> Study:
+def _study(done: dict[str, Any], seconds: float) -> EqualCostStudy:
     gather = functools.partial(_arm, done)
     bare, arms = gather("", (0.0,)), {name: gather(name, strengths) for name, strengths in STRENGTHS.items()}
     points = [
@@ -120,7 +120,7 @@ def _study(done: dict[str, Any], seconds: float) -> Study:
     facts = {**origin(f"{WORKERS} processes", seconds), "invviz": __version__}
     training = {"rounds": ROUNDS, "clients": CLIENTS, "lr": LR, "evaluations": LAST, "every": EVERY}
     text = scenario((), PICTURES[0], SEEDS[0]).text()
-    return Study(COMMAND, text, PICTURES, SEEDS, training, RESAMPLES, facts, bare, arms, tuple(points))
+    return EqualCostStudy(COMMAND, text, PICTURES, SEEDS, training, RESAMPLES, facts, bare, arms, tuple(points))
 
 
 def _arm(done: dict[str, Any], name: str, strengths: tuple[float, ...]) -> dict[str, Any]:

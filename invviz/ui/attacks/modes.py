@@ -11,7 +11,7 @@ from ...jobs.store import Job
 from ...metrics import PSNR, SSIM, WORDS, quality, rank
 from ...scenario.families import conditions
 from .. import choice, known, state
-from ..known import Attack
+from ..known import AttackOutcome
 from ..victim import Victim, baseline, victim_of
 
 VIEW = "conditions"
@@ -24,11 +24,11 @@ class Found:
     """A set of conditions, and what every attacker got of it, seed by seed."""
 
     changed: frozenset[str]
-    seeds: dict[int, dict[str, Attack]]
+    seeds: dict[int, dict[str, AttackOutcome]]
     truth: np.ndarray
 
     @property
-    def attacks(self) -> list[Attack]:
+    def attacks(self) -> list[AttackOutcome]:
         """All of them."""
         return [attack for one in self.seeds.values() for attack in one.values()]
 

@@ -81,7 +81,7 @@ def _open(victim: Scenario) -> None:
     """Show a victim; its own attack begins by itself where nothing is known of it, so that no chart is empty."""
     state.open_scenario(victim)
     if shipped.attack(victim) is None:
-        asking.start([known.Attack(victim)])
+        asking.start([known.AttackOutcome(victim)])
 
 
 def _scenes() -> None:

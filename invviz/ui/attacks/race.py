@@ -8,7 +8,7 @@ import streamlit as st
 from ...charts import race
 from ...scenario.families import attacks
 from .. import beyond, shipped, things
-from ..known import Attack, Known
+from ..known import AttackOutcome, Known
 from ..session import station
 from . import words
 
@@ -29,7 +29,7 @@ def draw(here: Known, unseen: float | None) -> None:
         st.caption(why)
 
 
-def _run(place: int, name: str, attack: Attack) -> race.Run | None:
+def _run(place: int, name: str, attack: AttackOutcome) -> race.Run | None:
     """A line, where there is at least one point."""
     ended = attack.result is not None and not (attack.job is not None and attack.job.active)
     at, got = _curve(attack)
@@ -38,7 +38,7 @@ def _run(place: int, name: str, attack: Attack) -> race.Run | None:
     return race.Run(words.short(name), seconds, psnr, ended, words.untold(attack.scenario), place) if len(seconds) else None
 
 
-def _curve(attack: Attack) -> tuple[np.ndarray, np.ndarray]:
+def _curve(attack: AttackOutcome) -> tuple[np.ndarray, np.ndarray]:
     key = attack.scenario.key("run")
     if attack.job is not None and attack.job.state != "failed":
         kept = station().store.curve(key)

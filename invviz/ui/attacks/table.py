@@ -10,7 +10,7 @@ import streamlit as st
 from ...core.figures import readable
 from ...metrics import EXACT
 from .. import drawn, sources
-from ..known import Attack, Known
+from ..known import AttackOutcome, Known
 from ..waits import waits
 from . import words
 
@@ -42,7 +42,7 @@ def draw(here: Known) -> None:
     )
 
 
-def _row(name: str, attack: Attack, best: bool) -> str:
+def _row(name: str, attack: AttackOutcome, best: bool) -> str:
     kind, result = attack.scenario.attack, attack.result
     told = kind.wants().words().replace("message, net", "").replace("message, architecture", "no weights").strip(", ")
     first = f'<th scope="row"><b>{escape(words.title(name))}</b><small>told: {escape(told or "nothing more")}</small></th>'
@@ -57,7 +57,7 @@ def _row(name: str, attack: Attack, best: bool) -> str:
     return f'<tr>{first}<td>{_got(attack, best)}</td><td class="time">{time}</td><td class="exact">{exact}</td><td class="note">{note}</td></tr>'
 
 
-def _got(attack: Attack, best: bool) -> str:
+def _got(attack: AttackOutcome, best: bool) -> str:
     job = attack.job
     if job is not None and job.active:
         frame = sources.live_picture(attack.scenario) if job.state == "running" else None

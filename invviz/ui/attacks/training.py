@@ -12,7 +12,7 @@ from ...core.remaining import in_words
 from ...scenario import Scenario
 from ...scenario.families import conditions
 from .. import asking, drawn, press, sight, sources, state, trouble
-from ..known import Attack
+from ..known import AttackOutcome
 from ..session import station
 from ..victim import unseen_psnr
 from ..waits import waits
@@ -69,7 +69,7 @@ def _of(row: Found, open_: bool) -> str:
     return _group("real open" if open_ else "real", title[:1].upper() + title[1:], cells)
 
 
-def _seed(seed: int, attack: Attack, title: str) -> str:
+def _seed(seed: int, attack: AttackOutcome, title: str) -> str:
     job = attack.job
     if job is not None and job.active:
         frame = sources.live_picture(attack.scenario) if job.state == "running" else None

@@ -9,7 +9,7 @@ from ...metrics import EXACT, decibels, rank
 from ...scenario import Scenario
 from ...scenario.families import attacks, conditions
 from .. import shipped
-from ..known import Attack, Known
+from ..known import AttackOutcome, Known
 from .modes import INFERENCE, NOTHING, Found, Section
 
 GIVEN = {
@@ -75,7 +75,7 @@ def finding(here: Known) -> str:
     return said + ceiling
 
 
-def waiting(attack: Attack) -> str:
+def waiting(attack: AttackOutcome) -> str:
     """Why there is no answer, where nobody has asked for one."""
     seconds = shipped.late(attack.scenario)
     return "not run yet" if seconds is None else f"not prepared: takes longer than {seconds:.0f} s"
@@ -91,7 +91,7 @@ def strongest(here: Known) -> str | None:
     return attacks.strongest({name: (a.psnr, _seconds(a)) for name, a in here.attacks.items() if a.psnr is not None})
 
 
-def _seconds(attack: Attack) -> float:
+def _seconds(attack: AttackOutcome) -> float:
     return float((attack.result or {}).get("seconds", 0.0))
 
 

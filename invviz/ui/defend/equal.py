@@ -14,7 +14,7 @@ from ...core.figures import number, percent
 from ...defenses import DEFENSES, Stack
 from ...scenario import Scenario
 from ...studies import equal_cost
-from ...studies.equal_cost import TITLES, Study
+from ...studies.equal_cost import TITLES, EqualCostStudy
 from .. import broken, choice, strongest
 
 PANELS = {"unaware": "○ Unaware attack, hollow marks", "aware": "● Aware attack, filled marks", "ceiling": "Ideal attacker, dashed"}
@@ -49,7 +49,7 @@ def draw() -> None:
     st.caption(_small_print(study))
 
 
-def _choices(study: Study) -> dict[str, tuple[str, float, str]]:
+def _choices(study: EqualCostStudy) -> dict[str, tuple[str, float, str]]:
     """By the word that the address keeps: kind, target, label."""
     drops = {
         f"drop {number(100 * t)}": ("accuracy", t, f"accuracy −{number(100 * t)} point{'s' if t != 0.01 else ''}")
@@ -58,7 +58,7 @@ def _choices(study: Study) -> dict[str, tuple[str, float, str]]:
     return drops | {f"energy {number(100 * t)}": ("energy", t, f"noise energy {percent(t)}") for t in study.targets("energy")}
 
 
-def _intro(study: Study) -> str:
+def _intro(study: EqualCostStudy) -> str:
     t = study.training
     return (
         "Any noise hides a picture if there is enough of it; a fair comparison fixes what it costs. Here every defense gets the strength at which "
@@ -69,12 +69,12 @@ def _intro(study: Study) -> str:
     )
 
 
-def _about(study: Study) -> str:
+def _about(study: EqualCostStudy) -> str:
     scenario = Scenario.parse(study.scenario)
     return f"{scenario.data.title}, {scenario.model.title}"
 
 
-def _table(study: Study, arms: Mapping[str, Any]) -> str:
+def _table(study: EqualCostStudy, arms: Mapping[str, Any]) -> str:
     head = "".join(f'<th scope="col">{escape(label)}</th>' for label in HEAD)
     bare = study.bare["curve"][0]
     rows = [_row("No defense", "", "", "", bare | {"energy": None})]
@@ -104,7 +104,7 @@ def _spread(figure: Sequence[float], form: Callable[[float], str], unit: str = "
     return f'{knob}<b>{value}{unit}</b> <span class="level">[{low} to {high}]</span>'
 
 
-def _panels(study: Study, kind: str, target: float) -> None:
+def _panels(study: EqualCostStudy, kind: str, target: float) -> None:
     whole = study.bare["curve"][0]["accuracy"][0]
     curves = {name: arm["curve"] for name, arm in study.arms.items()}
     names = [TITLES[name] for name in curves]
@@ -136,7 +136,7 @@ def _alt(title: str, kind: str) -> str:
     return f"{title}: PSNR over {cost}, one line a defense; the figures are in the table above."
 
 
-def _small_print(study: Study) -> str:
+def _small_print(study: EqualCostStudy) -> str:
     t, facts = study.training, study.facts
     return (
         "Vertical line: where the table is taken; panels over accuracy leave out what costs nothing and what leaves little. Between the strengths that were tried, figures are interpolated straight over the logarithm of the "

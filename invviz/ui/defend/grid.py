@@ -13,7 +13,7 @@ from ...engine.bounds import in_brackets
 from ...scenario import Scenario
 from ...scenario.families import defenses
 from .. import beyond, drawn, sources, trouble
-from ..known import Attack
+from ..known import AttackOutcome
 from ..waits import waits
 from .row import ATTACKERS, Old, Row
 from .words import amount, change, title
@@ -76,7 +76,7 @@ def _row(row: Row, bare: Row, opened: bool, old: Mapping[tuple[Row, str], Old]) 
     return f'<tr class="open" aria-current="true">{name}{cells}</tr>' if opened else f"<tr>{name}{cells}</tr>"
 
 
-def _attacked(row: Row, attack: Attack, who: str, old: Old | None) -> str:
+def _attacked(row: Row, attack: AttackOutcome, who: str, old: Old | None) -> str:
     job, words = attack.job, "not run yet"
     frame = sources.live_picture(attack.scenario) if job is not None and job.state == "running" else None
     picture = attack.guess if frame is None else frame

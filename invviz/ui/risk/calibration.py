@@ -11,7 +11,7 @@ from ...core.figures import number
 from ...engine.gap import tally
 from ...scenario import Scenario
 from ...studies import calibration
-from ...studies.calibration import ARMS, Correlation, Study, Within, correlate, correlate_within
+from ...studies.calibration import ARMS, CalibrationStudy, Correlation, Within, correlate, correlate_within
 from .. import choice
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
@@ -68,7 +68,7 @@ def _title(points: list[dict[str, Any]], against: str) -> str:
     return f"Of {len(points)} scenarios the attack reaches the foretold quality within 3 dB in {near}, falls short in {short} and beats it in {over}"
 
 
-def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], study: Study, arm: str) -> None:
+def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], study: CalibrationStudy, arm: str) -> None:
     """The table and what it means.
 
     Args:
@@ -118,7 +118,7 @@ LESSONS = {
 }
 
 
-def _above(study: Study, arm: str) -> str:
+def _above(study: CalibrationStudy, arm: str) -> str:
     """Why attacks got more than the ideal attacker on their picture, counted from the study itself."""
     return tally(
         (Scenario.parse(p["scenario"]), p["arms"][arm]["psnr"], p["ideal_psnr"], (study.floor / p["sigma"]) ** 2 if p["sigma"] else 1.0)
@@ -127,7 +127,7 @@ def _above(study: Study, arm: str) -> str:
     )
 
 
-def _near_ideal(study: Study) -> str:
+def _near_ideal(study: CalibrationStudy) -> str:
     """What the strongest oracle shows, counted from the study itself."""
     settled = [p for p in study.points if "oracle_map" in p["arms"] and not p["arms"]["oracle_map"]["failed"]]
     near = sum(abs(p["arms"]["oracle_map"]["psnr"] - p["ideal_psnr"]) <= 1 for p in settled)

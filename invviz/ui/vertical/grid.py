@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...scenario.families import cuts
 from .. import beyond, drawn
-from ..known import Attack, Known
+from ..known import AttackOutcome, Known
 from ..waits import waits
 from . import words
 
@@ -59,7 +59,7 @@ def _ideal(one: Known) -> str:
     )
 
 
-def _attack(one: Known, attack: Attack) -> str:
+def _attack(one: Known, attack: AttackOutcome) -> str:
     if one.scenario.columns:
         busy = attack.job is not None and attack.job.active
         known = not busy and attack.guess is not None and attack.psnr is not None

@@ -14,7 +14,7 @@ from ...metrics import PSNR, SSIM, quality
 from ...scenario import Scenario
 from ...scenario.families import cuts
 from .. import drawn, sources
-from ..known import Attack, Known
+from ..known import AttackOutcome, Known
 from ..session import station
 from ..victim import Victim, baseline
 from ..waits import waits
@@ -94,7 +94,7 @@ def _ideal(here: Known) -> str:
     return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.scenario, here.ideal, here.truth))
 
 
-def _attack(name: str, attack: Attack) -> str:
+def _attack(name: str, attack: AttackOutcome) -> str:
     job = attack.job
     frame = sources.live_picture(attack.scenario) if job is not None and job.state == "running" else None
     if frame is not None or (job is not None and job.active):
@@ -127,7 +127,7 @@ def _scores(now: Scenario, picture: np.ndarray, truth: np.ndarray) -> str:
     return quality(psnr, ssim, baseline(now, truth), " · ") + _likeness(float(ssim.mean()))
 
 
-def _stored(attack: Attack) -> str:
+def _stored(attack: AttackOutcome) -> str:
     return attack.quality(" · ") + _likeness(float(np.mean(attack.each("ssim"))))
 
 
