@@ -66,7 +66,7 @@ def border(story: Story) -> str:
     return (
         "**Where this holds.** Our reading of the paper's defense: its noise is for embeddings (InvL-ENP), the one for gradients (GNP) is derived here. The attacker knows the defense; the net is "
         "smooth; the message is at least twice as long as the batch. Water-filling draws its noise in the same directions.  \n"
-        f"**Not broken:** nets with kinks (ReLU); shorter messages. **Isotropic noise beneath** {beneath} (▲; at strength {broken.SCALES[0]:g} and {broken.SCALES[-1]:g}: {figures}). "
+        f"**Not broken:** nets with kinks (ReLU); messages of at most as many numbers as the picture. Up to twice as many do not determine it: one of six was read to 36 dB there, none exactly. **Isotropic noise beneath** {beneath} (▲; at strength {broken.SCALES[0]:g} and {broken.SCALES[-1]:g}: {figures}). "
         f"Isotropic noise of InvL-GNP's energy in its place (■) leaves tangent search nothing to hold on to: the aware DLG gets {decibels(ends['isotropic'][0])} and {decibels(ends['isotropic'][1])}.  \n"
         "**A share that holds.** The knob *isotropic* makes a share of the noise isotropic, at the same energy; `python -m invviz isotropic SCENARIO` chooses the share that leaves the stronger "
         "attacker least, to first order (0.4 to 1 on digits, more where the noise is louder). Where the noise is weak it hides more than isotropic noise alone of the same energy; at the same accuracy it is unclear what is left (4 digits, 2 seeds: InvL-GNP 0.5 to 1.3 dB worse than isotropic noise, water-filling 0.1 to 1 dB better; a third, unfinished: over 3 dB better)."
