@@ -27,6 +27,8 @@ TURNS = 3  # times that each checkout has its turn
 WARM = 3  # drawings before the first that counts
 MOVES = 6  # places of the slider that are visited round and round
 COUNTED = {  # what is counted, by the end of its file's name and its own
+    "rules gone through": ("", ()),  # of a checkout that remembers them: those that it did not
+    "keys hashed": ("", ()),
     "problems()": ("problems", ("scenario/_problems.py",)),
     "Scenario.key()": ("key", ("scenario/_scenario.py",)),
     "Scenario.text()": ("text", ("scenario/_scenario.py",)),
@@ -154,6 +156,10 @@ def _counts(stats: pstats.Stats, runs: int) -> dict[str, float]:
         for name, (wanted, files) in COUNTED.items():
             if function == wanted and file.endswith(files):
                 counts[name] += calls
+    remembers = hasattr(sys.modules["invviz.scenario._scenario"], "_key")
+    made = {(file.rpartition("/")[2], name): calls for (file, _, name), (_, calls, *_) in stats.stats.items()}  # type: ignore[attr-defined]
+    counts["rules gone through"] = made.get(("_problems.py", "_found"), 0) if remembers else counts["problems()"]
+    counts["keys hashed"] = made.get(("_scenario.py", "_key"), 0) if remembers else counts["Scenario.key()"]
     return {name: round(count / runs, 1) for name, count in counts.items()}
 
 

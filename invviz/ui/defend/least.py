@@ -17,6 +17,7 @@ from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario
 from ...scenario.families import defenses
 from .. import beyond, broken, choice, sight, state, trouble
+from ..memory import Memory
 from ..waits import waits
 from ..widgets import holds
 from .opened import open_stack
@@ -24,6 +25,7 @@ from .row import Row
 
 AIMS = {"ceiling": "Expected best", "invre": "InvRE"}
 WISH = {"ceiling": 13.0, "invre": 0.2}  # the last steps at which the picture is hidden
+_found: Memory[calibrate_noise.Least] = Memory(500)  # the same at every drawing
 WIDTHS = (2, 2.4, 1.2, 1.3, 1.2, 2.6, 1.4)
 
 
@@ -152,7 +154,10 @@ def _solved(row: Row, defense: Defense, target: float) -> calibrate_noise.Least 
             if view.ladder
             else "not solved at this size of picture and with this prior: every strength takes a spectrum of its own. Choose it above (Defense) and move its slider"
         )
-    return calibrate_noise.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
+    name = (row.scenario, view.decomposition.method, target, *(getattr(view.decomposition, of) for of in ("message_norm", "trace")))
+    return _found.of(
+        name, lambda: calibrate_noise.least_strength(row.scenario, defense, view.decomposition, view.size, view.stages, target)
+    )
 
 
 def _share(energy: float) -> str:
