@@ -177,6 +177,11 @@ class Size:
         square = sum(float((leaf**2).sum()) for leaf in leaves)
         return cls(square**0.5, sum(leaf.numel() for leaf in leaves), max(float(leaf.abs().max()) for leaf in leaves))
 
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Size:
+        """As results keep it, by the names of its fields."""
+        return cls(**facts)
+
     @property
     def rms(self) -> float:
         """Root mean square of the entries: norm / sqrt(count)."""

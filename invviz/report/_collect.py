@@ -198,7 +198,7 @@ def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
         gap = job.error if job is not None and job.damaged else "Its arrays were removed to make room, so there are no figures."
         return dataclasses.replace(entry, gap=gap, job=job if job is not None and WORK[entry.kind].spectrum else entry.job)
     figures = risk_summary(
-        s, d, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]], facts.get("trust"), facts.get("solved")
+        s, d, Size.from_json(facts["size"]), [Size.from_json(stage) for stage in facts["stages"]], facts.get("trust"), facts.get("solved")
     )
     picture = np.nan_to_num(ideal(d, figures["sigma"]), nan=0.5).clip(0, 1)
     figures.pop("singular_values")

@@ -139,7 +139,7 @@ def view_of(
     """A spectrum and the numbers and words that were kept beside it; where it cannot draw any more, the noise levels of the pictures that were kept, and what draws them."""
     return RiskView(
         decomposition,
-        Size(**result["size"]),
+        Size.from_json(result["size"]),
         truth,
         draw or (lambda sigma: ideal(decomposition, sigma)),
         Portrait(
@@ -147,7 +147,7 @@ def view_of(
             lambda index: direction(decomposition, index),
             np.arange(decomposition.basis.shape[1]),
         ),
-        tuple(Size(**stage) for stage in result["stages"]),
+        tuple(Size.from_json(stage) for stage in result["stages"]),
         result["trust"],
         result["why"],
         tuple((name, count) for name, count in result["layers"]),

@@ -112,7 +112,7 @@ def load(name: str) -> Scene | None:
             return None
         parts = {k: arrays[k].astype(np.float64) for k in KEPT}
         d = Decomposition(basis=np.zeros((0, 0), np.float32), shape=tuple(facts["shape"]), **parts, **facts["decomposition"])
-        return Scene(card, scenario, facts["result"], facts["summary"], d, Size(**facts["size"]), facts["trust"], arrays)
+        return Scene(card, scenario, facts["result"], facts["summary"], d, Size.from_json(facts["size"]), facts["trust"], arrays)
     return None
 
 

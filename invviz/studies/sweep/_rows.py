@@ -131,7 +131,7 @@ class _Spectra:
     def figures(self, scenario: Scenario, key: str) -> dict[str, float]:
         """InvRE and PSNR ceiling at the scenario's noise; nothing where the arrays were removed to make room."""
         facts = self._results[key]
-        variance = noise_variance(scenario, Size(**facts["size"]), [Size(**stage) for stage in facts["stages"]])
+        variance = noise_variance(scenario, Size.from_json(facts["size"]), [Size.from_json(stage) for stage in facts["stages"]])
         which = (key, variance, scenario.floor)
         if which not in self._known:
             if self._open is None or self._open[0] != key:
@@ -147,8 +147,8 @@ class _Spectra:
     def against(self, scenario: Scenario, key: str) -> list[Reason]:
         """Why the expected best is no bound."""
         facts = self._results[key]
-        size = Size(**facts["size"])
-        variance = noise_variance(scenario, size, [Size(**stage) for stage in facts["stages"]])
+        size = Size.from_json(facts["size"])
+        variance = noise_variance(scenario, size, [Size.from_json(stage) for stage in facts["stages"]])
         return reasons(scenario, floor_share(scenario, size, variance), facts["decomposition"]["method"])
 
     def lost(self, key: str, reason: str) -> dict[str, str]:
