@@ -29,8 +29,12 @@ def page() -> str:
 def _table(kind: str, table: dict[str, type[Component]]) -> list[str]:
     lines = [f"## {kind}", ""]
     for name, component in table.items():
-        doc = (component.__doc__ or "").strip().split("\n")[0]
-        lines += [f"### `{name}`", "", f"{component.title}. {doc}" + (f" Source: `{component.paper}`." if component.paper else ""), ""]
+        lines += [
+            f"### `{name}`",
+            "",
+            f"{component.title}. {component.first_line()}" + (f" Source: `{component.paper}`." if component.paper else ""),
+            "",
+        ]
         if component.knobs():
             lines += ["| knob | default | allowed | meaning |", "|---|---|---|---|"]
             lines += [f"| `{k.name}` | `{k.default!r}` | {k.range} | {k.help} |" for k in component.knobs()]

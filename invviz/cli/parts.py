@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,7 @@ def show_list(args: argparse.Namespace) -> int:
     for kind, table in chosen.items():
         print(kind)
         for part in table.values():
-            print(f"  {part.name:<20} {part.title}: {_first_line(part)}")
+            print(f"  {part.name:<20} {part.title}: {part.first_line()}")
             for knob in part.knobs():
                 print(f"    {knob.name + '=' + repr(knob.default):<26} {knob.range}; {knob.help}")
     return 0
@@ -77,11 +76,7 @@ def facts(part: type[Component]) -> dict[str, Any]:
         }
         for knob in part.knobs()
     ]
-    return {"name": part.name, "title": part.title, "doc": _first_line(part), "paper": part.paper, "knobs": knobs}
-
-
-def _first_line(part: type[Component]) -> str:
-    return (inspect.getdoc(part) or "").partition("\n")[0]
+    return {"name": part.name, "title": part.title, "doc": part.first_line(), "paper": part.paper, "knobs": knobs}
 
 
 def show_check(args: argparse.Namespace) -> int:

@@ -142,6 +142,11 @@ class Component:
         return cls.title.split(" (")[0]
 
     @classmethod
+    def first_line(cls) -> str:
+        """What it is, in one sentence: the first line of its docstring."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
+    @classmethod
     @functools.lru_cache(maxsize=1_000)  # they never change, and everything asks for them: texts, keys, forms, rules
     def knobs(cls) -> tuple[Knob, ...]:
         """The knobs in the order of their declaration."""

@@ -9,7 +9,8 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..risk.noise_covariance import unit_noise
 from ._base import Suggested
-from ._coloured import InBand, Kept, reuse_knob
+from ._coloured import InBand, Kept
+from ._coloured_knobs import reuse_knob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

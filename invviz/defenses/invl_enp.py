@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Suggested
-from ._coloured import InBand, isotropic_knob
+from ._coloured import InBand
+from ._coloured_knobs import isotropic_knob
 
 if TYPE_CHECKING:
     from ..risk import Directions, NoiseCovariance

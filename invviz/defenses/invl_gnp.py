@@ -9,7 +9,8 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Size
 from ._base import Suggested
-from ._coloured import InBand, isotropic_knob, reuse_knob
+from ._coloured import InBand
+from ._coloured_knobs import isotropic_knob, reuse_knob
 
 if TYPE_CHECKING:
     from ..risk import Directions, NoiseCovariance

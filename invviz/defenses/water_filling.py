@@ -13,7 +13,8 @@ from ..risk import Banded, Directions, Jacobian
 from ..risk.noise_covariance import LAWS
 from ..risk.prior import TAU
 from ._base import Suggested
-from ._coloured import Coloured, isotropic_knob, reuse_knob
+from ._coloured import Coloured
+from ._coloured_knobs import isotropic_knob, reuse_knob
 from ._fisher import fisher_shares, is_of_parameters
 
 if TYPE_CHECKING:

@@ -123,7 +123,7 @@ def _pick(label: str, part: str, table: Mapping[str, type[Component]], empty: Em
         current,
         lambda name: state.change(**{part: table[name]()}),
         lambda name: table[name].title + (" (does not fit)" if reasons[name] else ""),
-        help=_first_line(getattr(now, part)) + _said({table[name].title: why for name, why in absent.items()}),
+        help=getattr(now, part).first_line() + _said({table[name].title: why for name, why in absent.items()}),
     )
 
 
@@ -165,7 +165,7 @@ def _pick_defense(empty: Empty) -> None:
         current,
         taken,
         lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
-        help=(_first_line(now.defense[-1]) if now.defense else WHAT_A_DEFENSE_IS)
+        help=(now.defense[-1].first_line() if now.defense else WHAT_A_DEFENSE_IS)
         + _said({DEFENSES[name].title: why for name, why in absent.items()}),
     )
 
@@ -246,7 +246,3 @@ def _widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: sta
         st.text_input(label, str(value), **common)
     else:
         st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]
-
-
-def _first_line(component: Component) -> str:
-    return (component.__doc__ or "").split("\n")[0]
