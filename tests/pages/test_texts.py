@@ -14,7 +14,7 @@ from visits import APP, alts, elements, said
 from invviz.core.papers import BIB, entries
 from invviz.scenario import Scenario
 from invviz.ui import finding
-from invviz.ui.known import Attack
+from invviz.ui.known import AttackOutcome
 from invviz.ui.released import formula, released
 from invviz.ui.views import Figures
 
@@ -123,9 +123,9 @@ def test_a_row_has_cells_and_no_word():
     guess = truth.copy()
     guess[..., :3] += 0.06  # more than 5 % of the range
     result = {"scores": {"psnr": [34.4], "ssim": [0.9]}, "stopped": False}
-    one = Attack(row, result, guess, None, truth)
+    one = AttackOutcome(row, result, guess, None, truth)
     assert one.quality() == "27 of 30 cells, 34.4 dB" and one.word == ""
-    picture = Attack(
+    picture = AttackOutcome(
         Scenario.parse("data=digits&model=mlp&attack=linear_layer"), result, np.full((1, 1, 8, 8), 0.5), None, np.full((1, 1, 8, 8), 0.52)
     )
     assert "cells" not in picture.quality() and picture.word
