@@ -43,7 +43,6 @@ class Attack(Component):
     knows_classes: ClassVar[bool] = (
         False  # may answer with the mean public picture of a label, which is no leak: its answers are set against that
     )
-    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it is made for; empty: any
     one_round: ClassVar[bool] = False  # reads the message of one round; not several of the same batch side by side
     solves: ClassVar[bool] = (
         False  # solves equations other than that its answer gives the whole message, so it may be right where that does not match

@@ -135,11 +135,17 @@ class Component:
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     paper: ClassVar[str] = ""  # key in docs/references.bib; empty where there is no paper to cite
+    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it is made for; empty: any
 
     @classmethod
     def short_title(cls) -> str:
         """The title without what stands in brackets."""
         return cls.title.split(" (")[0]
+
+    @classmethod
+    def takes(cls, modality: str) -> bool:
+        """Whether it is made for samples of this kind."""
+        return not cls.modalities or modality in cls.modalities
 
     @classmethod
     def first_line(cls) -> str:

@@ -66,7 +66,6 @@ class Defense(Component):
     trains: ClassVar[bool] = (
         False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
     )
-    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it is made for; empty: any
     uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 

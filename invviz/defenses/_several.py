@@ -138,7 +138,7 @@ class Several(tuple[Defense, ...]):
 
     def not_for(self, modality: str) -> Self:
         """Those that are made for other kinds of samples."""
-        return self.where(lambda d: bool(d.modalities) and modality not in d.modalities)
+        return self.where(lambda d: not d.takes(modality))
 
     @property
     def redrawing(self) -> Self:

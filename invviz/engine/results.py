@@ -156,7 +156,7 @@ def score(
     scores: dict[str, list[float] | None] = {}
     absent: dict[str, str] = {}
     for name, metric in METRICS.items():
-        if not columns and not metric.says_of(modality.name):
+        if not columns and not metric.takes(modality.name):
             continue
         try:
             scores[name] = [float(v) for v in (metric().of_rows(guess, truth, columns) if columns else metric().score(guess, truth))]

@@ -20,12 +20,6 @@ class Metric(Component):
     perfect: ClassVar[float]  # the score of a guess that equals the truth
     unit: ClassVar[str] = ""
     optional: ClassVar[bool] = False  # needs something that requirements.txt does not install
-    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it says something about; empty: any
-
-    @classmethod
-    def says_of(cls, modality: str) -> bool:
-        """Whether it is made for samples of this kind."""
-        return not cls.modalities or modality in cls.modalities
 
     def score(self, guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Scores of samples, shape (n,)."""
@@ -33,4 +27,4 @@ class Metric(Component):
 
     def of_rows(self, guess: np.ndarray, truth: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
         """Scores of rows (n, 1, 1, d) of a table with these columns, shape (n,); NaN where they are not defined for rows."""
-        return self.score(guess, truth) if self.says_of("row") else np.full(len(truth), np.nan)
+        return self.score(guess, truth) if self.takes("row") else np.full(len(truth), np.nan)

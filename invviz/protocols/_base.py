@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 class Protocol(Component):
     """A protocol says which message a client computes from its batch."""
 
-    modalities: ClassVar[tuple[str, ...]] = ()  # kinds of samples that it is made for; empty: any
     training_mode: ClassVar[bool] = False  # the client's net is in training mode; all else computes in inference mode
 
     @property

@@ -11,18 +11,18 @@ from ._scenario import Scenario
 def modality(s: Scenario) -> Iterator[str]:
     """Parts that are made for samples of another kind."""
     kind = s.data.modality
-    if kind.name not in s.model.modalities and not s.data.columns:
+    if not s.model.takes(kind.name) and not s.data.columns:
         yield f"{s.model.name} takes {' and '.join(f'{name}s' for name in s.model.modalities)}; {s.data.name} is a set of {kind.many}. Use {_those(MODELS, kind.name)}."
     if kind.name == "picture":
         return
     them = f"{s.data.name} is a table, whose columns have no neighbours" if s.data.columns else f"{s.data.name} is a set of {kind.many}"
-    if kind.name not in s.model.modalities and s.data.columns:
+    if not s.model.takes(kind.name) and s.data.columns:
         yield f"{s.model.name} looks for patterns among neighbouring pixels; {them}. Use {_those(MODELS, kind.name)}."
     if not kind.grid and (tv := getattr(s.attack, "tv", 0)) > 0:
         yield f"{s.attack.name} smooths neighbouring pixels with tv={tv:g}; {them}. Set tv=0."
-    if s.protocol.modalities and kind.name not in s.protocol.modalities:
+    if not s.protocol.takes(kind.name):
         yield f"{s.protocol.name} cuts pictures and rows; {them}. Use protocol=hfl."
-    if s.attack.modalities and kind.name not in s.attack.modalities:
+    if not s.attack.takes(kind.name):
         expects = (
             "expects neighbouring pixels to be alike"
             if s.data.columns
@@ -37,4 +37,4 @@ def modality(s: Scenario) -> Iterator[str]:
 
 def _those(models: dict[str, type[Model]], kind: str) -> str:
     """The models that take this kind of sample, as they are written."""
-    return " or ".join(f"model={name}" for name, model in models.items() if kind in model.modalities) or "another data set"
+    return " or ".join(f"model={name}" for name, model in models.items() if model.takes(kind)) or "another data set"

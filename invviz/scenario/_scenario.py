@@ -172,8 +172,7 @@ class Scenario:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of what the client holds of a sample; of a picture channels, height and width."""
-        fits = not self.protocol.modalities or self.data.modality.name in self.protocol.modalities
-        return self.protocol.shape(self.data.shape) if fits else self.data.shape
+        return self.protocol.shape(self.data.shape) if self.protocol.takes(self.data.modality.name) else self.data.shape
 
     @property
     def columns(self) -> tuple[Column, ...]:

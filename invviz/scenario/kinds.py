@@ -73,6 +73,17 @@ class KindOfWork:
         return f"{count} {self.noun if count == 1 else self.plural or self.noun + 's'}"
 
 
+SPECTRUM: dict[str, Any] = {
+    "section": "invviz.report._sections:risk",
+    "check": "invviz.jobs.store._sound:unsized",
+    "core": {"size": dict, "stages": list},
+    "more": {"trust": (dict, type(None)), "why": str, "layers": list},
+    "arrays": ("truth",),
+    "parallel": True,
+    "spectrum": True,
+}
+"""What spectra and first sketches of them share."""
+
 WORK: dict[str, KindOfWork] = {
     "run": KindOfWork(
         _depends.attack,
@@ -96,33 +107,21 @@ WORK: dict[str, KindOfWork] = {
         _depends.spectrum,
         compute="invviz.jobs.worker._outcome:assessed",
         price="invviz.jobs.price:spectrum",
-        section="invviz.report._sections:risk",
-        check="invviz.jobs.store._sound:unsized",
-        core={"size": dict, "stages": list},
-        more={"trust": (dict, type(None)), "why": str, "layers": list},
-        arrays=("truth",),
+        **SPECTRUM,
         title="Risk score",
         noun="risk score",
         verb=("risk",),
-        parallel=True,
-        spectrum=True,
     ),
     "sketch": KindOfWork(
         _depends.first_sketch,
         compute="invviz.jobs.worker._outcome:sketched",
         price="invviz.jobs.price:first_sketch",
-        section="invviz.report._sections:risk",
-        check="invviz.jobs.store._sound:unsized",
-        core={"size": dict, "stages": list},
-        more={"trust": (dict, type(None)), "why": str, "layers": list},
-        arrays=("truth",),
+        **SPECTRUM,
         title="First sketch of a risk score",
         noun="first sketch",
         plural="first sketches",
         verb=("risk", "--method", "sketch"),
         priority=2,
-        parallel=True,
-        spectrum=True,
         listed=False,
     ),
     "train": KindOfWork(

@@ -14,7 +14,7 @@ from invviz.metrics import METRICS, match
 RNG = np.random.default_rng(0)
 TRUTH = RNG.random((4, 3, 16, 16)).astype(np.float32)
 GUESS = (TRUTH + 0.1 * RNG.standard_normal(TRUTH.shape)).clip(0, 1).astype(np.float32)
-SURE = [m for m in METRICS.values() if m.says_of("picture") and not m.optional]
+SURE = [m for m in METRICS.values() if m.takes("picture") and not m.optional]
 
 
 def test_against_scikit_image():
