@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from invviz.core.component import Component
+from invviz.defenses.detectors import DETECTORS
 from invviz.metrics import METRICS
 from invviz.scenario import KINDS, PARTS, SETTINGS
 
@@ -17,9 +18,13 @@ TARGET = Path(__file__).with_name("components.md")
 def page() -> str:
     """The whole page as Markdown."""
     lines = ["# Components", "", "Made by `python docs/make_tables.py` from the components' own knobs; do not edit by hand.", ""]
-    lines += ["A scenario is written `data=...&model=...&protocol=...&defense=...&attack=...`, each part as `name(knob=value)`.", ""]
+    lines += [
+        "A scenario is written `data=...&model=...&protocol=...&defense=...&attack=...&train=...&server=...&aggregation=...`, each part as `name(knob=value)`.",
+        "",
+    ]
     for part, table in PARTS.items():
         lines += _table(KINDS[part].capitalize(), table)
+    lines += _table("Detector", DETECTORS) if DETECTORS else []
     lines += _table("Metric", METRICS)
     lines += ["## Settings", "", "| setting | default | allowed | meaning |", "|---|---|---|---|"]
     lines += [f"| `{k.name}` | `{k.default!r}` | {k.range} | {k.help} |" for k in SETTINGS.values()]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__version__ = "0.1.0"
+from .core.version import __version__ as __version__
 
 __path__.append(
     str(Path(__file__).with_name("studies") / "_commands")

@@ -8,8 +8,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from .. import __version__
 from ..core.errors import InvvizError, ScenarioError, TextError
+from ..core.version import __version__
 from . import compute, data, isotropic, labels, parts, reports, store, sweeps, workers
 
 ABOUT = """See how much of private data a federated-learning update gives away, and what a defense costs.

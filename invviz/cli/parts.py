@@ -12,6 +12,7 @@ from ..core.errors import TextError
 from ..core.figures import number
 from ..core.remaining import in_words
 from ..defenses import DEFENSES
+from ..defenses.detectors import DETECTORS
 from ..defenses.dp_sgd import DPSGD
 from ..jobs.price import seconds
 from ..metrics import METRICS
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from ..engine.client import Site
     from ..engine.training import Spent
 
-TABLES: dict[str, dict[str, type[Any]]] = {**{KINDS[part] + "s": table for part, table in PARTS.items()}, "metrics": METRICS}
+TABLES: dict[str, dict[str, type[Any]]] = {
+    **{KINDS[part] + "s": table for part, table in PARTS.items()},
+    "detectors": DETECTORS,
+    "metrics": METRICS,
+}
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:

@@ -35,6 +35,7 @@ class Knowledge:
     weights: bool = True  # of the net that makes the message; without them its architecture alone
     collected_messages: bool = False  # embeddings that the same party has sent of other private pictures
     malicious: bool = False  # the server answers the party's training rounds as it likes
+    planted: bool = False  # the server made the net that the client was sent
     rounds: int = 1  # whose messages of the same batch it has, each with the net of its round
 
     def of_defense(self, public: bool) -> Knowledge:
@@ -55,11 +56,12 @@ class Knowledge:
         }
         given = [word for field, word in names.items() if getattr(self, field)]
         message, net = ("message", "net") if self.rounds == 1 else (f"messages of {self.rounds} rounds", "their nets")
+        net = "net of its own making" if self.planted else net
         return ", ".join([message, net if self.weights else "architecture", *given])
 
     def threat_model(self) -> str:
         """Letter of the passive threat model in the SoK's table (A eavesdropper ... E statistics; key carletti2025sok), or "malicious server"."""
-        if self.malicious:
+        if self.malicious or self.planted:
             return "malicious server"
         for letter, has in (("E", self.bn_statistics), ("D", self.public_data), ("C", self.training), ("B", self.batch_size)):
             if has:

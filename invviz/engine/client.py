@@ -12,6 +12,8 @@ import numpy as np
 
 from ..core.errors import DataMissing, UploadError
 from ..core.lazy import torch
+from ..core.received import Received
+from ..core.rng import stream
 from ..core.types import Batch, Net, World
 from ..datasets import DATASETS, digest, pictures_like
 from ..risk import together
@@ -19,9 +21,11 @@ from .pretraining import build_net
 from .results import Event
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Sequence
 
-    from ..core.types import Release
+    from torch import Generator, Tensor
+
+    from ..core.types import Release, Tree
     from ..datasets import Samples
     from ..defenses import Stack
     from ..scenario import Scenario
@@ -63,6 +67,8 @@ class Client:
     accuracy: float | None
     world: World
     similar: Tensor | None = None  # public pictures of another data set of the same kind, where the attacker has those
+    previous: Net | None = None  # the net of the round before, which an honest server sent
+    others: tuple[Client, ...] = ()  # those whose messages the server sees only together with this one's
 
     def with_net(self, net: Net, scenario: Scenario) -> Client:
         """The same client, who was sent another net: what its defenses make of the message is made anew.
@@ -72,9 +78,13 @@ class Client:
             scenario: names the defenses.
         """
         world = dataclasses.replace(self.world, net=net)
-        return dataclasses.replace(
-            self, net=net, world=world, release=defended(scenario, self.bare, scenario.defense, world), accuracy=None
-        )
+        own = defended(scenario, self.bare, scenario.defense, world)
+        release = _summed(own, scenario, self.others) if self.others else own
+        return dataclasses.replace(self, net=net, world=world, release=release, accuracy=None)
+
+    def received(self, scenario: Scenario) -> Received:
+        """What it can look at before it answers; `release` is its own message, whatever the server sees of it."""
+        return Received(self.net, self.previous, self.batch, defended(scenario, self.bare, scenario.defense, self.world))
 
     @property
     def note(self) -> str:
@@ -83,7 +93,7 @@ class Client:
 
 
 def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, picture: np.ndarray | None = None) -> Client:
-    """Load the data, build or train the net, and wrap the release in its defenses.
+    """Load the data, build or train the net, let the server send it or another one, and wrap the release in its defenses.
 
     Args:
         scenario: checked parts.
@@ -100,14 +110,46 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
     on_epoch = lambda done, total, loss: report is None or report(Event("weights", done, total, time.monotonic() - start, loss))  # noqa: E731
     net, accuracy = build_net(scenario, samples, site.cache_dir, on_epoch)
     device, dtype = site.torch_device(), getattr(torch, scenario.dtype)
-    net = Net.of(net.module.to(device))
+    net = Net.of(net.module.to(device), net.task)
     if scenario.upload:
         images[0] = _uploaded(scenario, picture)
     images = scenario.protocol.part(images)
     batch = batch_of(scenario, images, labels, samples, dtype, device)
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
-    return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others)
+    client = Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others, net)
+    return _served(scenario, client) if scenario.server.malicious or scenario.aggregation.others else client
+
+
+def _served(scenario: Scenario, client: Client) -> Client:
+    """The client as a server meets it that plants nets, or sees messages of several clients as one; those others hold the next samples."""
+    server, shown, count = scenario.server, World.without_public(client.net, client.batch), scenario.aggregation.others
+    if server.uses_public:
+        shown = World(client.net, *public_pictures(scenario, client.batch, client.samples))
+    first, *rest = server.plant(client.net, shown, 1 + count, stream(scenario.seed, "server"))
+    others = []
+    for number, net in enumerate(rest, 1):
+        index = (scenario.data.index + number * scenario.batch) % len(client.samples.victims)
+        theirs = scenario.replace(data=scenario.data.replace(index=index))
+        images, labels = theirs.data.victims(client.samples, scenario.batch)
+        batch = batch_of(
+            theirs, scenario.protocol.part(images), labels, client.samples, client.batch.private.dtype, str(client.batch.private.device)
+        )
+        world = dataclasses.replace(client.world, net=net)
+        release = defended(scenario, client.bare, scenario.defense, world)
+        others.append(dataclasses.replace(client, net=net, batch=batch, world=world, release=release, accuracy=None))
+    accuracy = None if server.malicious else client.accuracy
+    found = dataclasses.replace(client, others=tuple(others)).with_net(first, scenario)
+    return dataclasses.replace(found, accuracy=accuracy)
+
+
+def _summed(own: Release, scenario: Scenario, others: Sequence[Client]) -> Release:
+    """What the server sees of a message together with those of others, each at its own net and batch, with noise of its own."""
+
+    def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+        return scenario.aggregation.seen([own(net, batch, rng), *(one.release(one.net, one.batch, rng) for one in others)])
+
+    return release
 
 
 def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, samples: Samples, dtype: torch.dtype, device: str) -> Batch:

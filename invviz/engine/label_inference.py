@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
 from ..core.errors import ScenarioError
 from ..core.lazy import torch
 from ..core.rng import derive
+from ..core.version import __version__
 from ..scenario import Scenario, train_problems
 from .client import meet_client
 from .training import VerticalRound

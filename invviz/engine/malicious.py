@@ -110,7 +110,7 @@ class Party:
         try:
             talk.send(None)
         except StopIteration as end:
-            return Net.of(module), end.value, stopped
+            return Net.of(module, self.net.task), end.value, stopped
         raise RuntimeError("the conversation goes on after its end")
 
 

@@ -60,7 +60,7 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
 
 def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
     """What the attack asks for, as far as there is such a thing here, and what goes with the protocol."""
-    knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds)
+    knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds, planted=scenario.server.malicious)
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:

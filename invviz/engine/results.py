@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..core.errors import MissingExtra
 from ..core.modality import PICTURE, Modality
 from ..core.table import Column
 from ..core.types import Size
+from ..core.version import __version__
 from ..metrics import METRICS, Baseline, word
 from ..risk import Decomposition, Trust
 from ..scenario import Scenario

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
 from ..core.errors import InvvizError
 from ..core.modality import PICTURE
 from ..core.types import Size
+from ..core.version import __version__
 from ..engine.baseline import baseline_of
 from ..engine.client import Site
 from ..engine.summary import risk_summary

@@ -5,18 +5,20 @@ from __future__ import annotations
 from ._former import former_key
 from ._problems import check, problems
 from ._risk import risk_problems
-from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, escaped
-from ._settings import KINDS, MAX_EXACT_INPUTS, PARTS, SETTINGS
+from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, brought, escaped
+from ._settings import KINDS, LATE_PARTS, MAX_EXACT_INPUTS, PARTS, SETTINGS
 from ._train import train_problems
 
 __all__ = [
     "KINDS",
+    "LATE_PARTS",
     "MAX_DEFENSES",
     "MAX_EXACT_INPUTS",
     "PARTS",
     "RESULTS_VERSION",
     "SETTINGS",
     "Scenario",
+    "brought",
     "check",
     "escaped",
     "former_key",

@@ -29,11 +29,12 @@ def message(s: Scenario) -> Iterator[str]:
 def net(s: Scenario) -> Iterator[str]:
     """How the net begins: attacks that read the first layer rest on its kind."""
     attack, model = s.attack, s.model
-    if attack.needs_first_linear and model.first_layer != "linear":
-        yield f"{attack.name} reads the picture off a fully connected first layer; {model.name} begins with a {model.first_layer}. Use model=mlp."
-    if attack.needs_positions and model.first_layer != "patch embedding":
+    first = s.server.first_layer or model.first_layer
+    if attack.needs_first_linear and first != "linear":
+        yield f"{attack.name} reads the picture off a fully connected first layer; {model.name} begins with a {first}. Use model=mlp."
+    if attack.needs_positions and first != "patch embedding":
         yield (
-            f"{attack.name} reads the gradient of position embeddings before a first attention; {model.name} begins with a {model.first_layer}. "
+            f"{attack.name} reads the gradient of position embeddings before a first attention; {model.name} begins with a {first}. "
             "Use model=vit(skip='off',norm='none')."
         )
     if attack.needs_first_relu and (act := getattr(model, "act", "relu")) != "relu":

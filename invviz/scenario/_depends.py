@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._settings import RISK_ONLY
+from ._settings import LATE_PARTS, RISK_ONLY
 
 if TYPE_CHECKING:
     from ._scenario import Scenario
@@ -50,16 +50,16 @@ def first_sketch(s: Scenario) -> Depends:
 
 
 def training(s: Scenario) -> Depends:
-    """No victim, no attack, no settings of the risk score."""
+    """No victim, no attack, an honest server, no settings of the risk score."""
     every = {"protocol": s.protocol.of_all()} if s.protocol.sends_embedding else {}
-    return _without(s, "attack", "attacker", "rounds", "upload", "data.index", *RISK_ONLY, **every)
+    return _without(s, "attack", "attacker", *LATE_PARTS, "rounds", "upload", "data.index", *RISK_ONLY, **every)
 
 
 def every_client(s: Scenario) -> Depends:
-    """The noise, and of the training only how pictures are dealt."""
+    """The noise, the server, and of the training only how pictures are dealt."""
     dealt = {name: getattr(s.train, name) for name in DEALT if hasattr(s.train, name)}
     rest = (f"train.{knob.name}" for knob in s.train.knobs() if knob.name not in dealt)
-    return _without(s, "attack", "attacker", "upload", "method", "layer", "data.index", *rest, train=type(s.train)(**dealt))
+    return _without(s, "attack", "attacker", "aggregation", "upload", "method", "layer", "data.index", *rest, train=type(s.train)(**dealt))
 
 
 def returned_labels(s: Scenario) -> Depends:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from ..core.errors import ScenarioError
-from . import _attack, _defense, _memory, _modality, _model, _rounds, _training_mode
+from . import _attack, _defense, _memory, _modality, _model, _rounds, _server, _training_mode
 from ._scenario import KEPT, Scenario
 
 Rule = Callable[[Scenario], Iterator[str]]
@@ -24,6 +24,8 @@ RULES: tuple[Rule, ...] = (
     _rounds.rounds,
     _attack.local_steps,
     _defense.defenses,
+    _server.server,
+    _server.aggregation,
     _memory.memory,
 )
 

@@ -33,6 +33,11 @@ def _found(s: Scenario) -> tuple[str, ...]:
         found.append(
             f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
         )
+    if s.aggregation.others:
+        found.append(
+            f"The risk of a message that the server sees only together with those of others is not computed yet; aggregation is {s.aggregation.name}. "
+            "Set aggregation=plain for the risk of the message alone."
+        )
     if s.rounds > 1:
         found += [
             f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."

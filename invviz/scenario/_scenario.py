@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 import numpy as np
 
 from ..attacks import ATTACKS, Attack
-from ..core.component import Knob, parse_component, shown, unknown
+from ..core.component import Component, Knob, parse_component, shown, unknown
 from ..core.errors import TextError
 from ..core.inert import name
 from ..core.table import Column, between
@@ -20,7 +20,8 @@ from ..defenses import DEFENSES, Coloured, Defense, Stack
 from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
-from ._settings import KINDS, PARTS, SETTINGS
+from ..servers import AGGREGATIONS, SERVERS, Aggregation, Server
+from ._settings import KINDS, LATE_PARTS, PARTS, SETTINGS
 from .kinds import WORK, KindOfWork
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ BARE_SETTING = ":/"  # in a setting, which may be any text
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """Data, model, protocol, defenses (first innermost), attack, training, batch, seed, precision, settings of the risk score, uploaded picture."""
+    """Data, model, protocol, defenses (first innermost), attack, training, server, aggregation, batch, seed, precision, settings of the risk score, uploaded picture."""
 
     data: Dataset = dataclasses.field(default_factory=lambda: DATASETS["photos"]())
     model: Model = dataclasses.field(default_factory=lambda: MODELS["lenet"]())
@@ -44,6 +45,8 @@ class Scenario:
     defense: Stack = dataclasses.field(default_factory=Stack)
     attack: Attack = dataclasses.field(default_factory=lambda: ATTACKS["dlg"]())
     train: Training = dataclasses.field(default_factory=lambda: TRAININGS["federated"]())
+    server: Server = dataclasses.field(default_factory=lambda: SERVERS["honest"]())
+    aggregation: Aggregation = dataclasses.field(default_factory=lambda: AGGREGATIONS["plain"]())
     attacker: str = "unaware"
     batch: int = 1
     seed: int = 7
@@ -62,7 +65,7 @@ class Scenario:
 
     @classmethod
     def parse(cls, text: str) -> Scenario:
-        """Read the text form; parts that are left out take their defaults.
+        """Read the text form; parts that are left out take their defaults. Where a server is named and no attack, it is the one that reads what that server planted.
 
         Args:
             text: `data=photos(index=12)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7`, at most 8,000 characters,
@@ -97,18 +100,20 @@ class Scenario:
                 found[key] = SETTINGS[key].read(_literal(value, SETTINGS[key]))
             else:
                 raise TextError(unknown("part", key, [*PARTS, *SETTINGS]))
+        if "server" in found:
+            found = brought("server", found["server"]) | found
         return cls(defense=Stack(defenses), **found)
 
     def pairs(self, full: bool = False) -> list[tuple[str, str]]:
         """Parts of the text form in order, not escaped; defaults are left out unless `full`, data and model are always named.
 
-        How a net is trained is left out wherever it is the default: most results do not depend on it.
+        How a net is trained, and late parts, are left out wherever they are the default: most results do not depend on the one, and older texts know nothing of the others.
         """
         default = _default()
         parts = [("data", self.data), ("model", self.model), ("protocol", self.protocol)]
         parts += [("defense", d) for d in self.defense] + [("attack", self.attack)]
         shown = [(k, c.text(full)) for k, c in parts if full or k != "protocol" or c != default.protocol]
-        shown += [("train", self.train.text(full))] if self.train != default.train else []
+        shown += [(k, getattr(self, k).text(full)) for k in ("train", *LATE_PARTS) if getattr(self, k) != getattr(default, k)]
         for key in SETTINGS:
             if full or getattr(self, key) != getattr(default, key):
                 shown.append((key, written(key, getattr(self, key))))
@@ -145,6 +150,7 @@ class Scenario:
         only, without = WORK[kind].depends(self)
         parts = [("data", only.data), ("model", only.model), ("protocol", only.protocol)]
         parts += [("defense", d) for d in defense] + [("attack", only.attack), ("train", only.train)]
+        parts += [(k, part) for k in LATE_PARTS if (part := getattr(only, k)) != getattr(_default(), k)]
         knobs = {part: [n.removeprefix(f"{part}.") for n in without if n.startswith(f"{part}.")] for part in PARTS}
         pairs = [(name, part.text(full=True, without=knobs[name])) for name, part in parts if name not in without]
         pairs += [(name, written(name, getattr(only, name))) for name in SETTINGS if name not in without]
@@ -165,6 +171,11 @@ class Scenario:
         return () if self.defense.separable else self.protocol.apart()
 
     @property
+    def malicious(self) -> bool:
+        """Whether the server does not follow the protocol: it plants a net, or answers training rounds as it likes."""
+        return self.server.malicious or self.attack.malicious
+
+    @property
     def layer_name(self) -> str:
         """The layer that is read as it stands in words; anybody may have written it into an address."""
         return name(self.layer)
@@ -181,6 +192,12 @@ class Scenario:
             return ()
         held = self.protocol.part(np.arange(self.data.edges[-1])[None, None, None]).ravel()
         return between(self.data.columns, int(held[0]), int(held[-1]) + 1)
+
+
+def brought(part: str, component: Component) -> dict[str, Any]:
+    """What changes in a scenario where a part is chosen: a server brings the attack along that reads what it plants."""
+    reader = {"attack": ATTACKS[component.attack]()} if isinstance(component, Server) and component.attack else {}
+    return {part: component, **reader}
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..protocols.training import TRAININGS
 from ..risk import PRIORS
+from ..servers import AGGREGATIONS, SERVERS
 
 PARTS: dict[str, dict[str, type[Any]]] = {
     "data": DATASETS,
@@ -20,8 +21,21 @@ PARTS: dict[str, dict[str, type[Any]]] = {
     "defense": DEFENSES,
     "attack": ATTACKS,
     "train": TRAININGS,
+    "server": SERVERS,
+    "aggregation": AGGREGATIONS,
 }
-KINDS = {"data": "dataset", "model": "model", "protocol": "protocol", "defense": "defense", "attack": "attack", "train": "training"}
+KINDS = {
+    "data": "dataset",
+    "model": "model",
+    "protocol": "protocol",
+    "defense": "defense",
+    "attack": "attack",
+    "train": "training",
+    "server": "server",
+    "aggregation": "aggregation",
+}
+LATE_PARTS = ("server", "aggregation")
+"""Parts that came when results were stored already: at their default, which is what was computed before, they stand in no text and in no key (as late knobs)."""
 SETTINGS = {
     knob.name: knob
     for knob in (

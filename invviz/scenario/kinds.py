@@ -81,6 +81,7 @@ SPECTRUM: dict[str, Any] = {
     "arrays": ("truth",),
     "parallel": True,
     "spectrum": True,
+    "uses": ("server",),
 }
 """What spectra and first sketches of them share."""
 
@@ -100,7 +101,7 @@ WORK: dict[str, KindOfWork] = {
         title="Attack",
         noun="attack",
         verb=("run",),
-        uses=("attack",),
+        uses=("attack", "server", "aggregation"),
         priority=1,
     ),
     "risk": KindOfWork(
@@ -146,7 +147,7 @@ WORK: dict[str, KindOfWork] = {
         noun="risk of every client",
         plural="risks of every client",
         verb=("risk", "--clients"),
-        uses=("train",),
+        uses=("train", "server"),
         parallel=True,
     ),
     "labels": KindOfWork(

@@ -139,6 +139,6 @@ def footer(now: Scenario, run: RunView | None) -> None:
         unaware = "; not told of the defense" if run.scenario.defense and run.scenario.attacker == "unaware" else ""
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)
         trained = f" Net: {100 * run.result['accuracy']:.0f} % accurate." if run.result["accuracy"] is not None else ""
-        curious = "" if run.scenario.attack.malicious else ", honest but curious"
+        curious = "" if run.scenario.malicious else ", honest but curious"
         said = f"Real attack: given {given}{unaware}. Threat model {letter} ({cite(MODELS)}){curious}. {readable(notes)}{trained}"
         st.caption(said, help=title(MODELS))

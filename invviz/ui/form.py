@@ -10,11 +10,8 @@ import streamlit as st
 
 from ..attacks import ATTACKS, Attack
 from ..core.component import Component, Knob
-from ..datasets import DATASETS
 from ..defenses import DEFENSES, Defense
-from ..models import MODELS
-from ..protocols import PROTOCOLS
-from ..scenario import SETTINGS, Scenario, problems
+from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
 from . import budget, choice, press, stack, state, strength, things, trouble, upload
 from .victim import Victim, victim_of
 from .widgets import holds
@@ -34,7 +31,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
     now = state.scenario()
     data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
     with data:
-        _pick("Data", "data", DATASETS, empty)
+        _pick("Data", "data", empty)
     with picture:
         victim, seat = victim_of(now), state.seats("data")[0]
         last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
@@ -52,7 +49,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
             **holds("index", now.data.index, lambda index: _step(seat, index), seat),
         )
     with model:
-        _pick("Model", "model", MODELS, empty)
+        _pick("Model", "model", empty)
     with defense:
         _pick_defense(empty)
     with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
@@ -109,19 +106,19 @@ def _strength(now: Scenario) -> None:
     )
 
 
-def _pick(label: str, part: str, table: Mapping[str, type[Component]], empty: Empty) -> None:
+def _pick(label: str, part: str, empty: Empty) -> None:
     """A list of components; those that do not fit say so, those with which the page would be empty are not in it."""
-    now = state.scenario()
+    now, table = state.scenario(), PARTS[part]
     current = getattr(now, part).name
     reasons = {name: _reason(part, kind) for name, kind in table.items()}
-    absent = _absent(empty, {name: now.replace(**{part: kind()}) for name, kind in table.items() if name != current})
+    absent = _absent(empty, {name: now.replace(**brought(part, kind())) for name, kind in table.items() if name != current})
     names = [name for name in table if name not in absent]
     choice.from_list(
         label,
         part,
         names,
         current,
-        lambda name: state.change(**{part: table[name]()}),
+        lambda name: state.change(**brought(part, table[name]())),
         lambda name: table[name].title + (" (does not fit)" if reasons[name] else ""),
         help=getattr(now, part).first_line() + _said({table[name].title: why for name, why in absent.items()}),
     )
@@ -130,7 +127,7 @@ def _pick(label: str, part: str, table: Mapping[str, type[Component]], empty: Em
 def _reason(part: str, kind: type[Component]) -> str:
     """Why a component would not fit into the present scenario, beyond what is wrong with it already."""
     now = state.scenario()
-    new = [p for p in problems(now.replace(**{part: kind()})) if p not in problems(now)]
+    new = [p for p in problems(now.replace(**brought(part, kind()))) if p not in problems(now)]
     return " ".join(new)
 
 
@@ -182,8 +179,9 @@ def _more(empty: Empty) -> None:
         _knobs(now.data, state.seats("data")[0])
         _knobs(now.model, state.seats("model")[0])
     with rest:
-        _pick("Protocol", "protocol", PROTOCOLS, empty)
-        _knobs(now.protocol, state.seats("protocol")[0])
+        for part in ("protocol", *(part for part in LATE_PARTS if len(PARTS[part]) > 1)):
+            _pick(part.capitalize(), part, empty)
+            _knobs(getattr(now, part), state.seats(part)[0])
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):
                 _widget(knob, getattr(now, knob.name), lambda value, n=knob.name: state.change(**{n: value}))

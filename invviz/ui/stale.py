@@ -7,7 +7,7 @@ from ..defenses import Stack
 from ..scenario import SETTINGS, Scenario
 
 UNFINISHED = "these very settings, but not to its end"
-PARTS = ("data", "model", "protocol", "attack")
+PARTS = ("data", "model", "protocol", "attack", "server", "aggregation")
 
 
 def made_for(old: Scenario, now: Scenario) -> str:

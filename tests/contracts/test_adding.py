@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from toy_graphs import ToyGraphNet, ToyGraphs
+from toy_server import ToyDetector, ToyServer, ToySum
 from visits import opened
 
 from invviz.attacks import ATTACKS, Attack
@@ -20,11 +21,13 @@ from invviz.core.tree import map_tree
 from invviz.core.types import Reconstruction, Step
 from invviz.datasets import DATASETS
 from invviz.defenses import DEFENSES, Defense
+from invviz.defenses.detectors import DETECTORS
 from invviz.engine.attack import run
 from invviz.engine.client import Site
 from invviz.metrics import METRICS, Metric
 from invviz.models import MODELS
 from invviz.scenario import Scenario, problems
+from invviz.servers import AGGREGATIONS, SERVERS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 TEXT = "data=digits&model=mlp(width=8)&attack=toy_attack(level=0.25)&defense=toy_defense(share=0.5)"
@@ -80,6 +83,9 @@ TOYS = {
     "metrics": (METRICS, ToyMetric),
     "data sets": (DATASETS, ToyGraphs),
     "models": (MODELS, ToyGraphNet),
+    "servers": (SERVERS, ToyServer),
+    "aggregations": (AGGREGATIONS, ToySum),
+    "detectors": (DETECTORS, ToyDetector),
 }
 
 
@@ -117,4 +123,4 @@ def test_the_lab_offers_it(store_dir):
     assert not at.exception
     labels = [option for box in at.selectbox for option in box.options] + [button.label for button in at.button]
     for _, kind in TOYS.values():
-        assert kind is ToyMetric or any(kind.title in label for label in labels), kind.title
+        assert kind in (ToyMetric, ToyDetector) or any(kind.title in label for label in labels), kind.title

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ... import __version__
 from ...core.errors import ScenarioError
 from ...core.lazy import torch
 from ...core.types import Batch, Net
+from ...core.version import __version__
 from ...protocols.training import Federated
 from ...scenario import Scenario, train_problems
 from ..client import Client, meet_client

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
+from ...core.version import __version__
 from ...engine.assess import assess
 from ...engine.attack import run
 from ...engine.client import Site

@@ -159,7 +159,7 @@ def most_likely(
 
 def _in_double(client: Client, scenario: Scenario) -> tuple[Net, Batch, Release]:
     """Net and batch in float64, and the noise-free defended release with pruning held at its mask of the truth, which the message shows."""
-    net = Net.of(copy.deepcopy(client.net.module).double())
+    net = Net.of(copy.deepcopy(client.net.module).double(), client.net.task)
     truth = Batch.of(client.batch.image.double(), client.batch.label)
     return net, truth, scenario.defense.held(client.bare, World.without_public(net, truth), truth)
 

@@ -10,11 +10,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...core.lazy import torch
 from ...core.plain import from_json, to_json
 from ...core.record import origin, write_whole
 from ...core.types import Size
+from ...core.version import __version__
 from ...engine.answer import answered
 from ...engine.assess import assess
 from ...engine.client import Site, meet_client

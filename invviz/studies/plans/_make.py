@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ... import __version__
 from ...charts.thumbs import thumb
 from ...core.command import command
 from ...core.errors import InvvizError
 from ...core.plain import from_json, to_json
 from ...core.record import origin, write_whole
+from ...core.version import __version__
 from ...engine.attack import run
 from ...engine.client import Site
 from ...jobs.store import Store

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
 from ...core.errors import InvvizError
 from ...core.lazy import torch
 from ...core.record import origin, write_whole
+from ...core.version import __version__
 from ...engine.attack import run
 from ...engine.baseline import baseline_of, guess_by_labels
 from ...engine.client import Site

@@ -1,0 +1,33 @@
+"""What goes with a server that does not follow the protocol, and with one that sees several messages in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ._scenario import Scenario
+
+
+def server(s: Scenario) -> Iterator[str]:
+    """Whether the server can plant what it wants to plant."""
+    server = s.server
+    if not server.malicious:
+        return
+    if not server.takes(s.data.modality.name):
+        yield f"{server.name} reads {' and '.join(f'{name}s' for name in server.modalities)}; {s.data.name} is a set of {s.data.modality.many}. Use server=honest."
+    if s.protocol.sends_embedding and not server.for_embeddings:
+        yield f"{server.name} plants nets that clients send gradients of; {s.protocol.name} sends an embedding. Use protocol=hfl."
+    if s.attack.malicious:
+        yield f"{s.attack.name} is an attack by a server of its own kind, and {server.name} is another. Use server=honest, or another attack."
+    if s.rounds > 1:
+        yield f"Several rounds move the net as an honest server does; {server.name} plants one net. Set rounds=1."
+    yield from server.problems(s.data.shape, s.data.num_classes, s.batch, 1 + s.aggregation.others)
+
+
+def aggregation(s: Scenario) -> Iterator[str]:
+    """Whether several messages can be seen as one."""
+    aggregation = s.aggregation
+    if aggregation.others and s.protocol.sends_embedding:
+        yield f"{aggregation.name} puts the updates of several clients together; {s.protocol.name} sends an embedding. Use protocol=hfl."
+    if aggregation.others and s.rounds > 1:
+        yield f"{aggregation.name} is followed over one round; rounds is {s.rounds}. Set rounds=1."
+    yield from aggregation.problems()

@@ -1,0 +1,9 @@
+"""Who decides which net a client is sent, and what of the messages the server gets to see."""
+
+from ._base import Server
+from .aggregation import AGGREGATIONS, Aggregation, Plain
+from .honest import Honest
+
+SERVERS: dict[str, type[Server]] = {"honest": Honest}
+
+__all__ = ["AGGREGATIONS", "SERVERS", "Aggregation", "Honest", "Plain", "Server"]

@@ -1,0 +1,50 @@
+"""What every server is: it sends nets out, and reads what comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.component import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Generator
+
+    from ..core.types import Net, World
+
+
+@dataclasses.dataclass(frozen=True)
+class Server(Component):
+    """A server. It chooses the net, and the task, that every client computes its message by."""
+
+    malicious: ClassVar[bool] = True  # it does not follow the protocol
+    attack: ClassVar[str] = ""  # what reads its messages where a scenario names no attack; empty: the default of all scenarios
+    first_layer: ClassVar[str] = ""  # of the nets that it sends, in the words of `Model.first_layer`; empty: that of the model
+    uses_public: ClassVar[bool] = False  # it looks at public samples, with their labels
+    for_embeddings: ClassVar[bool] = False  # it also plants nets that make embeddings (vertical FL)
+
+    def plant(self, net: Net, world: World, clients: int, rng: Generator) -> Sequence[Net]:
+        """The nets that it sends, one for each client, the victim's first.
+
+        A net may be any that takes the batch: other weights, other layers, another `Net.task`. The victim answers by the task of the net that it was sent.
+
+        Args:
+            net: the honest one. It is shared: what is changed is a copy.
+            world: public samples (k, ...), none where it does not ask for them (`uses_public`), but of a sample's shape.
+            clients: whose messages it sees, together if they are summed.
+            rng: the server's own random numbers.
+        """
+        raise NotImplementedError
+
+    def problems(self, shape: tuple[int, ...], num_classes: int, batch: int, clients: int) -> list[str]:
+        """Why it cannot do its work here, one sentence each.
+
+        Args:
+            shape: of a sample, of a picture (c, h, w).
+            num_classes: of the data set.
+            batch: samples in the victim's batch.
+            clients: as of `plant`.
+        """
+        return []
