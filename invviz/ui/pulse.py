@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from . import press, session
+from . import orphans, press, session
 
 PACES = (0.3, 0.5, 1.0, 2.0, 4.0)  # seconds between two drawings
 ROOM = 2.0  # times what drawing takes
+
+orphans.leave_none()  # the part has parts of its own inside
 
 
 def part(draw: Callable[[], None]) -> None:
