@@ -23,14 +23,14 @@ def leave_none() -> None:
 
 
 def _clear_with_insides(
-    queue: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
+    self: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
 ) -> None:
     """Streamlit's own clearing, and what stood in a container that it dropped goes with it: whoever draws the container again draws its inside again."""
-    before = list(queue._queue)
-    _clear(queue, retain_lifecycle_msgs, fragment_ids_this_run)
-    left = {id(message) for message in queue._queue}
+    before = list(self._queue)
+    _clear(self, retain_lifecycle_msgs, fragment_ids_this_run)
+    left = {id(message) for message in self._queue}
     dropped = {_path(message) for message in before if id(message) not in left and message.WhichOneof("type") == "delta"}
-    queue._queue = [message for message in queue._queue if not _stands_in(message, dropped)]
+    self._queue = [message for message in self._queue if not _stands_in(message, dropped)]
 
 
 def _stands_in(message: ForwardMsg, dropped: set[tuple[int, ...]]) -> bool:
