@@ -22,9 +22,7 @@ def leave_none() -> None:
     ForwardMsgQueue.clear = _clear_with_insides
 
 
-def _clear_with_insides(
-    self: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
-) -> None:
+def _clear_with_insides(self: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None) -> None:
     """Streamlit's own clearing, and what stood in a container that it dropped goes with it: whoever draws the container again draws its inside again."""
     before = list(self._queue)
     _clear(self, retain_lifecycle_msgs, fragment_ids_this_run)
