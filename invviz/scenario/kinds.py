@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,34 @@ Kind = Literal["run", "risk", "sketch", "train", "clients", "labels"]
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
 Facts = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The one number by which results of a kind are listed, sorted and chosen.
+
+    Attributes:
+        of: (scenario as text, result, folder of its arrays) -> number, or None; named as "module:function".
+        title: what it is, for the head of a column.
+        form: of the number, as people read it.
+        times: what a stored number is multiplied with before it is shown, or compared with what a person writes.
+        says: more of it, as a sentence; empty where the title is enough.
+    """
+
+    of: str
+    title: str
+    form: str
+    times: float = 1.0
+    says: str = ""
+
+    def words(self, value: float) -> str:
+        """The number as people read it.
+
+        Example:
+            >>> Score("", "accuracy", "{:.1f} %", 100).words(0.917), Score("", "PSNR", "{:.1f} dB").words(math.inf)
+            ('91.7 %', 'exact')
+        """
+        return self.form.format(self.times * value) if math.isfinite(value) else "exact"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,6 +76,8 @@ class KindOfWork:
         parallel: whether it gains by several threads.
         spectrum: whether its arrays are a spectrum, which holds for many noises.
         listed: whether it is told of without being named.
+        score: by which results are listed; None where there is no such number.
+        page: that shows one, by its name.
     """
 
     depends: Callable[[Scenario], Depends]
@@ -67,6 +98,8 @@ class KindOfWork:
     parallel: bool = False
     spectrum: bool = False
     listed: bool = True
+    score: Score | None = None
+    page: str = ""
 
     def counted(self, count: int) -> str:
         """So many of them."""
@@ -82,6 +115,13 @@ SPECTRUM: dict[str, Any] = {
     "parallel": True,
     "spectrum": True,
     "uses": ("server",),
+    "score": Score(
+        "invviz.jobs.store._scores:invre",
+        "InvRE",
+        "{:.2f}",
+        says="InvRE is listed at 1 % noise: a spectrum holds for every noise. Where the noise was part of what was computed (coloured noise, several rounds) it is at that one.",
+    ),
+    "page": "risk",
 }
 """What spectra and first sketches of them share."""
 
@@ -103,6 +143,8 @@ WORK: dict[str, KindOfWork] = {
         verb=("run",),
         uses=("attack", "server", "aggregation"),
         priority=1,
+        score=Score("invviz.jobs.store._scores:psnr", "PSNR", "{:.1f} dB"),
+        page="lab",
     ),
     "risk": KindOfWork(
         _depends.spectrum,
@@ -136,6 +178,8 @@ WORK: dict[str, KindOfWork] = {
         noun="training",
         verb=("train",),
         uses=("train",),
+        score=Score("invviz.jobs.store._scores:accuracy", "accuracy", "{:.1f} %", 100),
+        page="curves",
     ),
     "clients": KindOfWork(
         _depends.every_client,
@@ -149,6 +193,8 @@ WORK: dict[str, KindOfWork] = {
         verb=("risk", "--clients"),
         uses=("train", "server"),
         parallel=True,
+        score=Score("invviz.jobs.store._scores:most_exposed", "highest InvRE", "{:.2f}", says="Of all clients the most exposed one."),
+        page="curves",
     ),
     "labels": KindOfWork(
         _depends.returned_labels,
@@ -161,6 +207,8 @@ WORK: dict[str, KindOfWork] = {
         noun="look for labels",
         plural="looks for labels",
         verb=("labels",),
+        score=Score("invviz.jobs.store._scores:labels_told", "labels told", "{:.0f} %", 100),
+        page="vertical",
     ),
     "weights": KindOfWork(_depends.trained_weights),
 }  # fmt: skip

@@ -105,6 +105,6 @@ def faded(at: AppTest) -> list[str]:
 def alts(at: AppTest) -> list[str]:
     """What stands for every picture and chart where nobody sees it."""
     images = [image.alt for e in at.image for image in e.proto.imgs]
-    charts = [e.proto.alt for kind in ("vega_lite_chart", "plotly_chart", "arrow_data_frame") for e in at.get(kind)]
+    charts = [e.proto.alt for kind in ("vega_lite_chart", "plotly_chart", "dataframe") for e in at.get(kind)]
     inside = [alt for e in at.get("html") for alt in re.findall(r'alt="([^"]*)"', e.proto.body)]
     return [*images, *charts, *inside]

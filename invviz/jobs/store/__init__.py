@@ -16,6 +16,7 @@ from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._gate import Gate
 from ._job import FRESH, SOON, Job, State
+from ._listing import ORDERS, Listing, Row, Wanted
 from ._queue import HOST, TAB
 from ._reading import MANY, Reading
 from ._room import Room, Use, limit, parsed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOST",
+    "ORDERS",
     "SOON",
     "TAB",
     "Arrays",
@@ -36,17 +38,19 @@ __all__ = [
     "Gate",
     "Job",
     "Kind",
+    "Row",
     "Save",
     "State",
     "Store",
     "Use",
+    "Wanted",
     "limit",
     "parsed",
     "thinned",
 ]
 
 
-class Store(WorkerSide, Reading, Room):
+class Store(WorkerSide, Reading, Listing, Room):
     """A folder that pages, workers and the command line share; every method may be called from any thread or process.
 
     Args:

@@ -28,10 +28,15 @@ CREATE TABLE IF NOT EXISTS jobs (
     phase_seconds REAL NOT NULL DEFAULT 0, told REAL NOT NULL DEFAULT 0, ends REAL, loss REAL, psnr REAL, restart INTEGER NOT NULL DEFAULT 0,
     frames_stride INTEGER NOT NULL DEFAULT 1, points_stride INTEGER NOT NULL DEFAULT 1,
     error TEXT NOT NULL DEFAULT '', traceback TEXT NOT NULL DEFAULT '', result TEXT, bytes INTEGER NOT NULL DEFAULT 0,
-    price REAL NOT NULL DEFAULT 1
+    price REAL NOT NULL DEFAULT 1,
+    data TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '', defense TEXT NOT NULL DEFAULT '', attack TEXT NOT NULL DEFAULT '',
+    score REAL, filed REAL
 );
 CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state);
 CREATE INDEX IF NOT EXISTS jobs_finished ON jobs (finished);
+CREATE INDEX IF NOT EXISTS jobs_listed ON jobs (kind, data, model, defense, attack, finished, score, started, bytes, state, owner, key)
+    WHERE result IS NOT NULL AND filed IS finished;
+CREATE INDEX IF NOT EXISTS jobs_unfiled ON jobs (finished) WHERE result IS NOT NULL AND filed IS NOT finished;
 CREATE TABLE IF NOT EXISTS watchers (key TEXT NOT NULL, watcher TEXT NOT NULL, PRIMARY KEY (key, watcher)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS watchers_watcher ON watchers (watcher);
 CREATE TABLE IF NOT EXISTS frames (
@@ -174,9 +179,9 @@ def lacking(con: sqlite3.Connection) -> list[str]:
     """
     model = sqlite3.connect(":memory:")
     model.executescript(TABLES)
-    named = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC"  # tables before indexes
-    there = {row[0] for row in con.execute(named)}
-    found = [sql for name, sql in model.execute(named) if name not in there]
+    named = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type = ?"
+    there = {row[0] for of in ("table", "index") for row in con.execute(named, (of,))}
+    found, indexes = ([sql for name, sql in model.execute(named, (of,)) if name not in there] for of in ("table", "index"))
     for (table,) in model.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         has = {row[1] for row in con.execute(f"PRAGMA table_info({table})")}
         for _, column, kind, needed, default, _ in model.execute(f"PRAGMA table_info({table})").fetchall() if has else []:
@@ -187,7 +192,7 @@ def lacking(con: sqlite3.Connection) -> list[str]:
                     )
                 found.append(f"ALTER TABLE {table} ADD COLUMN {column} {kind}" + (f" NOT NULL DEFAULT {default}" if needed else ""))
     model.close()
-    return found
+    return found + indexes  # last: they may be of columns that were added just now
 
 
 def _version(con: sqlite3.Connection) -> int:

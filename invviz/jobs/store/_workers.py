@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...scenario.kinds import Kind
-from . import _arrays, _frames, _queue
+from . import _arrays, _filing, _frames, _queue
 from ._arrays import Arrays
 from ._db import Database, explained
 from ._job import FRESH, Job
@@ -123,12 +123,15 @@ class WorkerSide:
         text = None if result is None else json.dumps(result)
         with explained(self.path):
             part, size = _arrays.write_part(self.folder(job.key), arrays if arrays is not None else {})
+        filed = None if result is None else _filing.filed(job.kind, job.scenario, result, part)
         try:
             with self._db.write() as con:
                 now = time.time()
                 sets = "state = ?, stop = 0, result = ?, bytes = ?, finished = ?, used = ?"
                 if not self._update(con, job, sets, state, text, size, now, now):
                     return False
+                if filed is not None:
+                    con.execute(_filing.FILE, (*filed, now, job.key))
                 _arrays.put(part, self.folder(job.key))
                 return True
         finally:

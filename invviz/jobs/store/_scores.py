@@ -1,0 +1,53 @@
+"""The number by which a result of each kind is listed: the functions that `scenario.kinds` names.
+
+Each is given the scenario as the store has it, the result, and the folder of its arrays, which may have been removed. It answers None where there is no such number, and
+may raise what a strange result makes it raise (`_filing.ODD`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Result = Mapping[str, Any]
+
+
+def psnr(scenario: str, result: Result, folder: Path) -> float | None:
+    """Mean over the batch, in dB; infinite where every picture of it is exact."""
+    return _mean(result["scores"]["psnr"])
+
+
+def invre(scenario: str, result: Result, folder: Path) -> float | None:
+    """At the noise of the stored text: the floor, and what the defenses add that a spectrum does not hold for at any strength."""
+    from ...core.types import Size
+    from ...engine.summary import noise_variance
+    from ...risk import Decomposition, total_sigma
+    from ...risk import invre as at
+    from ...scenario import Scenario
+
+    read, dec = Scenario.parse(scenario), Decomposition.load(folder)
+    stages = [Size.from_json(stage) for stage in result["stages"]]
+    return at(dec, total_sigma(dec, read.floor, noise_variance(read, Size.from_json(result["size"]), stages)))
+
+
+def accuracy(scenario: str, result: Result, folder: Path) -> float | None:
+    """Share of the test pictures, at the end."""
+    return float(result["accuracy"])
+
+
+def most_exposed(scenario: str, result: Result, folder: Path) -> float | None:
+    """The highest InvRE of all clients."""
+    return max((float(row["invre"]) for row in result["clients"] if row.get("invre") is not None), default=None)
+
+
+def labels_told(scenario: str, result: Result, folder: Path) -> float | None:
+    """Share of the labels, by the better of the two ways that need nothing of the server."""
+    return max((float(share) for share in (result["hint"], result.get("trial")) if share is not None), default=None)
+
+
+def _mean(values: list[Any]) -> float | None:
+    """Of numbers of which infinite ones are written as words."""
+    numbers = [float(value) for value in values if value is not None]
+    return math.fsum(numbers) / len(numbers) if numbers and all(map(math.isfinite, numbers)) else sum(numbers) if numbers else None

@@ -1,0 +1,1 @@
+"""The page Results: what has been computed here."""
