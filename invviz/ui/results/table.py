@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ def _thumb(picture: np.ndarray | None, colour: str) -> str | None:
     return "data:image/png;base64," + base64.b64encode(drawn.png(np.asarray(picture), colour, 2 * THUMB)).decode()
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     picture = st.column_config.ImageColumn
     return {
         "truth": picture("truth", width=THUMB + 12, help="The private sample that the result is of, where there is one."),
