@@ -12,7 +12,7 @@ from ..attacks import ATTACKS, Attack
 from ..core.component import Component, Knob
 from ..defenses import DEFENSES, Defense
 from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
-from . import budget, choice, press, stack, state, strength, things, trouble, upload
+from . import budget, choice, lesson, press, stack, state, strength, things, trouble, upload
 from .victim import Victim, victim_of
 from .widgets import holds
 
@@ -46,6 +46,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
                 if now.upload
                 else ""
             ),
+            disabled=lesson.locks("data"),
             **holds("index", now.data.index, lambda index: _step(seat, index), seat),
         )
     with model:
@@ -89,6 +90,7 @@ def _attacker(now: Scenario) -> None:
         lambda who: state.change(attacker=who),
         {"unaware": "unaware", "aware": "knows it"}.__getitem__,
         state.seats("defense")[-1],
+        disabled=lesson.locks("attacker"),
         help="Aware: told of the defense and its parameters, not of its random draw. It skips what was held back and simulates what is "
         "done to the message; deep leakage (DLG, iDLG) also looks for the most likely picture under known noise and rounding. A defense that only fools the unaware hides nothing.",
     )
@@ -102,6 +104,7 @@ def _strength(now: Scenario) -> None:
         getattr(defense, defense.strength),
         format_func=lambda v: defense.level(v),
         help=strength.caption(defense),
+        disabled=lesson.locks("strength"),
         **holds("strength", getattr(defense, defense.strength), lambda v: state.set_knobs(seat, **{defense.strength: v}), seat),
     )
 
@@ -120,6 +123,7 @@ def _pick(label: str, part: str, empty: Empty) -> None:
         current,
         lambda name: state.change(**brought(part, table[name]())),
         lambda name: table[name].title + (" (does not fit)" if reasons[name] else ""),
+        disabled=lesson.locks(part),
         help=getattr(now, part).first_line() + _said({table[name].title: why for name, why in absent.items()}),
     )
 
@@ -162,6 +166,7 @@ def _pick_defense(empty: Empty) -> None:
         current,
         taken,
         lambda n: {"none": "None", "stack": titles}.get(n) or DEFENSES[n].title + (" (does not fit)" if reasons[n] else ""),
+        disabled=lesson.locks("defense"),
         help=(now.defense[-1].first_line() if now.defense else WHAT_A_DEFENSE_IS)
         + _said({DEFENSES[name].title: why for name, why in absent.items()}),
     )
@@ -186,7 +191,10 @@ def _more(empty: Empty) -> None:
             if knob.name not in ("upload", "attacker"):
                 _widget(knob, getattr(now, knob.name), lambda value, n=knob.name: state.change(**{n: value}))
     with own, trouble.shown():
-        upload.draw()
+        if lesson.locks("upload"):
+            st.caption("Locked by the link of this class.")
+        else:
+            upload.draw()
 
 
 def _attacks() -> None:
@@ -200,7 +208,7 @@ def _attacks() -> None:
             f"attack/{name}",
             functools.partial(_take, kind),
             type="primary" if chosen else "secondary",
-            disabled=bool(reason),
+            disabled=bool(reason) or lesson.locks("attack"),
             help=reason or kind.__doc__.split("\n")[0],  # type: ignore[union-attr]
             width="stretch",
         )
@@ -231,11 +239,11 @@ def _widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: sta
     """One control for one knob, of a component or of the scenario itself, whatever its kind."""
     label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
     name = f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}"
-    hint = f"{knob.help}. Allowed: {knob.range}."
+    hint, locked = f"{knob.help}. Allowed: {knob.range}.", lesson.locks(seat.part if seat else knob.name)
     if knob.choices:
-        choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint)
+        choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint, disabled=locked)
         return
-    common: dict[str, Any] = {"help": hint, **holds(name, value, taken, seat)}
+    common: dict[str, Any] = {"help": hint, "disabled": locked, **holds(name, value, taken, seat)}
     if isinstance(knob.default, bool):
         st.toggle(label, bool(value), **common)
     elif isinstance(knob.default, int):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ..defenses import DEFENSES, Defense
 from ..scenario import Scenario, problems
-from . import choice, state
+from . import choice, lesson, state
 from .state import Seat
 
 MOST = 6  # defenses in a stack
@@ -43,7 +43,7 @@ def draw(knobs: Callable[[Defense, Seat], None]) -> None:
             "",
             icon=":material/arrow_upward:",
             key=f"up {seat.number}",
-            disabled=place == 0,
+            disabled=place == 0 or lesson.locks("defense"),
             help="Earlier",
             on_click=functools.partial(_earlier, seat),
         )
@@ -52,6 +52,7 @@ def draw(knobs: Callable[[Defense, Seat], None]) -> None:
             icon=":material/close:",
             key=f"out {seat.number}",
             help=f"Without {defense.title}",
+            disabled=lesson.locks("defense"),
             on_click=functools.partial(_out, seat),
         )
         knobs(defense, seat)
@@ -66,6 +67,7 @@ def draw(knobs: Callable[[Defense, Seat], None]) -> None:
         lambda name: state.change(defense=(*state.scenario().defense, DEFENSES[name]())),
         lambda name: DEFENSES[name].title + (" (does not fit here)" if reasons[name] else ""),
         placeholder="Choose one to put it last",
+        disabled=lesson.locks("defense"),
     )
 
 

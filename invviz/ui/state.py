@@ -15,6 +15,7 @@ from ..core.component import Component, shown
 from ..core.errors import InvvizError
 from ..scenario import PARTS, SETTINGS, Scenario
 from ..studies.gallery import OPENING
+from . import lesson
 
 CLOSE = 0.7  # likeness from which an unknown name of the address is taken for a known one that was misspelt
 STALE = 3.0  # seconds for which a browser may still send an address that was replaced
@@ -101,6 +102,7 @@ def set_knobs(seat: Seat, **knobs: object) -> None:
 
 def _show(new: Scenario) -> None:
     old = st.session_state.get("scenario")
+    new = lesson.kept(old, new)
     _seat(old if st.session_state.get("seated") is old else None, new)
     st.session_state["scenario"] = new
 
@@ -163,9 +165,9 @@ def _read(views: Mapping[str, str] | None, opening: str) -> None:
     st.session_state["views"] = views = dict(views or {})
     for name, default in views.items():
         st.session_state.setdefault(f"view {name}", default)
-    pairs = _address()
+    pairs, misread = _address(), lesson.read(_query())
     touched = st.session_state.pop("touched", False)
-    if "scenario" in st.session_state and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
+    if "scenario" in st.session_state and not misread and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
     st.session_state["address"] = pairs
     settle()
@@ -175,11 +177,11 @@ def _read(views: Mapping[str, str] | None, opening: str) -> None:
     parts = [(name, value) for name, value in pairs if name in PARTS or name in SETTINGS]
     strange = list(dict.fromkeys(name for name, _ in pairs if name not in views and name not in PARTS and name not in SETTINGS))
     if not parts and "scenario" in st.session_state:
-        _say_strange(strange, views)
+        _say_strange(strange, views, misread)
         return
     try:
         open_scenario(Scenario.from_pairs(parts) if parts else _opened(opening))
-        _say_strange(strange, views)
+        _say_strange(strange, views, misread)
     except InvvizError as err:
         open_scenario(_opened(opening))
         st.session_state["trouble"] = f"The address could not be read: {err} Showing the opening scenario instead."
@@ -191,13 +193,15 @@ def _opened(text: str) -> Scenario:
     return found
 
 
-def _say_strange(names: list[str], views: Mapping[str, str]) -> None:
-    """Say which names of the address are no part of a scenario: one that looks like a slip of the pen loudly, others in a few words."""
-    known = [*PARTS, *SETTINGS, *views]
+def _say_strange(names: list[str], views: Mapping[str, str], misread: str) -> None:
+    """Say which names of the address are no part of a scenario: one that looks like a slip of the pen loudly, others in a few words; and what of a lesson could not be read."""
+    known = [*PARTS, *SETTINGS, *views, *lesson.NAMES]
     meant = {name: near[0] for name in names if (near := difflib.get_close_matches(name.lower(), known, n=1, cutoff=CLOSE))}
     if meant:
         slips = ", ".join(f"{shown(name)} (did you mean {near}?)" for name, near in meant.items())
         st.session_state["trouble"] = f"The address names {slips}, which is no part of a scenario and was left out; the rest is shown."
+    if misread:
+        st.session_state["trouble"] = f"{st.session_state.get('trouble', '')} The link for a class: {misread}".strip()
     if others := ", ".join(shown(name) for name in names if name not in meant):
         st.session_state["aside"] = f"Left out of the address, as no part of a scenario: {others}."
 
@@ -205,9 +209,9 @@ def _say_strange(names: list[str], views: Mapping[str, str]) -> None:
 def write_address() -> None:
     """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
     opened = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
-    pairs = scenario().pairs() + opened
+    pairs = scenario().pairs() + opened + lesson.lesson().pairs()
     by_name = lambda pair: pair[0]  # noqa: E731  (the order of several defenses counts)
-    if sorted(pairs, key=by_name) == sorted(_address(), key=by_name):
+    if sorted(pairs, key=by_name) == sorted(_query(), key=by_name):
         st.session_state["address"] = _address()
         st.session_state["touched"] = False
         return
@@ -227,4 +231,9 @@ def _just_left(pairs: list[tuple[str, str]]) -> bool:
 
 
 def _address() -> list[tuple[str, str]]:
+    """What the address says, but for what concerns a lesson."""
+    return [pair for pair in _query() if pair[0] not in lesson.NAMES]
+
+
+def _query() -> list[tuple[str, str]]:
     return [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]

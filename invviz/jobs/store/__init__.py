@@ -12,6 +12,7 @@ from ...core.errors import LimitError, StoreError
 from ...scenario.kinds import Kind
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
+from ._classes import Classes, class_problem
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._gate import Gate
@@ -44,13 +45,14 @@ __all__ = [
     "Store",
     "Use",
     "Wanted",
+    "class_problem",
     "limit",
     "parsed",
     "thinned",
 ]
 
 
-class Store(WorkerSide, Reading, Listing, Room):
+class Store(WorkerSide, Reading, Listing, Room, Classes):
     """A folder that pages, workers and the command line share; every method may be called from any thread or process.
 
     Args:

@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS points (
 );
 CREATE TABLE IF NOT EXISTS sweeps (key TEXT PRIMARY KEY, text TEXT NOT NULL, asked REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS pins (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS guesses (
+    class TEXT NOT NULL, question TEXT NOT NULL, who TEXT NOT NULL, value REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (class, question, who)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moves (old TEXT PRIMARY KEY, new TEXT NOT NULL, scenario TEXT NOT NULL) WITHOUT ROWID;
 """
 EMPTY_FOR = 1.0  # seconds that a file may have no bytes while another process makes its tables
