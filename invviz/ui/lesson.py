@@ -76,7 +76,9 @@ def read(pairs: Sequence[tuple[str, str]]) -> str:
     for name, allowed in (("hide", HIDES), ("lock", LOCKS)):
         if strange := sorted(chosen[name] - allowed.keys()):
             trouble.append(f"{name} knows {', '.join(allowed)}; given was {', '.join(map(shown, strange))}, which was left out.")
-    trouble += [f"{name} is on or absent; given was {shown(given[name])}." for name in ("board", "present") if given.get(name, "on") != "on"]
+    trouble += [
+        f"{name} is on or absent; given was {shown(given[name])}." for name in ("board", "present") if given.get(name, "on") != "on"
+    ]
     st.session_state["lesson"] = Lesson(
         "" if class_problem(given.get("class", "")) else given["class"],
         chosen["hide"] & HIDES.keys(),

@@ -151,7 +151,12 @@ def test_a_lesson_is_read_from_an_address_and_written_as_it_was(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("class", "7 b", "1 to 40 letters"), ("hide", "ideal,truth", "'truth'"), ("lock", "seed", "knows data, model"), ("board", "yes", "on or absent")],
+    [
+        ("class", "7 b", "1 to 40 letters"),
+        ("hide", "ideal,truth", "'truth'"),
+        ("lock", "seed", "knows data, model"),
+        ("board", "yes", "on or absent"),
+    ],
 )
 def test_what_cannot_be_read_of_it_is_said(monkeypatch, name, value, said):
     monkeypatch.setattr(lesson.st, "session_state", {})

@@ -53,7 +53,9 @@ class Classes:
             if not con.execute("SELECT 1 FROM guesses WHERE class = ?", (group,)).fetchone() and (
                 con.execute("SELECT COUNT(DISTINCT class) FROM guesses").fetchone()[0] >= CLASSES
             ):
-                raise LimitError(f"This server keeps the guesses of {CLASSES} classes at a time. Try again tomorrow: each is kept for a day.")
+                raise LimitError(
+                    f"This server keeps the guesses of {CLASSES} classes at a time. Try again tomorrow: each is kept for a day."
+                )
             con.execute("INSERT OR REPLACE INTO guesses VALUES (?, ?, ?, ?, ?)", (group, question, who, float(value), now))
 
     def guesses(self, group: str, question: str, now: float | None = None) -> list[float]:
