@@ -40,6 +40,7 @@ PAGES: dict[str, Page] = {  # by the name of the file and in the address; the fi
     "vertical": Page("Vertical", "layers", "What does an embedding give away, layer by layer?", compares=True),
     "attacks": Page("Attacks", "bolt", "Which attack is strongest, and when does it fail?", compares=True),
     "results": Page("Results", "table_rows", "What has been computed here?"),
+    "guide": Page("Guide", "explore", "What is all this?"),
 }
 HOME = next(iter(PAGES))
 

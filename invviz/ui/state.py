@@ -206,10 +206,14 @@ def _say_strange(names: list[str], views: Mapping[str, str], misread: str) -> No
         st.session_state["aside"] = f"Left out of the address, as no part of a scenario: {others}."
 
 
-def write_address() -> None:
-    """Put the scenario into the address, so that whoever opens a copied link sees the same screen."""
+def write_address(views_alone: bool = False) -> None:
+    """Put the scenario into the address, so that whoever opens a copied link sees the same screen.
+
+    Args:
+        views_alone: the page shows no scenario, only what it keeps beside one.
+    """
     opened = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
-    pairs = scenario().pairs() + opened + lesson.lesson().pairs()
+    pairs = ([] if views_alone else scenario().pairs()) + opened + lesson.lesson().pairs()
     by_name = lambda pair: pair[0]  # noqa: E731  (the order of several defenses counts)
     if sorted(pairs, key=by_name) == sorted(_query(), key=by_name):
         st.session_state["address"] = _address()

@@ -31,6 +31,7 @@ VISITS = [
     ("curves", ""),
     ("vertical", ""),
     ("attacks", ""),
+    ("guide", ""),
 ]
 
 
@@ -53,7 +54,7 @@ def test_no_page_shows_what_only_machines_read(visit, page, text):
     at = visit(page, text)
     assert not at.exception
     found = words(at)
-    assert len(found) > 30
+    assert len(found) > (20 if page == "guide" else 30)  # of which one screen is few words by design
     assert not [key for key in KEYS for one in found if key in one]
     assert not [one for one in found if EXPONENT.search(one)]
     assert len(alts(at)) >= 2 and not [one for one in alts(at) if MARKDOWN.search(one) or not one.strip()]

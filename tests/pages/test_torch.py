@@ -12,7 +12,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file("app.py", default_timeout=60).run()
 shown = {"lab": at.get("imgs") or at.image}
-for page, kind in (("risk", "dataframe"), ("defend", "html"), ("curves", "html"), ("vertical", "html"), ("attacks", "html")):
+for page, kind in (("risk", "dataframe"), ("defend", "html"), ("curves", "html"), ("vertical", "html"), ("attacks", "html"), ("guide", "html")):
     at.switch_page(f"pages/{page}.py").run()
     assert not at.exception, page
     shown[page] = at.get(kind)

@@ -109,11 +109,11 @@ def kept(key: str) -> Kept | None:
         table: Any = study.rows
         for who in ("unaware", "aware"):
             for row in table[table[f"key_{who}"] == key].to_dict("records"):
-                return Kept(study.title, _picture(study.guesses[key]), float(row[f"psnr_{who}"]), float(row[f"ssim_{who}"]))
+                return Kept(study.title, picture(study.guesses[key]), float(row[f"psnr_{who}"]), float(row[f"ssim_{who}"]))
     return None
 
 
-def _picture(address: str) -> np.ndarray:
+def picture(address: str) -> np.ndarray:
     """The picture in a data address, shape (1, 3, h, w) in [0, 1]."""
     image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB")
     return np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
@@ -138,4 +138,4 @@ def load() -> dict[str, Study]:
     return found
 
 
-__all__ = ["FOLDER", "PLANS", "Kept", "Plan", "Study", "kept", "load"]
+__all__ = ["FOLDER", "PLANS", "Kept", "Plan", "Study", "kept", "load", "picture"]

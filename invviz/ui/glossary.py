@@ -1,0 +1,90 @@
+"""The glossary: every term of the field once, opened in place by a click on it. Its words lie in assets/words."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from functools import lru_cache
+from html import escape
+
+import streamlit as st
+
+from . import language
+
+MARK = re.compile(r"\[\[([^]|]+)(?:\|([^]]+))?\]\]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One entry.
+
+    Attributes:
+        name: the same in every language.
+        title: what it is called.
+        forms: how it is written in a sentence.
+        text: what it means, in at most two sentences.
+        equation: one click further; empty where there is none.
+    """
+
+    name: str
+    title: str
+    forms: tuple[str, ...]
+    text: str
+    equation: str = ""
+
+
+@lru_cache(maxsize=16)
+def terms(lang: str = language.FIRST) -> dict[str, Term]:
+    """All by name."""
+    return {
+        name: Term(name, kept["title"], tuple(kept["forms"]), kept["text"], language.equations().get(name, ""))
+        for name, kept in language.words(lang)["terms"].items()
+    }
+
+
+def meant(mark: re.Match[str], lang: str) -> Term:
+    """The term of a mark: named after the bar, or known by its form."""
+    known = terms(lang)
+    if mark[2]:
+        return known[mark[2]]
+    return next(term for term in known.values() if mark[1].lower() in [form.lower() for form in term.forms])
+
+
+def inline(text: str, lang: str, place: str) -> str:
+    """A text with marks as HTML: each term is a button that opens its entry beside it, without another run of the page.
+
+    Args:
+        text: [[noise floor]] or [[readable|words]] marks a term; **strong** is strong; all else is plain.
+        lang: of the text.
+        place: letters that no other text of the page has, for the names of what opens.
+    """
+    parts, last, count = [], 0, 0
+    for mark in MARK.finditer(text):
+        parts.append(_plain(text[last : mark.start()]))
+        parts.append(_button(meant(mark, lang), mark[1], lang, f"term-{place}-{count}"))
+        last, count = mark.end(), count + 1
+    return "".join([*parts, _plain(text[last:])])
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text, quote=False))
+
+
+def _button(term: Term, shown: str, lang: str, name: str) -> str:
+    more = f"<details><summary>{escape(language.words(lang)['page']['equation'])}</summary><span class='equation'>{escape(term.equation)}</span></details>"
+    entry = f"<strong>{escape(term.title)}</strong><span>{escape(term.text)}</span>{more if term.equation else ''}"
+    return f'<button type="button" class="term" popovertarget="{name}">{escape(shown)}</button><span popover class="entry" id="{name}">{entry}</span>'
+
+
+def tip(*names: str) -> str:
+    """Entries as the help of a widget or a heading, in English as all pages but the Guide are."""
+    return "  \n\n".join(
+        f"**{term.title}.** {term.text}" + (f"  \n`{term.equation}`" if term.equation else "") for term in map(terms().__getitem__, names)
+    )
+
+
+def draw(names: tuple[str, ...]) -> None:
+    """The words of a page, behind one button."""
+    with st.popover(language.words(language.FIRST)["page"]["words"], icon=":material/menu_book:", type="tertiary", key="words"):
+        for name in names:
+            st.markdown(tip(name))

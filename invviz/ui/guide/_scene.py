@@ -1,0 +1,48 @@
+"""What a stop shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a scene.
+
+    Attributes:
+        role: whose it is, a name of `[pictures]` in the words of a language; "plain" of a scale.
+        pixels: shape (1, c, h, w) in [0, 1] or uint8.
+        said: a figure beneath it, as English writes it.
+        unit: what the figure is, a name of `[pictures]` again; empty where it says that itself.
+    """
+
+    role: str
+    pixels: np.ndarray
+    said: str = ""
+    unit: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """A prepared scene of a stop.
+
+    Attributes:
+        figures: by their name in the stop's words, as English writes them.
+        answer: place of the answer among the options or on the scale.
+        before: pictures that are shown at once.
+        after: pictures that are the answer.
+        options: two pictures to choose from; their figures are shown with the answer. Empty where the options are words, or a scale.
+        scale: pictures from nothing to everything, on which a guess is set; their figures are shown with the answer.
+        spectrum: singular values and the noise floor, shown with the answer.
+    """
+
+    figures: Mapping[str, str]
+    answer: int
+    before: tuple[Picture, ...] = ()
+    after: tuple[Picture, ...] = ()
+    options: tuple[Picture, ...] = ()
+    scale: tuple[Picture, ...] = ()
+    spectrum: tuple[np.ndarray, float] | None = None

@@ -1,0 +1,185 @@
+"""The Guide: one stop at a time, words on the left, the scene on the right; the answer comes after a guess."""
+
+from __future__ import annotations
+
+import functools
+from html import escape
+
+import streamlit as st
+
+from ...scenario import Scenario
+from .. import choice, glossary, language, press, pulse, shell, sight, state, trouble
+from ..pages import PAGES
+from ..widgets import holds
+from . import pictures
+from ._scene import Scene
+from .stops import STOPS, Stop, Told, compared, places, told
+
+GUESS = "guess_"  # with a stop's key: the name of its guess in the address
+NONE = -1  # place on a scale of no guess yet
+VIEWS = {"stop": "", "lang": language.FIRST, "shown": "", **{GUESS + stop.key: "" for stop in STOPS}}
+
+
+def draw() -> None:
+    """The whole page; redrawn alone."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
+    pulse.keep(False)
+    lang, place = spoken(), at()
+    if state.view("stop") != str(place + 1):
+        st.session_state["view stop"] = str(place + 1)
+    state.write_address(views_alone=True)
+    words = language.words(lang)["page"]
+    if lang == language.FIRST:
+        shell.head("guide")
+    else:
+        st.markdown(f"# {words['heading']}&ensp;:gray[{words['question']}]")
+    trouble.said()
+    _bar(lang, place)
+    stop = STOPS[place]
+    scene = stop.scene()
+    if scene is None:
+        st.info(words["missing"].format(command=stop.made), icon=":material/image_not_supported:")
+        _onward(stop, place, False, lang)
+        return
+    said, guess, answered = told(stop, lang, scene), guess_of(stop, scene), is_shown(stop, scene)
+    with st.container(horizontal=True, gap="large", key="guide-stop"):
+        with st.container(width=440, key="guide-words"):
+            st.html(_text(stop, said, place, lang))
+            _guess(stop, scene, said, guess, answered, lang)
+            if answered:
+                assert guess is not None
+                st.html(_answer(stop, scene, said, guess, lang))
+            _onward(stop, place, answered, lang)
+        with st.container(width="stretch", key="guide-scene"):
+            pictures.draw(stop, scene, said, guess, answered, lang)
+            if stop.kind == "scale":
+                _scale(stop, scene, guess, answered, lang)
+
+
+def spoken() -> str:
+    """The language that the address names, or English."""
+    return choice.pick("lang", language.languages(), language.FIRST)
+
+
+def at() -> int:
+    """Place of the open stop; the first where the address names none."""
+    return min(max((state.whole("stop") or 1) - 1, 0), len(STOPS) - 1)
+
+
+def guess_of(stop: Stop, scene: Scene) -> int | None:
+    """What was guessed at a stop; None where nothing was, or the address says something that cannot be chosen."""
+    guess = state.whole(GUESS + stop.key)
+    return guess if guess is not None and guess < places(stop, scene) else None
+
+
+def is_shown(stop: Stop, scene: Scene) -> bool:
+    """Whether its answer is: only after a guess."""
+    return stop.key in state.view("shown").split(",") and guess_of(stop, scene) is not None
+
+
+def _bar(lang: str, place: int) -> None:
+    """The stops as numbers, and the language."""
+    words = language.words(lang)["page"]
+    done = state.view("shown").split(",")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="guide-bar"):
+        numbers = [str(n + 1) for n in range(len(STOPS))]
+        names = {n: f"{n} ✓" if stop.key in done else n for n, stop in zip(numbers, STOPS, strict=True)}
+        go = functools.partial(state.set_view, "stop")
+        choice.one_of(words["stop"], "stop", numbers, str(place + 1), go, names.__getitem__, label_visibility="collapsed")
+        st.caption(words["way"])
+        known = language.languages()
+        speak = functools.partial(state.set_view, "lang")
+        choice.one_of(words["language"], "lang", list(known), lang, speak, known.__getitem__, label_visibility="collapsed")
+
+
+def _text(stop: Stop, said: Told, place: int, lang: str) -> str:
+    inline = functools.partial(glossary.inline, lang=lang)
+    return (
+        f'<div class="guide" lang="{lang}"><h2>{place + 1}. {escape(said.title)}</h2>'
+        f"<div class='said'>{inline(said.text, place=f'{stop.key}-text')}</div><div class='said ask'>{inline(said.ask, place=f'{stop.key}-ask')}</div></div>"
+    )
+
+
+def _answer(stop: Stop, scene: Scene, said: Told, guess: int, lang: str) -> str:
+    words = glossary.inline(said.reveal, lang, f"{stop.key}-reveal")
+    return f'<div class="guide answer" lang="{lang}"><div class="said"><em>{escape(compared(stop, lang, scene, guess))}</em> {words}</div></div>'
+
+
+def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool, lang: str) -> None:
+    """Two answers to choose from, and the button that shows which is so."""
+    words = language.words(lang)["page"]
+    take = functools.partial(state.set_view, GUESS + stop.key)
+    if stop.kind != "scale":
+        options = {str(place): option for place, option in enumerate(said.options)}
+        now = None if guess is None else str(guess)
+        more = {"disabled": answered, "label_visibility": "collapsed"}
+        choice.one_of(words["guess"], GUESS + stop.key, list(options), now, take, options.__getitem__, **more)
+    if answered:
+        return
+
+    def show() -> None:
+        state.set_view("shown", ",".join([*filter(None, state.view("shown").split(",")), stop.key]))
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        why = words["first"] if guess is None else None
+        press.button(words["show"], f"show {stop.key}", show, type="primary", disabled=guess is None, help=why)
+        if why:
+            st.caption(why)
+
+
+def _scale(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: str) -> None:
+    """The slider under the pictures of a scale; it stands at no guess until it is moved."""
+    words, last = language.words(lang)["page"], len(scene.scale) - 1
+    names = {NONE: "?", 0: words["none"], last: words["all"]}
+    value = NONE if guess is None else guess
+    take = functools.partial(state.set_view, GUESS + stop.key)
+    with st.container(key="guide-scale"):
+        st.select_slider(
+            words["scale"],
+            list(range(NONE, last + 1)),
+            value,
+            format_func=lambda one: names.get(one, str(one + 1)),
+            disabled=answered,
+            label_visibility="collapsed",
+            **holds(GUESS + stop.key, value, lambda one: take("" if one == NONE else str(one))),
+        )
+
+
+def _onward(stop: Stop, place: int, answered: bool, lang: str) -> None:
+    """To the page with this scene, to the stop before and to the next."""
+    words = language.words(lang)["page"]
+    with st.container(horizontal=True, gap="small", key="guide-onward"):
+        to = stop.opens
+        label = f"{words['try']}: {PAGES[to.page].title}"
+        press.button(
+            label,
+            f"try {stop.key}",
+            lambda: _open(stop),
+            page=f"pages/{to.page}.py",
+            shows=to.place or sight.TOP,
+            icon=":material/science:",
+        )
+        if place + 1 < len(STOPS):
+            kind = "primary" if answered else "secondary"
+            press.button(words["next"], "next", lambda: state.set_view("stop", str(place + 2)), type=kind, icon=":material/arrow_forward:")
+        if answered:
+            press.button(words["again"], f"again {stop.key}", lambda: _again(stop), type="tertiary", icon=":material/undo:")
+    if place + 1 == len(STOPS):
+        st.caption(words["end"])
+
+
+def _again(stop: Stop) -> None:
+    """The answer is hidden, the guess forgotten."""
+    state.set_view(GUESS + stop.key, "")
+    state.set_view("shown", ",".join(one for one in state.view("shown").split(",") if one != stop.key))
+
+
+def _open(stop: Stop) -> None:
+    """The scene on the page that it belongs to."""
+    state.open_scenario(Scenario.parse(stop.opens.scenario))
+    for name, value in stop.opens.views.items():
+        state.set_view(name, value)
