@@ -121,7 +121,8 @@ def _beside(result: Result, risk: dict[str, Any] | None, picture: np.ndarray | N
     """The ideal attacker's PSNR on the same pictures, what lies between both in words, and why the real one got more than it or than the expected best, where it did."""
     if risk is None or picture is None:
         return {"ideal_psnr": None, "gap": "", "above_ideal": [], "above_expected": ""}
-    each = [float(v) for v in PSNR().score(picture.clip(0, 1), result.truth)]
+    kind = result.scenario.data.modality
+    each = [float(v) for v in PSNR().score(kind.unit(picture.clip(*kind.bounds)), kind.unit(result.truth))]
     reached, ideal_psnr = float(np.mean(result.scores["psnr"] or [np.nan])), float(np.mean(each))
     share = max(risk["sigma"] ** 2 - risk["noise_variance"], 0.0) / max(risk["sigma"] ** 2, 1e-300)
     said = gap(result.scenario, reached, ideal_psnr, result.stopped, share, risk["method"], risk["psnr_ceiling"], risk["invre"]).replace(

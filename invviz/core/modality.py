@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class Modality:
@@ -15,6 +17,7 @@ class Modality:
         many: what several are called.
         private: names of the inputs that only the client knows and that are continuous: the Jacobian is taken by them, in this order.
         bounds: least and greatest value of a private input.
+        told: what a data set of it is, where "a set of" them is not said of it.
         grid: whether neighbouring entries of the private input are alike, so that smoothness says something: what a prior over frequencies, total variation and SSIM need.
     """
 
@@ -23,10 +26,26 @@ class Modality:
     many: str
     private: tuple[str, ...]
     bounds: tuple[float, float] = (0.0, 1.0)
+    told: str = ""
     grid: bool = False
+
+    @property
+    def a_set(self) -> str:
+        """What a data set of it is, in words."""
+        return self.told or f"a set of {self.many}"
+
+    def settled(self, values: np.ndarray) -> np.ndarray:
+        """Values moved inside the bounds, the middle in place of what is no number; shape (n, ...)."""
+        low, high = self.bounds
+        return np.nan_to_num(values, nan=(low + high) / 2, posinf=high, neginf=low).clip(low, high)
+
+    def unit(self, values: np.ndarray) -> np.ndarray:
+        """Values on the scale from 0 to 1 that scores are made for, shape (n, ...)."""
+        low, high = self.bounds
+        return values if (low, high) == (0.0, 1.0) else (values - low) / (high - low)
 
 
 PICTURE = Modality("picture", "picture", "pictures", ("image",), grid=True)
-ROW = Modality("row", "row", "rows", ("image",))  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
+ROW = Modality("row", "row", "rows", ("image",), told="a table, whose columns have no neighbours")  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
 
 MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW)}

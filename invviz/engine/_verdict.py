@@ -61,7 +61,7 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
     public, like = client.samples.public, client.batch.private
     count = min(len(public), DRAWN, max(FEW * OTHERS, NUMBERS // like[0].numel()))
     if count < FEW:
-        return textures(OTHERS * len(like), like, rng).clamp(0, 1).view(OTHERS, *like.shape), "drawn textures"
+        return textures(OTHERS * len(like), like, rng).clamp(*scenario.data.modality.bounds).view(OTHERS, *like.shape), "drawn textures"
     images, labels = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
     known = torch.as_tensor(labels)
     wanted = (answer.label.argmax(1) if answer.label.ndim == 2 else answer.label).cpu()

@@ -45,7 +45,7 @@ def run(
         client: whose message is attacked; None for the scenario's own victim.
 
     Returns:
-        Scores per sample, pictures in [0, 1] with guesses in the order of their truths, and what the attacker was given.
+        Scores per sample, samples inside the bounds of their modality with guesses in the order of their truths, and what the attacker was given.
 
     Raises:
         ScenarioError: the parts do not fit together.
@@ -55,7 +55,7 @@ def run(
     client = client or meet_client(scenario, site, report, picture)
     obs = observe(scenario, client)
     release_ms = {"bare": _milliseconds(client, client.bare), "defended": _milliseconds(client, client.release)}
-    truth = _numpy(client.batch.private)
+    truth, kind = _numpy(client.batch.private), scenario.data.modality
     start = time.monotonic()
     last, span, steps, ended = -math.inf, -1, 0, None
 
@@ -66,11 +66,11 @@ def run(
         if report is None:
             return True
         fresh = step.number // stride(step.number) > span // stride(step.number)
-        frame = _numpy(step.guess).clip(0, 1) if fresh or now - last >= FRAME_EVERY else None
+        frame = _numpy(step.guess).clip(*kind.bounds) if fresh or now - last >= FRAME_EVERY else None
         if frame is not None:
             last, span = now, step.number
             frame = frame[match(frame, truth)]
-        psnr = None if frame is None else _psnr(frame, truth)
+        psnr = None if frame is None else _psnr(kind.unit(frame), kind.unit(truth))
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
     solves = scenario.attack.solves
@@ -82,13 +82,12 @@ def run(
         found, solves = answered(scenario, obs, progress)
     seconds = time.monotonic() - start
     found = verdict(scenario, client, obs, found, solves)
-    raw = _numpy(found.batch.private)
-    guess = np.nan_to_num(raw, nan=0.5, posinf=1.0, neginf=0.0).clip(0, 1)
+    guess = kind.settled(_numpy(found.batch.private))
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
     if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
-        report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(guess[order], truth), guess[order], ended.restart))
-    scores, absent = score(guess[order], truth, scenario.columns, scenario.data.modality)
+        report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(kind.unit(guess[order]), kind.unit(truth)), guess[order], ended.restart))
+    scores, absent = score(kind.unit(guess[order]), kind.unit(truth), scenario.columns, kind)
     return Result(
         scenario=scenario,
         scores=scores,
@@ -109,7 +108,7 @@ def run(
         stopped=found.stopped,
         data_note=client.note,
         accuracy=client.accuracy,
-        baseline=None if scenario.data.modality is not PICTURE else baseline_of(scenario, truth, site.data_dir),
+        baseline=None if kind is not PICTURE else baseline_of(scenario, truth, site.data_dir),
         release_ms=release_ms,
     )
 

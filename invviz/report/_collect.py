@@ -200,7 +200,7 @@ def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
     figures = risk_summary(
         s, d, Size.from_json(facts["size"]), [Size.from_json(stage) for stage in facts["stages"]], facts.get("trust"), facts.get("solved")
     )
-    picture = np.nan_to_num(ideal(d, figures["sigma"]), nan=0.5).clip(0, 1)
+    picture = s.data.modality.settled(ideal(d, figures["sigma"]))
     figures.pop("singular_values")
     levels = np.sqrt(np.asarray(d.gains, dtype=float)) / TAU
     truth = store.arrays(key).get("truth")

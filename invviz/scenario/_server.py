@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ._modality import made_for
 from ._scenario import Scenario
 
 
@@ -13,7 +14,7 @@ def server(s: Scenario) -> Iterator[str]:
     if not server.malicious:
         return
     if not server.takes(s.data.modality.name):
-        yield f"{server.name} reads {' and '.join(f'{name}s' for name in server.modalities)}; {s.data.name} is a set of {s.data.modality.many}. Use server=honest."
+        yield f"{server.name} reads {made_for(server)}; {s.data.name} is {s.data.modality.a_set}. Use server=honest."
     if s.protocol.sends_embedding and not server.for_embeddings:
         yield f"{server.name} plants nets that clients send gradients of; {s.protocol.name} sends an embedding. Use protocol=hfl."
     if s.attack.malicious:

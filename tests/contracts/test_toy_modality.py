@@ -133,6 +133,19 @@ def test_a_message_of_zeros_tells_nothing_of_it(site):
     assert found.failed and np.all(found.guess == 0.5) and found.guess.shape == (1, NODES, FEATURES)
 
 
+def test_answers_lie_in_the_bounds_of_their_modality_and_scores_count_its_range(monkeypatch, site):
+    signed = dataclasses.replace(GRAPH, bounds=(-1.0, 1.0))
+    taken = toy_graphs.Graphs.take
+    monkeypatch.setitem(MODALITIES, "graph", signed)
+    monkeypatch.setattr(ToyGraphs, "modality", signed)
+    monkeypatch.setattr(toy_graphs.Graphs, "take", lambda self, indices: (2 * taken(self, indices)[0] - 1, taken(self, indices)[1]))
+    found = run(Scenario.parse(f"{TEXT}&attack=linear_layer"), site)
+    assert found.truth.min() < -0.5 and np.abs(found.guess - found.truth).max() < 1e-3  # clipped to 0 before
+    wrong = run(Scenario.parse(f"{TEXT}&attack=dlg(steps=3)&defense=gaussian_noise(sigma=3.0)"), site)
+    assert wrong.guess.min() >= -1 and wrong.scores["psnr"][0] == pytest.approx(10 * math.log10(4 / np.mean((wrong.guess - wrong.truth) ** 2)))
+    assert np.array_equal(signed.settled(np.array([np.nan, np.inf, -np.inf, 0.5])), [0, 1, -1, 0.5])
+
+
 def test_results_are_plain(site):
     found = run(Scenario.parse(f"{TEXT}&attack=linear_layer"), site)
     assert json.loads(json.dumps(found.to_json()))["scores"]["psnr"]
