@@ -46,6 +46,8 @@ class Modality:
 
 
 PICTURE = Modality("picture", "picture", "pictures", ("image",), grid=True)
-ROW = Modality("row", "row", "rows", ("image",), told="a table, whose columns have no neighbours")  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
+ROW = Modality(
+    "row", "row", "rows", ("image",), told="a table, whose columns have no neighbours"
+)  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
 
 MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW)}

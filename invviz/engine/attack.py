@@ -86,7 +86,18 @@ def run(
     order = match(guess, truth)
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
     if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
-        report(Event("attack", ended.number, ended.total, seconds, found.loss, _psnr(kind.unit(guess[order]), kind.unit(truth)), guess[order], ended.restart))
+        report(
+            Event(
+                "attack",
+                ended.number,
+                ended.total,
+                seconds,
+                found.loss,
+                _psnr(kind.unit(guess[order]), kind.unit(truth)),
+                guess[order],
+                ended.restart,
+            )
+        )
     scores, absent = score(kind.unit(guess[order]), kind.unit(truth), scenario.columns, kind)
     return Result(
         scenario=scenario,

@@ -17,9 +17,10 @@ from ..core import tensors
 from ..core.errors import DISK_FULL
 from ..core.lazy import torch
 from ..core.rng import derive, stream
-from ..core.types import Net
+from ..core.types import Batch, Net
 from ..defenses import Penalties
 from ..scenario import Scenario, former_key
+from .accuracy import AT_ONCE, accuracy, class_scores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,10 +54,9 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
         TrainingStopped: `report` answered False.
     """
     module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, scenario.seed)
-    accuracy = None
-    if scenario.model.init == "trained":
-        accuracy = _trained(module, scenario, samples, cache_dir, report)
-    return Net.of(module.to(getattr(torch, scenario.dtype))), accuracy
+    trained = scenario.model.init == "trained"
+    reached = _trained(module, scenario, samples, cache_dir, report) if trained else None
+    return Net.of(module.to(getattr(torch, scenario.dtype))), reached
 
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
@@ -73,9 +73,9 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
                 report,
                 Penalties(scenario.defense.in_training.live, scenario.seed),
             )
-            accuracy = evaluate(module, samples.victims)
-            if not tensors.keep({"state": module.state_dict(), "accuracy": accuracy}, path):
-                return accuracy
+            reached = evaluate(module, samples.victims)
+            if not tensors.keep({"state": module.state_dict(), "accuracy": reached}, path):
+                return reached
         os.utime(path)  # it is used, and not what goes first where room is made
         try:
             return _put(module, tensors.load(path))
@@ -93,13 +93,13 @@ def _put(module: nn.Module, kept: Any) -> float:
     try:
         if not isinstance(kept, dict):
             raise TypeError
-        found, accuracy = list(kept["state"].values()), float(kept["accuracy"])
+        found, reached = list(kept["state"].values()), float(kept["accuracy"])
         if [leaf.shape for leaf in found] != [leaf.shape for leaf in own.values()]:
             raise ValueError
         module.load_state_dict(dict(zip(own, found, strict=True)))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as err:
         raise ValueError("what they hold is not of this net") from err
-    return accuracy
+    return reached
 
 
 def kept_file(folder: Path, kind: str, scenario: Scenario, samples: Samples) -> Path:
@@ -235,10 +235,9 @@ def _overheard(joint: nn.Module | None) -> Iterator[list[tuple[Tensor, Tensor]]]
 
 def evaluate(module: nn.Module, pictures: Pictures, most: int = 1_000) -> float:
     """Share of correctly classified pictures among the first `most`."""
-    module.eval()
-    right, count = 0, min(most, len(pictures))
-    with torch.no_grad():
-        for start in range(0, count, 250):
-            image, label = (torch.as_tensor(a) for a in pictures.take(range(start, min(start + 250, count))))
-            right += int((module(image).argmax(1) == label).sum())
-    return right / max(count, 1)
+    count, net, scores, labels = min(most, len(pictures)), Net(module.eval(), dict(module.named_parameters())), [], []
+    for start in range(0, count, AT_ONCE):  # large ones are not held all at once
+        image, label = (torch.as_tensor(a) for a in pictures.take(range(start, min(start + AT_ONCE, count))))
+        scores.append(class_scores(net, Batch.of(image, label)))
+        labels.append(label)
+    return accuracy(torch.cat(scores), torch.cat(labels)) if count else 0.0

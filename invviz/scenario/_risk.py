@@ -23,7 +23,9 @@ def _found(s: Scenario) -> tuple[str, ...]:
     found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
     if s.prior == "natural" and not s.data.modality.grid:
         either = ", or prior=dataset, which knows its columns" * bool(s.data.columns)
-        found.append(f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is {s.data.modality.a_set}. Use prior=white{either}.")
+        found.append(
+            f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is {s.data.modality.a_set}. Use prior=white{either}."
+        )
     inputs = s.batch * math.prod(s.shape)
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(

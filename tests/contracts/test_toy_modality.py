@@ -142,7 +142,9 @@ def test_answers_lie_in_the_bounds_of_their_modality_and_scores_count_its_range(
     found = run(Scenario.parse(f"{TEXT}&attack=linear_layer"), site)
     assert found.truth.min() < -0.5 and np.abs(found.guess - found.truth).max() < 1e-3  # clipped to 0 before
     wrong = run(Scenario.parse(f"{TEXT}&attack=dlg(steps=3)&defense=gaussian_noise(sigma=3.0)"), site)
-    assert wrong.guess.min() >= -1 and wrong.scores["psnr"][0] == pytest.approx(10 * math.log10(4 / np.mean((wrong.guess - wrong.truth) ** 2)))
+    assert wrong.guess.min() >= -1 and wrong.scores["psnr"][0] == pytest.approx(
+        10 * math.log10(4 / np.mean((wrong.guess - wrong.truth) ** 2))
+    )
     assert np.array_equal(signed.settled(np.array([np.nan, np.inf, -np.inf, 0.5])), [0, 1, -1, 0.5])
 
 

@@ -10,18 +10,19 @@ import pytest
 import torch
 from scipy.optimize import isotonic_regression
 
-from invviz.core.rng import stream
-from invviz.core.types import Batch, Net
+from invviz.core.rng import derive, stream
+from invviz.core.types import Batch
 from invviz.defenses import DEFENSES
 from invviz.engine.client import Site, meet_client
-from invviz.protocols import HFL
+from invviz.engine.training import Round
 from invviz.risk import psnr_ceiling, total_sigma
 from invviz.scenario import RESULTS_VERSION, problems
 from invviz.studies import equal_cost
 from invviz.studies.equal_cost import TITLES, EqualCostStudy, _make, _sums, _words
 from invviz.studies.equal_cost._grid import DROPS, ENERGIES, PICTURES, SEEDS, STRENGTHS, defense, scenario
-from invviz.studies.equal_cost._sums import EACH, compare, crossing, means, read, rising, weights
-from invviz.studies.equal_cost._train import learn, step
+from invviz.studies.equal_cost._sums import EACH, compare, crossing, means, read, rising
+from invviz.studies.equal_cost._train import learn
+from invviz.studies.statistics import interval, weights
 
 
 def arm(strengths, accuracy, psnr, seeds=3, pictures=20, noise=0.0, gap=0.0, rng=0):
@@ -173,37 +174,48 @@ def test_an_attacker_who_is_misled_by_what_he_knows_is_named():
 # --- training and attacks ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_step_is_along_the_average_of_the_wrapped_gradients(tmp_path):
-    client = meet_client(scenario((defense("invl_gnp", 2.0),), 0, 0), Site(None, tmp_path, "cpu"))
-    images, labels = client.samples.public.take([3, 4])
-    batches = [Batch.of(torch.as_tensor(images[k : k + 1]).double(), torch.as_tensor(labels[k : k + 1])) for k in range(2)]
-    moved = step(client.net, client.release, batches, [stream(0, "a"), stream(0, "b")], 0.3)
-    sent = [client.release(client.net, b, stream(0, n)) for b, n in zip(batches, "ab", strict=True)]
-    for name, start in client.net.params.items():
-        assert torch.allclose(moved.params[name], start - 0.3 * (sent[0][name] + sent[1][name]) / 2)
-    plain = step(client.net, HFL().release, batches, [None, None], 0.3)
-    both = Batch.of(torch.as_tensor(images).double(), torch.as_tensor(labels))
-    whole = torch.func.grad(client.net.loss)(dict(client.net.params), both)
-    assert all(torch.allclose(plain.params[k], client.net.params[k] - 0.3 * whole[k]) for k in whole)
-    assert any(not torch.allclose(plain.params[k], moved.params[k]) for k in whole)
+def test_training_steps_along_the_average_of_the_wrapped_gradients_with_fresh_noise(tmp_path):
+    """All of `learn` again, message by message: one picture a client, noise of its own for each client and round, directions those of the present net."""
+    s, site = scenario((defense("gaussian_noise", 0.1),), 0, 0), Site(None, tmp_path, "cpu")
+    client, lr = meet_client(s, site), 0.3
+    order = np.random.default_rng(derive(s.seed, "order of clients")).permutation(len(client.samples.public))
+    net, reached = client.net, []
+    for number in range(1, 7):
+        images, labels = client.samples.public.take(order[4 * (number - 1) : 4 * number].tolist())
+        sent = [
+            client.release(
+                net,
+                Batch.of(torch.as_tensor(images[k : k + 1]).double(), torch.as_tensor(labels[k : k + 1])),
+                stream(s.seed, f"noise of client {k} in round {number}"),
+            )
+            for k in range(4)
+        ]
+        net = dataclasses.replace(net, params={name: p - lr * sum(one[name] for one in sent) / 4 for name, p in net.params.items()})
+        image, label = (torch.as_tensor(a) for a in client.samples.victims.take(range(len(client.samples.victims))))
+        if number in (4, 6):
+            reached.append(float((net.outputs(net.params, Batch.of(image.double(), label)).argmax(1) == label).double().mean()))
+    assert learn(s, site, 6, 4, lr, 2, 2) == pytest.approx(np.mean(reached), abs=1e-12) and 0 < np.mean(reached) < 1
 
 
-def test_noise_is_fresh_for_every_client_and_round_and_directions_are_those_of_the_present_net(tmp_path, monkeypatch):
-    seen = []
+def test_the_order_of_clients_does_not_hang_on_the_defense(tmp_path, monkeypatch):
+    seen, mean = [], Round.mean
 
-    def spy(net: Net, release, batches, rngs, lr):
-        seen.append((net, [rng.initial_seed() for rng in rngs], [b.image.sum().item() for b in batches]))
-        return step(net, release, batches, rngs, lr)
+    def spy(self, net, chosen, images, labels, done):
+        seen.append((id(net), images.sum((1, 2, 3)).tolist()))
+        return mean(self, net, chosen, images, labels, done)
 
-    monkeypatch.setattr("invviz.studies.equal_cost._train.step", spy)
-    site = Site(None, tmp_path, "cpu")
-    learned = learn(scenario((defense("gaussian_noise", 0.1),), 0, 0), site, 12, 4, 0.3, 2, 2)
-    assert 0 < learned < 1 and len(seen) == 12
-    assert len({s for _, seeds, _ in seen for s in seeds}) == 48 and len({id(net) for net, _, _ in seen}) == 12
-    first = [pictures for *_, pictures in seen]
+    monkeypatch.setattr(Round, "mean", spy)
+    learn(scenario((defense("gaussian_noise", 0.1),), 0, 0), Site(None, tmp_path, "cpu"), 6, 4, 0.3, 2, 2)
+    first = [pictures for _, pictures in seen]
+    assert len(first) == 6 and len({str(pictures) for pictures in first}) == 6
     seen.clear()
-    learn(scenario((), 0, 0), site, 12, 4, 0.3, 2, 2)
-    assert [pictures for *_, pictures in seen] == first, "the order does not hang on the defense"
+    learn(scenario((), 0, 0), Site(None, tmp_path, "cpu"), 6, 4, 0.3, 2, 2)
+    assert [pictures for _, pictures in seen] == first
+
+
+def test_an_interval_leaves_out_what_is_not_known():
+    values = np.append(np.arange(101.0), [np.nan, np.inf])
+    assert interval(values) == (2.5, 97.5) and np.isnan(interval(np.array([np.nan]))).all()
 
 
 def test_an_attacked_picture_has_the_figures_of_the_app(tmp_path):

@@ -16,12 +16,13 @@ from ...core.types import Batch, Net
 from ...core.version import __version__
 from ...protocols.training import Federated
 from ...scenario import Scenario, train_problems
+from ..accuracy import accuracy, class_scores
 from ..client import Client, meet_client
 from ..pretraining import kept_file, one_thread
 from ..results import Event
 from ._budget import ASSUMED, Spent, spent
 from ._deal import Deal, split_counts
-from ._messages import Round, pieces
+from ._messages import Round
 from ._state import State
 from ._vertical import VerticalRound
 
@@ -180,7 +181,7 @@ def _frozen(net: Net, params: dict[str, Tensor]) -> Net:
 
 def _tired(history: Sequence[tuple[int, float, float]], patience: int) -> bool:
     """Whether the best accuracy is that many evaluations ago."""
-    scores = [accuracy for _, accuracy, _ in history]
+    scores = [score for _, score, _ in history]
     return bool(patience) and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
 
 
@@ -196,18 +197,15 @@ def _maker(scenario: Scenario, client: Client) -> Round | VerticalRound:
 def _tested(net: Net, test: Batch, messages: Round | VerticalRound) -> tuple[float, float]:
     """Accuracy and mean loss on held-out pictures; embeddings of these are sent through the defense, too."""
     with torch.no_grad():
-        if isinstance(messages, VerticalRound):
-            logits = messages.tested(net, test)
-        else:
-            logits = torch.cat([net.outputs(net.params, part) for part in pieces(test, 250)])
+        logits = messages.tested(net, test) if isinstance(messages, VerticalRound) else class_scores(net, test)
         label = test.label[: len(logits)]
         loss = torch.nn.functional.cross_entropy(logits, label)
-    return float((logits.argmax(1) == label).double().mean()), float(loss)
+    return accuracy(logits, label), float(loss)
 
 
 def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopped: bool) -> Trained:
     how: Federated = scenario.train  # type: ignore[assignment]
-    scores = [accuracy for _, accuracy, _ in state.history] or [math.nan]
+    scores = [score for _, score, _ in state.history] or [math.nan]
     note = ""
     if state.broken:
         note = f"Training broke down in round {state.done + 1}: a message was not finite. The accuracy is that of the rounds before."
@@ -230,4 +228,4 @@ def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopp
     )
 
 
-__all__ = ["ASSUMED", "Deal", "Spent", "Trained", "VerticalRound", "spent", "split_counts", "train"]
+__all__ = ["ASSUMED", "Deal", "Round", "Spent", "Trained", "VerticalRound", "spent", "split_counts", "train"]

@@ -9,6 +9,7 @@ from ...core.rng import stream
 from ...core.tree import map_tree
 from ...core.types import Batch, Net
 from ...defenses import Coloured, Kept
+from ..accuracy import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -113,8 +114,3 @@ class _Known:
 def _traced(image: torch.Tensor) -> bool:
     """Whether a defense differentiates or maps over the release at this moment; such tensors lie nowhere."""
     return torch._C._functorch.is_functorch_wrapped_tensor(image)  # type: ignore[attr-defined]
-
-
-def pieces(batch: Batch, size: int) -> list[Batch]:
-    """The batch in parts of some size."""
-    return [Batch.of(batch.image[k : k + size], batch.label[k : k + size]) for k in range(0, len(batch.label), size)]

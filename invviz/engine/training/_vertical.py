@@ -10,8 +10,8 @@ from ...core.rng import stream
 from ...core.types import Batch, Net, World
 from ...defenses import Penalties
 from ...protocols import VFL
+from ..accuracy import pieces
 from ..client import world_of
-from ._messages import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

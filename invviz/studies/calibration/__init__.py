@@ -12,9 +12,9 @@ from typing import Any
 
 from ...core.command import command
 from ...core.paths import GALLERY
-from ...core.plain import from_json, to_json
+from ...core.plain import to_json
 from ...core.shipped import reading
-from ...scenario import RESULTS_VERSION
+from ..kept import HEAD, of_today, tuples
 from ._correlation import Correlation, Within, correlate, correlate_within
 
 FOLDER = GALLERY / "calibration"
@@ -62,7 +62,7 @@ class CalibrationStudy:
         """Plain JSON, one point a line, numbers with 4 significant digits."""
         head = {k: v for k, v in dataclasses.asdict(self).items() if k != "points"}
         lines = [to_json(p, digits=4) for p in self.points]
-        start = to_json({"results_version": RESULTS_VERSION, **head}, indent=1)
+        start = to_json({**HEAD, **head}, indent=1)
         return start[:-2] + ',\n "points": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
     @classmethod
@@ -72,10 +72,8 @@ class CalibrationStudy:
         Raises:
             ValueError, KeyError, TypeError: not such a text.
         """
-        kept = from_json(text)
-        if kept.pop("results_version") != RESULTS_VERSION:
-            return None
-        return cls(**{**kept, "points": tuple(kept["points"])})
+        found = of_today(text)
+        return None if found is None else cls(**tuples(found))
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-RESAMPLES = 2_000
+from ..statistics import RESAMPLES, drawn, interval
+
 FEWEST = 4  # points
 FEWEST_GROUPS = 3
 
@@ -48,12 +49,12 @@ def correlate(x: Sequence[float], y: Sequence[float], groups: Sequence[int] | No
     whole: Any = stats.pearsonr(a, b)  # SciPy's result has no types
     ranked: Any = stats.spearmanr(a, b)
     times = _draws(_clusters(groups, len(a)), seed)
-    low, high = _ends(_pearson(_ranks(a, times), _ranks(b, times), times))
+    low, high = interval(_pearson(_ranks(a, times), _ranks(b, times), times))
     if groups is None:
         between = whole.confidence_interval(0.95)
         ends = float(between.low), float(between.high)
     else:
-        ends = _ends(_pearson(a, b, times))
+        ends = interval(_pearson(a, b, times))
     return Correlation(float(ranked.statistic), low, high, float(whole.statistic), *ends, len(a))
 
 
@@ -124,14 +125,7 @@ def _clusters(groups: Sequence[int] | None, count: int) -> np.ndarray:
 
 def _draws(clusters: np.ndarray, seed: int) -> np.ndarray:
     """How often each row is in each resample of whole clusters, shape (resamples, rows)."""
-    count = int(clusters.max()) + 1
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)[:, clusters]
-
-
-def _ends(coefficients: np.ndarray) -> tuple[float, float]:
-    """2.5 and 97.5 percent; resamples in which nothing varies have no coefficient and are left out."""
-    low, high = np.nanpercentile(coefficients, [2.5, 97.5])
-    return float(low), float(high)
+    return drawn(int(clusters.max()) + 1, RESAMPLES, seed)[:, clusters]
 
 
 def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:

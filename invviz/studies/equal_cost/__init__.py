@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from ...core.paths import GALLERY
-from ...core.plain import from_json, to_json
+from ...core.plain import to_json
 from ...core.shipped import reading
-from ...scenario import RESULTS_VERSION
+from ..kept import HEAD, of_today, tuples
 from ._grid import TITLES
 from ._sums import BASELINE
 from ._words import headline, misled, sentence
@@ -54,7 +54,7 @@ class EqualCostStudy:
 
     def to_json(self) -> str:
         """Plain JSON, numbers with 4 significant digits."""
-        parts = {"results_version": RESULTS_VERSION, **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}}
+        parts = {**HEAD, **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}}
         lines = [f'"{name}": {to_json(value, digits=4)}' for name, value in parts.items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -65,10 +65,8 @@ class EqualCostStudy:
         Raises:
             ValueError, KeyError, TypeError: not such a text.
         """
-        kept = from_json(text)
-        if kept.pop("results_version") != RESULTS_VERSION:
-            return None
-        return cls(**{**kept, **{name: tuple(kept[name]) for name in ("pictures", "seeds", "points")}})
+        found = of_today(text)
+        return None if found is None else cls(**tuples(found))
 
     def point(self, kind: str, target: float) -> Mapping[str, Any]:
         """What is known of every defense where it costs that much."""

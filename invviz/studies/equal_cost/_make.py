@@ -22,9 +22,10 @@ from ...engine.observe import observe
 from ...engine.summary import risk_summary
 from ...metrics import PSNR
 from ...scenario import RESULTS_VERSION, Scenario
+from ..statistics import RESAMPLES
 from . import COMMAND, FOLDER, EqualCostStudy
 from ._grid import ATTACK, CLIENTS, DROPS, ENERGIES, EVERY, LAST, LR, MODEL, PICTURES, ROUNDS, SEEDS, STRENGTHS, defense, scenario
-from ._sums import EACH, RESAMPLES, compare, per_strength
+from ._sums import EACH, compare, per_strength
 from ._train import learn
 
 MOST = 200.0  # dB; stands for "no error at all"

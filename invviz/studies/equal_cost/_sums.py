@@ -8,17 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...defenses import GaussianNoise
+from ..statistics import RESAMPLES, interval, weights
 
-RESAMPLES = 2_000
 BASELINE = GaussianNoise.name
 FIGURES = ("accuracy", "unaware", "aware", "real", "ceiling", "energy")
 EACH = ("unaware", "aware", "ceiling", "energy")  # known for every strength, seed and picture; accuracy for every strength and seed
-
-
-def weights(count: int, resamples: int, seed: int) -> np.ndarray:
-    """How much each of `count` things weighs in each resample, shape (1 + resamples, count); the first row is the sample itself."""
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples) / count
-    return np.vstack([np.full(count, 1 / count), drawn])
 
 
 def rising(curves: np.ndarray) -> np.ndarray:
@@ -117,8 +111,7 @@ def compare(
 
 def ends(values: np.ndarray) -> list[float]:
     """The first value, that of the sample itself, and the ends of the 95 % percentile interval of the others."""
-    low, high = np.percentile(values[1:], [2.5, 97.5])
-    return [float(values[0]), float(low), float(high)]
+    return [float(values[0]), *interval(values[1:])]
 
 
 def per_strength(arm: Mapping[str, Any], resamples: int = RESAMPLES, seed: int = 0) -> list[dict[str, list[float]]]:

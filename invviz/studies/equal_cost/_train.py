@@ -7,43 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.lazy import torch
-from ...core.rng import derive, stream
+from ...core.rng import derive
 from ...core.tree import map_tree
-from ...core.types import Batch
+from ...engine.accuracy import accuracy, class_scores
 from ...engine.client import meet_client
+from ...engine.training import Round
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Generator
-
-    from ...core.types import Net, Release
-    from ...datasets import Samples
     from ...engine.client import Site
     from ...scenario import Scenario
-
-
-def step(net: Net, release: Release, batches: Sequence[Batch], rngs: Sequence[Generator | None], lr: float) -> Net:
-    """One round of FedSGD: every client releases its own message, the server averages them and steps.
-
-    Args:
-        net: before the round.
-        release: in its defenses; each client gets noise of its own.
-        batches: one a client.
-        rngs: one a client.
-        lr: of the server.
-    """
-    messages = [release(net, batch, rng) for batch, rng in zip(batches, rngs, strict=True)]
-    mean = map_tree(lambda *leaves: torch.stack(leaves).mean(0), *messages)
-    return dataclasses.replace(net, params=map_tree(lambda p, g: p - lr * g, net.params, mean))
-
-
-def accuracy(net: Net, samples: Samples) -> float:
-    """Share of the held-out pictures that are classified correctly."""
-    image, label = (torch.as_tensor(a) for a in samples.victims.take(range(len(samples.victims))))
-    batch = Batch.of(image.to(next(iter(net.params.values()))), label)
-    return float((net.outputs(net.params, batch).argmax(1) == label).double().mean())
 
 
 def learn(scenario: Scenario, site: Site, rounds: int, clients: int, lr: float, last: int, every: int) -> float:
@@ -61,7 +33,8 @@ def learn(scenario: Scenario, site: Site, rounds: int, clients: int, lr: float, 
         every: rounds between two of those.
     """
     client = meet_client(scenario, site)
-    net, samples, like = client.net, client.samples, client.batch.image
+    net, samples, messages = client.net, client.samples, Round(scenario, client)
+    test = client.batch.like(*samples.victims.take(range(len(samples.victims))))
     order = np.random.default_rng(derive(scenario.seed, "order of clients"))
     shuffled: list[int] = []
     seen = []
@@ -69,10 +42,9 @@ def learn(scenario: Scenario, site: Site, rounds: int, clients: int, lr: float, 
         if len(shuffled) < clients:
             shuffled = order.permutation(len(samples.public)).tolist()
         now, shuffled = shuffled[:clients], shuffled[clients:]
-        image, label = samples.public.take(now)
-        batches = [Batch.of(torch.as_tensor(image[k : k + 1]).to(like), torch.as_tensor(label[k : k + 1])) for k in range(clients)]
-        rngs = [stream(scenario.seed, f"noise of client {k} in round {number}") for k in range(clients)]
-        net = step(net, client.release, batches, rngs, lr)
+        held = client.batch.like(*samples.public.take(now))
+        mean = messages.mean(net, range(clients), held.image, held.label, number - 1)
+        net = dataclasses.replace(net, params=map_tree(lambda p, g: p - lr * g, net.params, mean))
         if number > rounds - last * every and (rounds - number) % every == 0:
-            seen.append(accuracy(net, samples))
+            seen.append(accuracy(class_scores(net, test), test.label))
     return float(np.mean(seen))

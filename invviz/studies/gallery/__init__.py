@@ -18,7 +18,8 @@ from ...core.shipped import reading
 from ...core.types import Size
 from ...risk import Decomposition
 from ...risk.quadrature import Quadrature
-from ...scenario import RESULTS_VERSION, Scenario
+from ...scenario import Scenario
+from ..kept import of_today
 
 FOLDER = GALLERY
 LEVELS = tuple(float(f"{v:.4g}") for v in np.logspace(-4, 1, 51))  # sigma over the message's rms at which the ideal picture is kept
@@ -129,8 +130,8 @@ def sketches() -> dict[str, tuple[Decomposition, dict[str, Any]]]:
     """Prepared sketches by risk key, each with the facts that a worker keeps beside one: what the Risk page compares at first."""
     folder = FOLDER / "sketches"
     with reading(folder, made_by("sketches")):
-        kept = from_json((folder / "facts.json").read_text())
-        if kept["results_version"] != RESULTS_VERSION:
+        kept = of_today((folder / "facts.json").read_text())
+        if kept is None:
             return {}
         arrays = _arrays(folder)
         return {key: (_sketch(key, facts, arrays), facts) for key, facts in kept["sketches"].items()}
@@ -160,8 +161,8 @@ def _prepared(name: str) -> tuple[dict[str, tuple[dict[str, np.ndarray], dict[st
     """Both in one reading, so that a folder of which one half is damaged stays named."""
     folder = FOLDER / name
     with reading(folder, made_by(name)):
-        kept = from_json((folder / "facts.json").read_text())
-        if kept["results_version"] != RESULTS_VERSION:
+        kept = of_today((folder / "facts.json").read_text())
+        if kept is None:
             return {}, {}
         arrays: dict[str, dict[str, np.ndarray]] = {key: {} for key in kept["results"]}
         for inner, array in _arrays(folder).items():

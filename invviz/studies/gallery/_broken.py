@@ -30,7 +30,8 @@ from ...engine.observe import observe
 from ...engine.summary import noise_variance
 from ...metrics import PSNR, SSIM
 from ...risk import psnr_ceiling, total_sigma
-from ...scenario import RESULTS_VERSION, Scenario, check
+from ...scenario import Scenario, check
+from ..kept import HEAD
 from .broken import ATTACKERS, NAME, NEAR, PICTURES, SCALES, keys, load, scenario
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def make(folder: Path, missing: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     guesses = np.stack([pictures for _, pictures in made])
     np.savez_compressed(folder / "arrays.npz", guesses=guesses, truths=np.stack([truth[0] for truth in truths]))
-    head = {"results_version": RESULTS_VERSION, "command": command(NAME, module="invviz.gallery"), "keys": keys()}
+    head = {**HEAD, "command": command(NAME, module="invviz.gallery"), "keys": keys()}
     write_whole(folder / "facts.json", to_json({**head, "baselines": bases, "cells": [cell for cell, _ in made]}, digits=5) + "\n")
 
 

@@ -26,7 +26,8 @@ from ...engine.client import Site
 from ...engine.results import Assessment, Event
 from ...engine.summary import noise_variance
 from ...risk import ideal, total_sigma
-from ...scenario import RESULTS_VERSION, Scenario
+from ...scenario import Scenario
+from ..kept import HEAD
 from . import late, results
 
 KEPT_POINTS = 120  # of a curve
@@ -136,7 +137,7 @@ class Prepared:
         part = folder / "arrays.part.npz"
         np.savez_compressed(part, **self.arrays)  # type: ignore[arg-type]
         os.replace(part, folder / "arrays.npz")
-        head = {"results_version": RESULTS_VERSION, "command": command(name, module="invviz.gallery")}
+        head = {**HEAD, "command": command(name, module="invviz.gallery")}
         write_whole(folder / "facts.json", to_json({**head, "late": self.late, "results": self.facts}) + "\n")
 
 

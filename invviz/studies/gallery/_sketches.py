@@ -12,8 +12,9 @@ from ...core.lazy import torch
 from ...core.plain import to_json
 from ...engine.assess import assess
 from ...engine.client import Site
-from ...scenario import RESULTS_VERSION, Scenario
+from ...scenario import Scenario
 from ...scenario.families import comparisons
+from ..kept import HEAD
 from . import OPENING, PICTURES
 
 KEPT = ("singular_values", "gains", "weights")
@@ -48,4 +49,4 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     command = "python -m invviz.gallery sketches"
-    (folder / "facts.json").write_text(to_json({"results_version": RESULTS_VERSION, "command": command, "sketches": facts}) + "\n")
+    (folder / "facts.json").write_text(to_json({**HEAD, "command": command, "sketches": facts}) + "\n")

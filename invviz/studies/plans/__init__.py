@@ -19,9 +19,9 @@ from PIL import Image
 
 from ...core.command import command
 from ...core.paths import GALLERY
-from ...core.plain import from_json, to_json
+from ...core.plain import to_json
 from ...core.shipped import reading
-from ...scenario import RESULTS_VERSION
+from ..kept import HEAD, of_today
 from ._plans import PLANS, Plan
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Study:
     def to_json(self) -> str:
         """Plain JSON; figures with 5 significant digits."""
         head = {f: getattr(self, f) for f in ("title", "command", "sweeps", "facts", "truths", "guesses")}
-        lines = [f'"{name}": {to_json(value)}' for name, value in {"results_version": RESULTS_VERSION, **head}.items()]
+        lines = [f'"{name}": {to_json(value)}' for name, value in {**HEAD, **head}.items()]
         table = ",\n".join(to_json(row, digits=5) for row in self.rows.to_dict("records"))
         return "{\n" + ",\n".join(lines) + ',\n"rows": [\n' + table + "\n]}\n"
 
@@ -72,8 +72,8 @@ class Study:
 
         from ..sweep import FIGURES
 
-        kept = from_json(text)
-        if kept.pop("results_version") != RESULTS_VERSION:
+        kept = of_today(text)
+        if kept is None:
             return None
         rows = pd.DataFrame(kept["rows"])
         for column in (*FIGURES, "strength"):

@@ -14,11 +14,12 @@ from typing import Any
 
 from ...core.errors import TextError
 from ...core.paths import GALLERY
-from ...core.plain import from_json, to_json
+from ...core.plain import to_json
 from ...core.shipped import reading
 from ...defenses import Defense
 from ...metrics import Baseline, word
-from ...scenario import RESULTS_VERSION, Scenario
+from ...scenario import Scenario
+from ..kept import HEAD, of_today, tuples
 from ._plan import LEVELS, SEEDS, VICTIMS, Victim
 from ._plan import cells as planned_cells
 from ._words import LIMIT, beside, by, got, headline, named, strength, table
@@ -97,7 +98,7 @@ class Redteam:
     def to_json(self) -> str:
         """Plain JSON, a line a cell."""
         lines = ",\n".join(to_json(cell) for cell in self.cells)
-        return f'{{"results_version": {to_json(RESULTS_VERSION)},\n"facts": {to_json(dict(self.facts))},\n"cells": [\n{lines}\n]}}\n'
+        return f'{to_json(HEAD)[:-1]},\n"facts": {to_json(dict(self.facts))},\n"cells": [\n{lines}\n]}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Redteam | None:
@@ -106,8 +107,8 @@ class Redteam:
         Raises:
             ValueError, KeyError, TypeError: not such a text.
         """
-        kept = from_json(text)
-        return cls(kept["facts"], tuple(kept["cells"])) if kept["results_version"] == RESULTS_VERSION else None
+        found = of_today(text)
+        return None if found is None else cls(**tuples(found))
 
     @cached_property
     def found(self) -> dict[str, dict[str, list[Finding]]]:

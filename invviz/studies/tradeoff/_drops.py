@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..equal_cost._sums import crossing, read, rising, weights
+from ..equal_cost._sums import crossing, read, rising
+from ..statistics import RESAMPLES, interval, weights
 from ._measures import AT, NONE, Mean, Table, shares
 from ._points import Point, points
 from ._strongest import curves
@@ -74,7 +75,7 @@ def at_drop(
     rows: Table,
     measure: str,
     drops: Sequence[float] = DROPS,
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     known: Sequence[Point] | None = None,
 ) -> list[AtDrop]:
@@ -183,8 +184,5 @@ def _spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 def _mean(drawn: np.ndarray, alone: bool) -> Mean:
     """The first value, that of the sample itself, and the 95 % percentile interval of the others."""
-    value, others = float(drawn[0]), drawn[1:][np.isfinite(drawn[1:])]
-    if alone or not len(others):
-        return Mean(value)
-    low, high = np.percentile(others, [2.5, 97.5])
-    return Mean(value, (float(low), float(high)))
+    value, others = float(drawn[0]), drawn[1:]
+    return Mean(value) if alone or not np.isfinite(others).any() else Mean(value, interval(others))
