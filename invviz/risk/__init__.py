@@ -4,7 +4,7 @@ from ..core.errors import Cancelled
 from ._memory import room, too_little
 from .decomposition import Decomposition
 from .directions import Directions
-from .ideal import ideal
+from .ideal import ideal, ideals
 from .invloss import (
     floor_sigma,
     invloss,
@@ -51,6 +51,7 @@ __all__ = [
     "first_budget",
     "floor_sigma",
     "ideal",
+    "ideals",
     "invloss",
     "invloss_bound",
     "invloss_bound_here",

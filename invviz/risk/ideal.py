@@ -9,6 +9,8 @@ import numpy as np
 from ..core.rng import derive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .decomposition import Decomposition
 
 
@@ -26,11 +28,21 @@ def ideal(dec: Decomposition, sigma: float, seed: int = 0) -> np.ndarray:
     Returns:
         Pictures, shape (b, c, h, w), float32, not clipped to [0, 1].
     """
+    return (dec.mean.astype(np.float32) + dec.basis @ _guess(dec, sigma, seed).astype(np.float32)).reshape(dec.shape)
+
+
+def ideals(dec: Decomposition, sigmas: Sequence[float], seed: int = 0) -> np.ndarray:
+    """The same at several noise levels in one matrix product, shape (levels, b, c, h, w); the draw eps is one for all of them."""
+    guesses = np.stack([_guess(dec, sigma, seed) for sigma in sigmas], axis=1).astype(np.float32)
+    return (dec.mean.astype(np.float32)[:, None] + dec.basis @ guesses).T.reshape(-1, *dec.shape)
+
+
+def _guess(dec: Decomposition, sigma: float, seed: int) -> np.ndarray:
+    """What is guessed of u, shape (k,)."""
     if dec.heard is None:
         eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
         signal, noise = dec.gains * dec.coefficients, np.sqrt(dec.gains) * eps
     else:
         signal, noise = dec.heard
     seen = signal + sigma * noise
-    guess = np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)
-    return (dec.mean.astype(np.float32) + dec.basis @ guess.astype(np.float32)).reshape(dec.shape)
+    return np.divide(seen, dec.gains + sigma**2, out=np.zeros_like(seen), where=dec.gains > 0)

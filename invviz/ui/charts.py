@@ -11,13 +11,14 @@ from ..jobs.store import Job
 from ..metrics import decibels
 from ..scenario import Scenario
 from . import finding, look, press, sources, stale, steps, trouble
+from .components import noise
 from .stale import UNFINISHED
 from .views import RiskView, RunView
 from .waits import waiting
 
 
-def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
-    """Singular values with the floor across them."""
+def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool = False) -> None:
+    """Singular values with the floor across them; where `live`, the browser draws them."""
     if risk is None:
         st.info(
             trouble.plain(" ".join(risk_problems(now)) or f"Singular values: {waiting(job, 'spectrum')}"), icon=":material/query_stats:"
@@ -29,11 +30,16 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
     count = int((values > floor).sum())
     least = "At least " if risk.decomposition.method == "sketch" else ""
     title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
-    dark = st.context.theme.type == "dark"
-    st.markdown(f"### {title}")
-    st.vega_lite_chart(spectrum_spec(values, floor, dark), key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
+    if live:
+        noise.part("spectrum")
+    with noise.instead("spectrum", live) as needed:
+        if needed:
+            spec = spectrum_spec(values, floor, st.context.theme.type == "dark")
+            st.markdown(f"### {title}")
+            st.vega_lite_chart(spec, key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
     st.caption(finding.about_spectrum(now))
-    st.caption(f":material/draw: Leading directions only: {look.said(job)}" if risk.first else finding.details(risk, now))
+    with st.container(key="after-noise-spectrum"):
+        st.caption(f":material/draw: Leading directions only: {look.said(job)}" if risk.first else finding.details(risk, now))
 
 
 def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskView | None, job: Job | None) -> None:

@@ -16,6 +16,7 @@ from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_c
 from ..risk.prior import TAU
 from ..scenario import Scenario
 from . import things, trouble
+from .components import noise
 from .released import formula, released
 from .views import Figures, RiskView, RunView
 
@@ -28,8 +29,8 @@ def levels(decomposition: Decomposition, sigma: float) -> tuple[np.ndarray, floa
     return np.sqrt(decomposition.gains) / TAU, sigma / TAU
 
 
-def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: float | None) -> None:
-    """Score, expected best, and the gap between ideal and real."""
+def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: float | None, live: bool = False) -> None:
+    """Score, expected best, and the gap between ideal and real; where `live`, the browser draws the first two."""
     if risk is None:
         missing = " ".join(risk_problems(now))
         st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
@@ -39,11 +40,16 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
-        st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
-        st.markdown(
-            f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {things.say(now, MEANS)}; {in_brackets(risk.against(now))}. "
-            + _gap(risk, run, ideal_psnr)
-        )
+        means = f"{things.say(now, MEANS)}."
+        if live:
+            noise.part("finding", means=means)
+        with noise.instead("finding", live) as needed:
+            if needed:
+                st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
+                st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {means}")
+        bound = in_brackets(risk.against(now))
+        with st.container(key="after-noise-finding"):
+            st.markdown(f"{bound[0].upper()}{bound[1:]}. {_gap(risk, run, ideal_psnr)}")
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
             st.caption(

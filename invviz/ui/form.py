@@ -13,6 +13,7 @@ from ..core.component import Component, Knob
 from ..defenses import DEFENSES, Defense
 from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
 from . import budget, choice, lesson, press, stack, state, strength, things, trouble, upload
+from .components import noise
 from .victim import Victim, victim_of
 from .widgets import holds
 
@@ -98,15 +99,16 @@ def _attacker(now: Scenario) -> None:
 
 def _strength(now: Scenario) -> None:
     defense, seat = now.defense[-1], state.seats("defense")[-1]
-    st.select_slider(
-        f"{defense.title}: strength",
-        strength.options(defense),
-        getattr(defense, defense.strength),
-        format_func=lambda v: defense.level(v),
-        help=strength.caption(defense),
-        disabled=lesson.locks("strength"),
-        **holds("strength", getattr(defense, defense.strength), lambda v: state.set_knobs(seat, **{defense.strength: v}), seat),
-    )
+    label, options, at = f"{defense.title}: strength", strength.options(defense), getattr(defense, defense.strength)
+    taken = lambda value: state.set_knobs(seat, **{defense.strength: value})  # noqa: E731
+    locked = lesson.locks("strength")
+    live = noise.available() and not locked
+    if live:
+        noise.slider(label, strength.caption(defense), options, [defense.level(v) for v in options], at, str(seat.number), taken)
+    with noise.instead("strength", live) as needed:
+        if needed:
+            words, more = strength.caption(defense), holds("strength", at, taken, seat)
+            st.select_slider(label, options, at, format_func=lambda v: defense.level(v), help=words, disabled=locked, **more)
 
 
 def _pick(label: str, part: str, empty: Empty) -> None:

@@ -75,14 +75,14 @@ def spectrum(scenario: Scenario, truth: Any = None, plain: bool = False, whole: 
     if scenario.upload:
         return None
     key = scenario.key("risk")
+    if scene := _scenes("risk").get(key):  # first: it has pictures at every noise, where a page keeps those of a few
+        return _views.of(("scene", key), lambda: _of_scene(scene))
     if not whole:
         for page in PAGES["risk"]:
             if key in gallery.results(page):
                 view = _views.of((page, key, truth is not None), lambda page=page: _of_page(page, key, truth))
                 if plain or view.can_draw(view.sigma(scenario)):
                     return view
-    if scene := _scenes("risk").get(key):
-        return _views.of(("scene", key), lambda: _of_scene(scene))
     if plain and key in gallery.sketches():
         return _views.of(("sketch", key), lambda: view_of(*gallery.sketches()[key], np.zeros(0), NOWHERE))
     return None

@@ -16,6 +16,8 @@ from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, decibels, quality
 from ..scenario import Scenario, problems
 from . import alts, charts, drawn, finding, form, look, press, pulse, sources, stale, state, trouble
+from .components import noise, stops
+from .components.table import NoiseTable
 from .victim import baseline, cells_unseen, victim_of
 from .views import RiskView, RunView
 from .waits import could_not, waiting
@@ -36,6 +38,8 @@ def _draw() -> None:
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
     pulse.keep(bool(active))
     old = _remembered(now, run)
+    moves = table_of(now, risk)
+    noise.table(moves)
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):
             if now.columns:
@@ -44,14 +48,14 @@ def _draw() -> None:
             with truth:
                 picture_truth(now)
             with best:
-                ideal_psnr = picture_ideal(now, risk, risk_job)
+                ideal_psnr = picture_ideal(now, risk, risk_job, moves is not None and moves.pictures and not now.columns)
             with real:
                 picture_real(now, run, old, run_job)
         with st.container(width="stretch", key="finding"):
-            finding.draw(now, risk, run, ideal_psnr)
+            finding.draw(now, risk, run, ideal_psnr, moves is not None)
     left, right = st.columns(2, gap="medium")
     with left:
-        charts.spectrum(now, risk, risk_job)
+        charts.spectrum(now, risk, risk_job, moves is not None)
     with right:
         charts.attack(now, run, old, risk, run_job)
     finding.footer(now, run)
@@ -108,8 +112,28 @@ def picture_truth(now: Scenario) -> None:
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 
 
-def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> float | None:
-    """What an ideal attacker would see; returns its PSNR."""
+def table_of(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
+    """What the slider moves in the browser; None where the server has to be asked first."""
+    if risk is None or not noise.available():
+        return None
+
+    def say(picture: np.ndarray) -> tuple[str, str]:
+        psnr, ssim = PSNR().score(picture, risk.truth), SSIM().score(picture, risk.truth)
+        best, _, rest = _quality(now, risk.truth, psnr.tolist(), ssim.tolist(), 0.0).replace("**", "").partition(" · ")
+        return best, f" · {rest}"
+
+    return stops.table_of(now, risk, say)
+
+
+def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None, live: bool = False) -> float | None:
+    """What an ideal attacker would see; returns its PSNR.
+
+    Args:
+        now: the scenario on the screen.
+        risk: its spectrum.
+        job: that computes it.
+        live: whether the browser draws it.
+    """
     st.markdown("**An :violet[ideal] attacker sees this**")
     if risk is None:
         reason = " ".join(risk_problems(now))
@@ -122,11 +146,16 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None) -> floa
     so_far = decibels(float(psnr.mean()))
     said = quality(psnr, ssim, None if now.columns else baseline(now, risk.truth), ": ")
     what = f"A first sketch of the ideal attacker's picture: {so_far} so far." if risk.first else ""
-    _image(now, drawn.png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")
+    if live:
+        noise.part("picture")
+    with noise.instead("picture", live) as needed:
+        if needed:
+            _image(now, drawn.png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")
+            if not risk.first:
+                st.caption(_quality(now, risk.truth, psnr.tolist(), ssim.tolist(), cells))
     if risk.first:  # no word, and no verdict: the spectrum will say more
         st.caption(f":material/draw: {so_far} so far · {look.said(job)}")
         return None
-    st.caption(_quality(now, risk.truth, psnr.tolist(), ssim.tolist(), cells))
     return float(psnr.mean())
 
 
@@ -144,7 +173,8 @@ def picture_real(now: Scenario, run: RunView | None, old: RunView | None, job: J
     if frame is not None:
         _image(now, drawn.png(frame, REAL), "The attack's present guess.")
     elif run is not None:
-        _image(now, drawn.png(run.guess, REAL), f"The attack's picture: {_scores(now, run)}")
+        with st.container(key="after-noise-real"):
+            _image(now, drawn.png(run.guess, REAL), f"The attack's picture: {_scores(now, run)}")
     elif old is not None:
         with st.container(key="stale-picture"):
             _image(now, drawn.png(old.guess, REAL), f"A picture from before: {_origin(old, now)}")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share seen
+sys.path.insert(0, str(Path(__file__).parents[1]))  # and noise_cases
 
 
 @pytest.fixture(autouse=True)

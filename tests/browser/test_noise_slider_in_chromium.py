@@ -1,0 +1,157 @@
+"""The noise slider as a person moves it, under the page's own policy: what is drawn while it is dragged, what Python hears, keys, narrow windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from looking import FITS, WINDOW, eventually, idle
+
+from invviz.core.pixels import as_bytes
+from invviz.risk import invre, k_star, psnr_ceiling
+from invviz.studies import gallery
+
+pytestmark = pytest.mark.browser
+SLIDER = ".noise.slider input"
+INSIDE = """() => {
+  const canvas = document.querySelector('.noise.picture canvas'), border = 6, side = canvas.width - 2 * border, zoom = side / 32
+  const data = canvas.getContext('2d').getImageData(border, border, side, side).data, out = []
+  for (let c = 0; c < 3; c++) for (let y = 0; y < 32; y++) for (let x = 0; x < 32; x++) out.push(data[4 * (Math.floor((y + .5) * zoom) * side + Math.floor((x + .5) * zoom)) + c])
+  return out
+}"""
+DRAG = """values => {
+  const input = document.querySelector('.noise.slider input'), canvas = document.querySelector('.noise.picture canvas'), seen = []
+  const picture = %s
+  for (const value of values) {
+    input.value = value
+    input.dispatchEvent(new Event('input', { bubbles: true }))
+    seen.push({ words: document.querySelector('.noise.slider output').textContent, title: document.querySelector('.noise.finding h2').textContent,
+      best: document.querySelector('.noise.finding strong').textContent, directions: document.querySelector('.noise.spectrum h3').textContent,
+      floor: document.querySelector('.noise.spectrum .floor').getAttribute('transform'), said: document.querySelector('.noise.picture p').textContent, picture: picture() })
+  }
+  return seen
+}"""
+
+
+@pytest.fixture
+def lab(browser, server):
+    """Without `bypass_csp`: what the policy forbids does not run."""
+    page = browser.new_page(viewport=WINDOW["viewport"], reduced_motion="reduce")
+    errors = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.goto(server)
+    page.locator(".noise.picture canvas").wait_for()
+    page.locator(".noise.spectrum .floor").wait_for(state="attached")
+    at_rest(page)
+    yield page
+    assert not errors
+    page.close()
+
+
+def until(page, what):
+    """Asked again and again; in between the browser is listened to, whose address is not asked for."""
+
+    def looked():
+        page.wait_for_timeout(20)
+        return what()
+
+    return eventually(looked)
+
+
+def at_rest(page):
+    until(page, lambda: page.locator('[data-testid="stApp"]').get_attribute("data-test-script-state") == "notRunning")
+
+
+def answered(page):
+    return "noise-moved" not in (page.locator("html").get_attribute("class") or "")
+
+
+def test_everything_is_drawn_while_it_is_dragged(lab):
+    """One frame an event; all figures and the picture are Python's; Python itself hears nothing of it."""
+    scene, before = gallery.load("opening"), lab.url
+    places = [*range(1, 52), *range(50, 41, -1)]  # past "none", which is one level and not one of the 51 that are kept
+    seen = lab.evaluate(DRAG % INSIDE, places)
+    assert len(seen) == 60
+    assert (
+        all(len({one[what] for one in seen}) > 25 for what in ("words", "title", "best", "directions", "floor", "said"))
+        and lab.url == before
+    )
+    d, rms, floor = scene.decomposition, scene.size.rms, scene.scenario.floor
+    for place, one in zip(places, seen, strict=True):
+        sigma = (
+            rms
+            * (
+                floor**2
+                + float(f"{[1, 1.26, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8][(place - 1) % 10] * 10.0 ** ((place - 1) // 10 - 4):.3g}") ** 2
+            )
+            ** 0.5
+        )
+        assert one["title"].startswith(f"InvRE {invre(d, sigma):.2f}: ") and one["best"] == f"{psnr_ceiling(d, sigma):.1f} dB"
+        assert one["directions"].startswith(f"{k_star(d, sigma):,} of 3,072 ")
+        assert np.abs(np.array(one["picture"]) - as_bytes(scene.ideal(sigma)).ravel().astype(int)).max() <= 1
+    assert not answered(lab), "what the server has to say anew is faded until it has"
+
+
+def test_python_hears_of_it_when_it_is_let_go(lab):
+    box = lab.locator(SLIDER).bounding_box()
+    height, at = box["y"] + box["height"] / 2, lambda share: box["x"] + share * box["width"]
+    said = lab.locator(".st-key-after-noise-finding").inner_text()
+    lab.mouse.move(at(0.4), height)
+    lab.mouse.down()
+    for k in range(20):
+        lab.mouse.move(at(0.4 + k / 50), height)
+    shown = lab.locator(".noise.slider output").inner_text()
+    assert "sigma" not in lab.url and not answered(lab) and lab.locator(".st-key-after-noise-finding").inner_text() == said
+    lab.mouse.up()
+    until(lab, lambda: "sigma" in lab.url and answered(lab))
+    assert lab.locator(".noise.slider output").inner_text() == shown
+    until(lab, lambda: lab.locator(".st-key-after-noise-finding").inner_text() != said)
+    until(lab, lambda: not lab.locator(".st-key-plain-picture img, .st-key-plain-spectrum canvas").count())  # the server draws them no more
+
+    link, picture = lab.url, lab.evaluate(INSIDE)
+    lab.goto(link)
+    lab.locator(".noise.picture canvas").wait_for()
+    at_rest(lab)
+    assert lab.locator(".noise.slider output").inner_text() == shown and lab.evaluate(INSIDE) == picture
+
+
+def test_keys_move_it_and_say_so(lab):
+    slider = lab.get_by_role("slider", name="Gaussian noise: strength")
+    assert lab.get_by_role("slider").count() == 2, "this one and the attack's steps; the one in whose stead it stands is hidden"
+    slider.focus()
+    was = slider.get_attribute("aria-valuetext")
+    assert was == "1 % of the message's typical entry, InvRE 0.99"
+    for key in ("ArrowRight", "ArrowRight", "PageUp", "ArrowLeft"):
+        lab.keyboard.press(key)
+        now = slider.get_attribute("aria-valuetext")
+        assert now != was
+        was = now
+    until(lab, lambda: "sigma" in lab.url and answered(lab))
+    at_rest(lab)
+    assert lab.evaluate("() => document.activeElement.type") == "range" and slider.get_attribute("aria-valuetext") == was, (
+        "it keeps the keyboard"
+    )
+    lab.keyboard.press("Home")
+    assert slider.get_attribute("aria-valuetext").startswith("none (0), InvRE")
+    lab.keyboard.press("Tab")  # leaving is letting go
+    until(lab, lambda: "sigma%3D0.0)" in lab.url.replace("%29", ")") or "sigma%3D0)" in lab.url.replace("%29", ")"))
+    hint = lab.get_by_role("button", name="What is this?")
+    assert lab.evaluate("() => document.activeElement.className") != "help" or hint.count()
+    hint.click()
+    lab.get_by_text("Formal guarantee").first.wait_for()
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_it_fits_a_telephone(browser, server, width):
+    page = browser.new_page(**{**WINDOW, "viewport": {"width": width, "height": 844}}, has_touch=True)
+    page.goto(server)
+    page.locator(".noise.picture canvas").wait_for()
+    idle(page)
+    page.wait_for_function(FITS)
+    for what in (SLIDER, ".noise.picture canvas", ".noise.spectrum svg", ".noise.finding h2"):
+        box = page.locator(what).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5, what
+    before, box = page.locator(".noise.slider output").inner_text(), page.locator(SLIDER).bounding_box()
+    page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    until(page, lambda: page.locator(".noise.slider output").inner_text() != before and "sigma" in page.url)
+    page.close()
