@@ -109,12 +109,13 @@ def _mount() -> Callable[..., Any] | None:
 def _registered() -> Callable[..., Any] | None:
     """By its folder, so that the script is a file of this server: the page's policy lets nothing else run."""
     try:
+        from streamlit.components.v2 import component
         from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
         from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
         get_bidi_component_manager().register_from_manifest(
             ComponentManifest("invviz", "1", [ComponentConfig("noise", "assets/noise")]), ROOT
         )
-        return st.components.v2.component("invviz.noise", js="noise.js", isolate_styles=False)
+        return component("invviz.noise", js="noise.js", isolate_styles=False)
     except (ImportError, AttributeError, TypeError, StreamlitAPIException):
         return None

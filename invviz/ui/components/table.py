@@ -103,7 +103,8 @@ def _pictures(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], 
     wanted = [s for s, can in zip(stops.sigmas, drawn, strict=True) if can and s is not None]
     if not wanted:
         return {}
-    at, grid = _draws(view), levels(wanted) if _directions(view) else np.unique(wanted)  # of pictures that were kept those, and none between
+    at = _draws(view)
+    grid = levels(wanted) if _directions(view) else np.unique(wanted)  # of pictures that were kept those, and none between
     kept, own = at(grid), dict(zip(wanted, at(wanted), strict=True))
     low, high = min(float(kept.min()), 0.0), max(float(kept.max()), 1.0)
     arrays["levels"] = grid
