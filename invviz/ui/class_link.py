@@ -1,0 +1,64 @@
+"""A teacher's links: one for the class, one for the screen in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from ..jobs.store import class_problem
+from ..scenario import Scenario
+from . import lesson, state, trouble
+from .lesson import Lesson
+from .pages import HOME, PAGES
+
+GUIDE = "guide"
+WHERE = {GUIDE: "the tour of the Guide", HOME: "the Lab, with what is shown now"}
+HONEST = (
+    "A link hides and locks on the page, for whoever follows it as it is: **who edits the address gets everything back.** Guesses come together without names, one number a tab, "
+    "and are forgotten after a day."
+)
+
+
+def link(base: str, where: str, now: Scenario, what: Lesson, views: Mapping[str, str] | None = None) -> str:
+    """An address.
+
+    Args:
+        base: any address of this server.
+        where: of WHERE.
+        now: the scenario that the Lab shows; the tour has its own.
+        what: holds for whoever follows it.
+        views: what the page shows beside it.
+    """
+    parts = urlsplit(base)
+    pairs = (now.pairs() if where == HOME else []) + [*(views or {}).items(), *what.pairs()]
+    return f"{parts.scheme}://{parts.netloc}/{'' if where == HOME else where}" + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+@st.dialog("A link for my class", width="medium")
+def draw() -> None:
+    """What the link is to do, and the link."""
+    group = st.text_input("Name of the class", help="Guesses of all who follow the link come together under this name.", key="class name")
+    places = [name for name in WHERE if name in PAGES]
+    where = st.segmented_control(
+        "It opens", places, default=places[0], format_func=WHERE.__getitem__, required=True, key="class where"
+    )
+    hide: list[str] = []
+    lock: list[str] = []
+    if where == HOME:
+        hide = st.pills("Hidden", list(lesson.HIDES), selection_mode="multi", format_func=lesson.HIDES.__getitem__, key="class hide")
+        lock = st.pills("Locked", list(lesson.LOCKS), selection_mode="multi", format_func=lesson.LOCKS.__getitem__, key="class lock")
+        if hide:
+            st.caption("Where something is hidden, the other pages, which would show it, cannot be opened.")
+    if why := class_problem(group) if group else "":
+        st.error(trouble.plain(why), icon=":material/error:")
+        return
+    base, now = st.context.url or "http://localhost:8501/", state.scenario()
+    st.markdown("**For the class**")
+    st.code(link(base, where or HOME, now, Lesson(group, frozenset(hide), frozenset(lock))), language=None, wrap_lines=True)
+    st.markdown("**For your screen**: large, " + ("with the guesses of the class as they come" if group else "one thing at a time"))
+    st.code(link(base, where or HOME, now, Lesson(group, board=bool(group), present=True)), language=None, wrap_lines=True)
+    if urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1"):
+        st.caption("This server answers on this machine only. To be reached by a class, start it with `--server.address 0.0.0.0` and put the machine's name into the link.")
+    st.caption(HONEST)
