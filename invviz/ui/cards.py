@@ -8,13 +8,13 @@ import streamlit as st
 
 from ..charts._colours import IDEAL, REAL, TRUTH
 from ..studies import gallery
-from . import drawn, press, sight, state
+from . import drawn, lesson, press, sight, state
 
 
 def draw() -> None:
-    """One card per scene that is on this machine."""
+    """One card per scene that is on this machine; none where the link of a class hides or locks something, which they would show or exchange."""
     scenes = gallery.scenes()
-    if not scenes:
+    if not scenes or lesson.lesson().hide or lesson.lesson().lock:
         return
     st.markdown("## Scenes to try")
     for place, scene in zip(st.columns(len(scenes)), scenes, strict=True):

@@ -10,7 +10,7 @@ from ..jobs.limits import risk_problems
 from ..jobs.store import Job
 from ..metrics import decibels
 from ..scenario import Scenario
-from . import finding, look, press, sources, stale, steps, trouble
+from . import finding, lesson, look, press, sources, stale, steps, trouble
 from .components import noise
 from .stale import UNFINISHED
 from .views import RiskView, RunView
@@ -38,6 +38,8 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool =
             st.markdown(f"### {title}")
             st.vega_lite_chart(spec, key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
     st.caption(finding.about_spectrum(now))
+    if lesson.hidden("score"):
+        return
     with st.container(key="after-noise-spectrum"):
         st.caption(f":material/draw: Leading directions only: {look.said(job)}" if risk.first else finding.details(risk, now))
 

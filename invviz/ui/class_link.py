@@ -41,9 +41,7 @@ def draw() -> None:
     """What the link is to do, and the link."""
     group = st.text_input("Name of the class", help="Guesses of all who follow the link come together under this name.", key="class name")
     places = [name for name in WHERE if name in PAGES]
-    where = st.segmented_control(
-        "It opens", places, default=places[0], format_func=WHERE.__getitem__, required=True, key="class where"
-    )
+    where = st.segmented_control("It opens", places, default=places[0], format_func=WHERE.__getitem__, required=True, key="class where")
     hide: list[str] = []
     lock: list[str] = []
     if where == HOME:
@@ -60,5 +58,7 @@ def draw() -> None:
     st.markdown("**For your screen**: large, " + ("with the guesses of the class as they come" if group else "one thing at a time"))
     st.code(link(base, where or HOME, now, Lesson(group, board=bool(group), present=True)), language=None, wrap_lines=True)
     if urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1"):
-        st.caption("This server answers on this machine only. To be reached by a class, start it with `--server.address 0.0.0.0` and put the machine's name into the link.")
+        st.caption(
+            "This server answers on this machine only. To be reached by a class, start it with `--server.address 0.0.0.0` and put the machine's name into the link."
+        )
     st.caption(HONEST)

@@ -15,7 +15,7 @@ from ..metrics import decibels, word_of_share
 from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario
-from . import things, trouble
+from . import lesson, things, trouble
 from .components import noise
 from .released import formula, released
 from .views import Figures, RiskView, RunView
@@ -59,6 +59,13 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         for words in doubts(now, risk.decomposition, sigma, risk.solved):
             st.caption(f":material/info: {words}")
     _explanations(now, risk)
+
+
+def untold(now: Scenario) -> None:
+    """What stays where the link of a class hides scores or the ideal attacker: the explanations."""
+    st.markdown("## What do you think?")
+    st.caption(f"{lesson.HIDDEN} Say what you expect before you ask.")
+    _explanations(now, None)
 
 
 def _first(known: Figures, products: int) -> None:

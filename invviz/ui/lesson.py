@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import streamlit as st
 
@@ -33,6 +33,7 @@ LOCKS = {
 }
 NAMES = ("class", "hide", "lock", "board", "present")
 HIDDEN = "Hidden by the link of this class."
+NO_SCORE = "score hidden"
 UNDER = {"upload": "data", "attacker": "attack"}  # settings that are locked with a part
 
 
@@ -61,15 +62,11 @@ class Lesson:
         return [(name, text) for name, text in listed if text] + [(name, "on") for name, on in flags if on]
 
 
-def read(pairs: Sequence[tuple[str, str]]) -> str:
-    """Take over what an address says of the lesson; one that says nothing leaves everything as it is.
-
-    Returns:
-        What of it could not be read, in words.
-    """
+def read(pairs: Iterable[tuple[str, str]]) -> None:
+    """Take over what an address says of the lesson; one that says nothing leaves everything as it is. What of it cannot be read, `misread` says."""
     given = {name: value for name, value in pairs if name in NAMES}
     if not given or given == st.session_state.get("lesson given"):
-        return ""
+        return
     st.session_state["lesson given"] = given
     trouble = [class_problem(given["class"])] if given.get("class") else []
     chosen = {name: frozenset(filter(None, given.get(name, "").split(","))) for name in ("hide", "lock")}
@@ -86,7 +83,12 @@ def read(pairs: Sequence[tuple[str, str]]) -> str:
         given.get("board") == "on",
         given.get("present") == "on",
     )
-    return " ".join(filter(None, trouble))
+    st.session_state["lesson misread"] = " ".join(filter(None, trouble))
+
+
+def misread() -> str:
+    """What of the last address could not be read, once."""
+    return st.session_state.pop("lesson misread", "")
 
 
 def lesson() -> Lesson:

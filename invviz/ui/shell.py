@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..core import shipped
 from ..core.paths import ROOT
-from . import sight, sources, trouble
+from . import lesson, sight, sources, state, trouble
 from .pages import HOME, PAGES, heading
 from .session import arrive, station
 
@@ -28,6 +28,9 @@ def route() -> None:
     st.html(ROOT / "assets" / "css" / "app.css")
     st.session_state["framed"] = True
     sight.draw()
+    lesson.read(state.whole_address())
+    if lesson.lesson().present:
+        st.html(ROOT / "assets" / "css" / "present.css")
     with trouble.shown():
         station().keep_workers()
         arrive()
@@ -64,7 +67,7 @@ def _configure() -> None:
 
 
 def _pages() -> dict[str, Entry]:
-    """For the navigation; the first has no path of its own."""
+    """For the navigation; the first has no path of its own. Where the link of a class hides something that all others would show, there is only the first."""
     return {
         name: st.Page(
             page.folder / f"{name}.py",
@@ -74,4 +77,5 @@ def _pages() -> dict[str, Entry]:
             url_path=None if name == HOME else name,
         )
         for name, page in PAGES.items()
+        if name == HOME or not lesson.lesson().hide
     }

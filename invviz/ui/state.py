@@ -165,7 +165,7 @@ def _read(views: Mapping[str, str] | None, opening: str) -> None:
     st.session_state["views"] = views = dict(views or {})
     for name, default in views.items():
         st.session_state.setdefault(f"view {name}", default)
-    pairs, misread = _address(), lesson.read(_query())
+    pairs, misread = _address(), lesson.misread()
     touched = st.session_state.pop("touched", False)
     if "scenario" in st.session_state and not misread and (touched or pairs == st.session_state.get("address") or _just_left(pairs)):
         return
@@ -215,7 +215,7 @@ def write_address(views_alone: bool = False) -> None:
     opened = [(name, view(name)) for name, default in st.session_state.get("views", {}).items() if view(name) != default]
     pairs = ([] if views_alone else scenario().pairs()) + opened + lesson.lesson().pairs()
     by_name = lambda pair: pair[0]  # noqa: E731  (the order of several defenses counts)
-    if sorted(pairs, key=by_name) == sorted(_query(), key=by_name):
+    if sorted(pairs, key=by_name) == sorted(whole_address(), key=by_name):
         st.session_state["address"] = _address()
         st.session_state["touched"] = False
         return
@@ -236,8 +236,9 @@ def _just_left(pairs: list[tuple[str, str]]) -> bool:
 
 def _address() -> list[tuple[str, str]]:
     """What the address says, but for what concerns a lesson."""
-    return [pair for pair in _query() if pair[0] not in lesson.NAMES]
+    return [pair for pair in whole_address() if pair[0] not in lesson.NAMES]
 
 
-def _query() -> list[tuple[str, str]]:
+def whole_address() -> list[tuple[str, str]]:
+    """All of the address."""
     return [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 
 import pytest
@@ -143,10 +144,12 @@ def test_what_is_locked_stays(link, lock, tried, left):
 def test_a_lesson_is_read_from_an_address_and_written_as_it_was(monkeypatch):
     monkeypatch.setattr(lesson.st, "session_state", {})
     pairs = [("class", "7b"), ("hide", "ideal,score"), ("lock", "data,defense"), ("board", "on")]
-    assert lesson.read([("data", "digits"), *pairs]) == ""
+    lesson.read([("data", "digits"), *pairs])
+    assert lesson.misread() == ""
     assert lesson.lesson() == Lesson("7b", frozenset({"ideal", "score"}), frozenset({"data", "defense"}), True, False)
     assert lesson.lesson().pairs() == pairs
-    assert lesson.read([("data", "photos")]) == "" and lesson.hidden("ideal"), "another page's address says nothing of it"
+    lesson.read([("data", "photos")])
+    assert lesson.misread() == "" and lesson.hidden("ideal"), "another page's address says nothing of it"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,8 @@ def test_a_lesson_is_read_from_an_address_and_written_as_it_was(monkeypatch):
 )
 def test_what_cannot_be_read_of_it_is_said(monkeypatch, name, value, said):
     monkeypatch.setattr(lesson.st, "session_state", {})
-    assert said in lesson.read([(name, value)])
+    lesson.read([(name, value)])
+    assert said in lesson.misread() and lesson.misread() == "", "once"
     assert lesson.lesson().pairs() == ([("hide", "ideal")] if name == "hide" else [])
 
 
@@ -180,3 +184,29 @@ def test_a_link_stays_in_the_address_and_holds_on_every_page(visit):
     at.switch_page("pages/risk.py").run()
     assert address(at, "lock") == "data,defense" and not at.exception
     assert {one.label: one.disabled for one in at.selectbox}["Data"]
+
+
+@pytest.mark.parametrize("what", ["ideal", "attack", "score", "spectrum"])
+def test_what_is_hidden_is_nowhere_on_the_page(visit, what):
+    """Looked for in everything that is sent to the browser. Each figure is there without the link."""
+    signs = {
+        "ideal": r"InvRE \d|ideal attacker's picture is|Expected best",
+        "attack": r"The attack's picture:|Matching loss over the steps|Run the attack|Finished",
+        "score": r"\d dB|InvRE \d|InvLoss \d|SSIM 0?\.\d|\*\*(readable|recognisable|blurred|hidden|exact)\b",
+        "spectrum": r"directions lie above|InvLoss \d",
+    }
+    assert re.search(signs[what], sent(visit("lab"))), "it would be seen"
+    at = visit("lab", hide=what)
+    assert not at.exception and not at.error
+    assert not re.search(signs[what], sent(at)) and lesson.HIDDEN.split()[0] in sent(at)
+    assert at.session_state["lesson"].hide == {what}
+
+
+def test_where_something_is_hidden_no_other_page_shows_it(visit):
+    at = visit("risk", hide="ideal")
+    assert "Which pictures, models and directions are exposed" not in sent(at)
+
+
+def sent(at) -> str:
+    """All that a browser gets, as text; bytes of pictures have none."""
+    return " ".join(str(getattr(element, "proto", "")) for element in at.main)

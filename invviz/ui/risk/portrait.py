@@ -13,9 +13,9 @@ from ...jobs.store import Job
 from ...risk import learned_share
 from ...scenario import Scenario
 from .. import drawn, look, more, press, sources, state, things, trouble
-from ..stage import waiting
 from ..victim import victim_of
 from ..views import RiskView
+from ..waits import waiting
 from ..widgets import holds
 from . import certainty
 

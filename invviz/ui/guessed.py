@@ -1,0 +1,36 @@
+"""A picture on the Lab's stage, and how good it is in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from ..metrics import decibels, quality
+from ..scenario import Scenario
+from . import alts, lesson
+from .victim import baseline, cells_unseen
+
+
+def image(now: Scenario, png: bytes, alt: str) -> None:
+    """A picture; a row of a table stands above as a table instead."""
+    if not now.columns:
+        st.image(png, width="stretch", output_format="PNG", alt=alts.alt(alt))
+
+
+def how_good(now: Scenario, truth: np.ndarray, psnr: Sequence[float], ssim: Sequence[float], cells: float) -> str:
+    """How good a guess is, in a few words, where the link of a class does not hide that."""
+    if lesson.hidden("score"):
+        return lesson.NO_SCORE
+    if now.columns:
+        mean = cells_unseen(now, truth)
+        without = "" if mean is None else f" ({100 * mean:.0f} % without a message: the mean row)"
+        return f"**{100 * cells:.0f} % of the cells right**{without} · {decibels(float(np.mean(psnr)))}"
+    likeness = float(np.mean(ssim))
+    return f"**{quality(psnr, ssim, baseline(now, truth), '** · ')}" + ("" if np.isnan(likeness) else f" · SSIM {likeness:.2f}")
+
+
+def level(psnr: float) -> str:
+    """A PSNR in words, where the link of a class does not hide it."""
+    return lesson.NO_SCORE if lesson.hidden("score") else decibels(psnr)
