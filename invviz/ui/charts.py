@@ -10,11 +10,13 @@ from ..jobs.limits import risk_problems
 from ..jobs.store import Job
 from ..metrics import decibels
 from ..scenario import Scenario
-from . import finding, lesson, look, press, sources, stale, steps, trouble
+from . import finding, glossary, lesson, look, press, sources, stale, steps, trouble
 from .components import noise
 from .stale import UNFINISHED
 from .views import RiskView, RunView
 from .waits import waiting
+
+ABOVE = glossary.tip("direction", "singular", "floor")
 
 
 def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool = False) -> None:
@@ -35,9 +37,9 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool =
     with noise.instead("spectrum", live) as needed:
         if needed:
             spec = spectrum_spec(values, floor, st.context.theme.type == "dark")
-            st.markdown(f"### {title}")
+            st.markdown(f"### {title}", help=ABOVE)
             st.vega_lite_chart(spec, key="spectrum", alt=f"Singular values of the Jacobian, falling; {title}.")
-    st.caption(finding.about_spectrum(now))
+    st.caption(finding.about_spectrum(now), help=ABOVE)
     if lesson.hidden("score"):
         return
     with st.container(key="after-noise-spectrum"):
@@ -75,6 +77,6 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
 def _live(now: Scenario, job: Job) -> None:
     curve = sources.live_curve(now)
     psnr = f", now {decibels(job.psnr)}" if job.psnr is not None else ""
-    st.markdown(f"### Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}")
+    st.markdown(f"### Step {job.done:,}: matching loss {number(job.loss or 0.0, 2)}{psnr}", help=glossary.tip("loss", "psnr"))
     steps.curves("live", (curve.steps, curve.loss), (curve.steps, curve.psnr), "So far; it is still running.")
     st.caption(steps.ORACLE)

@@ -15,11 +15,12 @@ from ..metrics import decibels, word_of_share
 from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario
-from . import lesson, things, trouble
+from . import glossary, lesson, things, trouble
 from .components import noise
 from .released import formula, released
 from .views import Figures, RiskView, RunView
 
+HELP = glossary.tip("invre", "ideal", "best", "bound")
 PAPER, MODELS = "xu2025invloss", "carletti2025sok"
 MEANS = "an average over pictures and noise, so single pictures lie above and below it"
 
@@ -45,11 +46,11 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
             noise.part("finding", means=means)
         with noise.instead("finding", live) as needed:
             if needed:
-                st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown")
+                st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown", help=HELP)
                 st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {means}")
         bound = in_brackets(risk.against(now))
         with st.container(key="after-noise-finding"):
-            st.markdown(f"{bound[0].upper()}{bound[1:]}. {_gap(risk, run, ideal_psnr)}")
+            st.markdown(f"{bound[0].upper()}{bound[1:]}. {_gap(risk, run, ideal_psnr)}", help=HELP)
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
             st.caption(
@@ -71,7 +72,7 @@ def untold(now: Scenario) -> None:
 def _first(known: Figures, products: int) -> None:
     """What a first sketch says: how far apart the ends are, and no verdict."""
     score, share = _ends(f"{known.low:.2f}", f"{known.high:.2f}"), _ends(f"{100 * known.low:.0f}", f"{100 * known.high:.0f}")
-    st.markdown(f"## InvRE {score}: an ideal attacker recovers {share} % of what was unknown")
+    st.markdown(f"## InvRE {score}: an ideal attacker recovers {share} % of what was unknown", help=HELP)
     st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {MEANS}; not a bound.")
     st.caption(
         f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."

@@ -11,6 +11,16 @@ import streamlit as st
 
 from . import language
 
+MOST = 4  # entries in the help of a heading
+PLAIN = (
+    "net",
+    "message",
+    "attack",
+    "noise",
+    "defense",
+    "server",
+    "smooth",
+)  # which a heading uses without its help; they are among the words of the page
 MARK = re.compile(r"\[\[([^]|]+)(?:\|([^]]+))?\]\]")
 
 
@@ -83,8 +93,34 @@ def tip(*names: str) -> str:
     )
 
 
+def used(text: str) -> list[str]:
+    """Names of the terms that a text uses, in their order; of forms within one another the longest."""
+    return list(dict.fromkeys(_forms()[one.lower()] for one in _pattern().findall(text)))
+
+
+def of(text: str) -> str | None:
+    """Entries of the terms that a heading uses, as its help; None where there are none."""
+    names = [name for name in used(text) if name not in PLAIN][:MOST]
+    return tip(*names) if names else None
+
+
+@lru_cache(maxsize=1)
+def _forms() -> dict[str, str]:
+    return {form.lower(): term.name for term in terms().values() for form in term.forms if len(form) > 1}
+
+
+@lru_cache(maxsize=1)
+def _pattern() -> re.Pattern[str]:
+    return re.compile(rf"(?i)\b(?:{'|'.join(sorted(map(re.escape, _forms()), key=len, reverse=True))})\b")
+
+
 def draw(names: tuple[str, ...]) -> None:
-    """The words of a page, behind one button."""
+    """The words of a page behind one button, then all others.
+
+    Args:
+        names: those that the page is about, in their order.
+    """
     with st.popover(language.words(language.FIRST)["page"]["words"], icon=":material/menu_book:", type="tertiary", key="words"):
-        for name in names:
-            st.markdown(tip(name))
+        st.markdown(tip(*names))
+        st.divider()
+        st.markdown(tip(*(name for name in terms() if name not in names)))

@@ -22,6 +22,7 @@ class Page:
         icon: a Material symbol.
         question: that it answers; it ends with a question mark.
         compares: whether it has spectra side by side computed, which no other page waits for.
+        terms: of the glossary that it uses, in their order: its words.
         folder: in which its file lies, under the page's name.
     """
 
@@ -29,17 +30,57 @@ class Page:
     icon: str
     question: str
     compares: bool = False
+    terms: tuple[str, ...] = ()
     folder: Path = FOLDER
 
 
+GOT = ("ideal", "attack", "psnr", "words", "ssim")  # words for who got how much
+RISK = ("invre", "best", "bound")
 PAGES: dict[str, Page] = {  # by the name of the file and in the address; the first answers at /, too
-    "lab": Page("Lab", "science", "What does one update give away, and how much noise hides it?"),
-    "risk": Page("Risk", "query_stats", "Which pictures, models and directions are exposed, without running any attack?", compares=True),
-    "defend": Page("Defend", "shield", "Which defense protects against an attacker who knows it?", compares=True),
-    "curves": Page("Curves", "stacked_line_chart", "What does protection cost in accuracy?"),
-    "vertical": Page("Vertical", "layers", "What does an embedding give away, layer by layer?", compares=True),
-    "attacks": Page("Attacks", "bolt", "Which attack is strongest, and when does it fail?", compares=True),
-    "results": Page("Results", "table_rows", "What has been computed here?"),
+    "lab": Page(
+        "Lab",
+        "science",
+        "What does one update give away, and how much noise hides it?",
+        terms=(
+            *("message", "noise", "entry", "defense", "aware", "unaware", *GOT, *RISK),
+            *("gradient", "jacobian", "direction", "singular", "floor", "loss", "prior", "seed", "sketch"),
+        ),
+    ),
+    "risk": Page(
+        "Risk",
+        "query_stats",
+        "Which pictures, models and directions are exposed, without running any attack?",
+        compares=True,
+        terms=(*RISK, "ideal", "noise", "entry", "prior", "direction", "jacobian", "singular", "floor", "psnr", "words", "sketch"),
+    ),
+    "defend": Page(
+        "Defend",
+        "shield",
+        "Which defense protects against an attacker who knows it?",
+        compares=True,
+        terms=("defense", "unaware", "aware", *GOT, *RISK, "noise", "entry", "gnp", "smooth", "seed"),
+    ),
+    "curves": Page(
+        "Curves",
+        "stacked_line_chart",
+        "What does protection cost in accuracy?",
+        terms=("accuracy", "defense", "noise", "aware", "unaware", "operating", *GOT, *RISK, "seed"),
+    ),
+    "vertical": Page(
+        "Vertical",
+        "layers",
+        "What does an embedding give away, layer by layer?",
+        compares=True,
+        terms=("embedding", *GOT, "accuracy", *RISK, "noise", "aware", "prior"),
+    ),
+    "attacks": Page(
+        "Attacks",
+        "bolt",
+        "Which attack is strongest, and when does it fail?",
+        compares=True,
+        terms=("attack", "loss", "psnr", "words", "ideal", "unaware", "aware", "noise", "prior", "seed", "gradient"),
+    ),
+    "results": Page("Results", "table_rows", "What has been computed here?", terms=(*GOT, *RISK, "accuracy", "defense", "seed")),
     "guide": Page("Guide", "explore", "What is all this?"),
 }
 HOME = next(iter(PAGES))

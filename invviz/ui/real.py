@@ -11,7 +11,7 @@ from ..jobs.limits import too_dear
 from ..jobs.price import seconds
 from ..jobs.store import Job
 from ..scenario import Scenario, problems
-from . import drawn, lesson, press, sources, stale, trouble
+from . import drawn, glossary, lesson, press, sources, stale, trouble
 from .guessed import how_good, image, level
 from .victim import victim_of
 from .views import RunView
@@ -27,7 +27,7 @@ def picture(now: Scenario, run: RunView | None, old: RunView | None, job: Job | 
         old: the last result shown for the same picture, where there is none of this very scenario.
         job: that is after it.
     """
-    st.markdown("**A :orange[real] attack got this**")
+    st.markdown("**A :orange[real] attack got this**", help=glossary.tip("attack"))
     if lesson.hidden("attack"):
         image(now, drawn.placeholder(now.shape, now.batch, REAL), lesson.HIDDEN)
         st.caption(lesson.HIDDEN)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ..core import shipped
 from ..core.paths import ROOT
-from . import lesson, sight, sources, state, trouble
+from . import glossary, lesson, sight, sources, state, trouble
 from .pages import HOME, PAGES, heading
 from .session import arrive, station
 
@@ -56,9 +57,14 @@ def ensure(name: str) -> None:
         st.switch_page(pages[name], query_params=dict(st.query_params.to_dict()))
 
 
-def head(name: str, **how: Any) -> None:
-    """The line above a page; `how` as for `st.markdown`."""
-    st.markdown(heading(name), **how)
+def head(name: str, beside: Callable[[], object] | None = None) -> None:
+    """The line above a page, with its words; `beside` draws what else stands on it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
+        st.markdown(heading(name), width="content")
+        if beside is not None:
+            beside()
+        if PAGES[name].terms:
+            glossary.draw(PAGES[name].terms)
 
 
 def _configure() -> None:

@@ -13,7 +13,7 @@ from ..jobs.limits import risk_problems
 from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, quality
 from ..scenario import Scenario
-from . import charts, drawn, finding, form, lesson, look, pulse, real, sources, state, trouble
+from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real, sources, state, trouble
 from .components import noise, stops
 from .components.table import NoiseTable
 from .guessed import how_good, image, level
@@ -128,7 +128,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None, live: b
         job: that computes it.
         live: whether the browser draws it.
     """
-    st.markdown("**An :violet[ideal] attacker sees this**")
+    st.markdown("**An :violet[ideal] attacker sees this**", help=glossary.tip("ideal", "words", "psnr", "ssim"))
     if lesson.hidden("ideal"):
         image(now, drawn.placeholder(now.shape, now.batch, IDEAL), lesson.HIDDEN)
         st.caption(lesson.HIDDEN)

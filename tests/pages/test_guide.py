@@ -97,7 +97,7 @@ def test_what_the_stops_say_is_so():
     assert noisy.word(noisy.real.pixels) == "hidden" and noisy.word(noisy.ideal.pixels) != "hidden", (
         "the attack gets nothing, the ideal attacker something"
     )
-    values, floor = scenes.directions().spectrum
+    values, floor, _ = scenes.directions().spectrum
     assert values[scenes.COARSE] > floor > values[scenes.FINE], "one of the two is above the floor"
     assert trained.word(trained.real.pixels) == "hidden" and trained.word(trained.ideal.pixels) == "readable", (
         "it failed, and it is no safety"

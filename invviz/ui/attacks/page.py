@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...scenario import Scenario
 from ...scenario.families import attacks as lineup
-from .. import asking, form, known, more, press, pulse, shipped, sight, state, trouble
+from .. import asking, form, glossary, known, more, press, pulse, shipped, sight, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -43,7 +43,8 @@ def _draw() -> None:
     here, attacks = every[0], list(every[0].attacks.values())
     pulse.keep(busy or any(job.active for one in every for job in one.jobs))
     unseen = unseen_psnr(now, victim.truth)
-    st.markdown(f"## {trouble.plain(words.finding(here))}")
+    found = words.finding(here)
+    st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
     with st.container(horizontal=True, gap="medium", key="attacks-top"):
         with st.container(width="stretch", key="race"):
             race.draw(here, unseen)

@@ -11,7 +11,7 @@ from ...charts import conditions as chart
 from ...core.remaining import in_words
 from ...scenario import Scenario
 from ...scenario.families import conditions
-from .. import asking, drawn, press, sight, sources, state, trouble
+from .. import asking, drawn, more, press, sight, sources, state, trouble
 from ..known import AttackOutcome
 from ..session import station
 from ..victim import unseen_psnr
@@ -25,6 +25,11 @@ PAPER = (
     "**The paper says** (Valadi et al., *From Research to Reality*, arXiv 2508.19819): most attacks were shown on nets in inference mode, which is much easier. In training mode they work "
     "only where the net is shallow and wide, has skip connections and normalises before the activation."
 )
+
+
+def way() -> None:
+    """The button that leads here, on the line of the page's title."""
+    st.button(TITLE, key="to training", on_click=more.show, args=(PLACE,), type="tertiary", icon=":material/arrow_downward:")
 
 
 def draw(section: Section | str) -> None:

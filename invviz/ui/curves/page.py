@@ -13,7 +13,7 @@ from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies.plans import PLANS
 from ...studies.tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
-from .. import asking, broken, choice, more, pulse, state, strongest, trouble
+from .. import asking, broken, choice, glossary, more, pulse, state, strongest, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import AXES, BUDGETS, stack_of, titles
 
@@ -62,7 +62,7 @@ def _study(shown: source.Shown) -> None:
         return
     names = titles(p.defense for p in found)
     finding = blunt(found, numbers.words(part, found[:1]).get(found[0], "")) or sentence(best, int(budget) / 100, names)
-    st.markdown(f"## {trouble.plain(finding)}")
+    st.markdown(f"## {trouble.plain(finding)}", help=glossary.of(finding))
     if said := _left(part, best, names):
         st.markdown(trouble.plain(said))
     if not solved(part.rows, measure):

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from ...scenario.families import defenses
-from .. import asking, choice, drawn, trouble
+from .. import asking, choice, drawn, glossary, trouble
 from ..victim import Victim
 from .row import Old, Row
 from .words import finding
@@ -25,7 +25,8 @@ def draw(rows: Sequence[Row], victim: Victim) -> None:
                 f'<figure class="truth"><img src="{drawn.thumb(victim.truth)}" alt="{escape(alt)}"><figcaption>the truth</figcaption></figure>'
             )
         with st.container(width="stretch", gap="small"):
-            st.markdown(f"## {trouble.plain(finding(rows))}")
+            said = finding(rows)
+            st.markdown(f"## {trouble.plain(said)}", help=glossary.of(said))
             with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
                 choice.of_view("rows", defenses.CHOICES, "What is compared", label_visibility="collapsed")
                 choice.of_view("order", ORDERS, "Order of the rows", label_visibility="collapsed")

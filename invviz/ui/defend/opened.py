@@ -15,7 +15,7 @@ from ...engine.summary import doubts
 from ...metrics import decibels
 from ...risk.prior import TAU
 from ...scenario import Scenario
-from .. import beyond, choice, form, state, trouble
+from .. import beyond, choice, form, glossary, state, trouble
 from ..views import Figures
 from ..waits import waits
 from .row import Row
@@ -72,7 +72,7 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
             f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}: an average over {now.data.modality.many} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
         )
         return
-    st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}")
+    st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}", help=glossary.tip("invre"))
     verdict = _verdict(before, after, row.against)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(

@@ -36,7 +36,7 @@ class Scene:
         after: pictures that are the answer.
         options: two pictures to choose from; their figures are shown with the answer. Empty where the options are words, or a scale.
         scale: pictures from nothing to everything, on which a guess is set; their figures are shown with the answer.
-        spectrum: singular values and the noise floor, shown with the answer.
+        spectrum: singular values, the noise floor and the places of the two options among them, shown with the answer.
     """
 
     figures: Mapping[str, str]
@@ -45,4 +45,4 @@ class Scene:
     after: tuple[Picture, ...] = ()
     options: tuple[Picture, ...] = ()
     scale: tuple[Picture, ...] = ()
-    spectrum: tuple[np.ndarray, float] | None = None
+    spectrum: tuple[np.ndarray, float, tuple[int, int]] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ...charts._colours import IDEAL, ink, line
 from ...charts.spectrum import spectrum_spec
 from .. import drawn, language
 from ._scene import Picture, Scene
@@ -64,10 +65,23 @@ def _said(one: Picture, lang: str) -> str:
     return language.words(lang)["pictures"][one.unit].format(level=figure) if one.unit else figure
 
 
-def _spectrum(spectrum: tuple[np.ndarray, float], said: Told, lang: str) -> None:
-    """With the chart's own words in the language."""
-    spec = _translated(spectrum_spec(*spectrum, st.context.theme.type == "dark"), language.words(lang)["chart"])
-    st.vega_lite_chart({**spec, "height": 210}, key="guide-spectrum", alt=said.title)
+def _spectrum(spectrum: tuple[np.ndarray, float, tuple[int, int]], said: Told, lang: str) -> None:
+    """With the two options on it, and the chart's own words in the language."""
+    (values, floor, places), dark = spectrum, st.context.theme.type == "dark"
+    spec = _translated(spectrum_spec(values, floor, dark), language.words(lang)["chart"])
+    named = [{"i": place + 1, "s": float(values[place]), "text": name} for place, name in zip(places, said.options, strict=True)]
+    x, y = ({"field": name, "type": "quantitative"} for name in ("i", "s"))
+    mark = {"type": "text", "fontWeight": "bold", "fontSize": 15, "dy": -14, "dx": 8, "color": ink(IDEAL, dark)}
+    marks = [
+        {
+            "data": {"values": named},
+            "mark": {"type": "point", "filled": True, "size": 90, "color": line(IDEAL, dark)},
+            "encoding": {"x": x, "y": y},
+        },
+        {"data": {"values": named}, "mark": mark, "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
+    ]
+    layers = [*spec["layer"], *marks]
+    st.vega_lite_chart({**spec, "layer": layers, "height": 210}, key="guide-spectrum", alt=said.title)
 
 
 def _translated(spec: Any, words: dict[str, str]) -> Any:

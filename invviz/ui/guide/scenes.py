@@ -132,7 +132,7 @@ def directions() -> Scene | None:
         "size": f"{values.size:,}",
         "share": percent(found.view.figures(found.sigma).score),
     }
-    return Scene(figures, drowned, options=options, spectrum=(values, floor))
+    return Scene(figures, drowned, options=options, spectrum=(values, floor, (COARSE, FINE)))
 
 
 def failed() -> Scene | None:

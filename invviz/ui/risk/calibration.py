@@ -12,7 +12,7 @@ from ...engine.gap import tally
 from ...scenario import Scenario
 from ...studies import calibration
 from ...studies.calibration import ARMS, CalibrationStudy, Correlation, Within, correlate, correlate_within
-from .. import choice
+from .. import choice, glossary
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
 NEAR = 3.0  # dB
@@ -26,7 +26,7 @@ AGAINST = {
 def draw() -> None:
     """One study, one way to attack."""
     studies = {study.name: study for study in calibration.studies()}
-    st.markdown("## Calibration: is the expected best right?")
+    st.markdown("## Calibration: is the expected best right?", help=glossary.tip("best"))
     if not studies:
         st.caption("No study is on this machine; make one with `python -m invviz.calibration photos`.")
         return

@@ -15,7 +15,7 @@ from ...engine import bounds
 from ...engine.summary import doubts
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
-from .. import things
+from .. import glossary, things
 from ..views import RiskView
 
 PAPER = "xu2025invloss"
@@ -25,7 +25,7 @@ LEADING = 64  # directions among which the largest gap is looked for
 
 def draw(now: Scenario, risk: RiskView, sigma: float) -> None:
     """Score and bounds, beside how far the straight line holds."""
-    st.markdown("## The number, its bounds, and how far to trust them")
+    st.markdown("## The number, its bounds, and how far to trust them", help=glossary.tip("invre", "bound"))
     words, chart = st.columns([3, 2], gap="medium")
     with words:
         _bounds(now, risk, sigma)

@@ -19,7 +19,7 @@ from ...engine import bounds
 from ...risk.invre import MAX_PSNR
 from ...scenario import Scenario
 from ...scenario.families.comparisons import AXES, axes
-from .. import choice, look, press, sight, state, things
+from .. import choice, glossary, look, press, sight, state, things
 from ..trouble import plain
 from ..views import NOISES, Figures
 from . import compared
@@ -51,7 +51,7 @@ def table(now: Scenario, rows: list[Scored], axis: str, left_out: list[str]) -> 
         left_out: why something is not compared.
     """
     title = finding(rows, axis, left_out)
-    st.markdown(f"## {title}".replace(" · ", "\u00a0·\u00a0"))  # a number stays beside its name
+    st.markdown(f"## {title}".replace(" · ", "\u00a0·\u00a0"), help=glossary.of(title))  # a number stays beside its name
     if not rows:
         return
     frame = pd.DataFrame([_line(row) for row in rows])

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ...scenario import problems
 from ...scenario.families import cuts
-from .. import asking, known, more, pulse, state, trouble
+from .. import asking, glossary, known, more, pulse, state, trouble
 from ..victim import unseen_psnr, victim_of
 from . import bar, charts, grid, returned, tiles, words
 
@@ -57,7 +57,8 @@ def _draw() -> None:
     )
     here = bar.chosen(now, shown)
     pulse.keep(any(job.active for one in shown for job in one.jobs) or asking.busy("labels", here.scenario))
-    st.markdown(f"## {trouble.plain(words.finding(shown, here))}")
+    found = words.finding(shown, here)
+    st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)

@@ -1,0 +1,35 @@
+"""Every term that a page uses is among its words, which stand at its top; the findings explain theirs beside them."""
+
+from __future__ import annotations
+
+import pytest
+from visits import elements
+
+from invviz.ui import glossary
+from invviz.ui.pages import PAGES
+
+TABLES = [name for name in PAGES if PAGES[name].terms]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_term_that_a_page_uses_is_explained_at_its_top(visit, name):
+    at = visit(name)
+    bodies = [m.value for m in at.markdown]
+    own, others = bodies[1:3]
+    assert not at.exception and own == glossary.tip(*PAGES[name].terms), "right after the title"
+    assert len(PAGES[name].terms) > 8 and set(PAGES[name].terms) <= set(glossary.terms())
+    for term in glossary.terms().values():
+        assert (f"**{term.title}.** {term.text}" in own) != (f"**{term.title}.** {term.text}" in others)
+    found = [body for body in bodies[3:] if body.startswith("## ")][:1]
+    assert set(glossary.used(" ".join(found))) <= {*PAGES[name].terms, "net"}, "what its finding speaks of comes first"
+
+
+def test_findings_explain_their_terms_beside_them(visit):
+    helps = [getattr(node.proto, "help", "") for node in elements(visit("lab")) if hasattr(node, "proto")]
+    assert glossary.tip("invre", "ideal", "best") in helps and glossary.tip("direction", "floor", "singular") in helps
+
+
+def test_the_longest_form_is_the_one_that_is_meant():
+    assert glossary.used("The ideal attacker of a message's typical entry; InvRE, sigma, J.") == ["ideal", "entry", "invre", "noise"]
+    assert glossary.used("reattack, noisefloor") == []
+    assert glossary.of("More noise in the message") is None and glossary.of("InvRE of the attack") == glossary.tip("invre")
