@@ -139,7 +139,7 @@ def test_a_first_visitor_sees_no_list_of_files():
 
 def test_an_interval_whose_ends_read_the_same_is_one_number(monkeypatch):
     told = []
-    monkeypatch.setattr(finding.st, "markdown", told.append)
+    monkeypatch.setattr(finding.st, "markdown", lambda words, help=None: told.append(words))
     monkeypatch.setattr(finding.st, "caption", told.append)
     finding._first(Figures(0.0, 0.001, 0.004, 12.0, 12.1, 12.2), 70)
     assert told[0] == "## InvRE about 0.00: an ideal attacker recovers about 0 % of what was unknown" and "**about 12 dB**" in told[1]
