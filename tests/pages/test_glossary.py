@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from visits import elements
 
-from invviz.ui import glossary
+from invviz.ui import charts, finding, glossary
 from invviz.ui.pages import PAGES
 
 TABLES = [name for name in PAGES if PAGES[name].terms]
@@ -26,7 +26,8 @@ def test_every_term_that_a_page_uses_is_explained_at_its_top(visit, name):
 
 def test_findings_explain_their_terms_beside_them(visit):
     helps = [getattr(node.proto, "help", "") for node in elements(visit("lab")) if hasattr(node, "proto")]
-    assert glossary.tip("invre", "ideal", "best") in helps and glossary.tip("direction", "floor", "singular") in helps
+    assert finding.HELP in helps and charts.ABOVE in helps
+    assert glossary.terms()["invre"].text in finding.HELP and glossary.terms()["floor"].text in charts.ABOVE
 
 
 def test_the_longest_form_is_the_one_that_is_meant():
