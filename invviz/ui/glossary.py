@@ -70,13 +70,14 @@ def inline(text: str, lang: str, place: str) -> str:
     """
     parts, last, count = [], 0, 0
     for mark in MARK.finditer(text):
-        parts.append(_plain(text[last : mark.start()]))
+        parts.append(strong(text[last : mark.start()]))
         parts.append(_button(meant(mark, lang), mark[1], lang, f"term-{place}-{count}"))
         last, count = mark.end(), count + 1
-    return "".join([*parts, _plain(text[last:])])
+    return "".join([*parts, strong(text[last:])])
 
 
-def _plain(text: str) -> str:
+def strong(text: str) -> str:
+    """Plain text as HTML, **strong** as such."""
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text, quote=False))
 
 

@@ -8,10 +8,10 @@ from html import escape
 import streamlit as st
 
 from ...scenario import Scenario
-from .. import choice, glossary, language, press, pulse, shell, sight, state, trouble
+from .. import choice, glossary, language, lesson, press, pulse, shell, sight, state, trouble
 from ..pages import PAGES
 from ..widgets import holds
-from . import pictures
+from . import board, pictures, teach
 from ._scene import Scene
 from .stops import STOPS, Stop, Told, compared, places, told
 
@@ -27,7 +27,7 @@ def draw() -> None:
 
 
 def _draw() -> None:
-    pulse.keep(False)
+    pulse.keep(lesson.lesson().board)  # guesses come in
     lang, place = spoken(), at()
     if state.view("stop") != str(place + 1):
         st.session_state["view stop"] = str(place + 1)
@@ -58,6 +58,7 @@ def _draw() -> None:
             pictures.draw(stop, scene, said, guess, answered, lang)
             if stop.kind == "scale":
                 _scale(stop, scene, guess, answered, lang)
+            board.draw(stop, scene, said.options, answered, lang)
 
 
 def spoken() -> str:
@@ -94,6 +95,7 @@ def _bar(lang: str, place: int) -> None:
         known = language.languages()
         speak = functools.partial(state.set_view, "lang")
         choice.one_of(words["language"], "lang", list(known), lang, speak, known.__getitem__, label_visibility="collapsed")
+        teach.draw(lang)
 
 
 def _text(stop: Stop, said: Told, place: int, lang: str) -> str:
@@ -122,6 +124,8 @@ def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bo
         return
 
     def show() -> None:
+        if guess is not None:
+            board.tell(stop, guess)
         state.set_view("shown", ",".join([*filter(None, state.view("shown").split(",")), stop.key]))
 
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -1,0 +1,75 @@
+"""The tour on paper: a page of blanks for each stop, and a sheet for the teacher. Each is one HTML file that a browser prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from .. import glossary, language
+from .stops import STOPS, Stop, Told, places, told
+
+STYLE = """
+body { font: 12pt/1.5 system-ui, sans-serif; color: #000; background: #fff; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 18pt; } h2 { font-size: 15pt; margin: 0 0 .5rem; }
+section { break-after: page; margin-bottom: 3rem; } section:last-child { break-after: auto; }
+.ask { font-weight: 600; } .boxes { display: flex; gap: .6rem; list-style: none; padding: 0; }
+.boxes li { flex: 1; text-align: center; font-size: 10pt; } .boxes li::before { content: ""; display: block; border: 1.5px solid #000; height: 1.4rem; margin-bottom: .2rem; }
+.line { border-bottom: 1px solid #000; height: 2.2rem; } .few { color: #333; font-size: 10pt; }
+table { border-collapse: collapse; width: 100%; } th, td { border: 1px solid #666; padding: .35rem .5rem; text-align: left; vertical-align: top; }
+td ul { margin: 0; padding-left: 1.1rem; }
+"""
+
+
+def students(lang: str) -> str:
+    """One page a stop: what is asked, boxes for the guess, lines for what it turned out to be and why. No answers."""
+    words, parts = language.words(lang)["teach"], []
+    for number, stop in enumerate(STOPS, 1):
+        kept, said = _scene(stop, lang)
+        boxes = "".join(f"<li>{escape(name)}</li>" for name in _places(stop, said, lang, kept))
+        parts.append(
+            f"<section><p class='few'>{escape(words['name'])}: ______________________</p><h2>{number}. {escape(said.title)}</h2>"
+            f"<p>{_plain(said.text)}</p><p class='ask'>{_plain(said.ask)}</p><p>{escape(words['guess'])}</p><ul class='boxes'>{boxes}</ul>"
+            f"<p>{escape(words['was'])}</p><div class='line'></div><p>{escape(words['why'])}</p><div class='line'></div><div class='line'></div></section>"
+        )
+    return _page(words["students"], "".join(parts), lang)
+
+
+def teachers(lang: str) -> str:
+    """All stops on one sheet: minutes, question, answer, wrong answers to expect, a question to go on with."""
+    words = language.words(lang)["teach"]
+    head = "".join(f"<th>{escape(words[name])}</th>" for name in ("stop", "minutes", "question", "answer", "wrong", "further"))
+    rows = []
+    for number, stop in enumerate(STOPS, 1):
+        _, said = _scene(stop, lang)
+        kept = words["stops"][stop.key]
+        wrong = "".join(f"<li>{escape(one)}</li>" for one in kept["wrong"])
+        rows.append(
+            f"<tr><td>{number}. {escape(said.title)}</td><td>{kept['minutes']}</td><td>{_plain(said.ask)}</td><td>{_plain(said.reveal)}</td>"
+            f"<td><ul>{wrong}</ul></td><td>{escape(kept['further'])}</td></tr>"
+        )
+    notes = "".join(f"<li>{_plain(one)}</li>" for one in words["notes"])
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return _page(words["teachers"], f"<ul>{notes}</ul>{table}", lang)
+
+
+def _scene(stop: Stop, lang: str) -> tuple[Any, Told]:
+    scene = stop.scene()
+    return scene, told(stop, lang, scene)
+
+
+def _places(stop: Stop, said: Told, lang: str, scene: Any) -> Sequence[str]:
+    """What can be guessed, as the page has it."""
+    if said.options:
+        return said.options
+    number, words = places(stop, scene) if scene else 7, language.words(lang)["page"]
+    return [{0: words["none"], number - 1: words["all"]}.get(place, str(place + 1)) for place in range(number)]
+
+
+def _plain(text: str) -> str:
+    """Marks of terms taken off, strong words kept."""
+    return glossary.strong(glossary.MARK.sub(lambda mark: mark[1], text))
+
+
+def _page(title: str, body: str, lang: str) -> str:
+    return f'<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style><h1>{escape(title)}</h1>{body}</html>'
