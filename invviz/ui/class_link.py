@@ -38,7 +38,12 @@ def link(base: str, where: str, now: Scenario, what: Lesson, views: Mapping[str,
 
 @st.dialog("A link for my class", width="medium")
 def draw() -> None:
-    """What the link is to do, and the link."""
+    """A dialog: what the link is to do, and the link."""
+    form()
+
+
+def form() -> None:
+    """Its inside."""
     group = st.text_input("Name of the class", help="Guesses of all who follow the link come together under this name.", key="class name")
     places = [name for name in WHERE if name in PAGES]
     where = st.segmented_control("It opens", places, default=places[0], format_func=WHERE.__getitem__, required=True, key="class where")

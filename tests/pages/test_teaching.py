@@ -1,0 +1,116 @@
+"""The class board, the sheets to print, and the links that a teacher makes."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from visits import new_server, opened, press
+
+from invviz.jobs.store import Store
+from invviz.scenario import Scenario
+from invviz.ui import class_link, language, lesson
+from invviz.ui.guide import board, handout
+from invviz.ui.guide.stops import STOPS, places, told
+from invviz.ui.lesson import Lesson
+
+LANGUAGES = tuple(language.languages())
+NOISE = next(stop for stop in STOPS if stop.key == "noise")
+
+
+def bars(at) -> list[int]:
+    """What the board says, bar by bar; empty where there is none."""
+    found = [e.proto.body for e in at.get("html") if 'class="board"' in e.proto.body]
+    return [int(count) for count in re.findall(r"<b>(\d+)</b>", found[0])] if found else []
+
+
+def test_thirty_guesses_come_together_on_the_teachers_screen(visit, store_dir):
+    store, number = Store(store_dir), places(NOISE, NOISE.scene())
+    for seat in range(29):
+        store.guess("7b", "noise", f"tab {seat}", seat % number)
+    student = visit("guide", stop="3", guess_noise="2", **{"class": "7b"})
+    assert bars(student) == [], "nobody sees the others before the own answer"
+    press(student, language.words("en")["page"]["show"])
+    want = [len(range(place, 29, number)) + (place == 2) for place in range(number)]
+    assert not student.exception and bars(student) == want and sum(want) == 30
+    press(student, language.words("en")["page"]["again"])
+    student.select_slider[0].set_value(5).run()
+    press(student, language.words("en")["page"]["show"])
+    assert bars(student) == want, "who has seen the answer guesses no more for the class"
+    assert bars(opened("guide", "", {"stop": "3", "class": "7b", "board": "on"})) == want
+    assert bars(opened("guide", "", {"stop": "4", "class": "7b", "board": "on"})) == [0, 0]
+    assert bars(opened("guide", "", {"stop": "3", "class": "8c", "board": "on"})) == [0] * number
+    assert bars(opened("guide", "", {"stop": "3", "guess_noise": "2", "shown": "noise"})) == [], "no class, no board"
+    new_server()
+
+
+def test_what_is_no_place_of_a_scale_is_not_counted():
+    assert board.counted([0, 0, 2, 7, -1, 1.5], 3) == [2, 0, 1]
+
+
+def test_a_class_name_is_shown_as_text():
+    shown = board.bars([1, 0], ["<b>A</b>", "B"], 0, "7b", "en")
+    assert "&lt;b&gt;A" in shown and shown.count('class="right"') == 1
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_sheet_for_students_has_a_page_a_stop_and_no_answer(lang):
+    page = handout.students(lang)
+    assert page.count("<section>") == len(STOPS) == 8
+    for stop in STOPS:
+        scene = stop.scene()
+        said = told(stop, lang, scene)
+        answer = handout._plain(said.reveal)
+        assert answer not in page and said.title in page.replace("&#x27;", "'")
+    assert page.count("<li>") == sum(places(stop, stop.scene()) for stop in STOPS)
+    assert "[[" not in page and "{" not in page.split("</style>")[1] and "http" not in page
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_sheet_for_teachers_has_ten_minutes_and_every_answer(lang):
+    page, kept = handout.teachers(lang), language.words(lang)["teach"]["stops"]
+    assert sum(int(kept[stop.key]["minutes"]) for stop in STOPS) == 10
+    assert page.count("<tr>") == len(STOPS) + 1 and "[[" not in page and "{" not in page.split("</style>")[1]
+    assert all(len(kept[stop.key]["wrong"]) >= 2 for stop in STOPS)
+
+
+def test_a_link_says_all_that_was_chosen():
+    now = Scenario.parse("data=digits(index=3)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg")
+    what = Lesson("7b", frozenset({"ideal"}), frozenset({"defense", "data"}))
+    parts = urlsplit(class_link.link("http://10.0.0.7:8501/guide?stop=3", "lab", now, what))
+    pairs = parse_qsl(parts.query)
+    assert (parts.scheme, parts.netloc, parts.path) == ("http", "10.0.0.7:8501", "/")
+    assert Scenario.from_pairs([pair for pair in pairs if pair[0] not in lesson.NAMES]) == now
+    assert [pair for pair in pairs if pair[0] in lesson.NAMES] == [("class", "7b"), ("hide", "ideal"), ("lock", "data,defense")]
+    assert class_link.link("http://10.0.0.7:8501/", "guide", now, Lesson("7b")) == "http://10.0.0.7:8501/guide?class=7b"
+
+
+def dialog():
+    """The inside of the dialog: a tester runs no part of a page alone, so a dialog would close at the first touch."""
+    import streamlit as st
+
+    from invviz.scenario import Scenario
+    from invviz.ui import class_link
+
+    st.session_state["scenario"] = Scenario.parse("data=digits&model=mlp&attack=linear_layer")
+    class_link.form()
+
+
+def test_a_teacher_makes_a_link():
+    at = AppTest.from_function(dialog, default_timeout=30).run()
+    at.text_input(key="class name").set_value("7 b").run()
+    assert not at.exception and "1 to 40 letters" in at.error[0].value and not at.code
+    at.text_input(key="class name").set_value("7b").run()
+    assert [one.value.partition("/guide?")[2] for one in at.code] == ["class=7b", "class=7b&board=on&present=on"]
+    at.button_group(key="class where").set_value("lab").run()
+    at.button_group(key="class hide").set_value(["ideal", "score"]).run()
+    pairs = dict(parse_qsl(urlsplit(at.code[0].value).query))
+    assert pairs["hide"] == "ideal,score" and pairs["data"] == "digits" and "hide" not in at.code[1].value
+    assert any("edits the address gets everything back" in one.value for one in at.caption)
+
+
+def test_a_class_has_no_button_for_teachers(visit):
+    at = visit("guide", **{"class": "7b"})
+    assert language.words("en")["teach"]["link"] not in [one.label for one in at.button]
