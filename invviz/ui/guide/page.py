@@ -54,11 +54,11 @@ def _draw() -> None:
                 assert guess is not None
                 st.html(_answer(stop, scene, said, guess, lang))
             _onward(stop, place, answered, lang)
+            board.draw(stop, scene, said.options, answered, lang)
         with st.container(width="stretch", key="guide-scene"):
             pictures.draw(stop, scene, said, guess, answered, lang)
             if stop.kind == "scale":
                 _scale(stop, scene, guess, answered, lang)
-            board.draw(stop, scene, said.options, answered, lang)
 
 
 def spoken() -> str:
