@@ -35,7 +35,8 @@ def route() -> None:
     with trouble.shown():
         station().keep_workers()
         arrive()
-    page = st.navigation(list(_pages().values()), position="top")
+    bare = lesson.lesson().present or bool(st.context.is_embedded)  # in a page of somebody else, or in front of a class: one thing
+    page = st.navigation(list(_pages().values()), position="hidden" if bare else "top")
     with trouble.shown():
         if not PAGES[page.url_path or HOME].compares:
             sources.leave_comparison()
