@@ -46,7 +46,7 @@ def psnr(found: Result) -> float:
 
 def without_prior() -> mock._patch:
     """The search as it was."""
-    return mock.patch.object(LBFGSMatching, "_likely", lambda self, obs, known, watch: None)
+    return mock.patch.object(LBFGSMatching, "_masked_map", lambda self, obs, known, watch: None)
 
 
 def issue() -> None:

@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch
 from ._base import Attack, Unreadable
-from ._likely import GREY, Likely, behind_mask
+from ._masked_map import GREY, Likely, behind_mask
 from ._matching import UNMATCHED, Watch, in_double, is_smooth, search
 from ._misfit import misfit
 from ._priors import smoothness
@@ -60,7 +60,7 @@ class LBFGSMatching(Attack):
         space = Space.of(self.space, like, obs.bounds)
         loss_of, weight, truth = misfit(obs)
         watch = Watch(progress, self.steps, 0.0 if weight else self.tolerance, max(UNMATCHED, 2 * truth))
-        likely = self._likely(obs, known, watch)
+        likely = self._masked_map(obs, known, watch)
         watch.tolerance = 0.0 if likely else watch.tolerance  # a prior weighs on the loss: it ends where it can fall no more
 
         def attempt() -> None:
@@ -91,7 +91,7 @@ class LBFGSMatching(Attack):
             found = dataclasses.replace(found, note=likely.said(found.note))
         return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(given.dtype)))
 
-    def _likely(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:
+    def _masked_map(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:
         """The search under a prior behind a mask; None elsewhere, and where labels are searched for too."""
         if known is None or not behind_mask(obs):
             return None

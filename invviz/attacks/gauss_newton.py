@@ -14,7 +14,7 @@ from ._base import Attack, Unreadable
 from ._closed_form import changed_before
 from ._fit import Fit, Slope
 from ._labels import infer_label
-from ._likely import GREY, Likely, behind_mask
+from ._masked_map import GREY, Likely, behind_mask
 from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, search
 from ._newton import Newton, openness
 from ._space import SPREAD

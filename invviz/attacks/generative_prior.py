@@ -12,8 +12,8 @@ from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._generator import Painter
 from ._latent import DISTANCES, STARTS, Aim, aim, closest, descend, known_pictures
-from ._likeness import verdict
 from ._matching import Watch, search
+from ._nearest_public import verdict
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -11,8 +11,8 @@ from ..core.types import Batch, Knowledge
 from ._base import Attack
 from ._generator import Components
 from ._latent import DISTANCES, STARTS, aim, closest, descend, known_pictures
-from ._likeness import verdict
 from ._matching import Watch, in_double, is_smooth, search
+from ._nearest_public import verdict
 from ._priors import total_variation
 
 if TYPE_CHECKING:

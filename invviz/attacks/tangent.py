@@ -11,8 +11,8 @@ from ..core.lazy import torch
 from ..core.tree import flatten
 from ..core.types import Knowledge, Reconstruction
 from ._base import Attack, Unreadable
+from ._coloured_map import Place, descend, error, fits
 from ._fit import Fit
-from ._likeliest import Place, descend, error, fits
 from ._matching import Enough, Watch, in_double, search
 from ._priors import textures
 from ._tangent import LITTLE, Projected
@@ -77,7 +77,7 @@ class Tangent(Attack):
         """`reconstruct`, and what the answer's own curvature says of its error, as PSNR in dB: to first order, and 0 where the message is not explained as far as its rounding, or noise beneath, allows. `start` is another attack's answer, tried first where the law of the noise is known."""
         like, label = obs.template.private, obs.template.label
         grey = obs.template.at(obs.grey, label)
-        if obs.beneath is None:
+        if obs.sigma_beneath is None:
             return Reconstruction(
                 grey, math.inf, note="No noise along the Jacobian's directions is known of here: use dlg.", failed=True
             ), 0.0
@@ -88,10 +88,10 @@ class Tangent(Attack):
         if (rows := len(fit.target)) <= fit.size:
             note = f"{rows:,} numbers came, and noise along {fit.size:,} directions explains any of them: nothing is left for the picture. Use dlg."
             return Reconstruction(grey, math.inf, note=note, failed=True), 0.0
-        if obs.law is not None:
-            return self._likeliest(obs, fit, rng, progress, start)
+        if obs.covariance_at is not None:
+            return self._coloured(obs, fit, rng, progress, start)
         size = float(flatten(obs.message).double().norm())
-        beneath = (obs.beneath / size) ** 2
+        beneath = (obs.sigma_beneath / size) ** 2
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         goal = 0.0 if beneath else (LEFT * rounding) ** 2
         watch = Watch(progress, self.steps, goal, max(UNEXPLAINED, (100 * rounding) ** 2, 2 * beneath * rows))
@@ -139,12 +139,12 @@ class Tangent(Attack):
             found = dataclasses.replace(found, batch=answer, note=f"{found.note} {note}".strip(), failed=found.failed and not sure)
         return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(like.dtype))), 0.0 if found.failed else error
 
-    def _likeliest(
+    def _coloured(
         self, obs: Observation, fit: Fit, rng: Generator, progress: Progress, start: Tensor | None
     ) -> tuple[Reconstruction, float]:
         """The same where part of the noise is isotropic, so that how much there is of the rest counts, too: the likeliest picture, and its error as the posterior says."""
-        assert obs.beneath is not None
-        unit = (obs.beneath / float(flatten(obs.message).double().norm())) ** 2
+        assert obs.sigma_beneath is not None
+        unit = (obs.sigma_beneath / float(flatten(obs.message).double().norm())) ** 2
         watch = Watch(progress, self.steps, 0.0, 2 * unit * len(fit.target))
         left = [
             *([] if start is None else [start]),

@@ -116,14 +116,14 @@ class Observation:
     interval: tuple[Tree, Tree] | None = (
         None  # between which values each entry lay before it was rounded, where the attacker knows that; may be infinite
     )
-    beneath: float | None = (
+    sigma_beneath: float | None = (
         None  # where noise lies along the Jacobian's own directions and the attacker knows it: the standard deviation of isotropic noise beneath
     )
     whiten: Callable[[Tree], Tree] | None = (
         None  # makes coloured noise white, of standard deviation `noise`, as far as the attacker knows its shape
     )
 
-    law: Callable[[Batch], Any] | None = (
+    covariance_at: Callable[[Batch], Any] | None = (
         None  # where part of such noise is isotropic and the attacker knows the rule: the covariance of all noise if that batch were the private one
     )
 

@@ -56,7 +56,7 @@ class Defense(Component):
     alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there
     coloured: ClassVar[bool] = False  # its noise is stronger in some directions than in others (see `_coloured.Coloured`); stands last
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
-    rounds: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
+    rounding: ClassVar[bool] = False  # its noise is rounding: the same message is rounded in the same way every time
     remembers: ClassVar[bool] = False  # what it sends depends on what it sent before
     scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
     exact: ClassVar[bool] = False  # `simulated` reads values off the message, not only which entries are zero

@@ -153,7 +153,7 @@ class Coloured(Defense):
         """The basis again from what it is made of."""
         return directions
 
-    def together(
+    def messages(
         self, inner: Release, world: World, kept: Kept, net: Net, batches: Sequence[Batch], rngs: Sequence[Generator]
     ) -> Iterator[Tree]:
         """The messages of many clients with noise along directions that serve all of them: what `wrap` sends, in one go and so much quicker.
@@ -173,9 +173,9 @@ class Coloured(Defense):
         def release(image: Tensor, label: Tensor) -> Tree:
             return inner(net, Batch.of(image, label), None)
 
-        return self.noisy_together(release, images, labels, basis, rngs, net)
+        return self.noisy_messages(release, images, labels, basis, rngs, net)
 
-    def noisy_together(
+    def noisy_messages(
         self, release: Callable[[Tensor, Tensor], Tree], images: Tensor, labels: Tensor, basis: Any, rngs: Sequence[Generator], net: Net
     ) -> Iterator[Tree]:
         """Messages, then one Jacobian-vector product for each, all mapped over the clients."""

@@ -54,7 +54,7 @@ class Stack(Several):
             inner = defense.wrap(inner, world)
         return inner
 
-    def stages(self, bare: Release, world: World) -> Iterator[Release]:
+    def between(self, bare: Release, world: World) -> Iterator[Release]:
         """The noise-free release before and after each defense that adds no noise."""
         yield bare
         for defense in self.reshaping:
@@ -90,7 +90,7 @@ class Stack(Several):
         Args:
             size: of the noise-free message that is sent.
             batch: samples in it.
-            stages: sizes of the noise-free message at `stages`; needed only where a defense that reshapes follows noise.
+            stages: sizes of the noise-free message at `between`; needed only where a defense that reshapes follows noise.
         """
         total, place = 0.0, 0
         for defense in self:

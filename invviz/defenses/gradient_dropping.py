@@ -43,14 +43,15 @@ class GradientDropping(Defense):
     exact: ClassVar[bool] = True
     remembers: ClassVar[bool] = True
 
+    # in this order in the full text, from which stored keys are made
+    rounds: int = knob(
+        1, "the round whose message is seen; in all rounds before it the client had the same batch and net", low=1, high=50, unit="rounds"
+    )
     fraction: float = knob(
         0.99,
         "share of all entries that is not sent in a round, smallest first (absolute share, not relative to the message)",
         low=0.0,
         high=0.9999,
-    )
-    rounds: int = knob(
-        1, "the round whose message is seen; in all rounds before it the client had the same batch and net", low=1, high=50, unit="rounds"
     )
 
     @property

@@ -69,7 +69,7 @@ class InvLDNP(InBand):
 
         return release
 
-    def noisy_together(
+    def noisy_messages(
         self, release: Callable[[Tensor, Tensor], Tree], images: Tensor, labels: Tensor, basis: Any, rngs: Sequence[Generator], net: Net
     ) -> Iterator[Tree]:
         """The messages of pictures with noise, all mapped over the clients."""

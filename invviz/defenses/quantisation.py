@@ -36,7 +36,7 @@ class Quantisation(Defense):
     off_words: ClassVar[str] = "not rounded"
     suggested: ClassVar[Suggested] = Suggested(compared=((70, 4),), swept=(8.0, 2.0), levels=(8, 4, 2), victims=("gradient", "embedding"))
     adds_noise: ClassVar[bool] = True
-    rounds: ClassVar[bool] = True
+    rounding: ClassVar[bool] = True
 
     bits: int = knob(
         8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits"

@@ -9,7 +9,7 @@ from ..core.lazy import torch
 from ..core.rng import derive
 from ..core.tree import numel
 from ..core.types import Batch, Net, Size
-from ..risk import together
+from ..risk import joint_release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What was told of every party's message in one; their noise, if any, is of one stated size."""
     merged = lambda trees: {name: leaf for tree in trees for name, leaf in tree.items()}  # noqa: E731
     first = found[0]
-    joint: dict[str, Any] = {"release": together([one["release"] for one in found]), "noise": first["noise"]}
+    joint: dict[str, Any] = {"release": joint_release([one["release"] for one in found]), "noise": first["noise"]}
     joint |= {name: first[name] and merged(one[name] for one in found) for name in ("message", "sent", "seen")}
     ends = first["interval"] and tuple(merged(one["interval"][end] for one in found) for end in (0, 1))
     return joint | {"interval": ends}
@@ -127,7 +127,7 @@ def _whitening(defense: Coloured, before: Release, world: World, template: Batch
         return dataclasses.replace(there, variances=there.variances * (even / there.even), even=noise**2 + even)  # type: ignore[type-var]
 
     found: dict[str, Any] = {
-        "law": law if even and defense.tangent_noise else None,
-        "beneath": ((noise**2 + even) ** 0.5 if even else noise) if defense.tangent_noise else None,
+        "covariance_at": law if even and defense.tangent_noise else None,
+        "sigma_beneath": ((noise**2 + even) ** 0.5 if even else noise) if defense.tangent_noise else None,
     }
     return found | ({"noise": sigma, "whiten": lambda message: shaped.whiten(message, sigma)} if sigma > 0 else {})

@@ -16,10 +16,10 @@ from ..core.rng import derive
 from ..core.types import Size
 from ..datasets import Dataset
 from ..protocols import Protocol
-from ..risk import FIRST, Components, Jacobian, Prior, budget, decompose, first_budget, moved, only, room, rounds, sketch, trust
+from ..risk import FIRST, Components, Jacobian, Prior, budget, decompose, first_budget, moved, only, over_rounds, room, sketch, trust
 from ..scenario import Scenario, risk_problems
 from .client import Client, Site, meet_client
-from .coloured_noise import Shade
+from .coloured_noise import ShapedNoise
 from .observe import moves
 from .results import Assessment, Event, Reporter
 from .summary import noise_variance
@@ -71,10 +71,10 @@ def assess(
 
     whole = client.release(client.net, client.batch, None)
     size = Size.of(whole)
-    jacobian, shade = _jacobian(scenario, client, whole), None
+    jacobian, shaped = _jacobian(scenario, client, whole), None
     if scenario.coloured:
-        shade = Shade.of(scenario, client, jacobian, size, _stages(scenario, client))
-        jacobian = shade.jacobian
+        shaped = ShapedNoise.of(scenario, client, jacobian, size, _stages(scenario, client))
+        jacobian = shaped.jacobian
     components = _components(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
@@ -84,7 +84,7 @@ def assess(
     spectrum = decompose if exact else functools.partial(sketch, products=products)
     dec = spectrum(jacobian, image, prior, tell("spectrum" if exact else "sketch"))
     # curvature and T3 are those of a release whose noise is the same at every picture
-    measured = None if first or scenario.method == "quick" or shade else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    measured = None if first or scenario.method == "quick" or shaped else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
         dataclasses.replace(dec, message_norm=size.norm, num_message=size.count),
@@ -97,9 +97,9 @@ def assess(
         measured,
         why,
         layers(whole),
-        shade.cost(shade.covariance) if shade else (0.0, 0.0),
-        shade.ladder(prior, tell("ladder")) if shade else (),
-        shade.solved(prior, tell("solved")) if shade else None,
+        shaped.cost(shaped.covariance) if shaped else (0.0, 0.0),
+        shaped.ladder(prior, tell("ladder")) if shaped else (),
+        shaped.solved(prior, tell("solved")) if shaped else None,
     )
 
 
@@ -174,7 +174,7 @@ def layers(message: Tree) -> tuple[tuple[str, int], ...]:
 def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
     """Sizes of the noise-free message before and after each defense that adds no noise."""
     world = dataclasses.replace(client.world, net=client.net)
-    return tuple(Size.of(release(client.net, client.batch, None)) for release in scenario.defense.stages(client.bare, world))
+    return tuple(Size.of(release(client.net, client.batch, None)) for release in scenario.defense.between(client.bare, world))
 
 
 def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Release:
@@ -189,7 +189,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message
         sigmas = [s.rms for s in sizes]
-    return rounds(release, shifts, [sigmas[0] / max(s, 1e-30) for s in sigmas])
+    return over_rounds(release, shifts, [sigmas[0] / max(s, 1e-30) for s in sigmas])
 
 
 __all__ = ["assess", "choose", "layers", "moves"]

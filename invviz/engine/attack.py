@@ -17,10 +17,10 @@ from ..core.types import Reconstruction
 from ..metrics import PSNR, match
 from ..scenario import Scenario, check
 from ._verdict import unreadable, verdict
-from .answer import answered
 from .baseline import baseline_of
 from .client import Client, Site, meet_client
 from .observe import mislead, observe
+from .reconstruct import reconstruct
 from .results import Event, Reporter, Result, score
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def run(
     elif unreadable(obs):
         found = Reconstruction(obs.template.at(obs.grey), math.inf)
     else:
-        found, solves = answered(scenario, obs, progress)
+        found, solves = reconstruct(scenario, obs, progress)
     seconds = time.monotonic() - start
     found = verdict(scenario, client, obs, found, solves)
     guess = kind.settled(_numpy(found.batch.private))

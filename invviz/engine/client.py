@@ -16,7 +16,7 @@ from ..core.received import Received
 from ..core.rng import stream
 from ..core.types import Batch, Net, World
 from ..datasets import DATASETS, digest, pictures_like
-from ..risk import together
+from ..risk import joint_release
 from .pretraining import build_net
 from .results import Event
 
@@ -172,7 +172,7 @@ def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, sample
 
 def defended(scenario: Scenario, bare: Release, stack: Stack, world: World) -> Release:
     """The bare release in its defenses; of several parties, each of which defends its own message, theirs side by side."""
-    return together([stack.wrap(one, world) for one in scenario.apart]) if scenario.apart else stack.wrap(bare, world)
+    return joint_release([stack.wrap(one, world) for one in scenario.apart]) if scenario.apart else stack.wrap(bare, world)
 
 
 def world_of(scenario: Scenario, net: Net, batch: Batch, samples: Samples) -> World:

@@ -32,7 +32,7 @@ Rung = tuple[float, float, float, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Shade:
+class ShapedNoise:
     """A coloured defense at one batch.
 
     Attributes:
@@ -62,7 +62,7 @@ class Shade:
         jacobian: Jacobian,
         size: Size,
         stages: Sequence[Size],
-    ) -> Shade:
+    ) -> ShapedNoise:
         """The covariance at the client's own batch.
 
         Args:

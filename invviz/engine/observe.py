@@ -46,8 +46,8 @@ def observe(scenario: Scenario, client: Client) -> Observation:
         return {"message": message, "release": obs.release}
 
     shifts = moves(scenario, client)
-    rounds = [told(moved(client.net, shift), shift) for shift in shifts]
-    found = rounds[0] if len(rounds) == 1 else several.joined(rounds, shifts)
+    heard = [told(moved(client.net, shift), shift) for shift in shifts]
+    found = heard[0] if len(heard) == 1 else several.joined(heard, shifts)
     if knowledge.collected_messages:
         found["collected_messages"] = party_of(scenario, client).collected_messages()
     return dataclasses.replace(obs, **found)

@@ -114,7 +114,7 @@ class Assessment:
     trust: Trust | None = None
     why: str = ""  # how the method was chosen
     layers: tuple[tuple[str, int], ...] = ()  # parts of the message by name, and how many numbers each has
-    cost: tuple[float, float] = (0.0, 0.0)  # of coloured noise: its energy and its harm to training (`Shade.cost`)
+    cost: tuple[float, float] = (0.0, 0.0)  # of coloured noise: its energy and its harm to training (`ShapedNoise.cost`)
     ladder: tuple[
         tuple[float, float, float, float], ...
     ] = ()  # of coloured noise: strength, PSNR ceiling (dB), energy, harm (NaN: not known)

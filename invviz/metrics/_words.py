@@ -64,7 +64,7 @@ class Baseline:
         return Baseline(*((float(np.mean(getattr(self, f.name))),) for f in dataclasses.fields(self)))
 
     @classmethod
-    def together(cls, several: Sequence[Baseline]) -> Baseline:
+    def mean_of(cls, several: Sequence[Baseline]) -> Baseline:
         """Of several batches as one."""
         return cls(*(tuple(v for one in several for v in getattr(one, f.name)) for f in dataclasses.fields(cls)))
 

@@ -80,7 +80,7 @@ class Model(Component):
         """The least numbers of one picture that a batch-norm layer meets in a channel; only of a net that has such layers."""
         raise NotImplementedError
 
-    def stages(self, module: nn.Module) -> list[nn.Module]:
+    def segments(self, module: nn.Module) -> list[nn.Module]:
         """The module in pieces: `depth` stages that end with an activation (and pooling), then the rest."""
         return cut_at_activations(module)
 

@@ -88,7 +88,7 @@ class PreAct(Blocks):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         return net
 
-    def stages(self, module: nn.Module) -> list[nn.Module]:
+    def segments(self, module: nn.Module) -> list[nn.Module]:
         """What comes before the first block belongs to it; the head is the rest."""
         first = 3 if self.order == "post" else 2
         parts = list(module.children())

@@ -98,7 +98,7 @@ class ResNet18(Model):
         """Behind the first convolution; later stages end inside a residual block."""
         return (1,)
 
-    def stages(self, module: nn.Module) -> list[nn.Module]:
+    def segments(self, module: nn.Module) -> list[nn.Module]:
         """The stem, the four stages of residual blocks, and the rest."""
         net: Any = module
         nn = torch.nn

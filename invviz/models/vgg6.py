@@ -63,6 +63,6 @@ class VGG6(Model):
             *body, nn.Linear(num_features(body, shape), self.hidden), activation(self.act), nn.Linear(self.hidden, num_classes)
         )
 
-    def stages(self, module: nn.Module) -> list[nn.Module]:
+    def segments(self, module: nn.Module) -> list[nn.Module]:
         """One for each layer with an activation; a pooling belongs to the stage that it feeds."""
         return cut_at_activations(module, pooled=False)

@@ -76,7 +76,7 @@ class ViT(Blocks):
         parts += [("norm", self._norm()), ("pool", _pool(self.pool)), ("head", nn.Linear(self.width, num_classes))]
         return nn.Sequential(OrderedDict(parts))
 
-    def stages(self, module: nn.Module) -> list[nn.Module]:
+    def segments(self, module: nn.Module) -> list[nn.Module]:
         """The tokens belong to the first block. An embedding is flat, because a row of tokens is neither a picture nor a vector to those who read it."""
         nn = torch.nn
         tokens, *rest = list(module.children())[1:]

@@ -180,7 +180,7 @@ class VFL(Protocol):
         bottoms, top = [], None
         for party in range(self.parties):
             held = self.of(party).shape(shape)
-            stages = model.stages(model.build(held, num_classes, derive(seed, f"party {party}") % 2**31 if self.parties > 1 else seed))
+            stages = model.segments(model.build(held, num_classes, derive(seed, f"party {party}") % 2**31 if self.parties > 1 else seed))
             last = stages[self.cut - 1]
             bottom = torch.nn.Sequential(*stages[: self.cut - 1], last if self.activated else model.opened(last))
             bottoms.append(sized(bottom, held, self.size, derive(seed, f"embedding {party}")) if self.size else bottom)

@@ -24,7 +24,7 @@ from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
 from .noise_covariance import Banded, Diagonal, NoiseCovariance
 from .prior import PRIORS, TAU, Components, Prior
-from .releases import aggregate, masked, moved, only, rounds, scaled, together
+from .releases import aggregate, joint_release, masked, moved, only, over_rounds, scaled
 from .sketch import FIRST, budget, first_budget, sketch
 from .solved import psnr_solved
 from .spectrum import decompose, singular_values
@@ -60,12 +60,14 @@ __all__ = [
     "invloss_of",
     "invre",
     "invre_interval",
+    "joint_release",
     "k_here",
     "k_star",
     "learned_share",
     "masked",
     "moved",
     "only",
+    "over_rounds",
     "pixel_knowledge",
     "pixel_variance",
     "psnr_ceiling",
@@ -74,13 +76,11 @@ __all__ = [
     "psnr_solved",
     "psnr_spread",
     "room",
-    "rounds",
     "sample_loss",
     "scaled",
     "singular_values",
     "sketch",
     "subspace_error",
-    "together",
     "too_little",
     "total_sigma",
     "trust",

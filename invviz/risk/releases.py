@@ -51,12 +51,12 @@ def moved(net: Net, shift: Mapping[str, Tensor]) -> Net:
     return dataclasses.replace(net, params={name: p + shift[name].to(p) if name in shift else p for name, p in net.params.items()})
 
 
-def together(releases: Sequence[Release]) -> Release:
+def joint_release(releases: Sequence[Release]) -> Release:
     """The messages of several releases of the same batch in one tree; no two of them have a name in common."""
     return lambda net, batch, rng: {name: leaf for release in releases for name, leaf in release(net, batch, rng).items()}
 
 
-def rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Sequence[float]) -> Release:
+def over_rounds(release: Release, shifts: Sequence[Mapping[str, Tensor]], scales: Sequence[float]) -> Release:
     """All messages of one batch over several rounds, as one message: precisions add. Source: [D] T8.
 
     Args:

@@ -22,7 +22,7 @@ def defended(s: Scenario, defense: Defense) -> Iterator[str]:
     """Whether a defense can be followed over several messages."""
     if s.rounds == 1:
         return
-    if defense.rounds and s.protocol.sends_embedding:
+    if defense.rounding and s.protocol.sends_embedding:
         yield f"{defense.name} rounds the same embedding in the same way every time: asking again tells nothing new. Set rounds=1."
     if defense.remembers and not defense.off:
         yield f"{defense.name} saves up what it does not send, which is not followed over several messages. Set rounds=1."

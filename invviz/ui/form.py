@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import streamlit as st
 
 from ..attacks import ATTACKS, Attack
-from ..core.component import Component, Knob
-from ..defenses import DEFENSES, Defense
+from ..core.component import Component
+from ..defenses import DEFENSES
 from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
-from . import budget, choice, lesson, press, stack, state, strength, things, trouble, upload
+from . import budget, choice, knobs, lesson, press, stack, state, strength, things, trouble, upload
 from .components import noise
 from .victim import Victim, victim_of
 from .widgets import holds
 
 Empty = Callable[[Scenario], str]
 WHAT_A_DEFENSE_IS = "What the client does to its message before it sends it. More, Defenses: several in order."
-IN_SIGHT = {"index"}  # knobs that have a place of their own
 
 
 def controls(empty: Empty = lambda scenario: "") -> None:
@@ -62,7 +60,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
 
 def _step(seat: state.Seat, index: int) -> None:
     """Another picture of the data set; a person's own makes room for it."""
-    state.set_knobs(seat, index=index)
+    state.setknobs.of_component(seat, index=index)
     upload.leave()
 
 
@@ -100,7 +98,7 @@ def _attacker(now: Scenario) -> None:
 def _strength(now: Scenario) -> None:
     defense, seat = now.defense[-1], state.seats("defense")[-1]
     label, options, at = f"{defense.title}: strength", strength.options(defense), getattr(defense, defense.strength)
-    taken = lambda value: state.set_knobs(seat, **{defense.strength: value})  # noqa: E731
+    taken = lambda value: state.setknobs.of_component(seat, **{defense.strength: value})  # noqa: E731
     locked = lesson.locks("strength")
     live = noise.available() and not locked
     if live:
@@ -179,19 +177,19 @@ def _more(empty: Empty) -> None:
     attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", "Own picture"])
     with attack:
         _attacks()
-        _knobs(now.attack, state.seats("attack")[0])
+        knobs.of_component(now.attack, state.seats("attack")[0])
     with defenses:
-        stack.draw(_knobs)
+        stack.draw(knobs.of_component)
     with parts:
-        _knobs(now.data, state.seats("data")[0])
-        _knobs(now.model, state.seats("model")[0])
+        knobs.of_component(now.data, state.seats("data")[0])
+        knobs.of_component(now.model, state.seats("model")[0])
     with rest:
         for part in ("protocol", *(part for part in LATE_PARTS if len(PARTS[part]) > 1)):
             _pick(part.capitalize(), part, empty)
-            _knobs(getattr(now, part), state.seats(part)[0])
+            knobs.of_component(getattr(now, part), state.seats(part)[0])
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):
-                _widget(knob, getattr(now, knob.name), lambda value, n=knob.name: state.change(**{n: value}))
+                knobs.widget(knob, getattr(now, knob.name), lambda value, n=knob.name: state.change(**{n: value}))
     with own, trouble.shown():
         if lesson.locks("upload"):
             st.caption("Locked by the link of this class.")
@@ -222,35 +220,3 @@ def _take(kind: type[Attack]) -> None:
     now = state.scenario()
     if kind.name != now.attack.name:
         state.open_scenario(now.replace(attack=kind()))
-
-
-def _knobs(component: Component, seat: state.Seat) -> None:
-    last = seat == state.seats(seat.part)[-1]
-    shown = [
-        k
-        for k in component.knobs()
-        if k.name not in IN_SIGHT and not (isinstance(component, Defense) and last and k.name == component.strength)  # it has the slider
-    ]
-    if shown and seat.part != "defense":
-        st.caption(component.title)
-    for knob in shown:
-        _widget(knob, getattr(component, knob.name), lambda value, n=knob.name: state.set_knobs(seat, **{n: value}), seat)
-
-
-def _widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: state.Seat | None = None) -> None:
-    """One control for one knob, of a component or of the scenario itself, whatever its kind."""
-    label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
-    name = f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}"
-    hint, locked = f"{knob.help}. Allowed: {knob.range}.", lesson.locks(seat.part if seat else knob.name)
-    if knob.choices:
-        choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint, disabled=locked)
-        return
-    common: dict[str, Any] = {"help": hint, "disabled": locked, **holds(name, value, taken, seat)}
-    if isinstance(knob.default, bool):
-        st.toggle(label, bool(value), **common)
-    elif isinstance(knob.default, int):
-        st.number_input(label, int(knob.low or 0), int(knob.high or 2**31 - 1), int(value), **common)  # type: ignore[call-overload]
-    elif isinstance(knob.default, str):
-        st.text_input(label, str(value), **common)
-    else:
-        st.number_input(label, knob.low, knob.high, float(value), format="%g", step=None, **common)  # type: ignore[arg-type]

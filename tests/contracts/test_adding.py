@@ -10,13 +10,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from toy_graphs import ToyGraphNet, ToyGraphs
+from toy_graphs import GRAPH, ToyGraphNet, ToyGraphs
 from toy_server import ToyDetector, ToyServer, ToySum
 from visits import opened
 
 from invviz.attacks import ATTACKS, Attack
 from invviz.cli import main
 from invviz.core.component import knob
+from invviz.core.modality import MODALITIES
 from invviz.core.tree import map_tree
 from invviz.core.types import Reconstruction, Step
 from invviz.datasets import DATASETS
@@ -93,6 +94,7 @@ TOYS = {
 def toys(monkeypatch):
     for table, kind in TOYS.values():
         monkeypatch.setitem(table, kind.name, kind)
+    monkeypatch.setitem(MODALITIES, "graph", GRAPH)  # of the toy data set and model
 
 
 def said(*arguments):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from invviz.engine import answer
+from invviz.engine import reconstruct as aware
 from invviz.engine.attack import run
 from invviz.engine.client import Site
 from invviz.scenario import Scenario, former_key
@@ -65,7 +65,7 @@ def test_where_its_answer_would_be_the_worse_one_it_is_not_taken():
 
 
 def test_where_it_would_take_long_the_note_says_so(monkeypatch):
-    monkeypatch.setattr(answer, "MOST", 63)
+    monkeypatch.setattr(aware, "MOST", 63)
     assert "for 64 unknowns it takes long (limit here 63)" in attacked("attacker=aware&defense=invl_gnp").note
 
 

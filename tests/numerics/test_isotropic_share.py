@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.attacks._likeliest import Place, fits
+from invviz.attacks._coloured_map import Place, fits
 from invviz.cli import main
 from invviz.core.errors import InvvizError, ScenarioError
 from invviz.core.rng import stream
@@ -100,7 +100,7 @@ def test_at_1_what_is_sent_and_what_an_aware_attacker_takes_it_for():
     z = noise / (energy / len(bare)) ** 0.5
     assert z.std() == pytest.approx(1, abs=0.02) and abs((z**4).mean() / 3 - 1) < 0.1
     obs = observe(asked, client)
-    assert obs.beneath is None and obs.whiten is not None
+    assert obs.sigma_beneath is None and obs.whiten is not None
     assert obs.noise == pytest.approx((energy / len(bare)) ** 0.5, rel=0.25)  # the band at a grey picture is not quite as wide
     assert torch.equal(flatten(obs.whiten(obs.message)), flatten(obs.message)), "no direction counts less than another"
 
@@ -115,9 +115,9 @@ def test_an_aware_attacker_is_told_how_much_lies_beneath(share):
         client = meet_client(asked, SITE)
         true = defense.covariance(defense.basis(client.bare, client.world, client.batch)).even
         obs = observe(asked, client)
-        assert obs.beneath == pytest.approx(true**0.5, rel=0.25) and obs.noise > obs.beneath
+        assert obs.sigma_beneath == pytest.approx(true**0.5, rel=0.25) and obs.noise > obs.sigma_beneath
         under = observe(asked.replace(defense=(DEFENSES["gaussian_noise"](sigma=1.0), defense)), client)
-        assert under.beneath > obs.beneath
+        assert under.sigma_beneath > obs.sigma_beneath
 
 
 def test_what_a_solver_gets_counts_it_as_noise_beneath():
@@ -148,7 +148,7 @@ def test_messages_of_many_clients_at_once_are_those_one_by_one(defense):
     release = defense.wrap(client.bare, client.world)
     alone = [flatten(release(client.net, b, stream(k, "noise"))) for k, b in enumerate(batches)]
     rngs = [stream(k, "noise") for k in range(3)]
-    at_once = [flatten(m) for m in defense.together(client.bare, client.world, Kept(), client.net, batches, rngs)]
+    at_once = [flatten(m) for m in defense.messages(client.bare, client.world, Kept(), client.net, batches, rngs)]
     for one, other in zip(alone[1:], at_once[1:], strict=True):  # the first stands on directions of its own when it comes alone
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
@@ -221,17 +221,19 @@ def test_the_searchs_objective_is_that_of_the_dense_covariance():
     covariance = defense.covariance(defense.basis(client.bare, client.world, there))
     jacobian = Jacobian.of(client.bare, client.net, there)
     left = np.linalg.svd(jacobian.dense().numpy(), full_matrices=False)[0]
-    ratio = obs.beneath**2 / covariance.even  # its size is what the message tells of it, not what that guess would have
+    ratio = obs.sigma_beneath**2 / covariance.even  # its size is what the message tells of it, not what that guess would have
     rest = (flatten(obs.message) - flatten(jacobian.message)).numpy()
     x = guess.flatten().numpy() - 0.5
     smooth = x @ np.linalg.solve(Prior("natural", (1, 8, 8), 1, None).dense(), x)
     for loose in (False, True):
         a = np.full(64, float(covariance.variances.max())) if loose else covariance.variances.numpy()
-        sigma = ratio * (left * a) @ left.T + obs.beneath**2 * np.eye(len(rest))
+        sigma = ratio * (left * a) @ left.T + obs.sigma_beneath**2 * np.eye(len(rest))
         place = Place.of(obs, guess, loose)
         assert place.value == pytest.approx(rest @ np.linalg.solve(sigma, rest) + smooth, rel=1e-6)
         here = left * np.sqrt(a * ratio)
-        amounts = np.linalg.solve(here.T @ here + obs.beneath**2 * np.eye(64), here.T @ rest)  # the likeliest noise, by ridge regression
+        amounts = np.linalg.solve(
+            here.T @ here + obs.sigma_beneath**2 * np.eye(64), here.T @ rest
+        )  # the likeliest noise, by ridge regression
         np.testing.assert_allclose(jacobian.dense().numpy() @ place.steps.numpy(), here @ amounts, atol=1e-8)
     assert fits(Place.of(obs, client.batch.image)) and not fits(Place.of(obs, obs.grey))
 

@@ -101,7 +101,7 @@ def test_entries_are_those_that_the_built_stages_make(text):
     for shape in ((1, 8, 8), (3, 32, 32), (3, 32, 16), (3, 20, 28), (1, 72, 68), (3, 96, 80)):
         if min(shape[1:]) < model.min_side or model.problems(shape):
             continue
-        stages, x = model.stages(model.build(shape, 4, 0).eval()), torch.zeros(1, *shape)
+        stages, x = model.segments(model.build(shape, 4, 0).eval()), torch.zeros(1, *shape)
         for cut in range(1, model.depth + 1):
             if cut in model.open_cuts:
                 assert model.entries(shape, cut, False) == model.opened(stages[cut - 1])(x).numel(), (shape, cut)

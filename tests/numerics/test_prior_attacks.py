@@ -12,7 +12,7 @@ import torch
 from invviz.attacks import ATTACKS, DeepImagePrior, GenerativePrior, PCAPrior
 from invviz.attacks._generator import Components, Painter
 from invviz.attacks._latent import aim, closest
-from invviz.attacks._likeness import nearest
+from invviz.attacks._nearest_public import nearest
 from invviz.core.errors import InvvizError
 from invviz.core.rng import stream
 from invviz.core.tree import randn_like

@@ -67,7 +67,7 @@ def test_the_cut_net_is_the_model(name):
     model, shape = MODELS[name](**SMALL[name]), SHAPES[name]
     whole = model.build(shape, 10, 3).eval()
     picture = torch.rand(2, *shape)
-    assert len(model.stages(whole)) == model.depth + 1
+    assert len(model.segments(whole)) == model.depth + 1
     for cut in range(1, model.depth + 1):
         for activated in [True, False] if cut in model.open_cuts else [True]:
             how = VFL(parties=1, cut=cut, activated=activated)

@@ -65,7 +65,7 @@ def test_better_scores_never_give_a_worse_word():
 
 
 def test_a_batch_is_told_from_the_least_to_the_most():
-    two = Baseline.together([FLOOR, FLOOR])
+    two = Baseline.mean_of([FLOOR, FLOOR])
     assert word([30.0, 12.0], [0.9, 0.2], two) == "hidden to readable" and rank("hidden to readable") == 3
     assert word([30.0, 31.0], [0.9, 0.9], two) == "readable"
     assert word(21.0, 0.3, two) == "recognisable"  # the mean over a batch is held against the mean of what needs no message

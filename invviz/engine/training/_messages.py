@@ -65,7 +65,7 @@ class Round:
             known = _Known(client.bare, net, batches, s.defense.per_sample)
             release = s.defense.wrap(known, client.world)
         elif isinstance(last, Coloured) and len(s.defense) == 1 and getattr(last, "reuse", 1) > 1 and self._small:
-            return last.together(client.bare, client.world, self._kept, net, batches, rngs)
+            return last.messages(client.bare, client.world, self._kept, net, batches, rngs)
         return (release(net, batch, rng) for batch, rng in zip(batches, rngs, strict=True))
 
 

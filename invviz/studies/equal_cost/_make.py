@@ -15,10 +15,10 @@ from ...core.plain import from_json, to_json
 from ...core.record import origin, write_whole
 from ...core.types import Size
 from ...core.version import __version__
-from ...engine.answer import answered
 from ...engine.assess import assess
 from ...engine.client import Site, meet_client
 from ...engine.observe import observe
+from ...engine.reconstruct import reconstruct
 from ...engine.summary import risk_summary
 from ...metrics import PSNR
 from ...scenario import RESULTS_VERSION, Scenario
@@ -105,7 +105,7 @@ def _absolute(defense: Any, asked: Scenario, site: Site) -> Any:
 def _psnr(asked: Scenario, site: Site) -> float:
     """What `run` would score, without timing the release, which takes as long as the attack."""
     client = meet_client(asked, site)
-    found, _ = answered(asked, observe(asked, client), lambda step: True)
+    found, _ = reconstruct(asked, observe(asked, client), lambda step: True)
     guess = found.batch.image.nan_to_num(nan=0.5).clamp(0, 1)
     return min(MOST, float(PSNR().score(guess.numpy(), client.batch.image.numpy()).mean()))
 

@@ -47,7 +47,7 @@ def word_of(point: Point, rows: Table, known: Mapping[int, Baseline]) -> str:
         return word_of_share(float(cells["invre"].mean())) if cells["invre"].notna().any() else ""
     if not known or not {int(n) for n in cells["picture"]} <= set(known):
         return ""
-    floor = Baseline.together([known[int(n)].middle for n in cells["picture"].unique()]).middle
+    floor = Baseline.mean_of([known[int(n)].middle for n in cells["picture"].unique()]).middle
     return word(point.value.value, _likeness(cells, kind.columns), floor)
 
 

@@ -14,7 +14,7 @@ from invviz.defenses import Clipping, GaussianNoise, LaplaceNoise, Pruning
 from invviz.engine.summary import noise_variance, risk_summary
 from invviz.models import MLP, LeNet
 from invviz.protocols.hfl import HFL
-from invviz.risk import Jacobian, aggregate, decompose, only, rounds
+from invviz.risk import Jacobian, aggregate, decompose, only, over_rounds
 from invviz.scenario import Scenario
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -53,20 +53,20 @@ def test_precisions_of_rounds_add(mlp):
         j = Jacobian.of(HFL().release, Net.of(module), mlp.batch)
         total = total + scale**2 * j.dense().numpy().T @ j.dense().numpy()
         messages.append(scale * message_of(j))
-    joint = Jacobian.of(rounds(mlp.release, shifts, scales), mlp.net, mlp.batch)
+    joint = Jacobian.of(over_rounds(mlp.release, shifts, scales), mlp.net, mlp.batch)
     np.testing.assert_allclose(joint.gram().numpy(), total, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(message_of(joint), np.concatenate(messages), **CLOSE)
     assert joint.shape == (3 * mlp.dense.shape[0], 16)
 
 
 def test_rounds_of_a_net_that_stays_are_one_round_with_less_noise(mlp):
-    joint = Jacobian.of(rounds(mlp.release, [{}] * 4, [1.0] * 4), mlp.net, mlp.batch)
+    joint = Jacobian.of(over_rounds(mlp.release, [{}] * 4, [1.0] * 4), mlp.net, mlp.batch)
     np.testing.assert_allclose(joint.gram().numpy(), 4 * mlp.dense.T @ mlp.dense, rtol=1e-9, atol=1e-11)
 
 
 def test_rounds_want_a_scale_each(mlp):
     with pytest.raises(ValueError, match=r"shorter|longer"):
-        rounds(mlp.release, [{}, {}], [1.0])(mlp.net, mlp.batch, None)
+        over_rounds(mlp.release, [{}, {}], [1.0])(mlp.net, mlp.batch, None)
 
 
 @pytest.mark.parametrize("clients", [2, 4])

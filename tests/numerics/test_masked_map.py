@@ -9,9 +9,9 @@ import pytest
 import torch
 from seen import SITE, psnr, seen_by
 
-from invviz.attacks import DLG, _likely
+from invviz.attacks import DLG, _masked_map
 from invviz.attacks._lbfgs import LBFGSMatching
-from invviz.attacks._likely import behind_mask
+from invviz.attacks._masked_map import behind_mask
 from invviz.attacks._priors import Whitened, smoothness
 from invviz.core.rng import stream
 from invviz.core.types import Batch, Knowledge, Net, Observation
@@ -72,7 +72,7 @@ def test_where_enough_came_the_prior_takes_nothing():
 def test_the_prior_helps_behind_masks(attack, data, defense, gain, monkeypatch):
     text = f"data={data}&model=lenet(width=6)&defense={defense}&attack={attack}(restarts=1)&attacker=aware"
     after = psnr(run(Scenario.parse(text), SITE))
-    monkeypatch.setattr(LBFGSMatching, "_likely", lambda *_: None)
+    monkeypatch.setattr(LBFGSMatching, "_masked_map", lambda *_: None)
     monkeypatch.setattr("invviz.attacks.gauss_newton.behind_mask", lambda obs: False)
     assert after > psnr(run(Scenario.parse(text), SITE)) + gain
 
@@ -100,13 +100,13 @@ def test_a_message_without_derivatives_is_searched_as_before(monkeypatch):
     obs, *_ = masked(12)
     plain = dataclasses.replace(DLG(restarts=1), steps=50)
     with monkeypatch.context() as patch:
-        patch.setattr(LBFGSMatching, "_likely", lambda *_: None)
+        patch.setattr(LBFGSMatching, "_masked_map", lambda *_: None)
         expected = plain.reconstruct(obs, stream(0, "attack"), go_on).batch.image
 
     def refuses(*_):
         raise RuntimeError
 
-    monkeypatch.setattr(_likely.Slope, "of", refuses)
+    monkeypatch.setattr(_masked_map.Slope, "of", refuses)
     assert torch.equal(plain.reconstruct(obs, stream(0, "attack"), go_on).batch.image, expected)
 
 
@@ -139,7 +139,7 @@ def test_where_as_many_numbers_came_as_there_are_pixels_the_message_has_the_last
         f"data=digits&model=convnet(width=4,act='tanh')&attack=dlg(steps=40,restarts=1)&defense=pruning(fraction={fraction})&attacker=aware"
     )
     now = run(Scenario.parse(text), SITE).scores["psnr"][0]
-    monkeypatch.setattr(_likely.Likely, "determined", False)
+    monkeypatch.setattr(_masked_map.Likely, "determined", False)
     assert now > run(Scenario.parse(text), SITE).scores["psnr"][0] + 10, "the prior alone stops short at so few products"
-    monkeypatch.setattr(LBFGSMatching, "_likely", lambda *_: None)
+    monkeypatch.setattr(LBFGSMatching, "_masked_map", lambda *_: None)
     assert now > run(Scenario.parse(text), SITE).scores["psnr"][0] - 4, "no weaker than without it"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 READS = 30.0  # dB that tangent search must state of its answer to be believed. With noise beneath, what it states is up to 5 dB too much, and from 25 to 30 dB either search may be ahead
 
 
-def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[Reconstruction, bool]:
+def reconstruct(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[Reconstruction, bool]:
     """The attack's answer, and whether the noise was solved for beside it.
 
     An attacker who knows that noise lies along the Jacobian's own directions tries tangent search first (theory T11) and takes its answer where its own figures say
@@ -30,7 +30,7 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
         progress: told of every step, of both searches.
     """
     attack, rng = scenario.attack, stream(scenario.seed, "attack")
-    if obs.beneath is None or attack.needs_tangent_noise:
+    if obs.sigma_beneath is None or attack.needs_tangent_noise:
         ruled = (
             attack.knows_classes and obs.rules is not None
         )  # it goes by what is sure of the message, which need not look like what the answer would send
@@ -38,7 +38,7 @@ def answered(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[
     if why := untried(scenario, obs):
         found = attack.reconstruct(obs, rng, progress)
         return dataclasses.replace(found, note=f"{found.note} Tangent search was not tried: {why}.".strip()), attack.solves
-    if obs.law is not None:  # that search takes the other's answer for its first start, and can only come to a likelier picture
+    if obs.covariance_at is not None:  # that search takes the other's answer for its first start, and can only come to a likelier picture
         first = attack.reconstruct(obs, rng, progress)
         if first.stopped:
             return first, attack.solves

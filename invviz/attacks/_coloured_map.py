@@ -55,8 +55,8 @@ class Place:
     @classmethod
     def of(cls, obs: Observation, image: Tensor, loose: bool = False) -> Place:
         """At a guess; loose: with as much noise along all directions as along the loudest, since which of them belong to a band jumps as the guess moves."""
-        assert obs.law is not None
-        covariance = obs.law(obs.template.at(image.to(obs.template.private)))
+        assert obs.covariance_at is not None
+        covariance = obs.covariance_at(obs.template.at(image.to(obs.template.private)))
         if loose:
             covariance = dataclasses.replace(covariance, variances=torch.full_like(covariance.variances, float(covariance.variances.max())))
         jacobian, noisy = covariance.directions.jacobian, covariance.variances > 0
