@@ -60,7 +60,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
 
 def _step(seat: state.Seat, index: int) -> None:
     """Another picture of the data set; a person's own makes room for it."""
-    state.setknobs.of_component(seat, index=index)
+    state.set_knobs(seat, index=index)
     upload.leave()
 
 
@@ -98,7 +98,7 @@ def _attacker(now: Scenario) -> None:
 def _strength(now: Scenario) -> None:
     defense, seat = now.defense[-1], state.seats("defense")[-1]
     label, options, at = f"{defense.title}: strength", strength.options(defense), getattr(defense, defense.strength)
-    taken = lambda value: state.setknobs.of_component(seat, **{defense.strength: value})  # noqa: E731
+    taken = lambda value: state.set_knobs(seat, **{defense.strength: value})  # noqa: E731
     locked = lesson.locks("strength")
     live = noise.available() and not locked
     if live:
