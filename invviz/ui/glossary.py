@@ -89,9 +89,7 @@ def _button(term: Term, shown: str, lang: str, name: str) -> str:
 
 def tip(*names: str) -> str:
     """Entries as the help of a widget or a heading, in English as all pages but the Guide are."""
-    return "  \n\n".join(
-        f"**{term.title}.** {term.text}" + (f"  \n`{term.equation}`" if term.equation else "") for term in map(terms().__getitem__, names)
-    )
+    return "\n\n".join(f"**{term.title}.** {term.text}" for term in map(terms().__getitem__, names))
 
 
 def used(text: str) -> list[str]:
@@ -121,7 +119,11 @@ def draw(names: tuple[str, ...]) -> None:
     Args:
         names: those that the page is about, in their order.
     """
-    with st.popover(language.words(language.FIRST)["page"]["words"], icon=":material/menu_book:", type="tertiary", key="words"):
+    words = language.words(language.FIRST)["page"]
+    ordered = [*names, *(name for name in terms() if name not in names)]
+    with st.popover(words["words"], icon=":material/menu_book:", type="tertiary", key="words"):
         st.markdown(tip(*names))
         st.divider()
-        st.markdown(tip(*(name for name in terms() if name not in names)))
+        st.markdown(tip(*ordered[len(names) :]))
+        with st.expander(words["equations"]):
+            st.markdown("\n\n".join(f"{term.title}: `{term.equation}`" for term in map(terms().__getitem__, ordered) if term.equation))
