@@ -7,10 +7,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..core.errors import InvvizError, ScenarioError, TextError
 from ..core.version import __version__
-from . import compute, data, isotropic, labels, parts, reports, store, sweeps, workers
+from . import app, compute, data, isotropic, labels, parts, reports, store, sweeps, workers
 
 ABOUT = """See how much of private data a federated-learning update gives away, and what a defense costs.
 
@@ -30,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    args = parser().parse_args(argv)
+    args, args.more = parser().parse_known_args(argv)
+    if args.more and not getattr(args, "takes_more", False):
+        parser().error(f"unrecognized arguments: {' '.join(args.more)}")
     try:
         code = args.go(args)
         sys.stdout.flush()
@@ -66,12 +69,17 @@ def parser() -> argparse.ArgumentParser:
         help="data_dir=DIR (else INVVIZ_DATA), store=DIR (else INVVIZ_STORE, else ~/.invviz), device=auto|cpu|cuda; may be repeated",
     )
     raw = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser("python -m invviz", description=ABOUT, epilog=EXITS, formatter_class=raw)
+    top = argparse.ArgumentParser(_called(), description=ABOUT, epilog=EXITS, formatter_class=raw)
     top.add_argument("--version", action="version", version=__version__)
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for folder in (parts, compute, isotropic, labels, sweeps, reports, data, store, workers):
+    for folder in (app, parts, compute, isotropic, labels, sweeps, reports, data, store, workers):
         folder.add(verbs, every, places)
     return top
+
+
+def _called() -> str:
+    """As what it was called: by its own command, where it was installed, or as a module."""
+    return "invviz" if Path(sys.argv[0]).stem == "invviz" else "python -m invviz"
 
 
 def _say(text: str, code: int) -> int:

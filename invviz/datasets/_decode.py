@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UploadError
-from ..core.paths import ROOT
+from ..core.paths import IMPORTS
 from ._upload import ALLOWED, MAX_BYTES, read_upload
 
 SECONDS = 2  # of a processor, the start of Python among them; at least one of them is the picture's
@@ -44,7 +44,7 @@ def decoded(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     command = [sys.executable, "-m", __name__, *map(str, shape)]
     with AT_ONCE:
         try:
-            done = subprocess.run(command, input=data, capture_output=True, timeout=PATIENCE, cwd=ROOT, check=False)
+            done = subprocess.run(command, input=data, capture_output=True, timeout=PATIENCE, cwd=IMPORTS, check=False)
         except subprocess.TimeoutExpired as err:
             raise UploadError(TOO_MUCH) from err
     start, rest = done.stdout[:1], done.stdout[1:]

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.paths import ROOT
+from ..core.paths import IMPORTS
 from ..risk import Decomposition
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
 
 def python_path() -> str:
     """PYTHONPATH for a process that shall use this very package."""
-    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return os.pathsep.join(filter(None, [str(IMPORTS), os.environ.get("PYTHONPATH", "")]))
 
 
 def start_worker(
