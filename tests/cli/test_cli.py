@@ -51,7 +51,18 @@ def test_list_names_every_component_with_its_knobs():
     done = invviz("list", "--json")
     assert done.returncode == 0
     found = strict(done.stdout)
-    assert list(found) == ["datasets", "models", "protocols", "defenses", "attacks", "trainings", "metrics"]
+    assert list(found) == [
+        "datasets",
+        "models",
+        "protocols",
+        "defenses",
+        "attacks",
+        "trainings",
+        "servers",
+        "aggregations",
+        "detectors",
+        "metrics",
+    ]
     assert [part["name"] for part in found["datasets"]] == list(DATASETS)
     sigma = next(
         knob for part in found["defenses"] if part["name"] == "gaussian_noise" for knob in part["knobs"] if knob["name"] == "sigma"

@@ -115,7 +115,9 @@ def test_a_fresh_environment_with_its_dependencies(wheel, tmp_path):
     there = tmp_path / "env" / "bin"
     subprocess.run([there / "pip", "install", "-q", "-r", ROOT / "requirements.txt", wheel], check=True)
     (tmp_path / "empty").mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("INVVIZ", "PYTHON"))} | {"INVVIZ_STORE": str(tmp_path / "store")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("INVVIZ", "PYTHON"))} | {
+        "INVVIZ_STORE": str(tmp_path / "store")
+    }
     run = lambda *command: subprocess.run(command, cwd=tmp_path / "empty", env=environment, check=True, capture_output=True, text=True)  # noqa: E731
     assert "linear_layer" in run(there / "invviz", "list", "attacks").stdout
     assert "Scenes to try" in run(there / "python", "-c", LOOK).stdout
