@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -25,6 +26,13 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """Those that fork come first: a thread that some other test has left may be inside SQLite at that very moment, and the child waits for its lock for ever."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/slow/faults/"))  # stable: all else as it was
+
+
+def pytest_collection_finish():
+    """What is imported and collected by now stays until the end: the garbage collector need not go through it a thousand times."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
