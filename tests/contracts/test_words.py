@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from invviz.core.papers import BIB, entries
+from invviz.core.paths import ROOT
+from invviz.scenario import PARTS
 from invviz.ui import glossary, language
 from invviz.ui.guide.stops import STOPS
 
@@ -93,3 +96,35 @@ def test_figures_follow_the_language():
     assert language.figure("readable (exact), 1,904.5 dB", "de") == "lesbar (exakt), 1.904,5\u00a0dB"
     assert language.figure("hidden to blurred, 6.4 dB", "en") == "hidden to blurred, 6.4\u00a0dB"
     assert language.figure("99.997 %", "de") == "99,997\u00a0%"
+
+
+def running(path: Path) -> list[str]:
+    """Texts in a file that are more than a name: neither docstrings nor keys alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+        and isinstance(node.body[0].value, ast.Constant)
+    }
+    texts = [
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+    return [text for text in texts if " " in text]
+
+
+def test_no_text_of_the_house_holds_the_key_of_a_paper():
+    """Not on a page alone, as tests/pages/test_texts.py sees it: also what is folded, reported, printed or said of an error."""
+    keys = re.compile("|".join(entries(Path(BIB).read_text())))
+    files = [*(ROOT / "invviz").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
+    texts = {file: running(file) for file in files}
+    assert sum(map(len, texts.values())) > 1_000
+    assert not [(file.name, text) for file, found in texts.items() for text in found if keys.search(text)]
+
+
+def test_no_first_line_of_a_component_holds_the_key_of_a_paper():
+    keys = re.compile("|".join(entries(Path(BIB).read_text())))
+    said = [(kind.name, kind.first_line()) for table in PARTS.values() for kind in table.values()]
+    assert len(said) > 60 and not [one for one in said if keys.search(one[1])]

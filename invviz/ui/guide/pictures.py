@@ -22,7 +22,8 @@ def draw(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool
     words = language.words(lang)["pictures"]
     tiles = [_tile(one, words[one.role], _said(one, lang)) for one in scene.before]
     for place, one in enumerate(scene.options):
-        tiles.append(_tile(one, said.options[place], _said(one, lang) if answered else "", "chosen" if guess == place else ""))
+        title = said.options[place] + (" ✓" if answered and place == scene.answer else "")
+        tiles.append(_tile(one, title, _said(one, lang) if answered else "", "chosen" if guess == place else ""))
     if stop.kind == "scale":
         tiles.append(_blank(words["guess"]) if guess is None else _tile(scene.scale[guess], words["guess"], "", "chosen"))
     if answered:
