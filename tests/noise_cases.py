@@ -9,7 +9,7 @@ import numpy as np
 from invviz.core.types import Size
 from invviz.risk import Decomposition, ideal
 from invviz.risk.prior import TAU
-from invviz.ui.components.table import Stops
+from invviz.ui.components.table import Shown, Stops
 from invviz.ui.views import RiskView
 
 SIGMAS = tuple(float(s) for s in np.geomspace(1e-4, 10, 51))
@@ -36,8 +36,7 @@ def view(shape=(1, 3, 8, 8), seed=0, levels=()):
     return RiskView(d, Size(1.0, 4 * n, 1.0), truth.reshape(shape).astype(np.float32), lambda sigma: ideal(d, sigma), levels=tuple(levels))
 
 
-def say(picture):
-    return f"{picture.mean():.3f}", " · said"
+SHOWN = Shown("ideal", lambda picture, sigma: (f"{picture.mean():.3f}", " · said"))
 
 
 def unpacked(data):

@@ -41,10 +41,10 @@ export function between(levels, sigma) {
 }
 
 // The ideal attacker's picture as bytes, into `out`. Levels are kept as 16-bit shares of the way from `low` to `high`, in units of a picture's full range.
-export function picture({ levels, pictures, low, high, size }, sigma, out) {
-  const [i, share] = between(levels, sigma), first = i * size, second = levels.length > 1 ? first + size : first
+export function picture({ levels, pictures, low, high, numbers }, sigma, out) {
+  const [i, share] = between(levels, sigma), first = i * numbers, second = levels.length > 1 ? first + numbers : first
   const unit = 255 * (high - low) / 65535, start = 255 * low + 0.5
-  for (let k = 0; k < size; k++) {
+  for (let k = 0; k < numbers; k++) {
     const value = pictures[first + k] + share * (pictures[second + k] - pictures[first + k])
     const grey = start + unit * value
     out[k] = grey < 0 ? 0 : grey > 255 ? 255 : grey

@@ -2,13 +2,15 @@
 // Bytes are a table; everything else is what one part is given. Streamlit calls this again whenever what is given changes, with the same place on the page.
 
 import { board, keep } from "./board.js"
+import { Brief } from "./brief.js"
 import { element } from "./element.js"
 import { Finding } from "./finding.js"
 import { Picture } from "./picture.js"
 import { Slider } from "./slider.js"
 import { Spectrum } from "./spectrum.js"
+import { Tile } from "./tile.js"
 
-const KINDS = { slider: Slider, picture: Picture, finding: Finding, spectrum: Spectrum }
+const KINDS = { slider: Slider, picture: Picture, finding: Finding, spectrum: Spectrum, brief: Brief, tile: Tile }
 const mounted = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {

@@ -1,7 +1,7 @@
 // The ideal attacker's picture, in its dashed frame, with what it is worth below: as invviz/charts/pictures.py draws it.
 
 import { element } from "./element.js"
-import { picture } from "./formulas.js"
+import { Pixels } from "./pixels.js"
 
 const DASH = 3, GAP = 2 // halves of a border
 
@@ -9,7 +9,6 @@ export class Picture {
   constructor(root) {
     this.root = root
     this.canvas = element("canvas", { role: "img" })
-    this.small = document.createElement("canvas")
     this.best = element("strong")
     this.words = element("p", {}, this.best)
     this.rest = document.createTextNode("")
@@ -33,39 +32,23 @@ export class Picture {
   say(best, rest) {
     this.best.textContent = best
     this.rest.textContent = rest
-    this.canvas.setAttribute("aria-label", `The ideal attacker's picture${best || rest ? ": " : ""}${best}${rest}`)
+    this.canvas.setAttribute("aria-label", `${this.given.title}${best || rest ? ": " : ""}${best}${rest}`)
   }
 
   paint(t, sigma) {
-    const [count, channels, height, width] = t.shape, { across, zoom, border } = t.sheet, area = height * width
-    if (this.table !== t) this.prepare(t)
-    const bytes = picture(t, sigma, this.bytes), rgba = this.data.data
-    for (let n = 0; n < count; n++) {
-      const start = n * channels * area
-      for (let k = 0; k < area; k++) {
-        const at = 4 * (n * area + k)
-        rgba[at] = bytes[start + k]
-        rgba[at + 1] = bytes[start + (channels > 1 ? area : 0) + k]
-        rgba[at + 2] = bytes[start + (channels > 1 ? 2 * area : 0) + k]
-      }
-    }
-    this.small.getContext("2d").putImageData(this.data, 0, 0)
-    const sheet = this.canvas.getContext("2d"), [wide, tall] = [width * zoom, height * zoom]
+    if (this.pixels?.table !== t) this.prepare(t)
+    const [count, , height, width] = t.shape, { across, zoom, border } = t.sheet, [wide, tall] = [width * zoom, height * zoom]
+    const small = this.pixels.draw(sigma), sheet = this.canvas.getContext("2d")
     sheet.imageSmoothingEnabled = false
     for (let n = 0; n < count; n++) {
       const x = border + n % across * (wide + border), y = border + Math.floor(n / across) * (tall + border)
-      sheet.drawImage(this.small, 0, n * height, width, height, x, y, wide, tall)
+      sheet.drawImage(small, 0, n * height, width, height, x, y, wide, tall)
     }
   }
 
   prepare(t) {
     const [count, , height, width] = t.shape, { across, zoom, border, colour } = t.sheet, down = Math.ceil(count / across)
-    this.table = t
-    this.bytes = new Uint8Array(t.size)
-    this.small.width = width
-    this.small.height = count * height
-    this.data = new ImageData(width, count * height)
-    this.data.data.fill(255)
+    this.pixels = new Pixels(t)
     this.canvas.width = across * (width * zoom + border) + border
     this.canvas.height = down * (height * zoom + border) + border
     const frame = new ImageData(this.canvas.width, this.canvas.height), [red, green, blue] = colour

@@ -105,11 +105,16 @@ def heat_png(picture: np.ndarray, share: np.ndarray, low: float, high: float, si
         side: about how many screen pixels wide the result is.
         colour: of its frame.
     """
+    return to_png(heat(picture, share, low, high), colour, side)
+
+
+def heat(picture: np.ndarray, share: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What `heat_png` shows, (b, 3, h, w) in [0, 1]."""
     grey = picture.mean(axis=1, keepdims=True)
     depth = ((share.mean(axis=1, keepdims=True) - low) / max(high - low, 1e-9)).clip(0, 1)
     full = np.array([int(IDEAL[i : i + 2], 16) / 255 for i in (1, 3, 5)])[None, :, None, None]
     shaded = full * (0.35 + 0.65 * grey)
-    return to_png(((1 - depth) * (0.45 + 0.55 * grey) + depth * shaded).astype(np.float32), colour, side)
+    return ((1 - depth) * (0.45 + 0.55 * grey) + depth * shaded).astype(np.float32)
 
 
 def scale_png(width: int = 256, height: int = 10) -> bytes:

@@ -21,7 +21,7 @@ from .invloss import (
 )
 from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread
 from .jacobian import Jacobian
-from .maps import direction, pixel_knowledge, pixel_variance, sample_loss
+from .maps import direction, pixel_knowledge, pixel_knowledges, pixel_variance, sample_loss
 from .noise_covariance import Banded, Diagonal, NoiseCovariance
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, joint_release, masked, moved, only, over_rounds, scaled
@@ -69,6 +69,7 @@ __all__ = [
     "only",
     "over_rounds",
     "pixel_knowledge",
+    "pixel_knowledges",
     "pixel_variance",
     "psnr_ceiling",
     "psnr_interval",

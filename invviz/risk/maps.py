@@ -9,6 +9,8 @@ import numpy as np
 from .invloss import learned_share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .decomposition import Decomposition
 
 STRIP = 1024  # pixels at a time
@@ -26,19 +28,29 @@ def pixel_variance(dec: Decomposition, sigma: float) -> np.ndarray:
     Returns:
         Shape (b, c, h, w), in squared pixel units; its sum is InvLoss (exact method).
     """
-    left = (1 - learned_share(dec.gains, sigma)).astype(np.float32)
-    variance = np.zeros(dec.size)
+    return pixel_variances(dec, [sigma])[0]
+
+
+def pixel_variances(dec: Decomposition, sigmas: Sequence[float]) -> np.ndarray:
+    """The same at several noise levels, in one look at the directions, shape (levels, b, c, h, w)."""
+    left = np.stack([1 - learned_share(dec.gains, sigma) for sigma in sigmas], axis=1).astype(np.float32)
+    variance = np.zeros((dec.size, len(sigmas)))
     for start in range(0, dec.size, STRIP):
         squares = np.square(np.asarray(dec.basis[start : start + STRIP]))
         variance[start : start + STRIP] = squares @ left
         if dec.rest > 0:  # what lies outside the basis stays as it was
-            variance[start : start + STRIP] += np.maximum(dec.variances[start : start + STRIP] - squares.sum(axis=1), 0.0)
-    return variance.reshape(dec.shape)
+            variance[start : start + STRIP] += np.maximum(dec.variances[start : start + STRIP] - squares.sum(axis=1), 0.0)[:, None]
+    return variance.T.reshape(-1, *dec.shape)
 
 
 def pixel_knowledge(dec: Decomposition, sigma: float) -> np.ndarray:
     """Share of every pixel's prior variance that the message takes away, in [0, 1]; arguments and shape as in `pixel_variance`."""
-    return 1 - pixel_variance(dec, sigma) / dec.variances.reshape(dec.shape)
+    return pixel_knowledges(dec, [sigma])[0]
+
+
+def pixel_knowledges(dec: Decomposition, sigmas: Sequence[float]) -> np.ndarray:
+    """The same at several noise levels, shape (levels, b, c, h, w)."""
+    return 1 - pixel_variances(dec, sigmas) / dec.variances.reshape(dec.shape)
 
 
 def sample_loss(dec: Decomposition, sigma: float) -> np.ndarray:

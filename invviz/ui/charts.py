@@ -33,7 +33,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool =
     least = "At least " if risk.decomposition.method == "sketch" else ""
     title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
     if live:
-        noise.part("spectrum")
+        noise.part("lab", "spectrum")
     with noise.instead("spectrum", live) as needed:
         if needed:
             spec = spectrum_spec(values, floor, st.context.theme.type == "dark")

@@ -43,7 +43,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         means = f"{things.say(now, MEANS)}."
         if live:
-            noise.part("finding", means=means)
+            noise.part("lab", "finding", means=means)
         with noise.instead("finding", live) as needed:
             if needed:
                 st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown", help=HELP)

@@ -64,19 +64,19 @@ def _step(seat: state.Seat, index: int) -> None:
     upload.leave()
 
 
-def slider(attacker: bool = False) -> None:
-    """The strength of the (last) defense, and whether the attacker knows of it where `attacker` asks for that."""
+def slider(board: str, attacker: bool = False) -> None:
+    """The strength of the (last) defense, and whether the attacker knows of it where `attacker` asks for that; `board` as of `components.noise.slider`."""
     now = state.scenario()
     if not now.defense:
         st.caption("No defense: the message is sent as it is. Choose a defense above to get a slider for its strength.")
     elif attacker:
         left, right = st.columns([4, 1.6], gap="medium", vertical_alignment="bottom")
         with left:
-            _strength(now)
+            _strength(now, board)
         with right:
             _attacker(now)
     else:
-        _strength(now)
+        _strength(now, board)
     budget.draw(now)
 
 
@@ -95,14 +95,14 @@ def _attacker(now: Scenario) -> None:
     )
 
 
-def _strength(now: Scenario) -> None:
+def _strength(now: Scenario, board: str) -> None:
     defense, seat = now.defense[-1], state.seats("defense")[-1]
     label, options, at = f"{defense.title}: strength", strength.options(defense), getattr(defense, defense.strength)
     taken = lambda value: state.set_knobs(seat, **{defense.strength: value})  # noqa: E731
     locked = lesson.locks("strength")
     live = noise.available() and not locked
     if live:
-        noise.slider(label, strength.caption(defense), options, [defense.level(v) for v in options], at, str(seat.number), taken)
+        noise.slider(board, label, strength.caption(defense), options, [defense.level(v) for v in options], at, str(seat.number), taken)
     with noise.instead("strength", live) as needed:
         if needed:
             words, more = strength.caption(defense), holds("strength", at, taken, seat)

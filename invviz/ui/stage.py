@@ -15,7 +15,7 @@ from ..metrics import PSNR, SSIM, Cells, quality
 from ..scenario import Scenario
 from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real, sources, state, trouble
 from .components import noise, stops
-from .components.table import NoiseTable
+from .components.table import NoiseTable, Shown
 from .guessed import how_good, image, level
 from .victim import baseline, victim_of
 from .views import RiskView, RunView
@@ -29,7 +29,7 @@ def draw() -> None:
 
 
 def _draw() -> None:
-    form.slider(attacker=True)
+    form.slider("lab", attacker=True)
     now = state.scenario()
     state.write_address()
     risk, risk_job = look.risk_of(now)
@@ -37,8 +37,8 @@ def _draw() -> None:
     active = [j for j in (risk_job, run_job) if j is not None and j.active]
     pulse.keep(bool(active))
     old = _remembered(now, run)
-    moves = table_of(now, risk)
-    noise.table(moves)
+    moves = _moves(now, risk)
+    noise.table("lab", moves)
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):
             if now.columns and not lesson.lesson().hide:
@@ -106,17 +106,16 @@ def picture_truth(now: Scenario) -> None:
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 
 
-def table_of(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
+def _moves(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
     """What the slider moves in the browser; None where the server has to be asked first."""
-    if risk is None or lesson.lesson().hide or not noise.available():
-        return None
 
-    def say(picture: np.ndarray) -> tuple[str, str]:
+    def say(picture: np.ndarray, sigma: float) -> tuple[str, str]:
+        assert risk is not None
         psnr, ssim = PSNR().score(picture, risk.truth), SSIM().score(picture, risk.truth)
         best, _, rest = how_good(now, risk.truth, psnr.tolist(), ssim.tolist(), 0.0).replace("**", "").partition(" · ")
         return best, f" · {rest}"
 
-    return stops.table_of(now, risk, say)
+    return stops.table_of("lab", now, risk, Shown("ideal", say))
 
 
 def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None, live: bool = False) -> float | None:
@@ -145,7 +144,7 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None, live: b
     said = "not scored here" if lesson.hidden("score") else quality(psnr, ssim, None if now.columns else baseline(now, risk.truth), ": ")
     what = f"A first sketch of the ideal attacker's picture: {so_far} so far." if risk.first else ""
     if live:
-        noise.part("picture")
+        noise.part("lab", "picture", title="The ideal attacker's picture")
     with noise.instead("picture", live) as needed:
         if needed:
             image(now, drawn.png(picture, IDEAL), what or f"The ideal attacker's picture is {said}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from noise_cases import SIGMAS, STOPS, say, view
+from noise_cases import SHOWN, SIGMAS, STOPS, view
 
 from invviz.core.pixels import as_bytes
 from invviz.metrics import word_of_share
@@ -22,7 +22,7 @@ RUN = """async ([formulas, reader, bytes, sigmas]) => {
   const shifted = new Uint8Array(raw.length + 3)
   shifted.set(raw, 3) // numbers need not begin where numbers may begin
   const t = table(shifted.subarray(3))
-  return sigmas.map(s => ({ ...f.figures(t, s), above: f.above(t.gains, s), word: f.word(f.figures(t, s).invre), picture: [...f.picture(t, s, new Uint8Array(t.size))] }))
+  return sigmas.map(s => ({ ...f.figures(t, s), above: f.above(t.gains, s), word: f.word(f.figures(t, s).invre), picture: [...f.picture(t, s, new Uint8Array(t.numbers))] }))
 }"""
 
 
@@ -41,7 +41,7 @@ def blank(browser):
 def test_figures_and_pictures_are_pythons(blank, shape):
     """InvRE, expected best, its word and the count of directions exactly; pictures within one of 255, at the kept levels to the byte."""
     v = view(shape)
-    d, data = v.decomposition, table.made(v, STOPS, say, "noise").data
+    d, data = v.decomposition, table.made(v, STOPS, SHOWN, "noise").data
     kept = np.geomspace(SIGMAS[0], SIGMAS[-1], table.LEVELS)
     sigmas = [
         *SIGMAS,

@@ -24,7 +24,7 @@ def draw() -> None:
 def _draw() -> None:
     state.write_address()
     now = state.scenario()
-    form.slider(attacker=True)
+    form.slider("attacks", attacker=True)
     victim, listed, section = victim_of(now.replace(upload="")), lineup.attackers(now), modes.look()
     busy = isinstance(section, modes.Section) and section.active
     if isinstance(victim, str) or not listed:

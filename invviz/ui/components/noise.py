@@ -18,7 +18,6 @@ from streamlit.errors import StreamlitAPIException
 from ...core.paths import ROOT
 from .table import NoiseTable
 
-BOARD = "noise"
 TOLD, HAVE = "noise told", "noise tables"  # in the session: the script runs, and has these tables
 _lock = threading.Lock()
 _mounts: list[Callable[..., Any] | None] = []
@@ -30,11 +29,12 @@ def available() -> bool:
 
 
 def slider(
-    label: str, help: str, stops: Sequence[float], words: Sequence[str], at: float, name: str, taken: Callable[[Any], object]
+    board: str, label: str, help: str, stops: Sequence[float], words: Sequence[str], at: float, name: str, taken: Callable[[Any], object]
 ) -> None:
     """The slider itself.
 
     Args:
+        board: of the page: what it shares with the parts that it moves.
         label: its name.
         help: a sentence or two, shown on request.
         stops: strengths.
@@ -58,25 +58,25 @@ def slider(
         if chosen is not None:  # anything else no slider sends
             taken(chosen)
 
-    data = {"kind": "slider", "board": BOARD, "label": label, "help": help, "stops": list(stops), "words": list(words), "at": at}
+    data = {"kind": "slider", "board": board, "label": label, "help": help, "stops": list(stops), "words": list(words), "at": at}
     mount(key=key, data=data, on_moved_change=told)
 
 
-def table(found: NoiseTable | None) -> None:
-    """What all parts draw from, None where nothing is known; its bytes are sent as long as the browser has not said that it has them."""
+def table(board: str, found: NoiseTable | None) -> None:
+    """What all parts of a board draw from, None where nothing is known; its bytes are sent as long as the browser has not said that it has them."""
     if (mount := _here()) is None:
         return
-    with st.container(key="noise-table"):
+    with st.container(key=f"noise-table-{board}"):
         if found is not None and found.name not in st.session_state.get(HAVE, ()):
-            mount(key="noise table", data=found.data)
+            mount(key=f"noise table {board}", data=found.data)
         else:
-            mount(key="noise table", data={"kind": "table", "board": BOARD, "name": found.name if found else ""})
+            mount(key=f"noise table {board}", data={"kind": "table", "board": board, "name": found.name if found else ""})
 
 
-def part(kind: str, **given: Any) -> None:
-    """A part of the page that the slider moves: "picture", "finding" or "spectrum"; `given` as its script takes it."""
+def part(board: str, kind: str, **given: Any) -> None:
+    """A part of the page that the slider moves: "picture", "finding", "spectrum", "brief" or "tile"; `given` as its script takes it."""
     if (mount := _here()) is not None:
-        mount(key=f"noise {kind}", data={"kind": kind, "board": BOARD, **given})
+        mount(key=f"noise {kind} {board}", data={"kind": kind, "board": board, **given})
 
 
 @contextlib.contextmanager

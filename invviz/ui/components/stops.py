@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
 import streamlit as st
 
 from ...scenario import Scenario
 from .. import lesson, strength
 from ..memory import Memory, fingerprint
 from ..views import RiskView
-from .noise import BOARD
-from .table import NoiseTable, Stops, Words, made
+from . import noise
+from .table import NoiseTable, Shown, Stops, made
 
-SHOWS = {"ideal", "score", "spectrum"}  # of a lesson's `hide`
 _tables: Memory[NoiseTable] = Memory(60, 100_000_000, lambda table: len(table.data))
 
 
-def table_of(now: Scenario, view: RiskView, say: Callable[[np.ndarray], Words], part: str = "") -> NoiseTable | None:
+def table_of(board: str, now: Scenario, view: RiskView | None, shown: Shown) -> NoiseTable | None:
     """What the slider moves of this spectrum; None where there is no slider, only a first sketch, or where a lesson hides some of it: what a browser has, a person can read.
 
     Args:
+        board: of the page.
         now: the scenario on the screen.
-        view: its spectrum.
-        say: what stands under a picture, shape (b, c, h, w) in [0, 1].
-        part: of the page whose words these are.
+        view: its spectrum, where it is known.
+        shown: the pictures, and what stands under them.
     """
-    if not now.defense or view.first or lesson.lesson().hide & SHOWS:
+    if view is None or view.first or not noise.available() or not now.defense or lesson.lesson().hide:
         return None
-    last = now.defense[-1]
-    values = strength.options(last)
-    name = (
-        part,
-        now.key("risk"),
-        _at(now, values[0]),
-        tuple(values),
-        fingerprint(view.decomposition.gains),
-        fingerprint(view.truth),
-        view.levels,
-    )
+    values = tuple(strength.options(now.defense[-1]))
+    prints = fingerprint(view.decomposition.gains), fingerprint(view.truth)
+    name = (board, shown.name, now.key("risk"), _at(now, values[0]), values, *prints, view.levels)
     memory = st.session_state["visitor"].images if now.upload else _tables  # a person's own picture goes with the tab
-    return memory.of(name, lambda: made(view, stops(now, view), say, BOARD))
+    return memory.of(name, lambda: made(view, stops(now, view), shown, board))
 
 
 def stops(now: Scenario, view: RiskView) -> Stops:

@@ -16,6 +16,7 @@ from ...risk import TAU, ideals
 from ..views import RiskView
 
 LEVELS = 41  # noise levels at which pictures are kept
+SIDE = 384  # as of `charts.pictures.to_png`
 HEAVIEST = 8_000_000  # bytes of pictures; larger ones are drawn by the server alone
 Words = tuple[str, str]
 """What is said under a picture: a word, and the rest."""
@@ -49,15 +50,29 @@ class Stops:
     sigmas: Sequence[float | None]
 
 
-def made(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], board: str, side: int = 384) -> NoiseTable:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shown:
+    """The pictures of a table.
+
+    Attributes:
+        name: of what these are, the same only where all of them are.
+        say: what stands under a picture (b, c, h, w) in [0, 1] at a noise level.
+        draw: pictures (levels, b, c, h, w) at noise levels; None: the ideal attacker's.
+    """
+
+    name: str
+    say: Callable[[np.ndarray, float], Words]
+    draw: Callable[[Sequence[float] | np.ndarray], np.ndarray] | None = None
+
+
+def made(view: RiskView, stops: Stops, shown: Shown, board: str) -> NoiseTable:
     """The table of a spectrum.
 
     Args:
         view: the spectrum.
         stops: places of the slider.
-        say: what stands under a picture, shape (b, c, h, w) in [0, 1].
+        shown: which pictures, and what stands under them.
         board: name of what the slider and its parts share.
-        side: as of `charts.pictures.to_png`.
     """
     d = view.decomposition
     arrays = {"gains": np.asarray(d.gains, np.float64)}
@@ -68,6 +83,7 @@ def made(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], board
         "sigmas": list(stops.sigmas),
         "drawn": [False] * len(stops.values),
         "size": d.size,
+        "numbers": view.truth.size,
         "rest": d.rest,
         "trace": d.trace,
         "tau": TAU,
@@ -80,7 +96,7 @@ def made(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], board
         found = [None if s is None else view.figures(s) for s in stops.sigmas]
         facts["figures"] = [None if f is None else {"invre": f.score, "ceiling": f.ceiling} for f in found]
     if drawable(view):
-        facts |= _pictures(view, stops, say, side, arrays)
+        facts |= _pictures(view, stops, shown, arrays)
     return _packed(facts, arrays)
 
 
@@ -97,19 +113,19 @@ def levels(sigmas: Sequence[float]) -> np.ndarray:
     return np.concatenate([[0.0], scale]) if min(sigmas) <= 0 else scale
 
 
-def _pictures(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], side: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _pictures(view: RiskView, stops: Stops, shown: Shown, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Pictures at kept levels, and what is said of each stop's own; fills `arrays`."""
     drawn = [s is not None and view.can_draw(s) for s in stops.sigmas]
     wanted = [s for s, can in zip(stops.sigmas, drawn, strict=True) if can and s is not None]
     if not wanted:
         return {}
-    at = _draws(view)
-    grid = levels(wanted) if _directions(view) else np.unique(wanted)  # of pictures that were kept those, and none between
+    at = shown.draw or _draws(view)
+    grid = levels(wanted) if shown.draw is None and _directions(view) else np.unique(wanted)  # of what was kept that, and nothing between
     kept, own = at(grid), dict(zip(wanted, at(wanted), strict=True))
     low, high = min(float(kept.min()), 0.0), max(float(kept.max()), 1.0)
     arrays["levels"] = grid
     arrays["pictures"] = ((kept - low) * (65535 / (high - low))).round().astype(np.uint16)
-    shape, width = view.truth.shape, view.truth.shape[3]
+    shape, width, side = kept.shape[1:], view.truth.shape[3], SIDE
     across = int(np.ceil(shape[0] ** 0.5))
     colour = frame(IDEAL)
     sheet = {
@@ -118,8 +134,8 @@ def _pictures(view: RiskView, stops: Stops, say: Callable[[np.ndarray], Words], 
         "border": max(4, side // 64),
         "colour": [int(colour[i : i + 2], 16) for i in (1, 3, 5)],
     }
-    said = [say(own[s].clip(0, 1)) if can and s is not None else None for s, can in zip(stops.sigmas, drawn, strict=True)]
-    return {"shape": list(shape), "low": low, "high": high, "sheet": sheet, "said": said, "drawn": drawn}
+    said = [shown.say(own[s].clip(0, 1), s) if can and s is not None else None for s, can in zip(stops.sigmas, drawn, strict=True)]
+    return {"shape": list(shape), "numbers": int(np.prod(shape)), "low": low, "high": high, "sheet": sheet, "said": said, "drawn": drawn}
 
 
 def _draws(view: RiskView) -> Callable[[Sequence[float] | np.ndarray], np.ndarray]:

@@ -35,7 +35,7 @@ def draw(now: Scenario, shown: Sequence[Row]) -> None:
     with left:
         _choose(now, shown)
     with right:
-        form.slider()
+        form.slider("defend")
     if row.unfit:
         st.info(f"Does not fit: {trouble.plain(row.unfit)}", icon=":material/block:")
         return

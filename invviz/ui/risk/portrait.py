@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from ...charts._colours import IDEAL, TRUTH
-from ...charts.pictures import heat_png, scale_png
+from ...charts.pictures import heat, heat_png, scale_png
 from ...core.figures import percent
 from ...jobs.limits import risk_problems
 from ...jobs.store import Job
-from ...risk import learned_share
+from ...risk import learned_share, pixel_knowledges
 from ...scenario import Scenario
 from .. import drawn, look, more, press, sources, state, things, trouble
+from ..components import noise, stops
+from ..components.table import NoiseTable, Shown
 from ..victim import victim_of
 from ..views import RiskView
 from ..waits import waiting
@@ -23,8 +27,8 @@ SHOWN = 8  # directions in the row of examples
 NARROW = 0.02  # share of a pixel's variance that the map's colours span at least
 
 
-def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
-    """Picture, map, direction, numbers."""
+def draw(now: Scenario, risk: RiskView | None, job: Job | None, live: bool) -> None:
+    """Picture, map, direction, numbers; where `live`, the browser draws the map."""
     st.markdown(things.say(now, "## What leaks of this picture"))
     left, middle, right = st.columns([1, 1, 1], gap="medium")
     with left:
@@ -37,8 +41,8 @@ def draw(now: Scenario, risk: RiskView | None, job: Job | None) -> None:
         return
     sigma = risk.sigma(now)
     with middle:
-        _map(now, risk, sigma)
-    with right:
+        _map(now, risk, sigma, live)
+    with right, st.container(key="after-noise-direction"):
         _direction(now, risk, sigma)
     with more.figures("what leaks first, what leaks last", "directions"):
         _examples(risk, sigma)
@@ -76,18 +80,46 @@ def _not_yet(now: Scenario, job: Job | None, place) -> None:
             press.button("Try again", "retry", lambda: sources.retry_risk(now), icon=":material/refresh:")
 
 
-def _map(now: Scenario, risk: RiskView, sigma: float) -> None:
+def _map(now: Scenario, risk: RiskView, sigma: float, live: bool) -> None:
     assert risk.portrait is not None
     known, sketched = risk.portrait.known(sigma), risk.decomposition.method != "exact"
-    low, high = (float(np.quantile(known.mean(axis=1), q).clip(0, 1)) for q in (0.01, 0.99))
     st.markdown(things.say(now, f"**What an :violet[ideal] attacker knows{' at least' if sketched else ''} of each pixel**"))
+    if live:
+        noise.part("risk", "picture", title="What is known of each pixel, deep purple best")
+    low, wide, said = _told(now, risk, known)
+    with noise.instead("map", live) as needed:
+        if needed:
+            st.image(heat_png(risk.truth, known, low, wide), width="stretch", output_format="PNG", alt=said)
+            st.caption(said)
+    st.image(scale_png(), width="stretch", output_format="PNG", alt="Scale from pale (least known) to deep purple (best known).")
+
+
+def _told(now: Scenario, risk: RiskView, known: np.ndarray) -> tuple[float, float, str]:
+    """Ends of the map's scale, and what it says."""
+    sketched = risk.decomposition.method != "exact"
+    low, high = (float(np.quantile(known.mean(axis=1), q).clip(0, 1)) for q in (0.01, 0.99))
     least = "at least " if sketched else ""
     finding = things.say(now, f"For 98 % of the pixels {least}between {percent(low)} and {percent(high)} of the variance is learned")
-    wide = max(high, low + NARROW)  # a flat map stays flat
-    st.image(heat_png(risk.truth, known, low, wide), width="stretch", output_format="PNG", alt=f"{finding}; deep purple is known best.")
-    st.image(scale_png(), width="stretch", output_format="PNG", alt="Scale from pale (least known) to deep purple (best known).")
     rough = " A sketch sees the strongest directions only." if sketched else ""
-    st.caption(f"{finding}; deep purple: best known.{rough}")
+    return low, max(high, low + NARROW), f"{finding}; deep purple: best known.{rough}"  # a flat map stays flat
+
+
+def moves(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
+    """What the slider moves of this page in the browser."""
+    if risk is None or risk.portrait is None or not risk.decomposition.gains.any():
+        return None
+    seen, portrait, d = {}, risk.portrait, risk.decomposition
+
+    def draw(sigmas: Sequence[float] | np.ndarray) -> np.ndarray:
+        whole = d.basis.shape == (d.size, len(d.gains))
+        for sigma in (new := [s for s in map(float, sigmas) if s not in seen]):
+            seen[sigma] = None if whole else portrait.known(sigma)
+        if whole and new:
+            seen.update(zip(new, pixel_knowledges(d, new), strict=True))
+        told = [(seen[s], *_told(now, risk, seen[s])[:2]) for s in map(float, sigmas)]
+        return np.stack([heat(risk.truth, known, low, wide) for known, low, wide in told])
+
+    return stops.table_of("risk", now, risk, Shown("knowledge", lambda picture, sigma: ("", _told(now, risk, seen[sigma])[2]), draw))
 
 
 def _direction(shown: Scenario, risk: RiskView, sigma: float) -> None:

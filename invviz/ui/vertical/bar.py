@@ -78,7 +78,7 @@ def depth(now: Scenario, listed: Sequence[Scenario]) -> None:
             **holds("cut", value, lambda k: _set(seat, cut=k), seat),
         )
     if now.defense:
-        form.slider(attacker=True)
+        form.slider("vertical", attacker=True)
 
 
 def chosen(now: Scenario, shown: Sequence[Known]) -> Known:
