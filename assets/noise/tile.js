@@ -13,7 +13,7 @@ export class Tile {
   update(given, board) { this.given = given }
 
   draw(board) {
-    const place = document.querySelector(this.given.into), image = place?.querySelector("img"), words = place?.querySelector("figcaption")
+    const place = document.querySelector(this.given.into), image = place?.querySelector("img"), words = place?.querySelector("figcaption, .score")
     if (!image || !board.moved) return // at rest it is the server's
     const now = board.now(), fresh = now !== null && now.drawn
     place.classList.toggle("noise-old", !fresh)

@@ -155,3 +155,40 @@ def test_it_fits_a_telephone(browser, server, width):
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
     until(page, lambda: page.locator(".noise.slider output").inner_text() != before and "sigma" in page.url)
     page.close()
+
+
+LENET = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"
+ELSEWHERE = {
+    "risk": (LENET, "This picture", ".noise.picture canvas", "canvas => canvas.toDataURL()"),
+    "attacks": (LENET, "An ideal attacker", ".attacks.tiles .ideal img", "image => image.src"),
+    "vertical": (
+        "data=digits&model=mlp&protocol=vfl(parties=2)&defense=gaussian_noise(sigma=0.1)&attack=least_squares",
+        "At this depth",
+        ".vertical.tiles .ideal img",
+        "image => image.src",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_other_pages_answer_too(page, server, name):
+    """A line of figures and the picture move while it is dragged; the rest of the page once the server has answered."""
+    text, begins, place, look = ELSEWHERE[name]
+    page.goto(f"{server}{name}?" + text.replace("(", "%28").replace("=0", "%3D0").replace("parties=", "parties%3D"))
+    line = page.locator(".noise.brief p")
+    line.wait_for()
+    idle(page)
+    before = page.locator(place).evaluate(look)
+    assert line.inner_text().startswith(f"{begins}: InvRE ")
+    seen = page.evaluate(
+        "([place, look]) => [20, 30, 40, 45].map(value => { const input = document.querySelector('.noise.slider input'); input.value = value;"
+        " input.dispatchEvent(new Event('input', { bubbles: true })); return [document.querySelector('.noise.brief p').textContent, eval(look)(document.querySelector(place))] })",
+        [place, look],
+    )
+    assert len({words for words, _ in seen} | {line}) == 5 and len({picture for _, picture in seen} | {before}) == 5
+    shares = [float(words.split("InvRE ")[1][:4]) for words, _ in seen]
+    assert shares == sorted(shares, reverse=True) and shares[-1] < shares[0]
+    assert "moved" in page.locator("html").get_attribute("class")
+    page.evaluate("() => document.querySelector('.noise.slider input').dispatchEvent(new Event('change', { bubbles: true }))")
+    until(page, lambda: answered(page) and page.url.count("sigma") == 1)
+    assert line.inner_text() == seen[-1][0]

@@ -9,6 +9,7 @@ import streamlit as st
 from ...scenario import Scenario
 from ...scenario.families import attacks as lineup
 from .. import asking, form, glossary, known, more, press, pulse, shipped, sight, state, trouble
+from ..components import beside
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -25,6 +26,7 @@ def _draw() -> None:
     state.write_address()
     now = state.scenario()
     form.slider("attacks", attacker=True)
+    below = st.container(key="slider-below")
     victim, listed, section = victim_of(now.replace(upload="")), lineup.attackers(now), modes.look()
     busy = isinstance(section, modes.Section) and section.active
     if isinstance(victim, str) or not listed:
@@ -42,9 +44,12 @@ def _draw() -> None:
     every = known.found(known.Known, seeds, others.__getitem__, victim.truth, asked=seeds[:1])
     here, attacks = every[0], list(every[0].attacks.values())
     pulse.keep(busy or any(job.active for one in every for job in one.jobs))
+    with below:
+        beside.draw("attacks", here, "An ideal attacker", ".attacks.tiles .ideal", "An ideal attacker")
     unseen = unseen_psnr(now, victim.truth)
     found = words.finding(here)
-    st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
+    with st.container(key="after-noise-said"):
+        st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
     with st.container(horizontal=True, gap="medium", key="attacks-top"):
         with st.container(width="stretch", key="race"):
             race.draw(here, unseen)

@@ -16,6 +16,7 @@ from ...metrics import decibels
 from ...risk.prior import TAU
 from ...scenario import Scenario
 from .. import beyond, choice, form, glossary, state, trouble
+from ..components import beside
 from ..views import Figures
 from ..waits import waits
 from .row import Row
@@ -36,14 +37,17 @@ def draw(now: Scenario, shown: Sequence[Row]) -> None:
         _choose(now, shown)
     with right:
         form.slider("defend")
+        if row.stack:
+            beside.draw("defend", row, "With this defense", ".defend tr.open td.ideal", f"{row.name}, ideal attacker")
     if row.unfit:
         st.info(f"Does not fit: {trouble.plain(row.unfit)}", icon=":material/block:")
         return
-    words, chart = st.columns([1, 1], gap="medium")
-    with words:
-        _words(now, shown[0], row)
-    with chart:
-        _chart(shown[0], row)
+    with st.container(key="after-noise-opened"):
+        words, chart = st.columns([1, 1], gap="medium")
+        with words:
+            _words(now, shown[0], row)
+        with chart:
+            _chart(shown[0], row)
 
 
 def _choose(now: Scenario, shown: Sequence[Row]) -> None:

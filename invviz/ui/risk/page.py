@@ -43,10 +43,11 @@ def _draw() -> None:
     others = {item.scenario.key("sketch") for item in chosen.items}
     risk, job = look.risk_of(now, whole=True, beside=others)  # asked for first: it is what is open
     moves = portrait.moves(now, risk)
-    with brief:
-        noise.table("risk", moves)
-        if moves is not None:
-            noise.part("risk", "brief", what=things.say(now, "This picture"))
+    if now.defense:
+        with brief:
+            noise.table("risk", moves)
+            if moves is not None:
+                noise.part("risk", "brief", what=things.say(now, "This picture"))
     rows = sorted(compared.scored(chosen.items, now), key=lambda row: -row.figures.score if row.view else 1.0)
     active = any(row.job is not None and row.job.active for row in rows) or (job is not None and job.active)
     pulse.keep(active)

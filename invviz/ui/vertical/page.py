@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import streamlit as st
 
 from ...scenario import problems
 from ...scenario.families import cuts
 from .. import asking, glossary, known, more, pulse, state, trouble
+from ..components import beside
 from ..victim import unseen_psnr, victim_of
 from . import bar, charts, grid, returned, tiles, words
 
@@ -50,6 +53,7 @@ def _draw() -> None:
         st.warning(trouble.plain(victim if isinstance(victim, str) else cuts.empty(now)), icon=":material/block:")
         return
     bar.depth(now, listed)
+    below = st.container(key="slider-below")
     wanted = [s for s in listed if cuts.cut_of(s).cut == cuts.cut_of(now).cut]
     every = state.view("depths") == "all"  # a net is trained for each, and a spectrum may take minutes: only when a person asks
     shown = known.found(
@@ -57,8 +61,12 @@ def _draw() -> None:
     )
     here = bar.chosen(now, shown)
     pulse.keep(any(job.active for one in shown for job in one.jobs) or asking.busy("labels", here.scenario))
+    with below:
+        say = functools.partial(tiles.scores, here.scenario, truth=here.truth)
+        beside.draw("vertical", here, "At this depth", ".vertical.tiles .ideal", "An ideal attacker", say)
     found = words.finding(shown, here)
-    st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
+    with st.container(key="after-noise-said"):
+        st.markdown(f"## {trouble.plain(found)}", help=glossary.of(found))
     tiles.draw(now, here, victim)
     bar.run(shown, here)
     grid.draw(shown, here)

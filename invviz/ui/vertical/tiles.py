@@ -91,7 +91,7 @@ def _ideal(here: Known) -> str:
         return _tile("ideal", "An ideal attacker", here.rough, here.so_far)
     if here.ideal is None or here.ideal_psnr is None:
         return _tile("ideal", "An ideal attacker", None, here.unscored or waits(here.job) or "...")
-    return _tile("ideal", "An ideal attacker", here.ideal, _scores(here.scenario, here.ideal, here.truth))
+    return _tile("ideal", "An ideal attacker", here.ideal, scores(here.scenario, here.ideal, here.truth))
 
 
 def _attack(name: str, attack: AttackOutcome) -> str:
@@ -110,7 +110,7 @@ def _mean(now: Scenario, truth: np.ndarray) -> str:
     if picture is None:
         return ""
     many = np.repeat(picture, len(truth), 0)
-    return _tile("mean", "The mean picture", many, f"{_scores(now, many, truth)}: who sees nothing gets this")
+    return _tile("mean", "The mean picture", many, f"{scores(now, many, truth)}: who sees nothing gets this")
 
 
 def _tile(role: str, title: str, picture: np.ndarray | None, said: str) -> str:
@@ -122,7 +122,8 @@ def _figure(role: str, title: str, address: str | None, said: str, alt: str) -> 
     return f'<figure class="{role}"><b>{escape(title)}</b>{shown}<figcaption>{escape(said)}</figcaption></figure>'
 
 
-def _scores(now: Scenario, picture: np.ndarray, truth: np.ndarray) -> str:
+def scores(now: Scenario, picture: np.ndarray, truth: np.ndarray) -> str:
+    """What is said below a guess."""
     psnr, ssim = PSNR().score(picture, truth), SSIM().score(picture, truth)
     return quality(psnr, ssim, baseline(now, truth), " · ") + _likeness(float(ssim.mean()))
 
