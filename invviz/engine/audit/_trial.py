@@ -1,0 +1,145 @@
+"""One release of a net and its derivatives, tried: what stands in the way, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ...core.gradient import gradient
+from ...core.lazy import torch
+from ...core.tree import flatten
+from ._reason import Reason
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...core.types import Batch, Net
+
+
+def tried(net: Net, batch: Batch) -> list[Reason]:
+    """The steps that every number of an audit needs, tried one after the other until one fails."""
+    point = batch.flat().detach()
+    release = lambda vector: flatten(gradient(net, net.params, batch.with_flat(vector)))  # noqa: E731
+    steps: tuple[tuple[str, Callable[[], Tensor]], ...] = (
+        ("forward", lambda: net.loss(net.params, batch)),
+        ("gradient", lambda: release(point)),
+        ("forward_mode", lambda: torch.func.jvp(release, (point,), (torch.ones_like(point),))[1]),
+        ("double_backward", lambda: torch.func.vjp(release, point)[1](torch.ones_like(release(point)))[0]),
+        ("vmap", lambda: torch.func.vmap(lambda v: torch.func.jvp(release, (point,), (v,))[1])(torch.stack([point, -point]))),
+    )
+    made: dict[str, Tensor] = {}
+    for name, step in steps:
+        try:
+            made[name] = step().detach()
+        except Exception as err:  # noqa: BLE001  (the user's own code runs here: whatever it raises is the reason)
+            return [_raised(name, err)]
+    return [*_ways(net, batch), *_results(made)]
+
+
+def _ways(net: Net, batch: Batch) -> list[Reason]:
+    """Whether the net goes another way for other numbers: asked by giving it two batches at once, which such a net cannot take."""
+    point = batch.flat().detach()
+    try:
+        torch.func.vmap(lambda vector: net.loss(net.params, batch.with_flat(vector)))(torch.stack([point, 0.5 * point]))
+    except Exception as err:  # noqa: BLE001  (as above; what else it may raise has been tried before)
+        if any(sign in str(err) for sign in ("data-dependent control flow", "calling .item()")):
+            what = "The net goes another way for other numbers (an if, a loop or .item() on a tensor)."
+            return [
+                Reason(
+                    "control_flow", "less", what, "All derivatives are those of the way that it goes for this batch; torch.where has both."
+                )
+            ]
+    return []
+
+
+def _results(made: Mapping[str, Tensor]) -> Iterator[Reason]:
+    if made["forward"].numel() != 1:
+        shape = tuple(made["forward"].shape)
+        yield Reason("loss", "cannot", f"The loss is no single number; its shape is {shape}.", "Take its mean over the batch.")
+    elif not all(bool(torch.isfinite(value).all()) for value in made.values()):
+        yield Reason(
+            "not_finite",
+            "cannot",
+            "Loss, gradient or its derivative is not finite at this batch.",
+            "Scale the data as in training; look for a logarithm or a division of zero.",
+        )
+    elif not bool(made["gradient"].any()):
+        yield Reason(
+            "silent",
+            "cannot",
+            "The gradient is zero in every parameter.",
+            "Look for detach(), no_grad() or argmax between the parameters and the loss.",
+        )
+    elif not bool(made["double_backward"].any()):
+        what = "The gradient does not change with the private inputs."
+        yield Reason("deaf", "cannot", what, "Look for detach(), rounding or an index between them and the first layer.")
+
+
+CAUSES = (
+    (
+        "vmap: inplace",
+        "in_place_operation",
+        "The net writes into a tensor in place (such as x += y, or x[i] = y).",
+        "Write x = x + y, or torch.where.",
+    ),
+    (
+        "inplace operation",
+        "in_place_operation",
+        "The net writes into a tensor in place (such as x += y, or x[i] = y).",
+        "Write x = x + y, or torch.where.",
+    ),
+    (
+        "setup_context",
+        "own_function",
+        "An autograd.Function of its own cannot be transformed.",
+        "Split its forward into forward and setup_context, and give it a jvp.",
+    ),
+    (
+        "generate_vmap_rule",
+        "own_function",
+        "An autograd.Function of its own cannot be run for several vectors at once.",
+        "Set generate_vmap_rule = True, or write a vmap method.",
+    ),
+    (
+        "jvp",
+        "own_function",
+        "An autograd.Function of its own has no forward mode.",
+        "Write its jvp, or build it of torch's own operations.",
+    ),
+    (
+        "once_differentiable",
+        "once_differentiable",
+        "A part of the net can be differentiated once only.",
+        "Build it of torch's own operations.",
+    ),
+    (
+        "forward AD",
+        "forward_mode",
+        "An operation has no forward mode.",
+        "Replace it; for attention, use the plain kernel (torch.nn.attention.sdpa_kernel).",
+    ),
+    (
+        "derivative for",
+        "double_backward",
+        "An operation has no second derivative.",
+        "Replace it; for attention, use the plain kernel (torch.nn.attention.sdpa_kernel).",
+    ),
+    (
+        "does not require grad",
+        "silent",
+        "The loss does not depend on the parameters in a way that can be differentiated.",
+        "Look for detach(), no_grad() or argmax.",
+    ),
+)  # what a message of torch says, and what it means
+
+
+def _raised(step: str, err: Exception) -> Reason:
+    said = f"{type(err).__name__}: {err}"
+    for sign, name, what, repair in CAUSES if step != "forward" else ():
+        if sign.lower() in said.lower():
+            return Reason(name, "cannot", what, repair)
+    first = said.splitlines()[0][:300]
+    told = {"forward": "The net or its loss does not take this batch", "gradient": "The gradient cannot be taken"}
+    return Reason(
+        step, "cannot", f"{told.get(step, 'The derivative of the gradient cannot be taken')}: {first}", "Mend that, and try again."
+    )
