@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from ..attacks._matching import is_smooth
 from ..attacks.tangent import Tangent
 from ..core.rng import stream
-from ..core.tree import numel
+from ..core.tree import flatten, numel
 from ..risk.solved import MOST
 
 if TYPE_CHECKING:
-    from ..core.types import Observation, Progress, Reconstruction, Step
+    from ..core.types import Batch, Observation, Progress, Reconstruction, Step
     from ..scenario import Scenario
 
+LOUDER = 1.1  # times the energy of noise behind the attack's answer that tangent search may imply to be believed where nothing is determined
 READS = 30.0  # dB that tangent search must state of its answer to be believed. With noise beneath, what it states is up to 5 dB too much, and from 25 to 30 dB either search may be ahead
 
 
@@ -22,7 +24,8 @@ def reconstruct(scenario: Scenario, obs: Observation, progress: Progress) -> tup
     """The attack's answer, and whether the noise was solved for beside it.
 
     An attacker who knows that noise lies along the Jacobian's own directions tries tangent search first (theory T11) and takes its answer where its own figures say
-    that it read the picture; the truth plays no part. Otherwise, and where tangent search has nothing to go on, the attack does what it does; its note says so.
+    that it read the picture; the truth plays no part. Where a message of n to 2n numbers determines neither picture nor noise, the answer that takes less noise is taken. Otherwise, and where
+    tangent search has nothing to go on, the attack does what it does; its note says so.
 
     Args:
         scenario: names attack and seed.
@@ -49,6 +52,8 @@ def reconstruct(scenario: Scenario, obs: Observation, progress: Progress) -> tup
         trace = (*first.trace, *((number + spent, loss) for number, loss in solved.trace))
         note = f"{first.note} Tangent search went on from there, and from other starts. {solved.note}".strip()
         return dataclasses.replace(solved, trace=trace, note=note), True
+    if numel(obs.message) <= 2 * obs.template.private.numel():
+        return _quieter(scenario, obs, progress)
     solved, error = Tangent().solved(obs, stream(scenario.seed, "tangent search"), progress)
     if solved.stopped or error >= READS:
         note = f"Read by tangent search, which an attacker who knows of this noise tries first. {solved.note}"
@@ -62,6 +67,32 @@ def reconstruct(scenario: Scenario, obs: Observation, progress: Progress) -> tup
     ), attack.solves
 
 
+def _quieter(scenario: Scenario, obs: Observation, progress: Progress) -> tuple[Reconstruction, bool]:
+    """Of the attack's answer and tangent search's the one that takes less noise to explain the message, where that does not determine picture and noise together.
+
+    Many pictures then explain it with some noise along their own directions, and tangent search finds one of them. The attacker cannot tell whether it is the right one, but
+    where the noise would have to be louder than behind the attack's answer, it made the noise up.
+    """
+    first = scenario.attack.reconstruct(obs, stream(scenario.seed, "attack"), progress)
+    if first.stopped:
+        return first, scenario.attack.solves
+    spent = len(first.trace)
+    solved, _ = Tangent().solved(obs, stream(scenario.seed, "tangent search"), lambda step: progress(_later(step, spent)))
+    trace = (*first.trace, *((number + spent, loss) for number, loss in solved.trace))
+    if solved.failed or solved.stopped or implied_noise(obs, solved.batch) > LOUDER * implied_noise(obs, first.batch):
+        note = f"{first.note} Tangent search was tried, too: the message does not determine the picture, and its answer takes more noise to explain it.".strip()
+        return dataclasses.replace(first, trace=trace, note=note, stopped=solved.stopped), scenario.attack.solves
+    note = f"By tangent search, whose answer takes no more noise to explain the message than {scenario.attack.name}'s. {solved.note}"
+    return dataclasses.replace(solved, trace=trace, note=note), True
+
+
+def implied_noise(obs: Observation, answer: Batch) -> float:
+    """Energy of what a picture leaves to noise: |message - release at it|^2; infinite where that is no number."""
+    left = flatten(obs.message) - flatten(obs.simulate(answer))
+    energy = float(left.double().square().sum())
+    return energy if math.isfinite(energy) else math.inf
+
+
 def untried(scenario: Scenario, obs: Observation) -> str:
     """Why tangent search is not tried first, in words; empty where it is."""
     size, count = obs.template.private.numel(), numel(obs.message)
@@ -69,7 +100,9 @@ def untried(scenario: Scenario, obs: Observation) -> str:
         return "it has to know the label"
     if not is_smooth(obs.net):
         return "the net has kinks (ReLU or max pooling)"
-    if count <= 2 * size:
+    if count <= size:
+        return f"the message has {count:,} numbers, and noise along {size:,} directions explains any of them"
+    if count <= 2 * size and obs.covariance_at is not None:
         return f"the message has {count:,} numbers, and picture and noise are {2 * size:,} unknowns"
     if size > MOST:
         return f"for {size:,} unknowns it takes long (limit here {MOST:,}); choose it as the attack"

@@ -43,7 +43,7 @@ def test_with_noise_beneath_its_answer_counts_where_it_states_a_small_error(shar
     "extra, why",
     [
         ("model=lenet(width=6,act='relu')&defense=invl_gnp", "the net has kinks"),
-        ("protocol=vfl(parties=1,cut=1)&model=lenet(width=4)&defense=invl_enp", "picture and noise are 128 unknowns"),
+        ("protocol=vfl(parties=1)&model=mlp(width=64,act='tanh')&defense=invl_enp", "noise along 64 directions explains any of them"),
     ],
 )
 def test_where_it_is_not_tried_the_note_says_so(extra, why):
@@ -62,6 +62,18 @@ def test_where_its_answer_would_be_the_worse_one_it_is_not_taken():
         SITE,
     )
     assert "did not read it" in result.note and result.scores["psnr"][0] > 25
+
+
+@pytest.mark.parametrize(("scale", "taken"), [(1.0, True), (0.1, False)])
+def test_between_n_and_2n_numbers_the_answer_that_takes_less_noise_is_taken(scale, taken):
+    """120 numbers for 64 pixels and as much noise: nothing is determined. The attack alone gets 9 dB behind loud noise, and tangent search 9 dB behind weak noise."""
+    text = f"data=digits(index=185)&model=mlp(width=120,act='tanh')&protocol=vfl(parties=1)&defense=invl_enp(scale={scale})&seed=3&attacker=aware&dtype=float64&attack=dlg"
+    result = run(Scenario.parse(text), SITE)
+    assert result.note.startswith("By tangent search, whose answer takes no more noise") == taken and "Exact" not in result.note
+    assert ("its answer takes more noise to explain it" in result.note) == (not taken)
+    assert result.scores["psnr"][0] > 15
+    steps = [number for number, _ in result.trace]
+    assert steps == sorted(set(steps)), "one count of steps for both searches"
 
 
 def test_where_it_would_take_long_the_note_says_so(monkeypatch):
