@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ..core.types import Batch, Observation, Progress, Reconstruction, Step
     from ..scenario import Scenario
 
-LOUDER = 1.1  # times the energy of noise behind the attack's answer that tangent search may imply to be believed where nothing is determined
+LOUDER = (
+    1.1  # times the energy of noise behind the attack's answer that tangent search may imply to be believed where nothing is determined
+)
 READS = 30.0  # dB that tangent search must state of its answer to be believed. With noise beneath, what it states is up to 5 dB too much, and from 25 to 30 dB either search may be ahead
 
 
