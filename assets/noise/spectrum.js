@@ -12,6 +12,7 @@ export class Spectrum {
     this.title = element("h3")
     this.hover = element("p", { class: "hover" })
     this.svg = drawing("svg", { role: "img", height: HEIGHT })
+    this.svg.rows = () => this.rows() // what assets/js/tools.js saves as its numbers
     root.append(this.title, this.svg, this.hover)
     this.watch = new ResizeObserver(() => this.resized())
     this.watch.observe(root)
@@ -87,6 +88,11 @@ export class Spectrum {
     this.svg.replaceChildren(
       ...clips, grid, drawing("path", { class: "drowned", d: area, "clip-path": `url(#${id}-drowned)` }),
       drawing("path", { class: "readable", d: area, "clip-path": `url(#${id}-readable)` }), drawing("path", { class: "values", d: `M${line.join("L")}` }), this.floor, this.name)
+  }
+
+  rows() {
+    const t = this.table, now = this.board.now()
+    return t && now ? Array.from(t.gains, (gain, i) => ({ direction: i + 1, "singular value": Math.sqrt(gain) / t.tau, part: i < now.above ? "readable" : "drowned" })) : []
   }
 
   point(event) {

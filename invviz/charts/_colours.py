@@ -56,7 +56,21 @@ def framed(spec: dict[str, Any], dark: bool) -> dict[str, Any]:
     Numbers that are infinite or unknown are no JSON, and a browser shows nothing of a chart that holds one: they are written as `core.plain` writes them.
     """
     words = {"labelColor": ink(TRUTH, dark), "titleColor": ink(TRUTH, dark)}
-    return {**plain(spec), "config": {"axis": words, "legend": words, "point": {"opacity": 1}, "tick": {"opacity": 1}}}
+    made = plain(spec)
+    return {
+        **_silent(made, made.get("datasets") or {}),
+        "config": {"axis": words, "legend": words, "point": {"opacity": 1}, "tick": {"opacity": 1}},
+    }
+
+
+def _silent(spec: dict[str, Any], datasets: dict[str, Any]) -> dict[str, Any]:
+    """The same, in which layers without a row are no images to screen readers: Vega makes one without a name of each."""
+    data = spec.get("data") or {}
+    rows = data["values"] if "values" in data else datasets.get(data.get("name", ""), [{"": 0}])
+    if isinstance(rows, list) and all(value is None for row in rows if isinstance(row, dict) for value in row.values()) and "mark" in spec:
+        mark = spec["mark"] if isinstance(spec["mark"], dict) else {"type": spec["mark"]}
+        spec = {**spec, "mark": {**mark, "aria": False}}
+    return {**spec, "layer": [_silent(part, datasets) for part in spec["layer"]]} if isinstance(spec.get("layer"), list) else spec
 
 
 def legible(colour: str, dark: bool, least: float) -> str:

@@ -140,6 +140,7 @@ def risk_summary(
     """
     variance = noise_variance(scenario, size, stages)
     d, sigma = decomposition, total_sigma(decomposition, scenario.floor, variance)
+    here = d.method == "exact" and d.basis.size > 0  # shipped spectra are kept without what belongs to the picture alone
     lower = bounds.lower(scenario, trust, d.size, size, stages)
     against = bounds.reasons(scenario, floor_share(scenario, size, variance), d.method)
     return {
@@ -159,12 +160,12 @@ def risk_summary(
         "invloss": invloss(d, sigma),
         "invloss_interval": list(invloss_interval(d, sigma)),
         "invloss_bound": invloss_bound(d, sigma),
-        "invloss_bound_here": invloss_bound_here(d, sigma) if d.method == "exact" else None,
+        "invloss_bound_here": invloss_bound_here(d, sigma) if here else None,
         "invloss_is": bounds.least_error(scenario),
         "invloss_lower": lower.value,
         "invloss_lower_counts": lower.counts,
         "invloss_lower_reason": lower.reason,
-        "invloss_samples": sample_loss(d, sigma).tolist() if d.method == "exact" else None,
+        "invloss_samples": sample_loss(d, sigma).tolist() if here else None,
         "k_star": k_star(d, sigma),
         "invre": invre(d, sigma),
         "invre_interval": list(invre_interval(d, sigma)),

@@ -200,7 +200,8 @@ def _with_spectrum(entry: Entry, store: Store, facts: dict[str, Any]) -> Entry:
     figures = risk_summary(
         s, d, Size.from_json(facts["size"]), [Size.from_json(stage) for stage in facts["stages"]], facts.get("trust"), facts.get("solved")
     )
-    picture = s.data.modality.settled(ideal(d, figures["sigma"]))
+    kept = getattr(store, "ideal", lambda key, sigma: None)(key, figures["sigma"])  # of a spectrum that was shipped without its directions
+    picture = s.data.modality.settled(ideal(d, figures["sigma"]) if kept is None else kept)
     figures.pop("singular_values")
     levels = np.sqrt(np.asarray(d.gains, dtype=float)) / TAU
     truth = store.arrays(key).get("truth")

@@ -7,9 +7,14 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
+import streamlit as st
+
 from ..core.errors import InvvizError
 from ..report import Report, collect, to_html
 from . import trouble
+from .screen import screen
+from .session import station
+from .shelf import Shelf
 
 FAILED = "<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>invviz: no report</title><p>There is no report. {}</p></html>"
 
@@ -47,3 +52,18 @@ def _public(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _public(one) for name, one in value.items()}
     return [_public(one) for one in value] if isinstance(value, list) else value
+
+
+def of_screen() -> Callable[[], str]:
+    """A report of what the page shows when it is asked for."""
+    here, visitor = screen(), st.session_state.get("visitor")
+
+    def made() -> str:
+        if visitor is None or here.scenario is None:
+            return FAILED.format("The page has not been drawn yet.")
+        store = station().store
+        if here.keys:
+            return of_keys(store, here.keys)()
+        return of_keys(Shelf(here.scenario, store, visitor.private), [here.scenario.text()])()
+
+    return made

@@ -9,8 +9,9 @@ import streamlit as st
 
 from ..core import shipped
 from ..core.paths import ROOT
-from . import glossary, lesson, sight, sources, state, trouble
+from . import glossary, lesson, sight, sources, state, tools, trouble
 from .pages import HOME, PAGES, heading
+from .screen import screen
 from .session import arrive, station
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def route() -> None:
     with trouble.shown():
         if not PAGES[page.url_path or HOME].compares:
             sources.leave_comparison()
+    screen().keys = ()
+    if not bare:
+        tools.draw()
     notices = st.container(key="damaged")
     try:
         page.run()

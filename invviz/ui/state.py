@@ -16,6 +16,7 @@ from ..core.errors import InvvizError
 from ..scenario import PARTS, SETTINGS, Scenario
 from ..studies.gallery import OPENING
 from . import lesson
+from .screen import screen
 
 CLOSE = 0.7  # likeness from which an unknown name of the address is taken for a known one that was misspelt
 STALE = 3.0  # seconds for which a browser may still send an address that was replaced
@@ -104,7 +105,7 @@ def _show(new: Scenario) -> None:
     old = st.session_state.get("scenario")
     new = lesson.kept(old, new)
     _seat(old if st.session_state.get("seated") is old else None, new)
-    st.session_state["scenario"] = new
+    st.session_state["scenario"] = screen().scenario = new
 
 
 def _seat(old: Scenario | None, new: Scenario) -> None:

@@ -1,10 +1,13 @@
-"""What holds on every page: nothing is asked of another machine, headings, focus, the bar above, narrow windows."""
+"""What holds on every page: nothing is asked of another machine, headings, focus, keyboard, no violation that axe-core calls serious, the bar above, narrow windows."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
-from looking import FITS, idle
+from looking import FITS, eventually, idle
 
+from invviz.jobs.store import Store, Wanted
+from invviz.scenario import Scenario
 from invviz.ui import pages
 
 pytestmark = pytest.mark.browser
@@ -59,10 +62,100 @@ UNSEEN = """async () => {
 }"""
 
 
+# Every stop of the Tab key, in the order of the page; of a row of buttons of which one is pressed the arrows reach the others. A chart's own bar comes and goes.
+STOPS = """() => {
+  let count = 0
+  for (const e of document.querySelectorAll('a[href], button, input, textarea, select, summary, [tabindex]'))
+    if (e.tabIndex >= 0 && !e.disabled && e.checkVisibility({visibilityProperty: true}) && !e.closest('[inert]')) e.dataset.stop = count++
+  document.querySelector('[data-stop="0"]').focus()
+  return count
+}"""
+HERE = "() => document.activeElement?.dataset.stop ?? null"
+MISSED = """reached => [...document.querySelectorAll('[data-stop]')].filter(e => !reached.includes(+e.dataset.stop) && !e.matches('[kind=elementToolbar]')).filter(e => {
+  const row = e.closest('[data-testid="stButtonGroup"], [role="radiogroup"], [role="tablist"]')
+  return !row || ![...row.querySelectorAll('[data-stop]')].some(o => reached.includes(+o.dataset.stop))
+}).map(e => e.outerHTML.slice(0, 160))"""
+AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+  .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => [v.id, v.help, v.nodes.map(n => n.html.slice(0, 160))])"""
+SAVED = """() => {
+  const shown = what => [...document.querySelectorAll(`[data-testid=stMain] :is(${what})`)].filter(e => e.checkVisibility({visibilityProperty: true}) && e.getBoundingClientRect().width > 4).length
+  const pictures = document.querySelectorAll('dialog.saving li:has(img)').length
+  return [[document.querySelectorAll('dialog.saving li').length - pictures, pictures], [shown('[data-testid=stVegaLiteChart], .js-plotly-plot, .noise.spectrum svg'), shown('img, .noise.picture canvas')]]
+}"""
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The script of axe-core; it comes inside of a wheel (requirements-dev.txt)."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None:
+        pytest.skip("axe-core is absent: pip install -r requirements-dev.txt")
+    return (Path(found.origin).parent / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def two_results(server, folder):
+    """Keys of two attacks that the server's worker has run."""
+    store = Store(folder)
+    keys = [store.submit("run", Scenario.parse(f"data=digits(index={i})&model=mlp&attack=linear_layer"), "me") for i in (2, 3)]
+    return store, keys
+
+
+def goes_through(page):
+    """The Tab key comes to everything once, in the order of the page, and out again at its end."""
+    for _ in range(5):  # what is drawn anew in between has lost its number
+        idle(page)
+        count, reached = page.evaluate(STOPS), [0]
+        assert count > 10
+        for _ in range(count + 60):  # charts show buttons while they have the focus
+            page.keyboard.press("Tab")
+            stop = page.evaluate(HERE)
+            if stop is not None and int(stop) in reached:
+                break
+            reached += [] if stop is None else [int(stop)]
+        if not (missed := page.evaluate(MISSED, reached)):
+            break
+    assert reached == sorted(reached)
+    assert not missed
+
+
+def violations(page):
+    """Serious ones, once the page is at rest: while a part of it unfolds its formulas are wider than it is."""
+    for _ in range(6):
+        if not (found := page.evaluate(AXE)):
+            break
+        page.wait_for_timeout(500)
+    return found
+
+
+def saves_all(page):
+    """The list of what can be saved holds every chart and picture, by keyboard, and leaves the focus where it was."""
+    for _ in range(5):  # a chart that is drawn anew in this moment has nothing to save
+        idle(page)
+        page.get_by_role("button", name="Save", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.locator("dialog.saving").wait_for()
+        listed, shown = page.evaluate(SAVED)
+        if listed == shown:
+            break
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(500)
+    assert listed == shown
+    assert all(words.strip() not in ("", "picture") for words in page.locator("dialog.saving li > span").all_inner_texts())
+    page.keyboard.press("Escape")
+    page.locator("dialog.saving").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.dataset.tool") == "save"
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page(page, server, name):
+def test_a_page(page, server, name, axe, two_results):
     asked = listening(page, server)
-    page.goto(server + name + OPENED.get(name, ""))
+    address = server + name + OPENED.get(name, "")
+    if name == "results":  # with something in it
+        store, keys = two_results
+        eventually(lambda: store.count(Wanted(keys=tuple(keys))) == 2)
+        address += "?ticked=" + ",".join(keys)
+    page.goto(address)
     page.get_by_role("heading", level=2).first.wait_for()
     idle(page)
     assert page.locator('link[rel~="icon"]').first.get_attribute("href").startswith("data:image/svg"), "the icon comes with the page"
@@ -89,6 +182,15 @@ def test_a_page(page, server, name):
     looked, low = page.evaluate(CONTRAST)
     assert looked > 40
     assert not low
+    page.evaluate(axe)
+    assert not violations(page), "light"
+    goes_through(page)
+    saves_all(page)
+    if not name:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy link").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == page.url
 
     if name == "attacks":  # the question in its title opens the answer, which is folded further down
         page.get_by_role("button", name="Does training mode protect?").click()
@@ -106,17 +208,20 @@ def test_a_page(page, server, name):
         )
 
     page.emulate_media(color_scheme="dark")
-    if name not in ("curves", "guide"):  # one has none, that of the other is still once the answer is shown
+    if name not in ("curves", "guide", "results"):  # two have none, that of the guide is still once the answer is shown
         page.get_by_role("slider").first.press("ArrowLeft")
         page.wait_for_timeout(300)
     idle(page)
-    least = 45 if name == "guide" else 60  # pieces of words; one screen of few words has fewer
+    least = {"guide": 45, "results": 40}.get(
+        name, 60
+    )  # pieces of words; one screen of few words has fewer, and words of a table stand in a canvas
     for _ in range(20):  # Streamlit repaints piece by piece when the system's colours change: what counts is where it settles
         looked, low = page.evaluate(CONTRAST)
         if looked > least and not low:
             break
         page.wait_for_timeout(250)
     assert looked > least and not low, "what is unfolded, on a dark ground"
+    assert not violations(page), "what is unfolded, on a dark ground"
     if not name:  # what opens over the page stands outside the app, whose ground is dark
         page.get_by_role("button", name="More").first.click()
         page.get_by_role("tab", name="Own picture").click()
@@ -125,3 +230,48 @@ def test_a_page(page, server, name):
         looked, low = page.evaluate(CONTRAST)
         assert looked > 60 and not low, "what opens over the page"
     assert not asked, "nothing leaves this machine"
+
+
+def saved(page, entry, form):
+    """A file that the list hands over, as bytes."""
+    with page.expect_download() as coming:
+        page.locator("dialog.saving li", has_text=entry).get_by_role("button", name=f"{form}: ").click()
+    return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
+
+
+def test_what_is_saved_under_the_apps_own_policy(browser, server):
+    """Without the tests' way round the content security policy: a chart as PNG and SVG with its numbers as CSV, a picture as PNG, the link, the report."""
+    from invviz.studies.gallery import load
+
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", permissions=["clipboard-read", "clipboard-write"]
+    )
+    page, refused = context.new_page(), []
+    page.on("console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None)
+    page.goto(server)
+    page.get_by_test_id("stVegaLiteChart").nth(2).wait_for()
+    page.get_by_text("Deep leakage (DLG) ended after").wait_for()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.locator("dialog.saving").wait_for()
+    name, png = saved(page, "PSNR over the steps", "PNG")
+    assert name.startswith("invviz-psnr-over-the-steps") and name.endswith(".png") and png.startswith(b"\x89PNG") and len(png) > 5_000
+    _, svg = saved(page, "PSNR over the steps", "SVG")
+    assert svg.startswith(b"<svg") and svg.count(b"<path") > 5 and b"step of the attack" in svg
+    _, csv = saved(page, "PSNR over the steps", "CSV")
+    head, *rows = csv.decode().strip().split("\n")
+    kept = load("opening").arrays
+    assert head.split(",")[:2] == ["step", "value"]
+    numbers = {int(float(row.split(",")[0])): float(row.split(",")[1]) for row in rows}
+    steps = dict(zip(kept["frame_steps"].tolist(), kept["frame_psnr"].tolist(), strict=True))
+    assert set(numbers) >= set(steps) and all(abs(numbers[step] - psnr) < 6e-3 for step, psnr in steps.items())
+    _, picture = saved(page, "What is private", "PNG")
+    assert picture.startswith(b"\x89PNG")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    with page.expect_download() as coming:
+        page.locator(".st-key-report").get_by_role("button").first.click()
+    report = Path(coming.value.path()).read_text()
+    assert coming.value.suggested_filename == "invviz-report.html" and "an ideal attacker recovers 99 %" in report and "31.1 dB" in report
+    assert not refused
+    context.close()

@@ -143,3 +143,14 @@ def test_an_attack_without_any_error_is_drawn_at_the_top_and_named_in_words():
 def test_every_chart_is_json_whatever_its_numbers():
     made = framed({"data": {"values": [{"x": np.inf, "y": np.nan, "z": np.float32(1)}, {"x": -np.inf}]}}, False)
     assert json.loads(json.dumps(made, allow_nan=False))["data"]["values"] == [{"x": "inf", "y": None, "z": 1.0}, {"x": "-inf"}]
+
+
+def test_a_layer_without_a_row_is_silent():
+    """Vega would make an image without a name of it (axe: svg-img-alt); what has a row is as it was."""
+    rows, none = {"data": {"values": [{"x": 1}]}, "mark": "point"}, {"data": {"values": []}, "mark": "rect"}
+    named, blank = {"data": {"name": "a"}, "mark": {"type": "rule"}}, {"data": {"name": "b"}, "mark": {"type": "rule"}}
+    made = framed({"datasets": {"a": [{"step": 3}], "b": [{"step": None}]}, "layer": [none, {"layer": [rows, none]}, named, blank]}, False)[
+        "layer"
+    ]
+    silent = {**none, "mark": {"type": "rect", "aria": False}}
+    assert made == [silent, {"layer": [rows, silent]}, named, {**blank, "mark": {"type": "rule", "aria": False}}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from .. import pulse, state, trouble
+from ..screen import screen
 from ..session import station
 from . import chosen, compare, filters, sweeps, table, words
 
@@ -43,6 +44,7 @@ def _draw() -> None:
         chosen.draw(store, ticked, asked.wanted, count)
         by, falling = asked.order
         rows = store.listed(asked.wanted, by, falling, table.ROWS, (table.place(count) - 1) * table.ROWS)
+        screen().keys = tuple(row.key for row in ticked or rows)
         table.draw(store, rows, title, low=0 < len(ticked) <= compare.MOST)
         table.turn(count)
         with trouble.shown():
