@@ -127,3 +127,13 @@ def test_a_page_that_was_not_drawn_yet_has_none(monkeypatch):
     monkeypatch.setattr(reporting.st, "session_state", SimpleNamespace(get=lambda name: None))
     monkeypatch.setattr(reporting, "screen", Screen)
     assert "has not been drawn yet" in reporting.of_screen()()
+
+
+def test_no_report_tells_what_a_class_link_hides(visit):
+    """What is hidden, and what stands alone in front of a class."""
+    labels = lambda at: [b.proto.label for b in at.get("download_button")]  # noqa: E731
+    assert "Report" in labels(visit("lab"))
+    hidden = visit("lab", hide="ideal")
+    assert not hidden.exception and "Report" not in labels(hidden) and "Copy link" in html(hidden, "tools")
+    alone = visit("lab", present="on")
+    assert not alone.exception and "Report" not in labels(alone) and not any('class="tools' in e.proto.body for e in alone.get("html"))
