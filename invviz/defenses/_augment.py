@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 
 
 def resample(x: Tensor, matrix: tuple[tuple[float, float, float], tuple[float, float, float]]) -> Tensor:
-    """Bilinear resampling: the output at (row, column) is read at matrix (row, column, 1), both counted in pixels from the centre; black outside.
+    """Pictures (..., c, h, w) read elsewhere, same shape: the output at (row, column) is taken bilinearly at matrix (row, column, 1), counted in pixels from the centre; black outside.
 
     The weights are constants, so it is linear in the picture and has all derivatives (torch's grid_sample has no forward mode).
     """
@@ -45,60 +45,60 @@ def resample(x: Tensor, matrix: tuple[tuple[float, float, float], tuple[float, f
 
 
 def shift_right(x: Tensor, share: float) -> Tensor:
-    """Moves right by a share of the width."""
+    """Moves pictures (..., h, w) right by a share of the width."""
     return resample(x, ((1, 0, 0), (0, 1, -share * x.shape[-1])))
 
 
 def shift_down(x: Tensor, share: float) -> Tensor:
-    """Moves down by a share of the height."""
+    """Moves pictures (..., h, w) down by a share of the height."""
     return resample(x, ((1, 0, -share * x.shape[-2]), (0, 1, 0)))
 
 
 def rotate(x: Tensor, degrees: float) -> Tensor:
-    """Turns about the centre, counter-clockwise."""
+    """Turns pictures (..., h, w) about their centre, counter-clockwise."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return resample(x, ((cos, sin, 0), (-sin, cos, 0)))
 
 
 def shear_across(x: Tensor, slope: float) -> Tensor:
-    """Moves rows sideways, the more the further down."""
+    """Moves rows of pictures (..., h, w) sideways, the more the further down."""
     return resample(x, ((1, 0, 0), (slope, 1, 0)))
 
 
 def shear_along(x: Tensor, slope: float) -> Tensor:
-    """Moves columns up or down, the more the further right."""
+    """Moves columns of pictures (..., h, w) up or down, the more the further right."""
     return resample(x, ((1, slope, 0), (0, 1, 0)))
 
 
 def grey(x: Tensor) -> Tensor:
-    """Luma of colour pictures, the picture itself where it is grey, one channel."""
+    """Luma of colour pictures (..., 3, h, w), the mean of other channels, shape (..., 1, h, w)."""
     if x.shape[-3] != 3:
         return x.mean(-3, keepdim=True)
     return (x * torch.as_tensor(GREY).to(x)[:, None, None]).sum(-3, keepdim=True)
 
 
 def _blend(x: Tensor, other: Tensor, size: float) -> Tensor:
-    """From the picture away from `other` (size > 0) or towards it (size < 0, -1: all of it)."""
+    """From pictures (..., c, h, w) away from `other`, which broadcasts to them (size > 0), or towards it (size < 0, -1: all of it)."""
     return (other + (1 + size) * (x - other)).clamp(0, 1)
 
 
 def brighten(x: Tensor, size: float) -> Tensor:
-    """Times 1 + size."""
+    """Pictures (..., c, h, w) times 1 + size."""
     return _blend(x, torch.zeros_like(x), size)
 
 
 def contrast(x: Tensor, size: float) -> Tensor:
-    """Away from the mean grey of the picture."""
+    """Pictures (..., c, h, w) away from their mean grey."""
     return _blend(x, grey(x).mean((-2, -1), keepdim=True), size)
 
 
 def saturate(x: Tensor, size: float) -> Tensor:
-    """Away from grey; nothing for grey pictures."""
+    """Pictures (..., c, h, w) away from their grey; those of one channel stay."""
     return _blend(x, grey(x), size)
 
 
 def turn_hue(x: Tensor, degrees: float) -> Tensor:
-    """Turns colours about the grey axis; nothing for grey pictures."""
+    """Turns the colours of pictures (..., 3, h, w) about the grey axis; others stay."""
     if x.shape[-3] != 3:
         return x
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -114,12 +114,12 @@ def turn_hue(x: Tensor, degrees: float) -> Tensor:
 
 
 def solarise(x: Tensor, share: float) -> Tensor:
-    """Inverts what is brighter than 1 - share; share 1 inverts everything."""
+    """Inverts what is brighter than 1 - share in pictures (..., c, h, w); share 1 inverts everything."""
     return torch.where(x > 1 - share, 1 - x, x) if share < 1 else 1 - x
 
 
 def sharpen(x: Tensor, size: float) -> Tensor:
-    """Away from its smoothed self (3 x 3, centre 5 of 13); the rim stays."""
+    """Pictures (..., c, h, w) away from their smoothed selves (3 x 3, centre 5 of 13); the rim stays."""
     kernel = torch.ones(3, 3).to(x)
     kernel[1, 1] = 5
     h, w = x.shape[-2:]
@@ -130,7 +130,7 @@ def sharpen(x: Tensor, size: float) -> Tensor:
 
 
 def cut_out(x: Tensor, share: float) -> Tensor:
-    """Greys a square in the middle whose side is that share of the shorter side."""
+    """Greys a square in the middle of pictures (..., h, w) whose side is that share of the shorter side."""
     h, w = x.shape[-2:]
     side = round(share * min(h, w))
     top, left = (h - side) // 2, (w - side) // 2

@@ -37,7 +37,9 @@ def test_defenses_page_is_made_of_its_figures():
     assert wanted <= set(figures["rows"]), "run python docs/make_defenses.py"
     for row, pictures in figures["rows"].items():
         for picture, found in pictures.items():
-            assert Scenario.parse(found["scenario"]) == made.scenario(picture, row), "run python docs/make_defenses.py"
+            scenario, ideal = Scenario.parse(found["scenario"]), found["ideal"]
+            assert scenario == made.scenario(picture, row), "run python docs/make_defenses.py"
+            assert "refused" in ideal or ideal["key"] == scenario.key("risk"), "keys of before (--page does not touch them)"
 
 
 @pytest.mark.parametrize(
