@@ -129,7 +129,7 @@ def test_pages_of_the_list(filled, visit, monkeypatch):
     monkeypatch.setattr(table, "ROWS", 4)
     at = visit("results")
     assert len(listed(at)) == 4 and "page 1 of 2" in said(at)
-    at = press(at, "On")
+    at = press(at, "Next")
     assert len(listed(at)) == 2 and address(at, "place") == "2"
     assert len(listed(visit("results", place="99999"))) == 2 and len(listed(visit("results", place="-3"))) == 4
 

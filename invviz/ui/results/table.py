@@ -94,7 +94,7 @@ def turn(count: int) -> None:
         for icon, label, to in (
             ("first_page", "First", 1),
             ("chevron_left", "Back", here - 1),
-            ("chevron_right", "On", here + 1),
+            ("chevron_right", "Next", here + 1),
             ("last_page", "Last", last),
         ):
             off = to == here or not 1 <= to <= last
@@ -134,5 +134,5 @@ def _columns() -> dict[str, Any]:
             help="Of an attack the mean PSNR of the batch; of a spectrum InvRE at 1 % noise; of a training the accuracy at its end.",
             width=150,
         ),
-        "kind": st.column_config.TextColumn("kind", width=130),
+        "kind": st.column_config.TextColumn("kind", width=150),
     }
