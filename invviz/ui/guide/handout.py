@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-from .. import glossary, language
+from .. import drawn, glossary, language
+from ._scene import Picture, Scene
 from .stops import STOPS, Stop, Told, places, told
 
 STYLE = """
@@ -14,25 +15,30 @@ body { font: 12pt/1.5 system-ui, sans-serif; color: #000; background: #fff; max-
 h1 { font-size: 18pt; } h2 { font-size: 15pt; margin: 0 0 .5rem; }
 section { break-after: page; margin-bottom: 3rem; } section:last-child { break-after: auto; }
 .ask { font-weight: 600; } .boxes { display: flex; gap: .6rem; list-style: none; padding: 0; }
-.boxes li { flex: 1; text-align: center; font-size: 10pt; } .boxes li::before { content: ""; display: block; border: 1.5px solid #000; height: 1.4rem; margin-bottom: .2rem; }
-.line { border-bottom: 1px solid #000; height: 2.2rem; } .few { color: #333; font-size: 10pt; }
+.boxes li { flex: 1; text-align: center; font-size: 10pt; } .boxes li::after { content: ""; display: block; border: 1.5px solid #000; height: 1.4rem; margin-top: .2rem; }
+.line { border-bottom: 1px solid #000; height: 2.2rem; } figure { margin: 0; } figcaption { font-size: 10pt; }
+.shown { display: flex; gap: 1rem; } .shown img { width: 9rem; image-rendering: pixelated; border: 1px solid #666; }
+.boxes img { width: 100%; max-width: 9rem; image-rendering: pixelated; margin-bottom: .3rem; }
 table { border-collapse: collapse; width: 100%; } th, td { border: 1px solid #666; padding: .35rem .5rem; text-align: left; vertical-align: top; }
 td ul { margin: 0; padding-left: 1.1rem; }
 """
 
 
 def students(lang: str) -> str:
-    """One page a stop: what is asked, boxes for the guess, lines for what it turned out to be and why. No answers."""
+    """One page a stop: what is shown and asked, boxes for the guess, lines for what it turned out to be and why. No answers."""
     words, parts = language.words(lang)["teach"], []
     for number, stop in enumerate(STOPS, 1):
-        kept, said = _scene(stop, lang)
-        boxes = "".join(f"<li>{escape(name)}</li>" for name in _places(stop, said, lang, kept))
+        scene, said = _scene(stop, lang)
+        names = _places(stop, said, lang, scene)
+        pictures = (scene.options or scene.scale) if scene else ()
+        shown = "".join(_figure(one, language.words(lang)["pictures"][one.role]) for one in (scene.before if scene else ()))
+        boxes = "".join(f"<li>{_figure(one)}{escape(name)}</li>" for one, name in itertools.zip_longest(pictures, names))
         parts.append(
-            f"<section><p class='few'>{escape(words['name'])}: ______________________</p><h2>{number}. {escape(said.title)}</h2>"
-            f"<p>{_plain(said.text)}</p><p class='ask'>{_plain(said.ask)}</p><p>{escape(words['guess'])}</p><ul class='boxes'>{boxes}</ul>"
+            f"<section><h2>{number}. {escape(said.title)}</h2><p>{_plain(said.text)}</p><div class='shown'>{shown}</div><p class='ask'>{_plain(said.ask)}</p>"
+            f"<p>{escape(words['guess'])}</p><ul class='boxes'>{boxes}</ul>"
             f"<p>{escape(words['was'])}</p><div class='line'></div><p>{escape(words['why'])}</p><div class='line'></div><div class='line'></div></section>"
         )
-    return _page(words["students"], "".join(parts), lang)
+    return _page(words["students"], f"<p>{escape(words['name'])}: ______________________</p>{''.join(parts)}", lang)
 
 
 def teachers(lang: str) -> str:
@@ -50,20 +56,29 @@ def teachers(lang: str) -> str:
         )
     notes = "".join(f"<li>{_plain(one)}</li>" for one in words["notes"])
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return _page(words["teachers"], f"<ul>{notes}</ul>{table}", lang)
+    wide = "<style>body { max-width: 72rem; } @page { size: landscape; }</style>"
+    return _page(words["teachers"], f"{wide}<ul>{notes}</ul>{table}", lang)
 
 
-def _scene(stop: Stop, lang: str) -> tuple[Any, Told]:
+def _scene(stop: Stop, lang: str) -> tuple[Scene | None, Told]:
     scene = stop.scene()
     return scene, told(stop, lang, scene)
 
 
-def _places(stop: Stop, said: Told, lang: str, scene: Any) -> Sequence[str]:
+def _places(stop: Stop, said: Told, lang: str, scene: Scene | None) -> Sequence[str]:
     """What can be guessed, as the page has it."""
     if said.options:
         return said.options
     number, words = places(stop, scene) if scene else 7, language.words(lang)["page"]
     return [{0: words["none"], number - 1: words["all"]}.get(place, str(place + 1)) for place in range(number)]
+
+
+def _figure(picture: Picture | None, caption: str = "") -> str:
+    """A picture with what it is; nothing where there is none."""
+    if picture is None:
+        return ""
+    under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure><img src="{drawn.thumb(picture.pixels)}" alt="{escape(caption)}">{under}</figure>'
 
 
 def _plain(text: str) -> str:
