@@ -31,7 +31,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-sync",
 ]
-PICTURES = ".st-key-pictures img"
+PICTURES = ".st-key-pictures :is(img, canvas):not([class*=st-key-plain] *)"
+PIXELS = "e => e.src || e.toDataURL()"
 LONG = "data=photos&model=lenet&defense=gaussian_noise&attack=inverting_gradients(steps=50000)&prior=natural&floor=0.0001"
 TRIES = 5
 
@@ -42,20 +43,20 @@ def row(what: str, values: list[float], wanted: str) -> None:
 
 def changed(page: Page, place: int, old: str) -> None:
     page.wait_for_function(
-        "([s, i, old]) => { const e = document.querySelectorAll(s)[i]; return e && e.src !== old; }", arg=[PICTURES, place, old]
+        f"([s, i, old]) => {{ const e = document.querySelectorAll(s)[i]; return e && ({PIXELS})(e) !== old; }}", arg=[PICTURES, place, old]
     )
 
 
 def source(page: Page, place: int) -> str:
-    return page.locator(PICTURES).nth(place).evaluate("e => e.src")
+    return page.locator(PICTURES).nth(place).evaluate(PIXELS)
 
 
 def screen(page: Page, url: str) -> float:
     start = time.perf_counter()
     page.goto(url)
     page.get_by_text("of what was unknown").first.wait_for()
-    page.locator('[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg').first.wait_for()
-    page.wait_for_function("s => [...document.querySelectorAll(s)].filter(e => e.complete).length === 3", arg=PICTURES)
+    page.locator(".noise.spectrum svg").wait_for()
+    page.wait_for_function("s => [...document.querySelectorAll(s)].filter(e => e.complete ?? true).length === 3", arg=PICTURES)
     return time.perf_counter() - start
 
 
