@@ -31,6 +31,7 @@ class Tab:
         self._hashes: dict[str, ForwardMsg] = {}
         self._socket: ClientConnection | None = None
         self._page = ""
+        self.tables: set[str] = set()
         self._drawn: set[tuple[int, ...]] = set()  # places of this run
 
     async def open(self) -> None:
@@ -52,7 +53,7 @@ class Tab:
         state.page_script_hash, state.page_name = ("", page) if page is not None else (self._page, "")
         sent = {**self.values, **({changed.id: changed} if changed else {})}
         state.widget_states.CopyFrom(WidgetStates(widgets=list(sent.values())))
-        if changed and changed.WhichOneof("value") not in ("trigger_value", "string_trigger_value"):
+        if changed and changed.WhichOneof("value") not in ("trigger_value", "string_trigger_value", "json_trigger_value"):
             self.values[changed.id] = changed
         await self.send(message)
         await self.drawn()
@@ -109,10 +110,25 @@ class Tab:
         raise LookupError(f"no {kind} {label!r} on the page; there are {shown}")
 
     async def slide(self, label: str, place: int) -> None:
-        """Move a select slider to one of its places, counted round."""
+        """Move a select slider to one of its places, counted round; one that answers in the browser tells of it as its script does."""
+        for where, element in self.elements.items():
+            given = json.loads(element.bidi_component.json or "{}") if element.WhichOneof("type") == "bidi_component" else {}
+            if given.get("kind") == "slider" and given["label"].startswith(label):
+                told = [{"event": "moved", "value": {"at": given["stops"][place % len(given["stops"])], "have": self._tables()}}]
+                name = f"$$STREAMLIT_INTERNAL_KEY_{element.bidi_component.id}__events"
+                await self.run(WidgetState(id=name, json_trigger_value=json.dumps(told)), self.fragments[where])
+                return
         slider, fragment = self.named("slider", label)
         chosen = slider.options[place % len(slider.options)]
         await self.run(WidgetState(id=slider.id, string_array_value={"data": [chosen]}), fragment)
+
+    def _tables(self) -> list[str]:
+        """Names of what sliders are drawn from, as far as it has come."""
+        found = [
+            e.bidi_component.bytes for e in self.elements.values() if e.WhichOneof("type") == "bidi_component" and e.bidi_component.bytes
+        ]
+        self.tables |= {json.loads(b[4 : 4 + int.from_bytes(b[:4], "little")])["name"] for b in found}
+        return sorted(self.tables)
 
     async def press(self, label: str) -> None:
         """Press a button."""

@@ -192,3 +192,17 @@ def test_other_pages_answer_too(page, server, name):
     page.evaluate("() => document.querySelector('.noise.slider input').dispatchEvent(new Event('change', { bubbles: true }))")
     until(page, lambda: answered(page) and page.url.count("sigma") == 1)
     assert line.inner_text() == seen[-1][0]
+
+
+def test_a_browser_that_refuses_the_script_has_streamlits_own(page, server):
+    page.route("**/bidi-components/**", lambda route: route.abort())
+    page.goto(server)
+    slider = page.get_by_role("slider").first
+    slider.wait_for()
+    idle(page)
+    assert page.locator(".st-key-pictures img").count() == 3 and page.locator('[data-testid="stVegaLiteChart"]').first.is_visible()
+    assert not page.locator(".noise").count() and not page.get_by_text("BidiComponent Error").first.is_visible()
+    picture = page.locator(".st-key-pictures img").nth(1).get_attribute("src")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    until(page, lambda: "sigma" in page.url and page.locator(".st-key-pictures img").nth(1).get_attribute("src") != picture)

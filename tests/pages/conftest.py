@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share visits
+sys.path.insert(0, str(Path(__file__).parents[1]))  # and noise_cases
 
 from visits import new_server, opened
 

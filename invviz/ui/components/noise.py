@@ -52,7 +52,8 @@ def slider(
         if not isinstance(said, dict):
             return
         st.session_state[TOLD] = True
-        st.session_state[HAVE] = {str(one) for one in said.get("have", ())}
+        have = said.get("have")
+        st.session_state[HAVE] = {one for one in have if isinstance(one, str)} if isinstance(have, list) else set()
         to = said.get("at")
         chosen = next((stop for stop in stops if isinstance(to, int | float) and stop == to), None)
         if chosen is not None:  # anything else no slider sends

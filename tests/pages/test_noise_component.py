@@ -1,0 +1,99 @@
+"""The noise slider that answers in the browser, from the server's side: what it is given, what it may say, and when nothing of it is sent."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from noise_cases import unpacked
+from visits import address, said
+
+from invviz.engine.client import Site
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
+from invviz.scenario import Scenario
+from invviz.ui.components import noise
+
+QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
+
+
+@pytest.fixture
+def mounts(monkeypatch):
+    """What a page mounts, by kind; a table as its bytes."""
+    found = {}
+
+    def mount(*, key, data, **callbacks):
+        found["table" if isinstance(data, bytes) else data["kind"]] = (data, callbacks)
+
+    monkeypatch.setattr(noise, "_here", lambda: mount)
+    return found
+
+
+def scored(visit, store_dir, page="lab", text=QUICK, **views):
+    store = Store(store_dir)
+    store.submit("risk", Scenario.parse(text), "somebody")
+    work(store, Site(None, store_dir, "cpu"), once=True, kinds=("risk",))
+    return visit(page, text, **views)
+
+
+def test_the_lab_mounts_its_parts_beside_what_stands_in_their_stead(visit, store_dir, mounts):
+    at = scored(visit, store_dir)
+    assert not at.exception and set(mounts) == {"table", "slider", "picture", "finding", "spectrum"}
+    slider = mounts["slider"][0]
+    assert slider["at"] == 0.1 and slider["words"][slider["stops"].index(0.1)] == "10 % of the message's typical entry"
+    assert at.select_slider[0].value == 0.1 and "## InvRE" in said(at), "a browser that refuses the script shows these"
+    images = len(at.image)
+    at.session_state[noise.TOLD] = True
+    name = unpacked(mounts["table"][0])[0]["name"]
+    at.session_state[noise.HAVE] = {name}
+    mounts.clear()
+    at.run()
+    assert mounts["table"][0] == {"kind": "table", "board": "lab", "name": name}, "the browser has its bytes"
+    assert "## InvRE" not in said(at) and len(at.image) == images - 1 and not any(s.label.endswith("strength") for s in at.select_slider)
+
+
+@pytest.mark.parametrize("page", ["risk", "attacks"])
+def test_other_pages_mount_a_line_of_figures(visit, store_dir, mounts, page):
+    assert not scored(visit, store_dir, page).exception
+    assert {"table", "slider", "brief"} <= set(mounts) and mounts["slider"][0]["board"] == page
+
+
+@pytest.mark.parametrize("hide", ["ideal", "score", "spectrum"])
+def test_a_link_that_hides_something_sends_no_table(visit, store_dir, mounts, hide):
+    """What a browser has, a person can read."""
+    at = scored(visit, store_dir, hide=hide)
+    assert not at.exception and not {"picture", "finding", "spectrum"} & set(mounts)
+    assert mounts["table"][0] == {"kind": "table", "board": "lab", "name": ""}
+
+
+def test_without_a_defense_there_is_nothing_to_move(visit, store_dir, mounts):
+    at = scored(visit, store_dir, text="data=digits&model=mlp(width=8)&attack=linear_layer")
+    assert not at.exception and not {"slider", "picture", "finding", "spectrum"} & set(mounts)
+
+
+def test_only_what_the_slider_offers_is_taken(mounts, monkeypatch):
+    taken = []
+    noise.slider("lab", "Noise", "", [0.0, 0.1, 1], ["a", "b", "c"], 0.1, "7", taken.append)
+    told = mounts["slider"][1]["on_moved_change"]
+    for value in (
+        {"at": 0.1, "have": ["t"]},
+        {"at": 1.0, "have": []},
+        {"at": 0.5},
+        {"at": "0.1"},
+        {"at": None},
+        {"at": [0.1]},
+        {},
+        None,
+        0.1,
+        "moved",
+    ):
+        monkeypatch.setattr(noise.st, "session_state", {"noise@7": SimpleNamespace(moved=value)})
+        told()
+    assert taken == [0.1, 1] and isinstance(taken[1], int)
+
+
+def test_a_page_for_a_test_shows_streamlits_own(visit, store_dir):
+    at = scored(visit, store_dir)
+    assert not noise.available() and at.select_slider[0].value == 0.1
+    at.select_slider[0].set_value(1.0).run()
+    assert address(at, "defense") == "gaussian_noise(sigma=1.0)"
