@@ -52,7 +52,7 @@ def _draw() -> None:
     if broken.draw([one.stack for one in shown if not one.unfit], "the attackers of this table", tried=True):
         press.button("See how it breaks", "to broken", lambda: sight.bring(story.PLACE), icon=":material/arrow_downward:", type="tertiary")
     asking.unscored(now, [one for one in shown if not one.unfit])
-    asking.failed(shown, lambda one: one.name)
+    asking.failed([found[s] for s in wanted], lambda one: one.name)  # those that only A and B or the least noise show, too
     with st.container(key="opened"):
         opened.draw(now, shown)
     story.draw(now)
