@@ -108,7 +108,7 @@ def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_
     if reached < ideal - LITTLE:
         untold = scenario.defense and scenario.attacker == "unaware"
         limit = "what this attacker was not told or could not compute" if untold else "the attacker's computing limit"
-        size = f"The gap of {ideal - reached:.1f} dB" if ideal < math.inf else "That gap"
+        size = f"The gap of {round(ideal, 1) - round(reached, 1):.1f} dB" if ideal < math.inf else "That gap"
         exact = " (exact to rounding)" if ideal >= EXACT else ""
         both = f"On this picture the ideal attacker reaches {decibels(ideal)}{exact}; the real attack reached {decibels(reached)}."
         if word_of_share(invre) == WORDS[0]:
@@ -116,5 +116,5 @@ def _gap(scenario: Scenario, reached: float, ideal: float, stopped: bool, floor_
         return f"{both} **{size} is {limit}, not privacy.**"
     return (
         above(scenario, reached, ideal, floor_share, method)
-        or f"The real attack reached {decibels(reached)}: it gets what there is to get."
+        or f"The real attack reached {decibels(reached)}, about as much as the ideal attacker ({decibels(ideal)})."
     )

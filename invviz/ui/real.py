@@ -70,6 +70,8 @@ def _progress(now: Scenario, job: Job) -> None:
     """Bar, estimate, Stop."""
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, "running" if lesson.hidden("score") else waiting(job, "attack"))
+    if not sources.asked_for(now):
+        st.caption("Somebody else has started it; you see it as it goes.")
     if sources.has_left(now):
         st.caption("You have stopped watching; it goes on for others.")
     else:

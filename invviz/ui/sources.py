@@ -70,6 +70,12 @@ def has_left(scenario: Scenario) -> bool:
     return scenario.key("run") in session().left
 
 
+def asked_for(scenario: Scenario) -> bool:
+    """Whether this tab has asked for an attack, alone or as one of many; others see it, too, as it goes."""
+    key, visitor = scenario.key("run"), session()
+    return bool(scenario.upload) or key == visitor.attack or key in visitor.grid
+
+
 def start_run(scenario: Scenario) -> None:
     """A person asked for the attack; one that was asked for before in this tab, and is still going, is left."""
     visitor, key = session(), scenario.key("run")
