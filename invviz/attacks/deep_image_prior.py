@@ -60,7 +60,7 @@ class DeepImagePrior(Attack):
             weights = {name: p.detach() for name, p in net.named_parameters()}
 
             def evaluate(v: Tensor) -> tuple[Tensor, Batch]:
-                image = low + (high - low) * torch.func.functional_call(net, dict(unflatten(v, weights)), (noise,))
+                image = low + (high - low) * torch.func.functional_call(net, dict(unflatten(v, weights)), (noise,), tie_weights=False)
                 batch = obs.template.at(image, label)
                 return target.loss(obs.simulate(batch)), batch
 

@@ -120,7 +120,7 @@ class GenerativePrior(Attack):
 
             def both(v: Tensor) -> tuple[Tensor, Batch]:
                 code = a + rate * LATER * v[:few]
-                net = torch.func.functional_call(painter.net, dict(unflatten(v[few:], weights)), (code.view(shape),))
+                net = torch.func.functional_call(painter.net, dict(unflatten(v[few:], weights)), (code.view(shape),), tie_weights=False)
                 return judged(net, code)
 
             descend(watch, both, torch.cat([a.new_zeros(few), flatten(weights)]), last, self.weight_lr)

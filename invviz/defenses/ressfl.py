@@ -78,7 +78,7 @@ class _Inverted(Penalty):
             loss.backward()
             self._optimiser.step()
         still = {name: p.detach() for name, p in self._decoder.named_parameters()}
-        guess = torch.func.functional_call(self._decoder, still, (_scaled(embedding),))
+        guess = torch.func.functional_call(self._decoder, still, (_scaled(embedding),), tie_weights=False)
         score = explained(guess, part)
         return self._how.weight * (score - self._how.threshold).clamp_min(0)
 

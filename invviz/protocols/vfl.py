@@ -213,7 +213,7 @@ class VFL(Protocol):
     def _embedding(self, net: Net, part: Tensor, party: int) -> Tensor:
         prefix = f"bottoms.{party}."
         own = {name.removeprefix(prefix): p for name, p in net.params.items() if name.startswith(prefix)}
-        return torch.func.functional_call(net.module.get_submodule(prefix[:-1]), own, (part,))
+        return torch.func.functional_call(net.module.get_submodule(prefix[:-1]), own, (part,), tie_weights=False)  # as in Net.outputs
 
     def _box(self, shape: Shape) -> tuple[Shape, Shape]:
         """What holds the parts of all attacked parties."""

@@ -87,7 +87,7 @@ class VerticalRound:
         """Class scores (n, classes) that the server makes of all parties' embeddings, (n, ...) each."""
         joined = sent[0] if len(sent) == 1 else torch.cat([one.flatten(1) for one in sent], 1)
         top = {name.removeprefix("top."): p for name, p in net.params.items() if name.startswith("top.")}
-        return torch.func.functional_call(net.module.get_submodule("top"), top, (joined,))
+        return torch.func.functional_call(net.module.get_submodule("top"), top, (joined,), tie_weights=False)
 
     def tested(self, net: Net, test: Batch) -> torch.Tensor:
         """Class scores of held-out pictures, whose embeddings pass the defense, too: using the net is sending them.
