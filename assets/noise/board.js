@@ -21,6 +21,7 @@ class Board {
   table = null // stays until another one has come
   stop = null // the strength at which the slider stands
   moved = false // Python has not yet answered
+  calm = false // nothing else on the page fades meanwhile
 
   take(name) {
     if (name && !tables.has(name)) return // it is still to come
@@ -31,7 +32,7 @@ class Board {
   to(stop, moved) {
     this.stop = stop
     this.moved = moved
-    document.documentElement.classList.toggle("noise-moved", [...boards.values()].some(board => board.moved))
+    document.documentElement.classList.toggle("noise-moved", [...boards.values()].some(board => board.moved && !board.calm))
     this.draw()
   }
 

@@ -5,12 +5,13 @@ import { board, keep } from "./board.js"
 import { Brief } from "./brief.js"
 import { element } from "./element.js"
 import { Finding } from "./finding.js"
+import { Least } from "./least.js"
 import { Picture } from "./picture.js"
 import { Slider } from "./slider.js"
 import { Spectrum } from "./spectrum.js"
 import { Tile } from "./tile.js"
 
-const KINDS = { slider: Slider, picture: Picture, finding: Finding, spectrum: Spectrum, brief: Brief, tile: Tile }
+const KINDS = { slider: Slider, picture: Picture, finding: Finding, spectrum: Spectrum, brief: Brief, tile: Tile, least: Least }
 const mounted = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {

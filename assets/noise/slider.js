@@ -38,6 +38,7 @@ export class Slider {
   update(given, board, tell) {
     const before = this.given
     Object.assign(this, { given, board, trigger: tell })
+    board.calm = given.calm
     this.label.textContent = given.label
     this.hint.textContent = given.help
     this.help.hidden = !given.help

@@ -15,6 +15,7 @@ from ..scenario import Scenario
 from .summary import noise_variance
 
 FACTOR = 3.0  # between weaker, as it is, and stronger
+BESIDE = 1e-3  # how far from its end the weakest strength is taken, as an end may stand for no noise at all
 RANGE = 1e-12  # weakest strength that is looked at, as a share of the strongest
 
 
@@ -153,6 +154,10 @@ def _root(excess: Callable[[float], float], weak: float, strong: float) -> float
     ends = (near, far) if strong > weak else (far, near)
     if excess(ends[0]) <= 0:
         return ends[0]
+    beside = ends[0] * (1 + BESIDE if strong > weak else 1 - BESIDE)
+    if excess(beside) <= 0:  # the weakest value is "off", and whatever is not off is enough
+        return beside
+    ends = (beside, ends[1])
     return math.exp(_zero(lambda x: excess(math.exp(x)), math.log(ends[0]), math.log(ends[1])))
 
 

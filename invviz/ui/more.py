@@ -20,6 +20,11 @@ def figures(title: str, name: str, *views: tuple[str, str]) -> DeltaGenerator:
     return st.expander(f"**More figures:** {title}", expanded=wanted, key=_key(name), on_change="rerun")
 
 
+def is_open(name: str) -> bool:
+    """Whether the place is open; asked once it is on the page."""
+    return bool(st.session_state.get(_key(name)))
+
+
 def show(name: str) -> None:
     """Open a place and bring it into sight; from a callback."""
     st.session_state[_key(name)] = True

@@ -275,3 +275,14 @@ def test_strengths_above_a_half_can_be_reached_again_and_changed(name):
 def test_a_guarantee_in_short_is_its_beginning(name):
     promise = Stack((DEFENSES[name](),)).promise or "none"
     assert promise.startswith(defenses.in_short(promise)) and len(defenses.in_short(promise)) <= 120
+
+
+@pytest.mark.parametrize("target", [20.0, 30.0])
+def test_what_is_off_at_its_weakest_end_has_a_least_strength_that_is_not_off(dense, target):
+    """Epsilon of a million is off; just below it there is more noise than many wishes ask for."""
+    text = SMALL + "&defense=local_dp"
+    found, scenario = dense(text), Scenario.parse(text)
+    least = calibrate_noise.least_strength(scenario, LocalDP(), found.decomposition, found.size, found.stages, target)
+    assert least.strength is not None, least.reason
+    at = LocalDP(epsilon=float(f"{least.strength:.4g}"))
+    assert at.epsilon != LocalDP.identity and ceiling(scenario, at, found) <= target + 0.01

@@ -6,12 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 from noise_cases import unpacked
-from visits import address, said
+from visits import address, computed, said
 
+from invviz.defenses import DEFENSES
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario
+from invviz.scenario.families import defenses
+from invviz.ui import more
 from invviz.ui.components import noise
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer&defense=gaussian_noise(sigma=0.1)"
@@ -20,10 +23,16 @@ QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer&defense=gaussian_noi
 @pytest.fixture
 def mounts(monkeypatch):
     """What a page mounts, by kind; a table as its bytes."""
-    found = {}
+
+    class Mounts(dict):
+        every: dict = {}
+
+    found = Mounts()
+    found.every = {}
 
     def mount(*, key, data, **callbacks):
-        found["table" if isinstance(data, bytes) else data["kind"]] = (data, callbacks)
+        kind, board = ("table", "") if isinstance(data, bytes) else (data["kind"], data["board"])
+        found[kind] = found.every[kind, board] = (data, callbacks)
 
     monkeypatch.setattr(noise, "_here", lambda: mount)
     return found
@@ -97,3 +106,21 @@ def test_a_page_for_a_test_shows_streamlits_own(visit, store_dir):
     assert not noise.available() and at.select_slider[0].value == 0.1
     at.select_slider[0].set_value(1.0).run()
     assert address(at, "defense") == "gaussian_noise(sigma=1.0)"
+
+
+def test_the_least_noises_move_with_the_wish(visit, store_dir, mounts, monkeypatch):
+    """The browser's table is Streamlit's own at every wish; what is opened there is what the line says."""
+    monkeypatch.setattr(more, "is_open", lambda name: True)
+    monkeypatch.setattr(defenses, "usual", lambda: [DEFENSES["gaussian_noise"]()])
+    at = computed(visit("defend", QUICK, target="16"), store_dir)
+    assert not at.exception and mounts["least"][0]["board"] == "least"
+    slider = {kind: data for (kind, board), (data, _) in mounts.every.items() if board == "least"}["slider"]
+    given, tell = mounts["least"]
+    assert slider["at"] == 16.0 and slider["stops"] == given["stops"] and slider["calm"]
+    row = next(row for row in given["rows"] if row["title"] == "Gaussian noise")
+    cells = row["cells"][given["stops"].index(16.0)]
+    assert cells[0] in said(at) and cells[3] == "16.0 dB" and row["opens"][given["stops"].index(16.0)]
+    assert [words for words, opens in zip(row["cells"], row["opens"], strict=True) if not opens and len(words) != 1] == []
+    shares = [float(words[0].split(" %")[0].replace(",", "")) for words in row["cells"] if len(words) > 1]
+    assert len(shares) > 10 and shares == sorted(shares, reverse=True), "who may get more needs less noise"
+    assert {"pressed"} == {name.removeprefix("on_").removesuffix("_change") for name in tell}

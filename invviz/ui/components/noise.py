@@ -29,7 +29,15 @@ def available() -> bool:
 
 
 def slider(
-    board: str, label: str, help: str, stops: Sequence[float], words: Sequence[str], at: float, name: str, taken: Callable[[Any], object]
+    board: str,
+    label: str,
+    help: str,
+    stops: Sequence[float],
+    words: Sequence[str],
+    at: float,
+    name: str,
+    taken: Callable[[Any], object],
+    calm: bool = False,
 ) -> None:
     """The slider itself.
 
@@ -42,6 +50,7 @@ def slider(
         at: the present one.
         name: of the widget: the same while it is the same slider.
         taken: takes another one of the stops, when it is let go there.
+        calm: whether nothing else on the page fades while it is moved.
     """
     if (mount := _here()) is None:
         return
@@ -59,7 +68,16 @@ def slider(
         if chosen is not None:  # anything else no slider sends
             taken(chosen)
 
-    data = {"kind": "slider", "board": board, "label": label, "help": help, "stops": list(stops), "words": list(words), "at": at}
+    data = {
+        "kind": "slider",
+        "board": board,
+        "label": label,
+        "help": help,
+        "stops": list(stops),
+        "words": list(words),
+        "at": at,
+        "calm": calm,
+    }
     mount(key=key, data=data, on_moved_change=told)
 
 
@@ -78,6 +96,17 @@ def part(board: str, kind: str, **given: Any) -> None:
     """A part of the page that the slider moves: "picture", "finding", "spectrum", "brief" or "tile"; `given` as its script takes it."""
     if (mount := _here()) is not None:
         mount(key=f"noise {kind} {board}", data={"kind": kind, "board": board, **given})
+
+
+def asking(board: str, kind: str, told: Callable[[object], object], **given: Any) -> None:
+    """A part that tells of what is pressed in it; otherwise as `part`."""
+    key = f"noise {kind} {board}"
+    if (mount := _here()) is not None:
+        mount(
+            key=key,
+            data={"kind": kind, "board": board, **given},
+            on_pressed_change=lambda: told(getattr(st.session_state[key], "pressed", None)),
+        )
 
 
 @contextlib.contextmanager

@@ -16,16 +16,21 @@ from ...metrics import GAINS, word_of_share
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario
 from ...scenario.families import defenses
-from .. import beyond, broken, choice, sight, state, trouble
-from ..memory import Memory
+from .. import beyond, broken, choice, more, sight, state, trouble
+from ..components import noise
+from ..memory import Memory, fingerprint
 from ..waits import waits
 from ..widgets import holds
+from . import wished
 from .opened import open_stack
 from .row import Row
 
 AIMS = {"ceiling": "Expected best", "invre": "InvRE"}
 WISH = {"ceiling": 13.0, "invre": 0.2}  # the last steps at which the picture is hidden
-_found: Memory[calibrate_noise.Least] = Memory(500)  # the same at every drawing
+_found: Memory[calibrate_noise.Least] = Memory(5_000)  # the same at every drawing
+PLACES = 61  # of the slider: half a dB each
+LABELS = (*wished.LABELS, "")
+_every: Memory[list[list[wished.Line]]] = Memory(40)
 WIDTHS = (2, 2.4, 1.2, 1.3, 1.2, 2.6, 1.4)
 
 
@@ -48,15 +53,20 @@ def draw(now: Scenario, bare: Row, found: Sequence[Row]) -> None:
     target = value if bare.view is None else calibrate_noise.psnr_target(aim, value, bare.view.decomposition)
     with words:
         st.caption(_meaning(aim, value, target, bare))
-    with st.container(key="least-table"):
-        for column, label in zip(
-            st.columns(WIDTHS),
-            ("Defense", "Least strength", "Noise energy", "Harm to training", "Expected best there", "Formal guarantee", ""),
-            strict=True,
-        ):
-            column.caption(f"**{label}**" if label else "")
-        for row in found:
-            _line(now, row, target)
+    live = noise.available() and bare.view is not None and more.is_open("least")
+    if live and bare.view is not None:
+        wishes = _wishes(aim, value, bare.view.decomposition)
+        every = lambda: [_lines(found, target) for _, target, _ in wishes]  # noqa: E731
+        views = [row.view for row in found if row.view is not None]
+        name = (aim, tuple(wishes), tuple(row.scenario for row in found), *(fingerprint(view.decomposition.gains) for view in views))
+        whole = len(views) == len(found)  # else something is still to come
+        wished.draw(aim, value, wishes, _every.of(name, every) if whole else every(), functools.partial(_open, now))
+    with st.container(key="least-table"), noise.instead("least", live) as needed:
+        if needed:
+            for column, label in zip(st.columns(WIDTHS), LABELS, strict=True):
+                column.caption(f"**{label}**" if label else "")
+            for row in found:
+                _line(now, row, target)
     st.caption(
         f"Solved on the stored spectrum, without any attack: hidden from the ideal attacker, on average. {_bounds(found)} Noise energy: expected squared length of the noise over that of the message it is added to. Harm to "
         "training: energy of Gaussian noise that would raise the loss as much, by its curvature on public pictures (Fisher matrix); low is what a client wants."
@@ -112,24 +122,44 @@ def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
     return f"{start} Without a message a guess reaches {blind:.1f} dB on average: nothing comes below."
 
 
+def _wishes(aim: str, value: float, d: Decomposition) -> list[tuple[float, float, str]]:
+    """Places of the slider, from what hides most on: the wish, as an expected best in dB, in words."""
+    if aim == "invre":
+        wishes = {round(0.05 * k, 2) for k in range(1, 20)} | {value}
+        return [(v, calibrate_noise.psnr_target(aim, v, d), f"InvRE {number(v)} ({word_of_share(v)})") for v in sorted(wishes)]
+    blind = _blind(d)
+    wishes = {0.5 * k for k in range(math.ceil(2 * blind), math.ceil(2 * blind) + PLACES)} | {value}
+    return [(v, v, f"{number(v)} dB ({word_of_share(1 - 10 ** ((blind - v) / 10))})") for v in sorted(wishes)]
+
+
+def _lines(found: Sequence[Row], target: float) -> list[wished.Line]:
+    """One a defense: its name, and what there is to say of it at a wish."""
+    return [wished.Line(row.stack[0].title, *_cells(row, target), defenses.in_short(row.stack.promise or "none")) for row in found]
+
+
+def _cells(row: Row, target: float) -> tuple[list[str], Stack | None]:
+    """Least strength, energy, harm and expected best there, with what can be opened; or why there is none."""
+    defense = row.stack[0]
+    found = _solved(row, defense, target)
+    if isinstance(found, str) or found.strength is None:
+        return [found if isinstance(found, str) else found.reason], None
+    costs = ["–" if cost is None else _share(cost) for cost in (found.energy, found.harm)]
+    value = found.strength if isinstance(found.strength, int) else float(f"{found.strength:.4g}")
+    best = "–" if found.ceiling is None else f"{found.ceiling:.1f} dB"
+    return [defense.level(found.strength), *costs, best], Stack((defense.replace(**{defense.strength: value}),))
+
+
 def _line(now: Scenario, row: Row, target: float) -> None:
     defense = row.stack[0]
-    name, least, energy, harm, ceiling, promise, button = st.columns(WIDTHS, vertical_alignment="center")
+    name, *places, promise, button = st.columns(WIDTHS, vertical_alignment="center")
     name.markdown(defense.title)
     promise.caption(defenses.in_short(row.stack.promise or "none"), help=defense.promise or None)
-    found = _solved(row, defense, target)
-    if isinstance(found, str):
-        least.caption(trouble.plain(found))
+    cells, stack = _cells(row, target)
+    if stack is None:
+        places[0].caption(trouble.plain(cells[0]))
         return
-    if found.strength is None:
-        least.caption(trouble.plain(found.reason))
-        return
-    least.markdown(f"**{defense.level(found.strength)}**")
-    energy.markdown("–" if found.energy is None else _share(found.energy))
-    harm.markdown("–" if found.harm is None else _share(found.harm))
-    ceiling.markdown("–" if found.ceiling is None else f"{found.ceiling:.1f} dB")
-    value = found.strength if isinstance(found.strength, int) else float(f"{found.strength:.4g}")
-    stack = Stack((defense.replace(**{defense.strength: value}),))
+    for place, words in zip(places, (f"**{cells[0]}**", *cells[1:]), strict=True):
+        place.markdown(words)
     button.button(
         "Open it",
         key=state.key(f"least {defense.name}"),
