@@ -238,6 +238,16 @@ def test_sweeps_open_on_their_page(filled, visit):
     assert not at.exception and "What does protection cost" in said(at)
 
 
+def test_a_sweep_is_forgotten_by_who_is_alone_and_its_results_stay(filled, visit, monkeypatch):
+    filled.keep_sweep("s", "data=digits&model=mlp&attack=linear_layer | seed=0,1")
+    count = filled.count(Wanted())
+    monkeypatch.setenv("INVVIZ_PROFILE", "classroom")
+    assert not any(b.label == "Forget" for b in visit("results", kind="sweep").button), "nobody knows whose it is"
+    monkeypatch.setenv("INVVIZ_PROFILE", "own")
+    at = press(visit("results", kind="sweep"), "Forget")
+    assert not at.exception and "0 sweeps were asked for here" in said(at) and filled.sweeps() == [] and filled.count(Wanted()) == count
+
+
 def test_pictures_of_ones_own_are_nowhere_in_it(filled, visit):
     own = np.full((3, 32, 32), 0.5, np.float32)
     at = visit("results")

@@ -217,6 +217,11 @@ class Store(WorkerSide, Reading, Listing, Room, Classes):
         with self._db.read() as con:
             return [row["text"] for row in con.execute("SELECT text FROM sweeps ORDER BY asked DESC LIMIT 200")]
 
+    def forget_sweep(self, text: str) -> None:
+        """Take a sweep off the list; its results stay."""
+        with self._db.write() as con:
+            con.execute("DELETE FROM sweeps WHERE text = ?", (text,))
+
     def forget(self, key: str) -> None:
         """Drop the result of a finished job, so that it is computed anew when it is asked for again."""
         with self._db.write() as con:
