@@ -27,23 +27,49 @@ def bars(at) -> list[int]:
 
 
 def test_thirty_guesses_come_together_on_the_teachers_screen(visit, store_dir):
-    store, number = Store(store_dir), places(NOISE, NOISE.scene())
+    store, number, words = Store(store_dir), places(NOISE, NOISE.scene()), language.words("en")["page"]
     for seat in range(29):
         store.guess("7b", "noise", f"tab {seat}", seat % number)
     student = visit("guide", stop="3", guess_noise="2", **{"class": "7b"})
     assert bars(student) == [], "nobody sees the others before the own answer"
-    press(student, language.words("en")["page"]["show"])
+    assert "Class 7b" in [one.value for one in student.caption]
+    assert words["show"] not in labels(student)
+    press(student, words["send"])
     want = [len(range(place, 29, number)) + (place == 2) for place in range(number)]
-    assert not student.exception and bars(student) == want and sum(want) == 30
-    press(student, language.words("en")["page"]["again"])
-    student.select_slider[0].set_value(5).run()
-    press(student, language.words("en")["page"]["show"])
-    assert bars(student) == want, "who has seen the answer guesses no more for the class"
-    assert bars(opened("guide", "", {"stop": "3", "class": "7b", "board": "on"})) == want
+    assert not student.exception and bars(student) == [] and words["sent"] in [one.value for one in student.caption]
+    assert student.select_slider[0].disabled and words["send"] not in labels(student), "one guess a tab"
+    assert store.guesses("7b", "noise") == sorted(place for place in range(number) for _ in range(want[place])) and sum(want) == 30
+
+    store.reveal("7b", "noise")  # as the teacher's screen does, which is another tab
+    student.run()
+    assert bars(student) == want and words["again"] not in labels(student), "who has seen the answer guesses no more for the class"
+    new_server()
+
+
+def test_the_teachers_screen_shows_the_answer_to_the_class_without_a_guess(visit, store_dir):
+    store, number, words = Store(store_dir), places(NOISE, NOISE.scene()), language.words("en")["page"]
+    store.guess("7b", "noise", "a", 4)
+    teacher = visit("guide", stop="3", board="on", **{"class": "7b"})
+    assert bars(teacher) == [int(place == 4) for place in range(number)] and not store.revealed("7b", "noise")
+    press(teacher, words["show"])
+    assert not teacher.exception and store.revealed("7b", "noise") and not store.revealed("7b", "cost")
+    assert sum(bars(teacher)) == 1, "looking is no guess"
+    press(teacher, words["round"])
+    assert bars(teacher) == [0] * number and not store.revealed("7b", "noise")
+    new_server()
+
+
+def test_a_board_is_that_of_its_class_and_stop(visit, store_dir):
+    Store(store_dir).guess("7b", "noise", "a", 4)
+    number = places(NOISE, NOISE.scene())
     assert bars(opened("guide", "", {"stop": "4", "class": "7b", "board": "on"})) == [0, 0]
     assert bars(opened("guide", "", {"stop": "3", "class": "8c", "board": "on"})) == [0] * number
     assert bars(opened("guide", "", {"stop": "3", "guess_noise": "2", "shown": "noise"})) == [], "no class, no board"
     new_server()
+
+
+def labels(at) -> list[str]:
+    return [one.label for one in at.button]
 
 
 def test_what_is_no_place_of_a_scale_is_not_counted():

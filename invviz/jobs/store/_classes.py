@@ -67,6 +67,26 @@ class Classes:
             ).fetchall()
         return [row["value"] for row in rows]
 
+    def reveal(self, group: str, question: str) -> None:
+        """From now on, for a day, whoever of the class has guessed sees the answer."""
+        if why := class_problem(group) or class_problem(question):
+            raise StoreError(why)
+        with self._db.write() as con:
+            con.execute("DELETE FROM reveals WHERE at < ?", (time.time() - DAY,))
+            con.execute("INSERT OR REPLACE INTO reveals VALUES (?, ?, ?)", (group, question, time.time()))
+
+    def revealed(self, group: str, question: str) -> bool:
+        """Whether a class may see an answer."""
+        with self._db.read() as con:
+            asked = (group, question, time.time() - DAY)
+            return con.execute("SELECT 1 FROM reveals WHERE class = ? AND question = ? AND at >= ?", asked).fetchone() is not None
+
+    def new_round(self, group: str, question: str) -> None:
+        """Forget what a class has guessed, and that it was shown the answer."""
+        with self._db.write() as con:
+            for table in ("guesses", "reveals"):
+                con.execute(f"DELETE FROM {table} WHERE class = ? AND question = ?", (group, question))
+
 
 def class_problem(name: str) -> str:
     """Why a name cannot be one of a class; empty where it can."""

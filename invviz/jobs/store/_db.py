@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS pins (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS guesses (
     class TEXT NOT NULL, question TEXT NOT NULL, who TEXT NOT NULL, value REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (class, question, who)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reveals (class TEXT NOT NULL, question TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (class, question)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moves (old TEXT PRIMARY KEY, new TEXT NOT NULL, scenario TEXT NOT NULL) WITHOUT ROWID;
 """
 EMPTY_FOR = 1.0  # seconds that a file may have no bytes while another process makes its tables

@@ -13,18 +13,45 @@ from ..session import station
 from ._scene import Scene
 from .stops import Stop, places
 
-TOLD = "class told"  # in the session: stops whose guess was kept; whoever has seen the answer guesses no more for the class
+TOLD = "class told"  # in the session: stops whose guess was sent; whoever has seen the answer guesses no more for the class
+
+
+def waits(stop: Stop) -> bool:
+    """Whether the answer of a stop is shown to this tab by the teacher, once it has guessed."""
+    return bool(lesson.lesson().group) and not lesson.lesson().board
+
+
+def sent(stop: Stop) -> bool:
+    """Whether this tab's guess is with those of its class."""
+    return stop.key in st.session_state.get(TOLD, ())
+
+
+def revealed(stop: Stop) -> bool:
+    """Whether the teacher has shown the answer."""
+    return station().store.revealed(lesson.lesson().group, stop.key)
 
 
 def tell(stop: Stop, guess: int) -> None:
-    """Keep this tab's guess with those of its class, if it is of one; the first at each stop counts."""
-    group, told = lesson.lesson().group, st.session_state.setdefault(TOLD, set())
-    if group and stop.key not in told:
+    """Keep this tab's guess with those of its class; the first at each stop counts."""
+    told = st.session_state.setdefault(TOLD, set())
+    if stop.key not in told:
         try:
-            station().store.guess(group, stop.key, lesson.who(), guess)
+            station().store.guess(lesson.lesson().group, stop.key, lesson.who(), guess)
             told.add(stop.key)
         except InvvizError as err:
             st.session_state["trouble"] = str(err)
+
+
+def show(stop: Stop) -> None:
+    """The teacher shows the answer to the class."""
+    if group := lesson.lesson().group:
+        station().store.reveal(group, stop.key)
+
+
+def new_round(stop: Stop) -> None:
+    """The teacher begins a stop again, with another group."""
+    if group := lesson.lesson().group:
+        station().store.new_round(group, stop.key)
 
 
 def draw(stop: Stop, scene: Scene, options: Sequence[str], answered: bool, lang: str) -> None:

@@ -27,7 +27,7 @@ def draw() -> None:
 
 
 def _draw() -> None:
-    pulse.keep(lesson.lesson().board)  # guesses come in
+    pulse.keep(bool(lesson.lesson().group))  # guesses come in, and the teacher shows the answer
     lang, place = spoken(), at()
     if state.view("stop") != str(place + 1):
         st.session_state["view stop"] = str(place + 1)
@@ -51,7 +51,6 @@ def _draw() -> None:
             st.html(_text(stop, said, place, lang))
             _guess(stop, scene, said, guess, answered, lang)
             if answered:
-                assert guess is not None
                 st.html(_answer(stop, scene, said, guess, lang))
             _onward(stop, place, answered, lang)
             board.draw(stop, scene, said.options, answered, lang)
@@ -78,8 +77,11 @@ def guess_of(stop: Stop, scene: Scene) -> int | None:
 
 
 def is_shown(stop: Stop, scene: Scene) -> bool:
-    """Whether its answer is: only after a guess."""
-    return stop.key in state.view("shown").split(",") and guess_of(stop, scene) is not None
+    """Whether its answer is: only after a guess, but on the teacher's screen; for a class when the teacher has shown it."""
+    open_, guessed = stop.key in state.view("shown").split(","), guess_of(stop, scene) is not None
+    if board.waits(stop) and board.sent(stop):
+        return guessed and (open_ or board.revealed(stop))
+    return open_ and (guessed or lesson.lesson().board)
 
 
 def _bar(lang: str, place: int) -> None:
@@ -91,7 +93,8 @@ def _bar(lang: str, place: int) -> None:
         names = {n: f"{n} ✓" if stop.key in done else n for n, stop in zip(numbers, STOPS, strict=True)}
         go = functools.partial(state.set_view, "stop")
         choice.one_of(words["stop"], "stop", numbers, str(place + 1), go, names.__getitem__, label_visibility="collapsed")
-        st.caption(words["way"])
+        group = lesson.lesson().group
+        st.caption(words["class"].format(group=group) if group else words["way"])
         known = language.languages()
         speak = functools.partial(state.set_view, "lang")
         choice.one_of(words["language"], "lang", list(known), lang, speak, known.__getitem__, label_visibility="collapsed")
@@ -106,9 +109,10 @@ def _text(stop: Stop, said: Told, place: int, lang: str) -> str:
     )
 
 
-def _answer(stop: Stop, scene: Scene, said: Told, guess: int, lang: str) -> str:
+def _answer(stop: Stop, scene: Scene, said: Told, guess: int | None, lang: str) -> str:
+    beside = "" if guess is None else f"<em>{escape(compared(stop, lang, scene, guess))}</em> "
     words = glossary.inline(said.reveal, lang, f"{stop.key}-reveal")
-    return f'<div class="guide answer" lang="{lang}"><div class="said"><em>{escape(compared(stop, lang, scene, guess))}</em> {words}</div></div>'
+    return f'<div class="guide answer" lang="{lang}"><div class="said">{beside}{words}</div></div>'
 
 
 def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool, lang: str) -> None:
@@ -118,21 +122,28 @@ def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bo
     if stop.kind != "scale":
         options = {str(place): option for place, option in enumerate(said.options)}
         now = None if guess is None else str(guess)
-        more = {"disabled": answered, "label_visibility": "collapsed"}
+        more = {"disabled": answered or board.sent(stop), "label_visibility": "collapsed"}
         choice.one_of(words["guess"], GUESS + stop.key, list(options), now, take, options.__getitem__, **more)
     if answered:
         return
 
     def show() -> None:
-        if guess is not None:
-            board.tell(stop, guess)
+        if lesson.lesson().board:
+            board.show(stop)
         state.set_view("shown", ",".join([*filter(None, state.view("shown").split(",")), stop.key]))
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        why = words["first"] if guess is None else None
-        press.button(words["show"], f"show {stop.key}", show, type="primary", disabled=guess is None, help=why)
-        if why:
-            st.caption(why)
+        if board.waits(stop) and board.sent(stop):
+            st.caption(words["sent"])
+            press.button(words["now"], f"show {stop.key}", show, type="tertiary")
+        elif board.waits(stop):
+            tell = functools.partial(board.tell, stop, guess or 0)
+            press.button(words["send"], f"send {stop.key}", tell, type="primary", disabled=guess is None)
+        else:
+            mute = guess is None and not lesson.lesson().board
+            press.button(words["show"], f"show {stop.key}", show, type="primary", disabled=mute, help=words["first"] if mute else None)
+        if guess is None and not lesson.lesson().board:
+            st.caption(words["first"])
 
 
 def _scale(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: str) -> None:
@@ -147,7 +158,7 @@ def _scale(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: st
             list(range(NONE, last + 1)),
             value,
             format_func=lambda one: names.get(one, str(one + 1)),
-            disabled=answered,
+            disabled=answered or board.sent(stop),
             label_visibility="collapsed",
             **holds(GUESS + stop.key, value, lambda one: take("" if one == NONE else str(one))),
         )
@@ -170,14 +181,17 @@ def _onward(stop: Stop, place: int, answered: bool, lang: str) -> None:
         if place + 1 < len(STOPS):
             kind = "primary" if answered else "secondary"
             press.button(words["next"], "next", lambda: state.set_view("stop", str(place + 2)), type=kind, icon=":material/arrow_forward:")
-        if answered:
-            press.button(words["again"], f"again {stop.key}", lambda: _again(stop), type="tertiary", icon=":material/undo:")
+        if answered and not board.waits(stop):
+            name = words["round" if lesson.lesson().board else "again"]
+            press.button(name, f"again {stop.key}", lambda: _again(stop), type="tertiary", icon=":material/undo:")
     if place + 1 == len(STOPS):
         st.caption(words["end"])
 
 
 def _again(stop: Stop) -> None:
-    """The answer is hidden, the guess forgotten."""
+    """The answer is hidden, the guess forgotten; on the teacher's screen those of the class, too."""
+    if lesson.lesson().board:
+        board.new_round(stop)
     state.set_view(GUESS + stop.key, "")
     state.set_view("shown", ",".join(one for one in state.view("shown").split(",") if one != stop.key))
 
