@@ -17,7 +17,7 @@ GUIDE = "guide"
 WHERE = {GUIDE: "the tour of the Guide", HOME: "the Lab, with what is shown now"}
 HONEST = (
     "A link hides and locks on the page, for whoever follows it as it is: **who edits the address gets everything back.** Guesses come together without names, one number a tab, "
-    "and are forgotten after a day."
+    "and are forgotten after a day; who reloads the page can guess again."
 )
 
 
@@ -60,8 +60,12 @@ def form() -> None:
     base, now = st.context.url or "http://localhost:8501/", state.scenario()
     st.markdown("**For the class**")
     st.code(link(base, where or HOME, now, Lesson(group, frozenset(hide), frozenset(lock))), language=None, wrap_lines=True)
-    st.markdown("**For your screen**: large, " + ("with the guesses of the class as they come" if group else "one thing at a time"))
-    st.code(link(base, where or HOME, now, Lesson(group, board=bool(group), present=True)), language=None, wrap_lines=True)
+    tour = where != HOME
+    st.markdown("**For your screen**: large" + (", with the guesses of the class as they come" if group and tour else ""))
+    own = Lesson(group if tour else "", frozenset(hide), board=bool(group) and tour, present=True)
+    st.code(link(base, where or HOME, now, own), language=None, wrap_lines=True)
+    if hide:
+        st.caption("On your screen the same is hidden; to show it, open the page without a link.")
     if urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1"):
         st.caption(
             "This server answers on this machine only. To be reached by a class, start it with `--server.address 0.0.0.0` and put the machine's name into the link."

@@ -65,7 +65,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
 def untold(now: Scenario) -> None:
     """What stays where the link of a class hides scores or the ideal attacker: the explanations."""
     st.markdown("## What do you think?")
-    st.caption(f"{lesson.HIDDEN} Say what you expect before you ask.")
+    st.caption(lesson.HIDDEN)
     _explanations(now, None)
 
 
@@ -148,7 +148,7 @@ def details(risk: RiskView, now: Scenario) -> str:
 def footer(now: Scenario, run: RunView | None) -> None:
     """The line from which everything can be computed again, and what the attacker was given."""
     st.code(now.text(), language=None, wrap_lines=True)
-    if run is not None and not run.study:
+    if run is not None and not run.study and not lesson.hidden("score"):  # what the attack says of its answer is a verdict
         given, letter = run.result["given"], run.result["threat_model"]
         unaware = "; not told of the defense" if run.scenario.defense and run.scenario.attacker == "unaware" else ""
         notes = " ".join(n for n in (run.result["note"], run.result["data_note"]) if n)

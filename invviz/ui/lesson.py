@@ -30,6 +30,7 @@ LOCKS = {
     "strength": "the strength of the defense",
     "attack": "the attack",
     "more": "everything else",
+    "all": "everything",
 }
 NAMES = ("class", "hide", "lock", "board", "present")
 HIDDEN = "Hidden by the link of this class."
@@ -103,7 +104,7 @@ def hidden(what: str) -> bool:
 
 def locks(part: str) -> bool:
     """Whether the link locks a part or a setting of the scenario, or the strength of its last defense."""
-    return UNDER.get(part, part if part in LOCKS else "more") in lesson().lock
+    return bool({UNDER.get(part, part if part in LOCKS else "more"), "all"} & lesson().lock)
 
 
 def kept(old: Scenario | None, new: Scenario) -> Scenario:
