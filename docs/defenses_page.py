@@ -71,7 +71,7 @@ def _reading(table: dict[str, Any]) -> list[str]:
     searches = [one["unaware"] for one in found] + [one["aware"] for one in found if one["aware"] != one["unaware"]]
     reached, lost = [s["psnr"] for s in searches if "psnr" in s], [s["failed"] for s in searches if "psnr" in s]
     above = [one for one in found if "psnr" in one["aware"] and one["aware"]["psnr"] > one["ideal"].get("psnr_ceiling", float("inf"))]
-    embeddings = [f"`{name}`" for name, kind in DEFENSES.items() if kind.for_embeddings]
+    embeddings = [f"`{name}`" for name, kind in DEFENSES.items() if kind.needs.embedding]
     return [
         "* **unaware**: the attacker takes the message at face value. **aware**: it knows the defense and its parameters, not what was drawn at random. Without a "
         "defense there is nothing to know, and both are one run. PSNR of the picture found; of a batch, the mean over its samples.",

@@ -48,7 +48,7 @@ def rows() -> list[str]:
     """What is added to a picture's scenario, one text a row; the empty one is no defense."""
     found = [""]
     for name, kind in DEFENSES.items():
-        if not kind.for_embeddings:
+        if not kind.needs.embedding:
             found += [f"defense={name}", *(f"defense={text}" for text in MORE if text.startswith(f"{name}("))]
     return [*found, *TOGETHER, *SETTINGS]
 

@@ -38,6 +38,25 @@ class Suggested:
 
 
 @dataclasses.dataclass(frozen=True)
+class Needs:
+    """What a defense cannot act without; rules read it.
+
+    Attributes:
+        gradient: a gradient or an update as the message.
+        embedding: an embedding as the message: it protects what the passive party of vertical FL sends.
+        public: public samples of the data set, with labels, in its world.
+        per_sample: the message of every sample: it asks for them once each, so it stands first, and on the gradient of one local step.
+        inside: derivatives of what happens in the net, which then computes in inference mode.
+    """
+
+    gradient: bool = False
+    embedding: bool = False
+    public: bool = False
+    per_sample: bool = False
+    inside: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Defense(Component):
     """A defense wraps a release. `rng=None` asks for its noise-free part, which is what the Jacobian is taken of."""
 
@@ -47,12 +66,11 @@ class Defense(Component):
     relative_words: ClassVar[str] = "{p} of the message's typical entry"  # the same of one that is relative to the message
     off_words: ClassVar[str] = "none (0)"  # the strength at which nothing changes, in words; empty: as any other
     suggested: ClassVar[Suggested] = Suggested()
+    needs: ClassVar[Needs] = Needs()
     adds_noise: ClassVar[bool] = False  # its whole effect is noise of the stated variance: the Jacobian stays as it is
-    per_sample: ClassVar[bool] = False  # asks the protocol once for every sample: stands first, and on the gradient of one local step
     hides: ClassVar[bool] = False  # entries that it sets to zero were not sent: a zero says nothing about the picture
     by_lot: ClassVar[bool] = False  # of one that hides: which entries are withheld does not depend on the picture
     redraws: ClassVar[bool] = False  # of one that hides: other entries in every message of the same picture
-    for_embeddings: ClassVar[bool] = False  # protects what the passive party of vertical FL sends
     alters_net: ClassVar[bool] = False  # changes the net that everybody trains: server and attacker see that it is there
     coloured: ClassVar[bool] = False  # its noise is stronger in some directions than in others (see `_coloured.Coloured`); stands last
     reads_batch: ClassVar[bool] = False  # looks at the private batch again, so that what earlier defenses promised of it no longer holds
@@ -61,12 +79,9 @@ class Defense(Component):
     scales: ClassVar[bool] = False  # does nothing but multiply the whole message by one number
     exact: ClassVar[bool] = False  # `simulated` reads values off the message, not only which entries are zero
     draws_inside: ClassVar[bool] = False  # changes the net by chance: those that look into the net stand after it
-    looks_inside: ClassVar[bool] = False  # takes derivatives of what happens in the net
-    for_gradients: ClassVar[bool] = False  # works on gradients or updates only
     trains: ClassVar[bool] = (
         False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
     )
-    uses_public: ClassVar[bool] = False  # needs public pictures of the data set, with labels, in its world
     guarantee: ClassVar[str] = "none: it makes no formal promise"
 
     def wrap(self, inner: Release, world: World) -> Release:
@@ -93,6 +108,11 @@ class Defense(Component):
     def jumps(self) -> str:
         """What of its noise-free part changes abruptly as the picture moves, which no Jacobian sees, one of `bounds.JUMPS`; empty where nothing does."""
         return "choice of withheld entries" if self.hides and not self.by_lot and not self.off else ""
+
+    @property
+    def uses_public(self) -> bool:
+        """With these knobs it needs public samples to act."""
+        return self.needs.public
 
     @property
     def linear(self) -> bool:

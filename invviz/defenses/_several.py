@@ -99,12 +99,12 @@ class Several(tuple[Defense, ...]):
     @property
     def per_sample(self) -> bool:
         """One of them asks for the message of every sample."""
-        return any(d.per_sample for d in self)
+        return any(d.needs.per_sample for d in self)
 
     @property
     def asks_inside(self) -> bool:
         """One of them looks into the net or alters it: it asks for more than messages."""
-        return any(d.looks_inside or d.alters_net for d in self)
+        return any(d.needs.inside or d.alters_net for d in self)
 
     @property
     def rereading(self) -> Self:

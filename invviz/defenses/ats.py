@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ._augment import COUNT, LISTED, augment
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -31,7 +31,7 @@ class ATS(Defense):
     title: ClassVar[str] = "ATS (searched augmentation)"
     paper: ClassVar[str] = "gao2021ats"
     modalities: ClassVar[tuple[str, ...]] = ("picture",)
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
     strength: ClassVar[str] = "size"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of the searched size of each change"

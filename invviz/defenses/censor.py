@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Rules
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._noise import Noise
 
 if TYPE_CHECKING:
@@ -36,14 +36,13 @@ class Censor(Defense):
     name: ClassVar[str] = "censor"
     title: ClassVar[str] = "CENSOR"
     paper: ClassVar[str] = "zhang2025censor"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, inside=True)
     strength: ClassVar[str] = "share"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of every layer's norm at right angles"
     off_words: ClassVar[str] = ""
     suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
     reads_batch: ClassVar[bool] = True
-    looks_inside: ClassVar[bool] = True
 
     share: float = knob(
         1.0, "share of every layer's norm that is at right angles to the true message (1: all of it, as in the paper)", low=0.0, high=1.0

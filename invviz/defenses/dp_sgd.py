@@ -12,7 +12,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree, randn_like
 from ..core.types import Batch, Size
 from ._accountant import spent
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._clip import length, share_kept
 from ._noise import Noise
 
@@ -39,13 +39,12 @@ class DPSGD(Defense):
     name: ClassVar[str] = "dp_sgd"
     title: ClassVar[str] = "DP-SGD"
     paper: ClassVar[str] = "abadi2016dpsgd"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, per_sample=True)
     strength: ClassVar[str] = "noise_multiplier"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "noise {v} times the clip norm"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(compared=((30, 1.0),), swept=(0.003, 0.3), levels=(0.001, 0.01, 1.0))
-    per_sample: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
         "(epsilon, delta) differential privacy of every single sample over all steps, epsilon by Opacus's accountant, if batches are Poisson "
         "samples at the rate that is counted; none with relative_clip=True"

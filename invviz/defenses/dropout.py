@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import rand_like
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._features import last_linear, with_inputs_through
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Dropout(Defense):
     name: ClassVar[str] = "dropout"
     title: ClassVar[str] = "Dropout"
     paper: ClassVar[str] = "srivastava2014dropout"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
     strength: ClassVar[str] = "probability"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of the last layer's features dropped"

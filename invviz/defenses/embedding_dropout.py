@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._masks import held_back, random_places
 from ._noise import Noise
 from ._sparse import sparse_traffic
@@ -40,7 +40,7 @@ class EmbeddingDropout(Defense):
     hides: ClassVar[bool] = True
     by_lot: ClassVar[bool] = True
     redraws: ClassVar[bool] = True
-    for_embeddings: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(embedding=True)
 
     probability: float = knob(0.3, "chance of every entry to be dropped, for each sample and message", low=0.0, high=0.999)
     scaled: bool = knob(True, "entries that are sent are divided by 1 - probability; False: they are sent as they are")

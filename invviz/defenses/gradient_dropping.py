@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree, unflatten
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class GradientDropping(Defense):
     name: ClassVar[str] = "gradient_dropping"
     title: ClassVar[str] = "Gradient dropping"
     paper: ClassVar[str] = "lin2018dgc"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of the entries dropped"

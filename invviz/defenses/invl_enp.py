@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Suggested
+from ._base import Needs, Suggested
 from ._coloured import InBand
 from ._coloured_knobs import isotropic_knob
 
@@ -29,7 +29,7 @@ class InvLENP(InBand):
     level_words: ClassVar[str] = "noise of scale {v} along each direction, in the embedding's own units"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 1.0, 10.0), victims=("embedding",))
-    for_embeddings: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(embedding=True)
 
     scale: float = knob(
         1.0,

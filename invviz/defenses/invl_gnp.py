@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Size
-from ._base import Suggested
+from ._base import Needs, Suggested
 from ._coloured import InBand
 from ._coloured_knobs import isotropic_knob, reuse_knob
 
@@ -33,7 +33,7 @@ class InvLGNP(InBand):
     level_words: ClassVar[str] = "noise along each direction: {p} of the message's typical entry"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(compared=((100, 1.0),), swept=(0.2, 10.0), first=True, levels=(0.2, 1.0, 10.0))
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
 
     scale: float = knob(
         1.0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.errors import InvvizError
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._perturbation import Public, perturbed, trained
 
 if TYPE_CHECKING:
@@ -36,13 +36,12 @@ class LearnablePerturbation(Defense):
     title: ClassVar[str] = "Learnable perturbation"
     paper: ClassVar[str] = "jiang2025learnable"
     modalities: ClassVar[tuple[str, ...]] = ("picture",)
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, public=True)
     strength: ClassVar[str] = "rho"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "perturbation of {p} of the picture's code"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
-    uses_public: ClassVar[bool] = True  # its world must hold public pictures and their labels
 
     rho: float = knob(0.5, "size of the perturbation, relative to the picture's code; 0: the pictures stay as they are", low=0.0, high=2.0)
     latent: int = knob(16, "channels of the code; each cell of it stands for 4 x 4 pixels", low=1, high=64, unit="channels")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._penalty import Penalty
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class NoPeek(Defense):
     level_words: ClassVar[str] = "weight {v} in training"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(levels=(0.1, 0.3, 1.0), victims=("trained",))
-    for_embeddings: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(embedding=True)
     trains: ClassVar[bool] = True
 
     weight: float = knob(

@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.tree import flatten, map_tree, unflatten
 from ..core.types import Size
 from ..risk import Diagonal
-from ._base import Suggested
+from ._base import Needs, Suggested
 from ._coloured import Coloured
 from ._features import slopes, still
 
@@ -37,14 +37,13 @@ class OptimalNoise(Coloured):
     name: ClassVar[str] = "optimal_noise"
     title: ClassVar[str] = "Optimal noise"
     paper: ClassVar[str] = "chen2024optimal"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, inside=True)
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "noise of {p} of the message's typical entry, on average"
     off_words: ClassVar[str] = "off"
     suggested: ClassVar[Suggested] = Suggested(levels=(0.01, 0.1, 1.0))
     reads_batch: ClassVar[bool] = True
-    looks_inside: ClassVar[bool] = True
     slack: ClassVar[float] = 0.1  # which entries are noisy depends little on the picture (measured: 2 to 3 dB better than 1)
     takes_directions: ClassVar[bool] = False
     guarantee: ClassVar[str] = "none: how much noise an entry gets depends on the private picture"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._features import slopes, still
 from ._sparse import dropped, sparse_traffic
 
@@ -38,14 +38,13 @@ class OptimalPruning(Defense):
     name: ClassVar[str] = "optimal_pruning"
     title: ClassVar[str] = "Optimal pruning"
     paper: ClassVar[str] = "chen2024optimal"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, inside=True)
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of the entries dropped"
     off_words: ClassVar[str] = ""
     suggested: ClassVar[Suggested] = Suggested(levels=(0.5, 0.9, 0.99))
     reads_batch: ClassVar[bool] = True
-    looks_inside: ClassVar[bool] = True
     hides: ClassVar[bool] = True
 
     fraction: float = knob(

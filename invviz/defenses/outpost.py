@@ -10,7 +10,7 @@ from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Rules
 from ..risk import Diagonal
-from ._base import Suggested
+from ._base import Needs, Suggested
 from ._coloured import Coloured
 from ._sparse import dropped, sparse_traffic
 
@@ -38,7 +38,7 @@ class Outpost(Coloured):
     name: ClassVar[str] = "outpost"
     title: ClassVar[str] = "Outpost"
     paper: ClassVar[str] = "wang2023outpost"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
     strength: ClassVar[str] = "base"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "noise {v} times the spread of a layer's weights"

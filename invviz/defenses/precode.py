@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
 from ..core.errors import InvvizError
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._bottleneck import MARK, code_in, widen
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Precode(Defense):
     name: ClassVar[str] = "precode"
     title: ClassVar[str] = "PRECODE (variational bottleneck)"
     paper: ClassVar[str] = "scheliga2022precode"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True)
     strength: ClassVar[str] = "scale"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "randomness {v} times what the net asks for"

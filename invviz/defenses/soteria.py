@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
-from ._base import Defense, Suggested
+from ._base import Defense, Needs, Suggested
 from ._features import features, last_linear, slopes, still
 
 if TYPE_CHECKING:
@@ -33,14 +33,13 @@ class Soteria(Defense):
     name: ClassVar[str] = "soteria"
     title: ClassVar[str] = "Soteria"
     paper: ClassVar[str] = "sun2021soteria"
-    for_gradients: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(gradient=True, inside=True)
     strength: ClassVar[str] = "fraction"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "{p} of the last layer's features pruned"
     off_words: ClassVar[str] = ""
     suggested: ClassVar[Suggested] = Suggested(compared=((110, 0.4),), levels=(0.2, 0.4, 0.8))
     reads_batch: ClassVar[bool] = True
-    looks_inside: ClassVar[bool] = True
     hides: ClassVar[bool] = True
     guarantee: ClassVar[str] = (
         "none for what is sent: the paper bounds the picture rebuilt from the pruned features, and the other layers stay open"

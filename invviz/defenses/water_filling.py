@@ -96,7 +96,7 @@ class WaterFilling(Coloured):
     isotropic: float = isotropic_knob()
 
     @property
-    def uses_public(self) -> bool:  # type: ignore[override]
+    def uses_public(self) -> bool:
         """Only where harm to training is counted."""
         return self.cost == "utility"
 

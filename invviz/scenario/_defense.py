@@ -28,7 +28,7 @@ def _of_one(s: Scenario, defense: Defense, before: Stack, after: Stack) -> Itera
 
 
 def _per_sample(s: Scenario, defense: Defense, before: Stack) -> Iterator[str]:
-    if not defense.per_sample:
+    if not defense.needs.per_sample:
         return
     if before:
         yield f"{defense.name} asks for the gradient of every sample, before any other defense. Name it first."
@@ -39,7 +39,7 @@ def _per_sample(s: Scenario, defense: Defense, before: Stack) -> Iterator[str]:
 def _place(defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
     if defense.coloured and after:
         yield f"{defense.name} shapes its noise by what is sent, so nothing may come after it. Name it last."
-    if defense.draws_inside and before.where(lambda d: d.looks_inside or d.coloured):
+    if defense.draws_inside and before.where(lambda d: d.needs.inside or d.coloured):
         yield f"{defense.name} changes the net by chance, before any other defense looks into it. Name it first."
 
 
@@ -77,9 +77,9 @@ def _several(s: Scenario, defense: Defense, before: Stack) -> Iterator[str]:
 
 
 def _message(s: Scenario, defense: Defense) -> Iterator[str]:
-    if defense.for_embeddings and not s.protocol.sends_embedding:
+    if defense.needs.embedding and not s.protocol.sends_embedding:
         yield f"{defense.name} protects embeddings; {s.protocol.name} sends gradients or updates. Use invl_gnp or dropout."
-    if defense.for_gradients and s.protocol.sends_embedding:
+    if defense.needs.gradient and s.protocol.sends_embedding:
         yield f"{defense.name} is made for gradients; {s.protocol.name} sends an embedding. Use noise, clipping, pruning, quantisation or embedding_dropout."
     if defense.trains and s.protocol.sends_embedding and s.model.init == "random":
         yield (

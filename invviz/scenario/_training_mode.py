@@ -35,9 +35,9 @@ def training_mode(s: Scenario) -> Iterator[str]:
 
 
 def _defended(defense: Defense, before: Stack, after: Stack) -> Iterator[str]:
-    if defense.per_sample:
+    if defense.needs.per_sample:
         yield f"{defense.name} takes the gradient of every sample alone, and in training mode batch norm mixes the batch. Use protocol=hfl."
-    elif defense.looks_inside:
+    elif defense.needs.inside:
         yield (
             f"{defense.name} looks into the net in inference mode; the client computes in training mode. "
             "Use protocol=hfl or another defense."

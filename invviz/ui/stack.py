@@ -17,7 +17,7 @@ MOST = 6  # defenses in a stack
 
 def listed(now: Scenario) -> list[str]:
     """Names of the defenses that protect what this protocol sends."""
-    return [name for name, kind in DEFENSES.items() if not kind.for_embeddings or now.protocol.sends_embedding]
+    return [name for name, kind in DEFENSES.items() if not kind.needs.embedding or now.protocol.sends_embedding]
 
 
 def unfit(now: Scenario, stack: tuple[Defense, ...]) -> str:

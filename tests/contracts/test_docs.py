@@ -33,7 +33,7 @@ def test_defenses_page_is_made_of_its_figures():
     """Of every defense at its default strength, as it is now."""
     made, figures = load(ROOT / "docs/make_defenses.py"), json.loads((ROOT / "docs/defenses.json").read_text())
     assert made.page(figures) == (ROOT / "docs/defenses.md").read_text(), "run python docs/make_defenses.py --page"
-    wanted = {f"defense={name}" for name, kind in DEFENSES.items() if not kind.for_embeddings}
+    wanted = {f"defense={name}" for name, kind in DEFENSES.items() if not kind.needs.embedding}
     assert wanted <= set(figures["rows"]), "run python docs/make_defenses.py"
     for row, pictures in figures["rows"].items():
         for picture, found in pictures.items():

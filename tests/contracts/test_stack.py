@@ -104,7 +104,8 @@ def test_a_stack_is_the_value_that_a_tuple_of_its_defenses_is():
 def test_a_stack_of_one_answers_as_the_one(name):
     one = DEFENSES[name]()
     stack = Stack((one,))
-    for fact in ("noisy", "adds_noise", "hides", "uses_public", "per_sample", "linear"):
+    assert stack.per_sample == one.needs.per_sample
+    for fact in ("noisy", "adds_noise", "hides", "uses_public", "linear"):
         assert getattr(stack, fact) == getattr(one, fact), fact
     assert (stack.promise, stack.level(), stack.title, stack.text()) == (one.promise, one.level(), one.title, one.text())
     assert stack.jumps == ({one.jumps} if one.jumps else set())

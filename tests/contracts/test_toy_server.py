@@ -199,8 +199,10 @@ def test_pages_show_it_and_offer_it(store_dir):
         assert not at.exception, at.exception
         assert [box.value for box in at.selectbox if box.label == "Server"] == ["toy_server"]
         assert dict(at.query_params)["server"] in ("toy_server(gain=3.0)", ["toy_server(gain=3.0)"])
-        words = " ".join(e.value for e in [*at.markdown, *at.caption, *at.code])
-        assert "server=toy_server(gain=3.0)" in words and "honest but curious" not in words
+        said = [e.value for e in [*at.markdown, *at.caption, *at.code]]
+        assert "server=toy_server(gain=3.0)" in " ".join(said)
+        judged = [words for words in said if "Threat model" in words]  # under the real attack's picture
+        assert len(judged) == (page == "lab") and all("malicious server" in w and "honest but curious" not in w for w in judged)
 
 
 def test_an_older_result_says_what_server_it_was_of():

@@ -209,7 +209,7 @@ def test_the_usual_set_fits_a_screen_and_all_is_all():
     now = Scenario.parse(OPENING)
     assert 8 <= len(defenses.stacks(now, "usual")) <= defenses.MOST + 2
     names = {row[0].name for row in defenses.stacks(now, "all") if row}
-    assert names == {n for n, kind in DEFENSES.items() if not kind.for_embeddings}
+    assert names == {n for n, kind in DEFENSES.items() if not kind.needs.embedding}
     assert all(row[0].noisy or row[0].coloured for row in defenses.stacks(now, "noise")[1:])
 
 

@@ -119,7 +119,7 @@ def test_the_message_is_sent_as_it_is(kind, trained):
     s = Scenario.parse(SPLIT).replace(defense=(kind(),))
     client = meet_client(s, trained)
     assert client.release is client.bare
-    assert kind.for_embeddings and kind().for_risk() == kind() and not kind().noisy
+    assert kind.needs.embedding and kind().for_risk() == kind() and not kind().noisy
     assert kind(weight=0.0).off and not kind().off
 
 

@@ -44,7 +44,7 @@ def study(monkeypatch) -> Redteam:
 def test_every_defense_has_three_rising_strengths_and_is_attacked_somewhere():
     tried = {d.name for victim in VICTIMS for s in cells(victim, 0) for d in s.defense}
     assert tried == set(DEFENSES)
-    assert all(kind.for_embeddings == ("gradient" not in kind.suggested.victims) for kind in DEFENSES.values())
+    assert all(kind.needs.embedding == ("gradient" not in kind.suggested.victims) for kind in DEFENSES.values())
     falling = {"clipping", "local_dp", "quantisation", "stochastic_quantisation"}  # small is strong
     for name, kind in DEFENSES.items():
         values = kind.suggested.levels

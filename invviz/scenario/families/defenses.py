@@ -26,7 +26,7 @@ def stacks(now: Scenario, which: str = "usual") -> list[Stack]:
     else:
         listed = [kind() for kind in DEFENSES.values()]
         listed = [d for d in listed if which == "all" or d.noisy or d.coloured]
-    listed = [d for d in listed if not (d.for_embeddings and problems(now.replace(defense=(d,))))][: MOST if which == "usual" else None]
+    listed = [d for d in listed if not (d.needs.embedding and problems(now.replace(defense=(d,))))][: MOST if which == "usual" else None]
     rows = [Stack(), *(Stack((d,)) for d in listed)]
     own = now.defense
     if own in rows:
