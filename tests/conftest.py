@@ -9,6 +9,8 @@ import sys
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of the processes that tests start compiles all of invviz again
+sys.dont_write_bytecode = False
 os.environ["INVVIZ_WORKERS"] = (
     "0"  # a page that is opened starts none: each imports torch and stays, with its memory, until this process ends
 )
