@@ -34,6 +34,7 @@ class Attack(Component):
     needs_positions: ClassVar[bool] = False  # reads the gradient of position embeddings before a first attention (vision transformers)
     needs_first_relu: ClassVar[bool] = False  # counts on the zeros that ReLU makes behind the first layer
     fewer_than_classes: ClassVar[bool] = False  # tells apart fewer samples than there are classes
+    needs_classes: ClassVar[bool] = False  # counts on what the cross-entropy of class scores does to a gradient
     needs_gradient: ClassVar[bool] = False  # works on a gradient only, not on the update of several local steps
 
     decodes: ClassVar[bool] = False  # a trained decoder: aims at pictures, and nothing makes its answer match the message

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import torch
+from ..core.task import CLASSIFICATION
 from ..core.tree import map_tree, without_round
 from ..core.types import Batch
 from ._priors import textures
@@ -27,6 +28,11 @@ def infer_label(message: Tree) -> Tensor:
     same label, the mean is taken.
     """
     return class_scores(mean_round(message)).argmin().reshape(1)
+
+
+def told_label(obs: Observation, message: Tree) -> Tensor:
+    """`infer_label` of a classifier; of a net with another task, whose targets show in no such way, those of the template, which are then told."""
+    return infer_label(message) if obs.net.task is CLASSIFICATION else obs.template.label
 
 
 def mean_round(message: Tree) -> Tree:

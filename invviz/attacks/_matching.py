@@ -69,8 +69,8 @@ def in_double(obs: Observation) -> Observation:
     """The same observation for a search in double precision; the message keeps the rounding that it arrived with."""
     double = lambda leaf: leaf.double()  # noqa: E731
     net = dataclasses.replace(obs.net, module=copy.deepcopy(obs.net.module).double(), params=map_tree(double, obs.net.params))
-    inputs = map_tree(lambda leaf: leaf.double() if leaf.is_floating_point() else leaf, obs.template.inputs)
-    template = dataclasses.replace(obs.template, inputs=inputs)
+    numbers = lambda tree: map_tree(lambda leaf: leaf.double() if leaf.is_floating_point() else leaf, tree)  # noqa: E731
+    template = dataclasses.replace(obs.template, inputs=numbers(obs.template.inputs), targets=numbers(obs.template.targets))
     return dataclasses.replace(obs, net=net, message=map_tree(double, obs.message), template=template)
 
 

@@ -40,6 +40,7 @@ class APRIL(Attack):
     title: ClassVar[str] = "APRIL (vision transformer)"
     paper: ClassVar[str] = "lu2022april"
     max_batch: ClassVar[int | None] = 1
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     solves: ClassVar[bool] = True
     needs_positions: ClassVar[bool] = True

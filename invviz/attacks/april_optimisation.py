@@ -37,6 +37,7 @@ class APRILOptimisation(Attack):
     name: ClassVar[str] = "april_optimisation"
     title: ClassVar[str] = "APRIL by optimisation (vision transformer)"
     paper: ClassVar[str] = "lu2022april"
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     needs_positions: ClassVar[bool] = True
 

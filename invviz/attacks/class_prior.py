@@ -45,6 +45,7 @@ class ClassPrior(Attack):
     name: ClassVar[str] = "class_prior"
     title: ClassVar[str] = "Most likely picture of the class"
     paper: ClassVar[str] = "tipping1999ppca"
+    needs_classes: ClassVar[bool] = True
     knows_classes: ClassVar[bool] = True
 
     steps: int = knob(25, "most steps per stage (a stage of exact laws is ten times sharper than the last)", low=1, high=1000, unit="steps")

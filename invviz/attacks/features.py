@@ -39,6 +39,7 @@ class FeatureInversion(Attack):
     title: ClassVar[str] = "Features of a linear layer"
     paper: ClassVar[str] = "geiping2020inverting"
     fewer_than_classes: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     one_round: ClassVar[bool] = True
 

@@ -13,7 +13,7 @@ from ..core.types import Knowledge, Reconstruction
 from ._base import Attack, Unreadable
 from ._closed_form import changed_before
 from ._fit import Fit, Slope
-from ._labels import infer_label
+from ._labels import told_label
 from ._masked_map import GREY, Likely, behind_mask
 from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, search
 from ._newton import Newton, openness
@@ -71,7 +71,7 @@ class GaussNewton(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The batch with the least matching loss of all starts, and whether the message determines it."""
         like = obs.template.private
-        label = obs.template.label if self.labels == "known" else infer_label(obs.sent or obs.message)
+        label = obs.template.label if self.labels == "known" else told_label(obs, obs.sent or obs.message)
         try:
             fit, rough = Fit.of(in_double(obs), label), Fit.of(obs, label)
             _check(fit)

@@ -26,6 +26,7 @@ class IDLG(LBFGSMatching):
     name: ClassVar[str] = "idlg"
     title: ClassVar[str] = "Improved deep leakage (iDLG)"
     paper: ClassVar[str] = "zhao2020idlg"
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
 
     def wants(self) -> Knowledge:

@@ -9,7 +9,7 @@ from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
 from ._base import Attack
 from ._closed_form import WHAT, changed_before
-from ._labels import infer_label
+from ._labels import told_label
 from ._matching import UNMATCHED, up_to_length
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class LinearLayer(Attack):
         unexplained = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
         image = row.reshape(obs.template.private.shape).clamp(*obs.bounds)
         progress(Step(1, 1, unexplained, image))
-        label = infer_label(obs.sent or obs.message).to(obs.template.label)
+        label = told_label(obs, obs.sent or obs.message).to(obs.template.label)
         note, failed = _certificate(obs, row, obs.template.at(image, label), unexplained), _by_chance(unexplained, len(weight))
         note = f"{note} {CHANCE}" if failed else note
         return Reconstruction(obs.template.at(image, label), unexplained, trace=((1, unexplained),), note=note, failed=failed)
@@ -102,5 +102,5 @@ def _from_seen(obs: Observation, progress: Progress) -> Reconstruction:
     progress(Step(1, 1, unexplained, image))
     lost = int((energy == 0).sum())
     note = f"{lost:,} of {len(row):,} values have no entry but zeros, held back or true; they are taken for 0." if lost else ""
-    label = infer_label(obs.sent or obs.message).to(obs.template.label)
+    label = told_label(obs, obs.sent or obs.message).to(obs.template.label)
     return Reconstruction(obs.template.at(image, label), unexplained, trace=((1, unexplained),), note=note, failed=lost == len(row))

@@ -40,6 +40,7 @@ class Peeling(Attack):
     title: ClassVar[str] = "Layer peeling (R-GAP)"
     paper: ClassVar[str] = "zhu2021rgap"
     max_batch: ClassVar[int | None] = 1
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     solves: ClassVar[bool] = True
     one_round: ClassVar[bool] = True

@@ -40,6 +40,7 @@ class Spear(Attack):
     )
     needs_first_linear: ClassVar[bool] = True
     needs_first_relu: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     solves: ClassVar[bool] = True
     one_round: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from ..attacks._judge import judged, silence
 from ..attacks._priors import textures
 from ..core.lazy import torch
 from ..core.rng import stream
+from ..core.tree import randn_like
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -61,7 +62,7 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
     public, like = client.samples.public, client.batch.private
     count = min(len(public), DRAWN, max(FEW * OTHERS, NUMBERS // like[0].numel()))
     if count < FEW:
-        return textures(OTHERS * len(like), like, rng).clamp(*scenario.data.modality.bounds).view(OTHERS, *like.shape), "drawn textures"
+        return _drawn(scenario, like, rng)
     images, labels = public.take(np.linspace(0, len(public) - 1, count).astype(int).tolist())
     known = torch.as_tensor(labels)
     wanted = (answer.label.argmax(1) if answer.label.ndim == 2 else answer.label).cpu()
@@ -76,3 +77,13 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
         else f"public {scenario.data.modality.many}"
     )
     return image[chosen.to(like.device)], whose
+
+
+def _drawn(scenario: Scenario, like: Tensor, rng: Generator) -> tuple[Tensor, str]:
+    """The same for want of public ones: textures of pictures, and of what has no neighbours numbers that are drawn alone; on the scale of the bounds."""
+    low, high = scenario.data.modality.bounds
+    if scenario.data.modality.grid:
+        unit, what = textures(OTHERS * len(like), like, rng), "drawn textures"
+    else:
+        unit, what = 0.5 + 0.25 * randn_like(like.new_empty((OTHERS * len(like), *like.shape[1:])), rng), "drawn numbers"
+    return (low + (high - low) * unit.clamp(0, 1)).view(OTHERS, *like.shape), what

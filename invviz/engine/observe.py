@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..attacks._statistics import remembering
 from ..core.lazy import torch
 from ..core.rng import stream
+from ..core.task import CLASSIFICATION
 from ..core.tree import map_tree
 from ..core.types import Knowledge, Net, Observation
 from ..risk import moved
@@ -65,6 +66,8 @@ def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
         knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
+    elif net.task is not CLASSIFICATION:
+        knowledge = dataclasses.replace(knowledge, labels=True)  # nothing tells the targets of other losses off a message
     if not (scenario.protocol.sends_statistics or remembering(net)):
         knowledge = dataclasses.replace(knowledge, bn_statistics=False)  # no batch norm, or none that has seen a picture
     if scenario.attacker == "aware" and scenario.defense:

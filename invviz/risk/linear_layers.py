@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.errors import Cancelled
+from ..core.gradient import gradient
 from ..core.lazy import torch
 from ..core.types import Batch, Net
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 AT_ONCE = 64  # tangents pushed through the net together
+SAME = 1e-3  # two ways to one gradient differ by rounding, of a kink's too; by a use of its own a weight's moves by more
 BLOCK = 512  # rows of a symmetric product that are computed together
 
 
@@ -51,6 +53,8 @@ def linear_gram(net: Net, batch: Batch, least: float, progress: Callable[[int, i
         values = taps(point)
     except _NoClosedForm:
         return names, None
+    if not _alone(net, batch, layers, values):
+        return names, None
     push = torch.func.vmap(lambda v: torch.func.jvp(taps, (point,), (v,))[1])
     units = torch.eye(len(point), dtype=point.dtype, device=point.device).split(AT_ONCE)
     parts = []
@@ -63,6 +67,18 @@ def linear_gram(net: Net, batch: Batch, least: float, progress: Callable[[int, i
         moved_error, moved_input = (torch.cat([part[name][k] for part in parts]) for k in (0, 1))
         gram += _layer(error, entering, moved_error, moved_input, layers[name].bias is not None)
     return names, gram
+
+
+def _alone(net: Net, batch: Batch, layers: dict[str, nn.Linear], values: dict[str, tuple[Tensor, Tensor]]) -> bool:
+    """Whether the layers' weights are used by these layers and nowhere else: their gradients are then the outer products."""
+    whole = gradient(net, net.params, batch)
+    for name, (error, entering) in values.items():
+        made = {"weight": error.T @ entering, **({"bias": error.sum(0)} if layers[name].bias is not None else {})}
+        for key, value in made.items():
+            true = whole.get(f"{name}.{key}")  # none where the weight is made of other parameters
+            if true is None or float((true - value).norm()) > SAME * float(true.norm()):
+                return False
+    return True
 
 
 def _errors_and_inputs(net: Net, batch: Batch, layers: dict[str, nn.Linear]) -> dict[str, tuple[Tensor, Tensor]]:

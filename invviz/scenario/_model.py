@@ -9,6 +9,6 @@ from ._scenario import Scenario
 
 def size(s: Scenario) -> Iterator[str]:
     """A net with strides and pooling needs some pixels to begin with."""
-    side, whose = min(s.shape[1:]), s.data.name if s.shape == s.data.shape else f"a party's part of {s.data.name}"
+    side, whose = min(s.shape[1:], default=s.model.min_side), s.data.name if s.shape == s.data.shape else f"a party's part of {s.data.name}"
     if side < s.model.min_side:
         yield f"{s.model.name} needs pictures of at least {s.model.min_side}x{s.model.min_side}; {whose} has {s.shape[1]}x{s.shape[2]}. Choose a smaller model."

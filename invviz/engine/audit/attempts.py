@@ -1,0 +1,133 @@
+"""Real attacks on the audited message, one after the other within a time: what each got, and why others did not."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...attacks import ATTACKS, Attack
+from ...core.errors import InvvizError
+from ...core.task import CLASSIFICATION
+from ...metrics import EXACT, PSNR
+from ...scenario import problems
+from ..attack import run
+from .findings import Tried
+from .settings import Case, case_of
+
+if TYPE_CHECKING:
+    from ...scenario import Scenario
+    from ..results import Event, Result
+    from .subject import Subject
+
+STRONGEST = ("linear_layer", "peeling", "spear", "features", "tangent", "gauss_newton", "dlg", "inverting_gradients")
+"""Tried where nobody names attacks, in this order: those in closed form first, which take moments."""
+READS_LAYERS = ("linear_layer", "peeling", "spear", "features")
+"""They read the input of a layer, which is on the net's own scale."""
+LEFT = 0.05  # share of the time that is too little to begin another search
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attempt:
+    """One attack.
+
+    Attributes:
+        told: what there is to say of it.
+        guess: private inputs between 0 and 1, (b, ...); None without an answer.
+    """
+
+    told: Tried
+    guess: np.ndarray | None = None
+
+
+def attempts(
+    subject: Subject,
+    scenario: Scenario,
+    attacks: Sequence[Attack] | None,
+    seconds: float,
+    report: Callable[[Event], bool] | None = None,
+) -> list[Attempt]:
+    """Try attacks, strongest first; those that were not tried come last.
+
+    Each search has an equal share of what is left of the time; once every record is read to rounding no other attack is begun.
+
+    Args:
+        subject: net and batch.
+        scenario: of the audit.
+        attacks: to try; None: those that are the strongest by experience.
+        seconds: for all of them; one that is running then hands over its best so far.
+        report: progress; answering False ends the running attack.
+    """
+    listed = listed_of(scenario, attacks)
+    start, found = time.monotonic(), list[Attempt]()
+    for place, attack in enumerate(listed):
+        text = attack.text()
+        why = unfit(subject, scenario, attack)
+        if not why and attacks is None and (name := next((a.told.attack for a in found if _exact(a)), "")):
+            why = f"not needed: {name} read every record to rounding"
+        left = seconds - (time.monotonic() - start)
+        if not why and left < LEFT * seconds:
+            why = f"no time was left of {seconds:g} s"
+        if why:
+            found.append(Attempt(Tried(text, error=why)))
+            continue
+        found.append(_tried(subject, scenario, attack, left / (len(listed) - place), report))
+    return sorted(found, key=lambda one: -min(one.told.mean, EXACT + 1e-3 * one.told.mean) if one.told.psnr else np.inf)
+
+
+def listed_of(scenario: Scenario, attacks: Sequence[Attack] | None) -> list[Attack]:
+    """The attacks to try, as they fit the records."""
+    listed = [ATTACKS[name]() for name in STRONGEST] if attacks is None else list(attacks)
+    return [_fitted(attack, scenario) for attack in listed]
+
+
+def _exact(one: Attempt) -> bool:
+    return bool(one.told.psnr) and min(one.told.psnr) >= EXACT
+
+
+def _fitted(attack: Attack, scenario: Scenario) -> Attack:
+    """Where records have no neighbours nothing is smoothed, and numbers are searched one by one."""
+    if scenario.data.modality.grid:
+        return attack
+    plain = {"tv": 0.0, "space": "pixels"}
+    return attack.replace(**{name: value for name, value in plain.items() if name in attack.values()})
+
+
+def unfit(subject: Subject, scenario: Scenario, attack: Attack) -> str:
+    """Why an attack is not tried, in words; empty where it is."""
+    if attack.needs_classes and subject.net.task is not CLASSIFICATION:
+        return f"{attack.name} counts on the cross-entropy of class scores, and the loss is another one"
+    wants = attack.wants()
+    if wants.public_data or wants.similar:
+        return f"{attack.name} needs public records of the same kind, and an audit has none"
+    if wants.bn_statistics and not attack.needs_training_mode:
+        return f"{attack.name} reads batch norm's statistics, which are not sent here"
+    if attack.name in READS_LAYERS and len(subject.net.parts) > 1:
+        return f"{attack.name} reads one private input; there are {len(subject.net.parts)}"
+    return " ".join(problems(scenario.replace(attack=attack)))
+
+
+def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float, report: Callable[[Event], bool] | None) -> Attempt:
+    raw = subject.rescaled and attack.name in READS_LAYERS
+    case: Case = case_of(subject, scenario.replace(attack=attack), raw)
+    start = time.monotonic()
+    progress = lambda event: time.monotonic() - start < seconds and (report is None or report(event))  # noqa: E731
+    try:
+        result: Result = run(case.scenario, case.site, progress, client=case.client)
+    except InvvizError as err:
+        return Attempt(Tried(attack.text(), error=str(err), seconds=time.monotonic() - start))
+    except Exception as err:  # noqa: BLE001  (the user's own net and loss run here: that one attack fails on them is a finding)
+        said = f"{type(err).__name__}: {err}".splitlines()[0][:300]
+        return Attempt(Tried(attack.text(), error=f"it broke off: {said}", seconds=time.monotonic() - start))
+    guess, truth = (subject.unit(side) if raw else side for side in (result.guess, result.truth))
+    psnr = tuple(float(v) for v in PSNR().score(guess.astype(np.float64), truth.astype(np.float64)))
+    told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, result.note, result.failed, result.stopped)
+    return Attempt(told, guess)
+
+
+def best_of(found: Sequence[Attempt], record: int) -> tuple[float, str] | None:
+    """The best PSNR that any attack got of a record, and whose it is."""
+    return max(((one.told.psnr[record], one.told.attack) for one in found if one.told.psnr), default=None)

@@ -1,0 +1,200 @@
+"""The audit of one message: spectrum, attacks, the least noise, the formal promise, and what follows from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.errors import Cancelled, InvvizError
+from ...defenses import DEFENSES
+from ...metrics import word_of_share
+from ...risk import TAU, ideal, psnr_of, sample_loss
+from ..assess import assess
+from ..bounds import in_brackets, reasons
+from ..calibrate_noise import least_strength
+from ..summary import floor_share, risk_summary
+from .advice import advice, limits
+from .attempts import Attempt, attempts, best_of
+from .findings import Budget, Exposure, Findings, LeastNoise
+from .settings import case_of
+
+if TYPE_CHECKING:
+    from ...attacks import Attack
+    from ...defenses import Stack
+    from ...scenario import Scenario
+    from ..results import Assessment, Event
+    from .subject import Subject
+
+GAIN = 1.0  # dB over what somebody has who sees no message: up to there a record counts as hidden (`metrics.word_of_share`)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examined:
+    """Findings, and the arrays behind them, which stay in memory.
+
+    Attributes:
+        findings: figures and words.
+        truth: private inputs between 0 and 1, (b, ...).
+        ideal: the ideal attacker's answer, likewise; None without a spectrum.
+        guess: the strongest real attack's, likewise; None where none gave an answer.
+    """
+
+    findings: Findings
+    truth: np.ndarray
+    ideal: np.ndarray | None
+    guess: np.ndarray | None
+
+
+def examine(
+    subject: Subject,
+    scenario: Scenario,
+    attacks: Sequence[Attack] | None = None,
+    seconds: float = 120.0,
+    ceiling: float | None = None,
+    report: Callable[[Event], bool] | None = None,
+) -> Examined:
+    """Compute everything.
+
+    Args:
+        subject: net and batch.
+        scenario: made by `settings.scenario_of`.
+        attacks: to try; None: the strongest by experience; empty: none.
+        seconds: for all attacks together.
+        ceiling: wanted expected best in dB; None: where records count as hidden.
+        report: progress; answering False during the spectrum stops the audit, during an attack that attack.
+
+    Raises:
+        Cancelled: `report` answered False while the spectrum was computed.
+    """
+    start, case = time.monotonic(), case_of(subject, scenario)
+    found, why = None, ""
+    try:
+        found = assess(scenario, case.site, report, client=case.client)
+    except Cancelled:
+        raise
+    except InvvizError as err:  # the attacks need no spectrum
+        why = str(err)
+    risk = _risk(scenario, found) if found else None
+    tried = attempts(subject, scenario, attacks, seconds, report)
+    records = exposures(found, risk, tried, subject)
+    strongest = next((place for place, one in enumerate(tried) if one.told.psnr), None)
+    made = Findings(
+        facts=dict(subject.facts),
+        scenario=scenario.text(full=True),
+        settings=hashlib.sha256(f"{scenario.text(full=True)}|{seconds}|{ceiling}|{[a.told.attack for a in tried]}".encode()).hexdigest()[:16],
+        reasons=tuple(dataclasses.asdict(one) for one in subject.reasons),
+        notes=subject.notes,
+        risk=risk,
+        risk_error=why,
+        expected=_expected(scenario, found, risk),
+        records=records,
+        attacks=tuple(one.told for one in tried),
+        strongest=strongest,
+        least_noise=least_noise(scenario, found, ceiling) if found else None,
+        budget=budget(scenario.defense),
+        defense="&".join(d.text() for d in scenario.defense),
+        advice=(),
+        limits=(),
+        seconds=0.0,
+    )  # fmt: skip
+    made = dataclasses.replace(made, advice=advice(made), limits=limits(made), seconds=round(time.monotonic() - start, 3))
+    truth = case.client.batch.private.detach().cpu().numpy()
+    picture = ideal(found.decomposition, risk["sigma"], scenario.seed) if found and risk else None
+    return Examined(made, truth, picture, None if strongest is None else tried[strongest].guess)
+
+
+def _risk(scenario: Scenario, found: Assessment) -> dict[str, Any]:
+    trust = found.trust.to_json() if found.trust else None
+    return {**risk_summary(scenario, found.decomposition, found.size, found.stages, trust, found.solved), "why": found.why}
+
+
+def _expected(scenario: Scenario, found: Assessment | None, risk: dict[str, Any] | None) -> str:
+    if found is None or risk is None:
+        return "not computed"
+    return in_brackets(reasons(scenario, floor_share(scenario, found.size, risk["noise_variance"]), risk["method"]))
+
+
+def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequence[Attempt], subject: Subject) -> tuple[Exposure, ...]:
+    """What is told of every record, the most exposed first: by the better of the ideal and the real attackers."""
+    count = subject.facts["records"]
+    each = subject.batch.private[0].numel()
+    rows = []
+    for k in range(count):
+        best, loss, share = best_of(tried, k), math.nan, math.nan
+        if found and risk:
+            loss = float(sample_loss(found.decomposition, risk["sigma"])[k])
+            share = 1 - loss / (found.decomposition.trace / count)
+        attacked = None if best is None else (best[0], 1 - 10 ** (-best[0] / 10) / TAU**2)
+        rows.append(
+            Exposure(
+                record=k,
+                ideal_psnr=psnr_of(loss / each) if found else math.nan,
+                ideal_share=share,
+                ideal_word=word_of_share(share) if found else "not computed",
+                attacked_psnr=attacked and attacked[0],
+                attacked_share=attacked and attacked[1],
+                attack=best[1] if best else "",
+            )
+        )
+    known = lambda v: -math.inf if v is None or math.isnan(v) else v  # noqa: E731
+    return tuple(sorted(rows, key=lambda row: (-max(known(row.ideal_psnr), known(row.attacked_psnr)), row.record)))
+
+
+def least_noise(scenario: Scenario, found: Assessment, ceiling: float | None) -> LeastNoise:
+    """The least Gaussian noise in place of the present one; what else the defenses do stays.
+
+    Args:
+        scenario: of the audit.
+        found: its spectrum.
+        ceiling: wanted, in dB; None: one decibel above what somebody has who sees no message.
+    """
+    d = found.decomposition
+    wanted = psnr_of(d.trace / d.size) + GAIN if ceiling is None else float(ceiling)
+    if scenario.coloured:
+        return LeastNoise(
+            wanted, reason=f"{scenario.coloured.name} is part of the spectrum; audit the net without it to see the least Gaussian noise"
+        )
+    noise = DEFENSES["gaussian_noise"]()
+    least = least_strength(scenario, noise, d, found.size, found.stages and (found.stages[-1],), wanted)
+    if least.strength is None:
+        return LeastNoise(wanted, reason=least.reason)
+    sigma = float(f"{math.nextafter(float(least.strength) * (1 + 1e-4), math.inf):.5g}")  # rounded up, so that the ceiling is kept
+    return LeastNoise(wanted, sigma, noise.replace(sigma=sigma).text())
+
+
+def budget(stack: Stack) -> Budget:
+    """The formal promise of the defenses; epsilon where one of them has one."""
+    promise = stack.promise
+    if not promise:
+        return Budget()
+    for place, one in enumerate(stack):
+        if not one.promise or stack[place + 1 :].rereading:
+            continue
+        delta = getattr(one, "delta", None)
+        try:
+            epsilon = one.epsilon() if callable(getattr(one, "epsilon", None)) else getattr(one, "epsilon", None)
+        except InvvizError as err:
+            return Budget(None, delta, promise, (str(err),))
+        if epsilon is not None and math.isfinite(epsilon):
+            return Budget(float(epsilon), delta, promise, _assumptions(one))
+    return Budget(None, None, promise)
+
+
+def _assumptions(defense: Any) -> tuple[str, ...]:
+    if defense.name == "dp_sgd":
+        return (
+            "Neighbouring data sets differ by one record more or less.",
+            f"Every batch is a Poisson sample at the rate {defense.sample_rate:g}, over {defense.steps:,} steps in all.",
+            f"Every record's gradient is clipped to {defense.clip_norm:g}; nothing else depends on the records.",
+            "Noise comes from a generator that nobody can predict; this package's is seeded, for computing again.",
+        )
+    return (
+        "It is the budget of one message; those of several messages of the same records add up.",
+        "Noise comes from a generator that nobody can predict; this package's is seeded, for computing again.",
+    )

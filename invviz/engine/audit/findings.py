@@ -1,0 +1,144 @@
+"""What an audit finds, as plain figures and words; no pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ...core.plain import plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Exposure:
+    """What is told of one record.
+
+    Attributes:
+        record: its place in the batch, from 0.
+        ideal_psnr: expected PSNR in dB of the ideal attacker on this record; of a sketch it is at least that.
+        ideal_share: of the prior's variance that the message takes away, 0 to 1; likewise.
+        ideal_word: in a word.
+        attacked_psnr: in dB, the best that a real attack got of this record; None where none gave an answer.
+        attacked_share: of the prior's variance that this answer does without: 1 - its mean squared error over the prior's; below 0 where it is worse than guessing.
+        attack: which one that was.
+    """
+
+    record: int
+    ideal_psnr: float
+    ideal_share: float
+    ideal_word: str
+    attacked_psnr: float | None = None
+    attacked_share: float | None = None
+    attack: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """A real attack, and what it got.
+
+    Attributes:
+        attack: its text, with what was changed of its defaults.
+        psnr: in dB, of every record; none where it gave no answer.
+        seconds: that it took.
+        given: what it was told.
+        threat_model: letter of the table in key carletti2025sok.
+        note: what it says of itself.
+        failed: whether it can tell itself that it failed.
+        stopped: at the end of its time.
+        error: why it gave no answer, or was not tried.
+    """
+
+    attack: str
+    psnr: tuple[float, ...] = ()
+    seconds: float = 0.0
+    given: str = ""
+    threat_model: str = ""
+    note: str = ""
+    failed: bool = False
+    stopped: bool = False
+    error: str = ""
+
+    @property
+    def mean(self) -> float:
+        """Mean PSNR over the records; minus infinity without an answer."""
+        return sum(self.psnr) / len(self.psnr) if self.psnr else float("-inf")
+
+
+@dataclasses.dataclass(frozen=True)
+class LeastNoise:
+    """The least Gaussian noise that brings the expected best down to a wanted ceiling, in place of the noise that there is.
+
+    Attributes:
+        wanted: ceiling in dB.
+        sigma: standard deviation, relative to the root mean square of the message's entries; None where no noise is the answer.
+        defense: its text; empty likewise.
+        reason: why there is none, in words.
+    """
+
+    wanted: float
+    sigma: float | None = None
+    defense: str = ""
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What is formally promised.
+
+    Attributes:
+        epsilon: the budget; None where there is none or it is not known.
+        delta: chance with which the promise may fail.
+        promise: in words; "none" where nothing is promised.
+        assumptions: under which it holds.
+    """
+
+    epsilon: float | None = None
+    delta: float | None = None
+    promise: str = "none"
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """All that an audit found; everything that it says is made of this.
+
+    Attributes:
+        facts: about net and batch: sizes, dtypes, hashes.
+        scenario: settings of the computation as one line.
+        settings: hash of that line and of all else that was set.
+        reasons: of the validator, each as name, weight, what, repair, where.
+        notes: what was assumed.
+        risk: figures of the spectrum (`engine.summary.risk_summary`); None where there is none, and then `risk_error` says why.
+        risk_error: in words.
+        expected: what the expected best is: a bound, or why not.
+        records: most exposed first.
+        attacks: strongest first; those that were not tried last.
+        strongest: place in `attacks`; None where none gave an answer.
+        least_noise: None where the spectrum does not say.
+        budget: formal promise.
+        defense: its text; empty where there is none.
+        advice: in words, each of which holds here.
+        limits: in words.
+        seconds: that all took.
+    """
+
+    facts: dict[str, Any]
+    scenario: str
+    settings: str
+    reasons: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+    risk: dict[str, Any] | None
+    risk_error: str
+    expected: str
+    records: tuple[Exposure, ...]
+    attacks: tuple[Tried, ...]
+    strongest: int | None
+    least_noise: LeastNoise | None
+    budget: Budget
+    defense: str
+    advice: tuple[str, ...]
+    limits: tuple[str, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain numbers and words; what is infinite stands as a string, as on the command line."""
+        return plain(dataclasses.asdict(self))

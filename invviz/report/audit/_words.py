@@ -1,0 +1,88 @@
+"""An audit in sentences, from its JSON alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.figures import number
+from ...core.plain import read
+from ...metrics import EXACT, decibels
+
+
+def dB(value: Any) -> str:  # noqa: N802
+    """A PSNR for a table; what is exact to rounding is said to be."""
+    if value is None:
+        return "none"
+    psnr = read(value)
+    return f"{decibels(psnr)}{' (exact)' if EXACT <= psnr < float('inf') else ''}"
+
+
+def interval(found: dict[str, Any], name: str, digits: int, unit: str = "") -> str:
+    """A figure of the spectrum with its interval where it has one."""
+    low, high = (read(v) for v in found[f"{name}_interval"])
+    value = f"{read(found['psnr_ceiling' if name == 'psnr' else name]):.{digits}f}{unit}"
+    return value if low == high else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def strongest(found: dict[str, Any]) -> dict[str, Any] | None:
+    """The strongest attack's row."""
+    return None if found["strongest"] is None else found["attacks"][found["strongest"]]
+
+
+def mean_psnr(attack: dict[str, Any]) -> float:
+    """Mean over its records."""
+    values = [read(v) for v in attack["psnr"]]
+    return sum(values) / len(values)
+
+
+def headline(found: dict[str, Any]) -> str:
+    """The finding in one sentence."""
+    risk, best = found["risk"], strongest(found)
+    parts = []
+    if best:
+        parts.append(
+            f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {found['facts']['records']} records"
+        )
+    if risk:
+        parts.append(f"the ideal attacker is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}")
+    said = "; ".join(parts) or "neither an attack nor the spectrum gave an answer"
+    return said[:1].upper() + said[1:] + "."
+
+
+def summary(found: dict[str, Any]) -> list[str]:
+    """A few lines for a terminal."""
+    facts, worst = found["facts"], found["records"][0]
+    lines = [
+        f"{facts['module']}: {facts['trained']:,} trained parameters, {facts['records']} records, {found['defense'] or 'no defense'}.",
+        headline(found),
+    ]
+    lines.append(
+        f"Most exposed: record {worst['record']}, {dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
+    )
+    lines += [f"Note: {note}" for note in found["notes"]]
+    lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]
+    lines += [f"- {one}" for one in found["advice"]]
+    return [*lines, f"Limit: {found['limits'][0]}"]
+
+
+def noise(found: dict[str, Any]) -> str:
+    """The least noise in words."""
+    least = found["least_noise"]
+    if least is None:
+        return "not computed"
+    if least["sigma"] is None:
+        return f"none for {number(least['wanted'], 4)} dB: {least['reason']}"
+    return f"{least['defense']} brings the expected best down to {least['wanted']:.1f} dB"
+
+
+def promise(found: dict[str, Any]) -> str:
+    """The formal promise in words."""
+    budget = found["budget"]
+    if budget["promise"] == "none":
+        return "none: no formal promise is made"
+    known = (
+        "epsilon is not known"
+        if budget["epsilon"] is None
+        else f"epsilon = {number(budget['epsilon'], 4)} at delta = {number(budget['delta'])}"
+    )
+    return f"{known}; {budget['promise']}"
