@@ -209,10 +209,10 @@ def _sign(found: dict[str, Any]) -> str:
 
 def _checklist(found: dict[str, Any]) -> str:
     rows = [[f"{p['source']} {p['place']}".strip(), p["asks"], p["here"], p["covered"]] for p in found["checklist"]]
-    note = (
+    said = (
         "A map of this report to points of four documents, in our words; no statement of conformity with any of them, and no legal advice."
     )
-    return section("Checklist", note(note), table("Which point this report speaks to", ("document", "asks for", "here", "covered"), rows))
+    return section("Checklist", note(said), table("Which point this report speaks to", ("document", "asks for", "here", "covered"), rows))
 
 
 def _again(found: dict[str, Any]) -> str:
