@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNEVEN = 6.0  # dB by which the most exposed record lies above the median one
 UNSHARP = 0.05  # width of InvRE's interval
 READABLE = 0.9  # InvRE
-HIDDEN = 0.2057  # InvRE up to which the word is hidden: 1 - 10^-0.1
+HIDDEN = 1 - 10 ** (-GAINS[0] / 10)  # InvRE up to which the word is hidden
 BLIND = -20 * math.log10(TAU)  # dB of guessing the mean of the white prior
 
 
@@ -101,7 +101,10 @@ ADVICE = (
     Advice(
         "enough",
         lambda f: _invre(f) < HIDDEN and _gain(f) < GAINS[0],
-        lambda f: f"The expected best is hidden (InvRE {_invre(f):.2f}), and no attack that was tried got more. Expected best: {f.expected}.",
+        lambda f: (
+            f"The expected best is hidden (InvRE {_invre(f):.2f}){', and no attack that was tried got more' if f.strongest is not None else ''}. "
+            f"The expected best is {f.expected}."
+        ),
     ),
     Advice(
         "no promise",
@@ -152,14 +155,7 @@ def limits(found: Findings) -> tuple[str, ...]:
         "The net is taken for a straight line around the records, and the records for draws of the prior: the expected best is an average, and single records may be told more of.",
         "Whether a record took part in training (membership) and what the trained net keeps of it were not tested.",
     )
-    floor = found.risk is not None and found.risk["floor"] > 0
-    return (
-        *always,
-        *(
-            (
-                f"The ideal attacker is held to a noise floor of {100 * found.risk['floor']:g} % of the message, which the real message does not have.",
-            )  # type: ignore[index]
-            if floor
-            else ()
-        ),
-    )
+    if found.risk is None or found.risk["floor"] == 0:
+        return always
+    floor = f"The ideal attacker is held to a noise floor of {100 * found.risk['floor']:g} % of the message, which the real message does not have."
+    return (*always, floor)

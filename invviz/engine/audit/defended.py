@@ -28,7 +28,7 @@ def defended_message(message: Mapping[str, Any], defense: Any, seed: int) -> dic
     needs = [
         d.name
         for d in stack
-        if d.per_sample or d.looks_inside or d.alters_net or d.draws_inside or d.coloured or d.reads_batch or d.uses_public or d.for_embeddings or d.remembers or d.trains
+        if d.needs.per_sample or d.needs.inside or d.needs.public or d.needs.embedding or d.alters_net or d.draws_inside or d.coloured or d.reads_batch or d.remembers or d.trains or d.modalities
     ]  # fmt: skip
     if needs:
         raise ScenarioError(

@@ -178,12 +178,18 @@ def budget(stack: Stack) -> Budget:
             continue
         delta = getattr(one, "delta", None)
         try:
-            epsilon = one.epsilon() if callable(getattr(one, "epsilon", None)) else getattr(one, "epsilon", None)
+            epsilon = _epsilon(one)
         except InvvizError as err:
             return Budget(None, delta, promise, (str(err),))
         if epsilon is not None and math.isfinite(epsilon):
             return Budget(float(epsilon), delta, promise, _assumptions(one))
     return Budget(None, None, promise)
+
+
+def _epsilon(defense: Any) -> float | None:
+    """A knob of some, counted by others."""
+    found = getattr(defense, "epsilon", None)
+    return found() if callable(found) else found
 
 
 def _assumptions(defense: Any) -> tuple[str, ...]:

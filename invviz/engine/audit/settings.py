@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...attacks import ATTACKS
+from ...attacks import ATTACKS, Attack
 from ...core.component import Component, parse_component
 from ...core.errors import InvvizError, ScenarioError
 from ...core.types import World
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ...defenses import Defense
     from ._own import OwnNet
     from .subject import Subject
-
-Defenses = "str | Defense | Sequence[str | Defense]"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ def scenario_of(
     why = []
     if sends.name != "hfl":
         why.append(f"{sends.name} is not audited for a net of one's own; clients send a gradient or an update here. Use protocol='hfl'.")
-    why += [f"{d.name} needs public records of the same kind, and an audit has none. Use another defense." for d in stack if d.uses_public]
+    why += [f"{d.name} needs public records of the same kind, and an audit has none. Use another defense." for d in stack if d.needs.public]
     if prior == "dataset":
         why.append("prior='dataset' needs public records, and an audit has none. Use 'white', or 'natural' for pictures.")
     if why:
@@ -114,7 +112,7 @@ def client_of(net: OwnNet, batch: Batch, scenario: Scenario) -> Client:
     return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), Pictures(none, none, ()), None, world)
 
 
-def attacks_of(given: object) -> list[Component] | None:
+def attacks_of(given: object) -> list[Attack] | None:
     """Attacks from their text form or as components; None where the strongest is looked for, which is "strongest".
 
     Raises:
@@ -125,6 +123,6 @@ def attacks_of(given: object) -> list[Component] | None:
     if given is None or given == "none":
         return []
     listed = [given] if isinstance(given, (str, Component)) else list(given)  # type: ignore[call-overload]
-    if not all(isinstance(one, (str, Component)) for one in listed):
+    if not all(isinstance(one, (str, Attack)) for one in listed):
         raise InvvizError("attacks is 'strongest', 'none', the text of an attack such as 'dlg(steps=200)', or a list of those.")
-    return [one if isinstance(one, Component) else parse_component(one, ATTACKS, "attack") for one in listed]
+    return [one if isinstance(one, Attack) else parse_component(one, ATTACKS, "attack") for one in listed]

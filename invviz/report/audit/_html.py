@@ -71,7 +71,7 @@ def _threat(found: dict[str, Any]) -> str:
         ("Server", model["server"]),
         ("Sees", model["sees"]),
         ("Knows", model["knows"]),
-        ("Letter", f"{model['letter'] or 'not stated'} (table of carletti2025sok)"),
+        ("Letter", f"{model['letter'] or 'not stated'}, of the systematisation by Carletti et al. (2025)"),
         ("Of the defense", "knows it and its parameters, not its random draw" if model["aware"] else "there is none"),
     ]
     return section("Threat model", pairs(rows))
