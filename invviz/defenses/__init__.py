@@ -3,6 +3,7 @@
 from ._base import Defense
 from ._coloured import Coloured, Kept
 from ._fisher import entry_shares, fisher_shares, is_of_parameters
+from ._flower import flower_module
 from ._noise import UNIT, Noise
 from ._penalty import Penalties
 from ._stack import BITS, Belief, Stack
@@ -107,5 +108,6 @@ __all__ = [
     "WaterFilling",
     "entry_shares",
     "fisher_shares",
+    "flower_module",
     "is_of_parameters",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import Component, Knob, Value
 from ..core.figures import number, percent
 from ._noise import Noise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -83,6 +83,9 @@ class Defense(Component):
         False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
     )
     guarantee: ClassVar[str] = "none: it makes no formal promise"
+    on_update: ClassVar[Callable[..., Any] | None] = (
+        None  # the same in NumPy (`_numpy.py`), where an update is all that it needs: these can be exported
+    )
 
     def wrap(self, inner: Release, world: World) -> Release:
         """The defended release."""
@@ -186,6 +189,27 @@ class Defense(Component):
             seed: of what it draws at random.
         """
         raise NotImplementedError
+
+    def update_knobs(self) -> dict[str, Value]:
+        """What `on_update` takes beside the update and a generator."""
+        return self.values()
+
+    @property
+    def beyond_update(self) -> str:
+        """Why it cannot act on an update alone, after its name; empty where it can (`on_update`)."""
+        if self.on_update is not None:
+            return ""
+        why = {
+            "protects embeddings, and an update holds none": self.for_embeddings,
+            "clips the gradient of every single sample, which an update no longer shows": self.per_sample,
+            "acts on the loss while the client trains": self.trains,
+            "changes the net itself": self.alters_net,
+            "acts inside the net while the client trains": self.draws_inside,
+            "looks at the private batch and the net again": self.reads_batch or self.coloured,
+            "keeps what was left over from earlier rounds": self.remembers,
+            "needs public samples": self.uses_public,
+        }
+        return next((words for words, holds in why.items() if holds), "has no NumPy form yet (`on_update`)")
 
     @property
     def off(self) -> bool:

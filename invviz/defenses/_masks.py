@@ -43,10 +43,15 @@ def held_back(inner: Release, fraction: float, places: Callable[[Tensor, int], T
     return release
 
 
+def order_seed(seed: int) -> int:
+    """What the fixed random order of `random_places` is drawn from."""
+    return derive(seed, "mask")
+
+
 @lru_cache(maxsize=2)
 def _order(seed: int, count: int) -> np.ndarray:
     """A fixed random order. NumPy draws it, because torch.func.vmap does not allow PyTorch to."""
-    return np.random.default_rng(derive(seed, "mask")).permutation(count)
+    return np.random.default_rng(order_seed(seed)).permutation(count)
 
 
 def random_places(seed: int, flat: Tensor, count: int) -> Tensor:

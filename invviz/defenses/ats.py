@@ -50,6 +50,11 @@ class ATS(Defense):
         """The three numbers."""
         return (self.first, self.second, self.third)
 
+    @property
+    def beyond_update(self) -> str:
+        """Pictures are changed before there is an update."""
+        return "changes the pictures before the client trains"
+
     def wrap(self, inner: Release, world: World) -> Release:
         """The inner release of the changed pictures."""
         if self.size == 0 or not any(self.policy):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree
+from . import _numpy
 from ._base import Defense, Suggested
 from ._clip import length, share_kept
 from ._noise import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -36,6 +39,7 @@ class Clipping(Defense):
     relative_words: ClassVar[str] = "{p} of the message's norm"
     suggested: ClassVar[Suggested] = Suggested(compared=((40, 1.0),), levels=(1.0, 0.1, 0.01))
     scales: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.clipping)
 
     clip_norm: float = knob(
         1.0,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
+from . import _numpy
 from ._base import Defense, Suggested
 from ._noise import Noise, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -38,6 +41,7 @@ class GaussianNoise(Defense):
         victims=("gradient", "embedding", "trained"),
     )
     adds_noise: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.gaussian_noise)
 
     sigma: float = knob(
         0.01,

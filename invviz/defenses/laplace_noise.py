@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Size
+from . import _numpy
 from ._base import Defense, Suggested
 from ._noise import Noise, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator, Tensor
 
     from ..core.component import Value
@@ -34,6 +37,7 @@ class LaplaceNoise(Defense):
         compared=((140, 0.01),), swept=(0.1, 4.0), levels=(0.01, 0.1, 1.0), victims=("gradient", "embedding")
     )
     adds_noise: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.laplace_noise)
 
     scale: float = knob(
         0.01,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, randn_like
 from ..core.types import Size
+from . import _numpy
 from ._accountant import gaussian_multiplier
 from ._base import Defense, Suggested
 from ._clip import length, share_kept
 from ._noise import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -45,6 +48,7 @@ class LocalDP(Defense):
     guarantee: ClassVar[str] = (
         "(epsilon, delta) local differential privacy for one release of one client's whole message, whatever its batch; none with relative_clip=True"
     )
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.local_dp)
 
     epsilon: float = knob(
         10.0,
@@ -90,6 +94,11 @@ class LocalDP(Defense):
         """sigma^2 in the message's units; the factor that shrinks the message shrinks noise from before it."""
         passes = 1.0 if self.epsilon >= OFF else share_kept(size, self.clip_norm, self.relative_clip)
         return Noise("gaussian", "size" if self.relative_clip else "", variance=self.sigma(size) ** 2, passes=passes)
+
+    def update_knobs(self) -> dict[str, Value]:
+        """The clip norm, and the noise that (epsilon, delta) asks for, as a multiple of the sensitivity."""
+        knobs: dict[str, Value] = {"clip_norm": self.clip_norm, "relative_clip": self.relative_clip}
+        return {**knobs, "multiplier": gaussian_multiplier(self.epsilon, self.delta)}
 
     @property
     def promise(self) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import flatten, map_tree
+from . import _numpy
 from ._base import Defense, Suggested
 from ._sparse import sparse_traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -35,6 +38,7 @@ class Pruning(Defense):
         compared=((50, 0.9),), swept=(0.5, 0.997), first=True, levels=(0.5, 0.9, 0.99), victims=("gradient", "embedding")
     )
     hides: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.pruning)
 
     fraction: float = knob(
         0.9, "share of all entries that is set to zero, smallest first (absolute share, not relative to the message)", low=0.0, high=0.9999

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import map_tree
 from ..core.types import Size
+from . import _numpy
 from ._base import Defense, Suggested
 from ._noise import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -37,6 +40,7 @@ class Quantisation(Defense):
     suggested: ClassVar[Suggested] = Suggested(compared=((70, 4),), swept=(8.0, 2.0), levels=(8, 4, 2), victims=("gradient", "embedding"))
     adds_noise: ClassVar[bool] = True
     rounding: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.quantisation)
 
     bits: int = knob(
         8, "bits an entry is sent with, relative to the message's largest entry; 32 sends it unchanged", low=2, high=32, unit="bits"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
+from . import _numpy
 from ._base import Defense, Suggested
-from ._masks import held_back, random_places
+from ._masks import held_back, order_seed, random_places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..core.component import Value
     from ..core.types import Release, World
 
@@ -33,6 +36,7 @@ class RandomPruning(Defense):
     suggested: ClassVar[Suggested] = Suggested(levels=(0.5, 0.9, 0.99))
     hides: ClassVar[bool] = True
     by_lot: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.random_pruning)
 
     fraction: float = knob(
         0.9,
@@ -45,6 +49,10 @@ class RandomPruning(Defense):
     def wrap(self, inner: Release, world: World) -> Release:
         """Prune after the inner release."""
         return held_back(inner, self.fraction, lambda flat, count: random_places(self.mask_seed, flat, count))
+
+    def update_knobs(self) -> dict[str, Value]:
+        """The share, and the seed of the order in which entries leave."""
+        return {"fraction": self.fraction, "order_seed": order_seed(self.mask_seed)}
 
     def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """The kept entries; the seed says which they are."""

@@ -59,6 +59,11 @@ class SelectiveEncryption(Defense):
         """The largest are chosen by the picture; the others are not."""
         return self.which != "largest"
 
+    @property
+    def beyond_update(self) -> str:
+        """No cipher is run here."""
+        return "only models what a cipher would hide: without one the server would lose those entries"
+
     def wrap(self, inner: Release, world: World) -> Release:
         """Hide entries after the inner release."""
         return held_back(inner, self.fraction, self._hidden)

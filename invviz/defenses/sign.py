@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.tree import flatten, map_tree
+from . import _numpy
 from ._base import Defense, Suggested
 from ._noise import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator
 
     from ..core.component import Value
@@ -38,6 +41,7 @@ class Sign(Defense):
     level_words: ClassVar[str] = "{p} of the way to signs"
     off_words: ClassVar[str] = ""
     suggested: ClassVar[Suggested] = Suggested(levels=(0.25, 0.5, 1.0))
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.sign)
 
     mixing: float = knob(
         1.0, "share of the way from the message (0) to its signs times their common size (1, nothing else is sent)", low=0.0, high=1.0

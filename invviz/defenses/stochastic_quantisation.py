@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import knob
 from ..core.tree import map_tree, rand_like
 from ..core.types import Rules, Size
+from . import _numpy
 from ._base import Defense, Suggested
 from ._noise import Noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Generator, Tensor
 
     from ..core.component import Value
@@ -43,6 +46,7 @@ class StochasticQuantisation(Defense):
     off_words: ClassVar[str] = "not rounded"
     suggested: ClassVar[Suggested] = Suggested(levels=(8, 4, 2))
     adds_noise: ClassVar[bool] = True
+    on_update: ClassVar[Callable[..., Any] | None] = staticmethod(_numpy.stochastic_quantisation)
 
     bits: int = knob(8, "bits an entry is sent with, relative to `scale`; 32 sends it unchanged", low=2, high=32, unit="bits")
     scale: str = knob(
