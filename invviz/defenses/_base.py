@@ -83,9 +83,7 @@ class Defense(Component):
         False  # acts on the loss while a net that makes embeddings is trained (`penalty`); its release is the one that it wraps
     )
     guarantee: ClassVar[str] = "none: it makes no formal promise"
-    on_update: ClassVar[Callable[..., Any] | None] = (
-        None  # the same in NumPy (`_numpy.py`), where an update is all that it needs: these can be exported
-    )
+    on_update: ClassVar[Callable[..., Any] | None] = None  # the same in NumPy (`_numpy.py`); None: it cannot be exported
 
     def wrap(self, inner: Release, world: World) -> Release:
         """The defended release."""
@@ -200,8 +198,8 @@ class Defense(Component):
         if self.on_update is not None:
             return ""
         why = {
-            "protects embeddings, and an update holds none": self.for_embeddings,
-            "clips the gradient of every single sample, which an update no longer shows": self.per_sample,
+            "protects embeddings, and an update holds none": self.needs.embedding,
+            "clips the gradient of every single sample, which an update no longer shows": self.needs.per_sample,
             "acts on the loss while the client trains": self.trains,
             "changes the net itself": self.alters_net,
             "acts inside the net while the client trains": self.draws_inside,
