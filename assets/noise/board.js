@@ -39,8 +39,10 @@ class Board {
   // Noise, figures and words at the slider's place; null where Python has to be asked first.
   now() {
     const t = this.table, place = t ? t.stops.indexOf(this.stop) : -1
-    if (place < 0 || t.sigmas[place] === null) return null
-    const sigma = t.sigmas[place], known = t.figures?.[place] ?? figures(t, sigma)
+    const sigma = t?.sigmas[place] ?? null, told = t?.figures?.[place] ?? null
+    if (place < 0 || sigma === null && told === null) return null
+    const known = told ?? figures(t, sigma)
+    if (sigma === null) return { place, sigma, ...known, above: null, said: null, drawn: false } // of another spectrum: figures alone
     return { place, sigma, ...known, above: above(t.gains, sigma), said: t.said?.[place] ?? null, drawn: t.drawn[place] }
   }
 

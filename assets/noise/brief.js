@@ -19,7 +19,8 @@ export class Brief {
       if (t) this.line.textContent = "The server computes this strength when you let go."
       return
     }
-    this.line.textContent = `${this.given.what}: InvRE ${now.invre.toFixed(2)}, expected best ${now.ceiling.toFixed(1)} dB (${word(now.invre)}), `
-      + `${t.least ? "at least " : ""}${thousands(now.above)} of ${thousands(t.size)} directions above the noise floor`
+    const about = now.about ? "about " : ""
+    this.line.textContent = `${this.given.what}: InvRE ${about}${now.invre.toFixed(2)}, expected best ${about}${now.ceiling.toFixed(1)} dB (${word(now.invre)})`
+    if (now.above !== null) this.line.textContent += `, ${t.least ? "at least " : ""}${thousands(now.above)} of ${thousands(t.size)} directions above the noise floor`
   }
 }

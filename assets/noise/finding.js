@@ -20,8 +20,8 @@ export class Finding {
     const now = board.now()
     this.root.classList.toggle("old", now === null)
     if (now === null) return
-    this.title.textContent = `InvRE ${now.invre.toFixed(2)}: an ideal attacker recovers ${(100 * now.invre).toFixed(0)} % of what was unknown`
-    this.best.textContent = `${now.ceiling.toFixed(1)} dB`
+    this.title.textContent = `InvRE ${now.about ? "about " : ""}${now.invre.toFixed(2)}: an ideal attacker recovers ${now.about ? "about " : ""}${(100 * now.invre).toFixed(0)} % of what was unknown`
+    this.best.textContent = `${now.about ? "about " : ""}${now.ceiling.toFixed(1)} dB`
     this.rest.data = ` (${word(now.invre)}): ${this.given.means}`
   }
 }

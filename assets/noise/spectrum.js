@@ -34,9 +34,9 @@ export class Spectrum {
   }
 
   draw(board) {
-    const now = board.now(), t = board.table
-    this.root.classList.toggle("old", now === null)
-    if (now === null || !this.width) return
+    const now = board.now(), t = board.table, fresh = now !== null && now.sigma !== null
+    this.root.classList.toggle("old", !fresh)
+    if (!fresh || !this.width) return
     if (this.table !== t) this.axes(t)
     const said = `${t.least ? "At least " : ""}${thousands(now.above)} of ${thousands(t.size)} directions lie above the noise floor`
     this.title.textContent = said
@@ -97,7 +97,7 @@ export class Spectrum {
 
   point(event) {
     const t = this.table, now = this.board.now()
-    if (!t || !now) return
+    if (!t || !now || now.sigma === null) return
     const share = (event.offsetX - LEFT) / (this.right - LEFT), i = Math.round(share * (t.gains.length - 1))
     if (!(share >= 0 && share <= 1)) return
     const part = i < now.above ? "readable" : "drowned"

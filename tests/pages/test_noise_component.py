@@ -9,9 +9,12 @@ from noise_cases import unpacked
 from visits import address, computed, said
 
 from invviz.defenses import DEFENSES
+from invviz.engine.assess import assess
 from invviz.engine.client import Site
+from invviz.engine.summary import noise_variance
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
+from invviz.risk import invre, psnr_ceiling, total_sigma
 from invviz.scenario import Scenario
 from invviz.scenario.families import defenses
 from invviz.ui import more
@@ -124,3 +127,19 @@ def test_the_least_noises_move_with_the_wish(visit, store_dir, mounts, monkeypat
     shares = [float(words[0].split(" %")[0].replace(",", "")) for words in row["cells"] if len(words) > 1]
     assert len(shares) > 10 and shares == sorted(shares, reverse=True), "who may get more needs less noise"
     assert {"pressed"} == {name.removeprefix("on_").removesuffix("_change") for name in tell}
+
+
+@pytest.mark.parametrize("strength", [0.4, 4.0])
+def test_coloured_noise_has_figures_at_strengths_that_take_another_spectrum(visit, store_dir, mounts, strength):
+    """Between strengths at which they were computed: within a tenth of a dB of that strength's own spectrum; pictures come when it is let go."""
+    text = "data=digits&model=mlp(width=8)&attack=linear_layer&defense=invl_gnp(scale=1.0)"
+    at = scored(visit, store_dir, text=text)
+    facts, _ = unpacked(mounts["table"][0])
+    place, here = facts["stops"].index(strength), facts["stops"].index(1.0)
+    assert not at.exception and facts["sigmas"][here] and facts["drawn"][here] and facts["figures"][here] is None
+    assert facts["sigmas"][place] is None and not facts["drawn"][place] and facts["figures"][place]["about"]
+    other = Scenario.parse(text.replace("1.0", str(strength)))
+    found = assess(other, Site(None, store_dir, "cpu"))
+    sigma = total_sigma(found.decomposition, other.floor, noise_variance(other, found.size, found.stages))
+    assert facts["figures"][place]["ceiling"] == pytest.approx(psnr_ceiling(found.decomposition, sigma), abs=0.1)
+    assert facts["figures"][place]["invre"] == pytest.approx(invre(found.decomposition, sigma), abs=0.01)

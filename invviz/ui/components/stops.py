@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import streamlit as st
 
 from ...scenario import Scenario
@@ -36,7 +40,19 @@ def stops(now: Scenario, view: RiskView) -> Stops:
     """All strengths, with the noise of those that leave the spectrum as it is."""
     values, key = strength.options(now.defense[-1]), now.key("risk")
     there = [_at(now, value) for value in values]
-    return Stops(values, [view.sigma(s) if s.key("risk") == key else None for s in there])
+    sigmas = [view.sigma(s) if s.key("risk") == key else None for s in there]
+    return Stops(values, sigmas, [None if s is not None else c for s, c in zip(sigmas, _ladder(now, view, values), strict=True)])
+
+
+def _ladder(now: Scenario, view: RiskView, values: Sequence[float]) -> list[float | None]:
+    """Expected best in dB of coloured noise at other strengths, between those at which it was computed beside this spectrum, over the logarithm of the strength."""
+    rungs = sorted(view.ladder)
+    if not now.coloured or len(rungs) < 2:
+        return [None] * len(values)
+    from scipy.interpolate import PchipInterpolator  # slow to import
+
+    curve = PchipInterpolator(np.log([rung[0] for rung in rungs]), [rung[1] for rung in rungs])
+    return [float(curve(math.log(v))) if rungs[0][0] <= v <= rungs[-1][0] else None for v in values]
 
 
 def _at(now: Scenario, value: float) -> Scenario:

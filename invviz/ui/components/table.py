@@ -44,10 +44,12 @@ class Stops:
     Attributes:
         values: the strength at each, as the component knows it.
         sigmas: noise (absolute) per message entry at each; None where it takes another spectrum.
+        ceilings: expected best in dB where it does and is known all the same, between strengths at which it was computed; None elsewhere.
     """
 
     values: Sequence[float]
     sigmas: Sequence[float | None]
+    ceilings: Sequence[float | None] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,6 +97,11 @@ def made(view: RiskView, stops: Stops, shown: Shown, board: str) -> NoiseTable:
     else:  # an estimate from two spaces: no sum over directions
         found = [None if s is None else view.figures(s) for s in stops.sigmas]
         facts["figures"] = [None if f is None else {"invre": f.score, "ceiling": f.ceiling} for f in found]
+    if any(c is not None for c in stops.ceilings):
+        about = [
+            None if c is None else {"invre": 1 - 10 ** (-c / 10) * d.size / d.trace, "ceiling": c, "about": True} for c in stops.ceilings
+        ]
+        facts["figures"] = [a or f for a, f in zip(about, facts.get("figures", [None] * len(about)), strict=True)]
     if drawable(view):
         facts |= _pictures(view, stops, shown, arrays)
     return _packed(facts, arrays)
