@@ -200,7 +200,8 @@ def test_a_browser_that_refuses_the_script_has_streamlits_own(page, server):
     slider = page.get_by_role("slider").first
     slider.wait_for()
     idle(page)
-    assert page.locator(".st-key-pictures img").count() == 3 and page.locator('[data-testid="stVegaLiteChart"]').first.is_visible()
+    page.locator('[data-testid="stVegaLiteChart"]').first.wait_for()
+    assert page.locator(".st-key-pictures img").count() == 3
     assert not page.locator(".noise").count() and not page.get_by_text("BidiComponent Error").first.is_visible()
     picture = page.locator(".st-key-pictures img").nth(1).get_attribute("src")
     slider.focus()
