@@ -16,7 +16,9 @@ def ready(page):
 
 
 def until_changed(page, selector, old):
-    page.wait_for_function(f"([s, old]) => {{ const e = document.querySelector(s); return e && ({PIXELS})(e) !== old; }}", arg=[selector, old])
+    page.wait_for_function(
+        f"([s, old]) => {{ const e = document.querySelector(s); return e && ({PIXELS})(e) !== old; }}", arg=[selector, old]
+    )
 
 
 def shown(page, selector):
