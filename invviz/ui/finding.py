@@ -41,16 +41,17 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
-        means = f"{things.say(now, MEANS)}."
+        # why it is no bound is a matter of net, noise and floor, not of where the slider stands
+        means = f"{things.say(now, MEANS)}; {in_brackets(risk.against(now))}."
         if live:
             noise.part("lab", "finding", means=means)
         with noise.instead("finding", live) as needed:
             if needed:
                 st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown", help=HELP)
                 st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {means}")
-        bound = in_brackets(risk.against(now))
-        with st.container(key="after-noise-finding"):
-            st.markdown(f"{bound[0].upper()}{bound[1:]}. {_gap(risk, run, ideal_psnr)}", help=HELP)
+        if words := _gap(risk, run, ideal_psnr):
+            with st.container(key="after-noise-finding"):
+                st.markdown(words, help=HELP)
         if risk.decomposition.method == "sketch":
             (low, high), (worst, best) = invre_interval(risk.decomposition, sigma), psnr_interval(risk.decomposition, sigma)
             st.caption(
