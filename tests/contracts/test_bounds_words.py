@@ -15,7 +15,7 @@ from invviz.engine.client import Site
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario, problems
-from invviz.ui import session
+from invviz.ui import glossary, session
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ def pages_of(text, pages, folder):
         work(Store(folder), Site(None, folder, "cpu"), once=True)
         at.run()
         assert not at.exception
-        blocks = [e.value for e in [*at.markdown, *at.caption, *at.info]]
+        blocks = [e.value for e in [*at.markdown, *at.caption, *at.info] if not any(one.text in e.value for one in glossary.terms().values())]
         cells = [re.sub(r"<[^>]+>", " ", e.proto.body) for e in at.get("html")]
         yield page, blocks, cells
 
