@@ -82,7 +82,9 @@ def pages_of(text, pages, folder):
         work(Store(folder), Site(None, folder, "cpu"), once=True)
         at.run()
         assert not at.exception
-        blocks = [e.value for e in [*at.markdown, *at.caption, *at.info] if not any(one.text in e.value for one in glossary.terms().values())]
+        blocks = [
+            e.value for e in [*at.markdown, *at.caption, *at.info] if not any(one.text in e.value for one in glossary.terms().values())
+        ]
         cells = [re.sub(r"<[^>]+>", " ", e.proto.body) for e in at.get("html")]
         yield page, blocks, cells
 
