@@ -33,7 +33,7 @@ def test_the_first_stops_by_keyboard(page, server):
     page.get_by_role("radio", name="A", exact=True).click()
     page.wait_for_function("![...document.querySelectorAll('button')].find(b => b.innerText === 'Show the answer').disabled")
     show.click()
-    page.get_by_text("You said: A.").wait_for()
+    page.get_by_text("You guessed: A.").wait_for()
     page.get_by_role("button", name="Next stop").click()
     page.get_by_role("heading", name="2. Can the picture come back?").wait_for()
     idle(page)

@@ -17,12 +17,14 @@ class Picture:
         pixels: shape (1, c, h, w) in [0, 1] or uint8.
         said: a figure beneath it, as English writes it.
         unit: what the figure is, a name of `[pictures]` again; empty where it says that itself.
+        also: a second figure, where the unit names two.
     """
 
     role: str
     pixels: np.ndarray
     said: str = ""
     unit: str = ""
+    also: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +39,7 @@ class Scene:
         options: two pictures to choose from; their figures are shown with the answer. Empty where the options are words, or a scale.
         scale: pictures from nothing to everything, on which a guess is set; their figures are shown with the answer.
         spectrum: singular values, the noise floor and the places of the two options among them, shown with the answer.
+        built: whether what the answer calls not built here is built by now.
     """
 
     figures: Mapping[str, str]
@@ -46,3 +49,4 @@ class Scene:
     options: tuple[Picture, ...] = ()
     scale: tuple[Picture, ...] = ()
     spectrum: tuple[np.ndarray, float, tuple[int, int]] | None = None
+    built: bool = False

@@ -11,7 +11,7 @@ from ...core.errors import InvvizError
 from .. import language, lesson
 from ..session import station
 from ._scene import Scene
-from .stops import Stop, places
+from .stops import Stop, named, places
 
 TOLD = "class told"  # in the session: stops whose guess was sent; whoever has seen the answer guesses no more for the class
 
@@ -92,5 +92,4 @@ def bars(counts: Sequence[int], names: Sequence[str], answer: int | None, group:
 def _names(stop: Stop, scene: Scene, options: Sequence[str], lang: str) -> list[str]:
     if options:
         return list(options)
-    last, words = places(stop, scene) - 1, language.words(lang)["page"]
-    return [{0: words["none"], last: words["all"]}.get(place, str(place + 1)) for place in range(last + 1)]
+    return named(places(stop, scene), lang)

@@ -8,7 +8,7 @@ from html import escape
 
 from .. import drawn, glossary, language
 from ._scene import Picture, Scene
-from .stops import STOPS, Stop, Told, places, told
+from .stops import STOPS, Stop, Told, named, places, told
 
 STYLE = """
 body { font: 12pt/1.5 system-ui, sans-serif; color: #000; background: #fff; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -69,8 +69,7 @@ def _places(stop: Stop, said: Told, lang: str, scene: Scene | None) -> Sequence[
     """What can be guessed, as the page has it."""
     if said.options:
         return said.options
-    number, words = places(stop, scene) if scene else 7, language.words(lang)["page"]
-    return [{0: words["none"], number - 1: words["all"]}.get(place, str(place + 1)) for place in range(number)]
+    return named(places(stop, scene) if scene else 7, lang)
 
 
 def _figure(picture: Picture | None, caption: str = "") -> str:

@@ -10,13 +10,11 @@ import streamlit as st
 from ...scenario import Scenario
 from .. import choice, glossary, language, lesson, press, pulse, shell, sight, state, trouble
 from ..pages import PAGES
-from ..widgets import holds
-from . import board, pictures, teach
+from . import board, pictures, scale, summary, teach
 from ._scene import Scene
+from .scale import GUESS
 from .stops import STOPS, Stop, Told, compared, places, told
 
-GUESS = "guess_"  # with a stop's key: the name of its guess in the address
-NONE = -1  # place on a scale of no guess yet
 VIEWS = {"stop": "", "lang": language.FIRST, "shown": "", **{GUESS + stop.key: "" for stop in STOPS}}
 
 
@@ -46,18 +44,24 @@ def _draw() -> None:
         _onward(stop, place, False, lang)
         return
     said, guess, answered = told(stop, lang, scene), guess_of(stop, scene), is_shown(stop, scene)
-    with st.container(horizontal=True, gap="large", key="guide-stop"):
-        with st.container(width=440, key="guide-words"):
+    with st.container(key="guide-stop"):  # in the order of the keyboard; the style sheet puts the scene to the right where there is room
+        with st.container(key="guide-words"):
             st.html(_text(stop, said, place, lang))
-            _guess(stop, scene, said, guess, answered, lang)
-            if answered:
-                st.html(_answer(stop, scene, said, guess, lang))
-            _onward(stop, place, answered, lang)
-            board.draw(stop, scene, said.options, answered, lang)
-        with st.container(width="stretch", key="guide-scene"):
+            if stop.kind != "scale":
+                _choice(stop, said, guess, scene.answer if answered else None, lang)
+        with st.container(key="guide-scene"):
             pictures.draw(stop, scene, said, guess, answered, lang)
             if stop.kind == "scale":
-                _scale(stop, scene, guess, answered, lang)
+                scale.draw(stop, scene, guess, answered, lang)
+        with st.container(key="guide-act"):
+            if answered:
+                st.html(_answer(stop, scene, said, guess, lang))
+            else:
+                _show(stop, guess, lang)
+            _onward(stop, place, answered, lang)
+            board.draw(stop, scene, said.options, answered, lang)
+    if answered and place + 1 == len(STOPS):
+        summary.draw(lang)
 
 
 def spoken() -> str:
@@ -115,17 +119,17 @@ def _answer(stop: Stop, scene: Scene, said: Told, guess: int | None, lang: str) 
     return f'<div class="guide answer" lang="{lang}"><div class="said">{beside}{words}</div></div>'
 
 
-def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool, lang: str) -> None:
-    """Two answers to choose from, and the button that shows which is so."""
+def _choice(stop: Stop, said: Told, guess: int | None, right: int | None, lang: str) -> None:
+    """Two answers to choose from; once it is known, the right one is marked."""
+    options = {str(place): option + " ✓" * (place == right) for place, option in enumerate(said.options)}
+    more = {"disabled": right is not None or board.sent(stop), "label_visibility": "collapsed"}
+    take, now = functools.partial(state.set_view, GUESS + stop.key), None if guess is None else str(guess)
+    choice.one_of(language.words(lang)["page"]["guess"], GUESS + stop.key, list(options), now, take, options.__getitem__, **more)
+
+
+def _show(stop: Stop, guess: int | None, lang: str) -> None:
+    """The button that shows what is so."""
     words = language.words(lang)["page"]
-    take = functools.partial(state.set_view, GUESS + stop.key)
-    if stop.kind != "scale":
-        options = {str(place): option for place, option in enumerate(said.options)}
-        now = None if guess is None else str(guess)
-        more = {"disabled": answered or board.sent(stop), "label_visibility": "collapsed"}
-        choice.one_of(words["guess"], GUESS + stop.key, list(options), now, take, options.__getitem__, **more)
-    if answered:
-        return
 
     def show() -> None:
         if lesson.lesson().board:
@@ -144,24 +148,6 @@ def _guess(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bo
             press.button(words["show"], f"show {stop.key}", show, type="primary", disabled=mute, help=words["first"] if mute else None)
         if guess is None and not lesson.lesson().board:
             st.caption(words["first"])
-
-
-def _scale(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: str) -> None:
-    """The slider under the pictures of a scale; it stands at no guess until it is moved."""
-    words, last = language.words(lang)["page"], len(scene.scale) - 1
-    names = {NONE: "?", 0: words["none"], last: words["all"]}
-    value = NONE if guess is None else guess
-    take = functools.partial(state.set_view, GUESS + stop.key)
-    with st.container(key="guide-scale"):
-        st.select_slider(
-            words["scale"],
-            list(range(NONE, last + 1)),
-            value,
-            format_func=lambda one: names.get(one, str(one + 1)),
-            disabled=answered or board.sent(stop),
-            label_visibility="collapsed",
-            **holds(GUESS + stop.key, value, lambda one: take("" if one == NONE else str(one))),
-        )
 
 
 def _onward(stop: Stop, place: int, answered: bool, lang: str) -> None:
@@ -184,8 +170,6 @@ def _onward(stop: Stop, place: int, answered: bool, lang: str) -> None:
         if answered and not board.waits(stop):
             name = words["round" if lesson.lesson().board else "again"]
             press.button(name, f"again {stop.key}", lambda: _again(stop), type="tertiary", icon=":material/undo:")
-    if place + 1 == len(STOPS):
-        st.caption(words["end"])
 
 
 def _again(stop: Stop) -> None:

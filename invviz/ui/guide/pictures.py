@@ -8,81 +8,85 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ...charts._colours import IDEAL, ink, line
+from ...charts._colours import GROUNDS
 from ...charts.spectrum import spectrum_spec
 from .. import drawn, language
 from ._scene import Picture, Scene
 from .stops import Stop, Told
 
-FRAMES = {"truth": "own", "sent": "own", "ideal": "ideal", "plain": "own"}  # other roles are real attacks
+FRAMES = {"truth": "own", "sent": "own", "ideal": "ideal", "plain": "own", "pattern": "own"}  # other roles are real attacks
 
 
 def draw(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool, lang: str) -> None:
-    """All but the slider, which stands under the scale."""
+    """All but the scale. With the answer the right one of two has a frame of its own, wherever the guess was."""
     words = language.words(lang)["pictures"]
-    tiles = [_tile(one, words[one.role], _said(one, lang)) for one in scene.before]
+    tiles = [tile(one, words[one.role], figure(one, lang)) for one in scene.before]
     for place, one in enumerate(scene.options):
-        title = said.options[place] + (" ✓" if answered and place == scene.answer else "")
-        tiles.append(_tile(one, title, _said(one, lang) if answered else "", "chosen" if guess == place else ""))
+        right = answered and place == scene.answer
+        kind = f"{'chosen' if guess == place else ''} {'right' if right else ''}"
+        tiles.append(tile(one, said.options[place] + " ✓" * right, figure(one, lang) if answered else "", kind.strip()))
     if stop.kind == "scale":
-        tiles.append(_blank(words["guess"]) if guess is None else _tile(scene.scale[guess], words["guess"], "", "chosen"))
+        tiles.append(blank(words["guess"]) if guess is None else tile(scene.scale[guess], words["guess"], "", "chosen"))
     if answered:
-        tiles += [_tile(one, words[one.role], _said(one, lang)) for one in scene.after]
+        tiles += [tile(one, words[one.role], figure(one, lang)) for one in scene.after]
     elif scene.after:
-        tiles.append(_blank(words["hidden"]))
+        tiles.append(blank(words["hidden"]))
     st.html(f'<div class="guide attacks tiles" lang="{lang}">{"".join(tiles)}</div>')
-    if scene.scale:
-        _scale(scene, guess, answered, lang)
     if scene.spectrum and answered:
         _spectrum(scene.spectrum, said, lang)
 
 
-def _scale(scene: Scene, guess: int | None, answered: bool, lang: str) -> None:
-    """A place for no guess yet, then from nothing to everything; with the answer, what each is, and which is it."""
-    words, small = language.words(lang)["page"], [_blank("")]
-    for place, one in enumerate(scene.scale):
-        ends = {0: words["none"], len(scene.scale) - 1: words["all"]}
-        mark = "chosen" if place == guess else ""
-        mark += f" is {FRAMES.get(scene.after[0].role, '')}" if answered and place == scene.answer else ""
-        small.append(_tile(one, "", _said(one, lang) if answered else ends.get(place, ""), mark))
-    how = words["both" if answered else "move"]
-    st.html(f'<div class="guide" lang="{lang}">{escape(how)}<div class="attacks scale">{"".join(small)}</div></div>')
-
-
-def _tile(one: Picture, title: str, said: str, more: str = "") -> str:
-    alt = ": ".join(filter(None, (title, said))) or "picture"
+def tile(one: Picture, title: str, said: str, more: str = "", name: str = "") -> str:
+    """A picture with its title above and what is said of it beneath; `name` for those who do not see it, where it has no title."""
+    alt = ": ".join(filter(None, (title or name, said))) or "picture"
     head, foot = (f"<b>{escape(title)}</b>" if title else ""), f"<figcaption>{escape(said) or '&ensp;'}</figcaption>"
     kind = f"{FRAMES.get(one.role, '')} {more}".strip()
     return f'<figure class="{kind}">{head}<img src="{drawn.thumb(one.pixels)}" alt="{escape(alt)}.">{foot}</figure>'
 
 
-def _blank(title: str) -> str:
+def blank(title: str) -> str:
+    """A place without a picture yet."""
     head = f"<b>{escape(title)}</b>" if title else ""
     return f'<figure>{head}<span class="blank">?</span></figure>'
 
 
-def _said(one: Picture, lang: str) -> str:
-    figure = language.figure(one.said, lang)
-    return language.words(lang)["pictures"][one.unit].format(level=figure) if one.unit else figure
+def figure(one: Picture, lang: str) -> str:
+    """What is said of a picture."""
+    level = language.figure(one.said, lang)
+    return language.words(lang)["pictures"][one.unit].format(level=level, also=language.figure(one.also, lang)) if one.unit else level
 
 
 def _spectrum(spectrum: tuple[np.ndarray, float, tuple[int, int]], said: Told, lang: str) -> None:
     """With the two options on it, and the chart's own words in the language."""
     (values, floor, places), dark = spectrum, st.context.theme.type == "dark"
     spec = _translated(spectrum_spec(values, floor, dark), language.words(lang)["chart"])
-    named = [{"i": place + 1, "s": float(values[place]), "text": name} for place, name in zip(places, said.options, strict=True)]
-    x, y = ({"field": name, "type": "quantitative"} for name in ("i", "s"))
-    mark = {"type": "text", "fontWeight": "bold", "fontSize": 15, "dy": -14, "dx": 8, "color": ink(IDEAL, dark)}
-    marks = [
+    low = spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0]
+    words = language.words(lang)["chart"]
+    named = [
         {
-            "data": {"values": named},
-            "mark": {"type": "point", "filled": True, "size": 90, "color": line(IDEAL, dark)},
-            "encoding": {"x": x, "y": y},
-        },
-        {"data": {"values": named}, "mark": mark, "encoding": {"x": x, "y": y, "text": {"field": "text"}}},
+            "i": place + 1,
+            "s": float(values[place]),
+            "low": low,
+            "text": f"{name}: {words['readable' if values[place] > floor else 'drowned']}",
+        }
+        for place, name in zip(places, said.options, strict=True)
     ]
+    marks = [{"data": {"values": named}, **layer} for layer in _marks("#FFFFFF" if dark else "#1A1D23", GROUNDS[dark])]
     layers = [*spec["layer"], *marks]
     st.vega_lite_chart({**spec, "layer": layers, "height": 210}, key="guide-spectrum", alt=said.title)
+
+
+def _marks(colour: str, ground: str) -> list[dict[str, Any]]:
+    """A line from the axis up to the value of a direction, and its name beside the top, with a rim that parts it from what lies behind."""
+    x, y = ({"field": name, "type": "quantitative"} for name in ("i", "s"))
+    text = {"type": "text", "align": "left", "fontWeight": "bold", "fontSize": 14, "dx": 12, "dy": -6}
+    place = {"x": x, "y": y, "text": {"field": "text"}}
+    return [
+        {"mark": {"type": "rule", "color": colour, "strokeWidth": 2}, "encoding": {"x": x, "y": y, "y2": {"field": "low"}}},
+        {"mark": {"type": "point", "filled": True, "size": 90, "color": colour, "opacity": 1}, "encoding": {"x": x, "y": y}},
+        {"mark": {**text, "stroke": ground, "strokeWidth": 4, "color": ground}, "encoding": place},
+        {"mark": {**text, "color": colour}, "encoding": place},
+    ]
 
 
 def _translated(spec: Any, words: dict[str, str]) -> Any:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ...core.figures import number, percent
 from ...engine.baseline import baseline_of
-from ...metrics import PSNR, SSIM, Baseline, decibels, quality, word
+from ...metrics import EXACT, PSNR, SSIM, Baseline, decibels, quality, word
+from ...risk.decomposition import Decomposition
+from ...servers import SERVERS
 from ...studies import gallery
 from ...studies.gallery import broken, messages
 from .. import finding, shipped
 from ..views import RiskView
-from ._cost import ALLOWED, STUDY, cost
+from ._cost import ALLOWED, DEFENSE, PICTURE, STUDY, cost
+from ._cost import STRENGTH as STRENGTH_THERE
 from ._scene import Picture, Scene
 
 LEVELS = (10.0, 3.162, 1.0, 0.3162, 0.1, 0.001)  # of noise, at which ideal pictures make a scale from nothing to everything
 COARSE, FINE = 5, 648  # of the kept directions: one that this noise leaves, one that it drowns
+SAME = 1e-6  # of a message: by so much it may miss another one, and is the same but for rounding
 STRENGTH, DIGIT = 30.0, 0  # of InvL-GNP; place of the digit
-CURVES = {"of": STUDY, "budget": f"{100 * ALLOWED:g}", "privacy": "strongest", "point": ""}  # the same on the page that it leads to
+CURVES = {
+    "of": STUDY,
+    "budget": f"{100 * ALLOWED:g}",
+    "privacy": "strongest",
+    "point": f"{DEFENSE}@{STRENGTH_THERE:g}",
+    "seen": str(PICTURE),
+}  # the same on the page that it leads to
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +44,7 @@ class Case:
 
     def quality(self, guess: np.ndarray) -> str:
         """Word and PSNR of a guess."""
-        return quality(*self.scores(guess), self.baseline)
+        return in_short(*self.scores(guess), self.baseline)
 
     def word(self, guess: np.ndarray) -> str:
         """The word alone."""
@@ -77,13 +88,20 @@ def case(name: str) -> Case | None:
     return Case(scene, view, baseline_of(scene.scenario, scene.arrays["truth"], None))
 
 
+def in_short(psnr: Any, ssim: Any = float("nan"), baseline: Baseline | None = None) -> str:
+    """Word and PSNR of a guess; of one that is exact to rounding that alone, for its decibels are those of rounding. Arguments as of `metrics.quality`."""
+    return "exact" if np.min(psnr) >= EXACT else quality(psnr, ssim, baseline)
+
+
 def leaves() -> Scene | None:
     """Whose message is it?"""
     kept = messages.load()
     if kept is None:
         return None
-    options = [Picture("truth", picture, percent(far), "misses") for picture, far in zip(kept.pictures, kept.missed, strict=True)]
-    figures = {"count": f"{kept.count:,}", "answer": "AB"[messages.SENT], "missed": percent(kept.missed[1 - messages.SENT])}
+    options = [
+        Picture("truth", picture, unit="differs" if far > SAME else "same") for picture, far in zip(kept.pictures, kept.missed, strict=True)
+    ]
+    figures = {"count": f"{kept.count:,}", "answer": "AB"[messages.SENT]}
     return Scene(figures, messages.SENT, before=(Picture("sent", kept.message),), options=tuple(options))
 
 
@@ -93,10 +111,12 @@ def back() -> Scene | None:
     if found is None:
         return None
     ideals = [found.scene.ideal(level * found.scene.size.rms) for level in LEVELS]
-    scale = tuple(Picture("plain", ideal, decibels(found.scores(ideal)[0][0])) for ideal in ideals)
+    answer = _nearest([found.scores(ideal)[0][0] for ideal in ideals], found.scores(found.scene.arrays["guess"])[0][0])
+    ideals[answer] = found.scene.arrays["guess"]  # what was got stands on the scale itself
+    scale = tuple(Picture("plain", one, decibels(found.scores(one)[0][0])) for one in ideals)
     return Scene(
         {"steps": f"{found.scene.result['steps']:,}", "got": found.real.said},
-        _nearest([found.scores(ideal)[0][0] for ideal in ideals], found.scores(found.scene.arrays["guess"])[0][0]),
+        answer,
         before=(found.truth,),
         after=(found.real,),
         scale=scale,
@@ -110,10 +130,11 @@ def noise() -> Scene | None:
         return None
     sigma = found.sigma / found.scene.size.rms
     ideals = [found.scene.ideal(level * found.scene.size.rms) for level in LEVELS]
-    figures = {"real": found.real.said, "ideal": found.ideal.said, "level": percent(LEVELS[0]), "word": found.word(ideals[0])}
+    seen = dataclasses.replace(found.ideal, said=decibels(found.scores(found.ideal.pixels)[0][0]))
+    figures = {"real": found.real.said, "ideal": seen.said, "share": percent(found.view.figures(found.sigma).score)}
     scale = tuple(Picture("plain", ideal, percent(level), "noise") for level, ideal in zip(LEVELS, ideals, strict=True))
     answer = _nearest(list(np.log(LEVELS)), float(np.log(sigma)))
-    return Scene(figures, answer, before=(found.truth, found.real), after=(found.ideal,), scale=scale)
+    return Scene(figures, answer, before=(found.truth, found.real), after=(seen,), scale=scale)
 
 
 def directions() -> Scene | None:
@@ -122,17 +143,21 @@ def directions() -> Scene | None:
     if found is None:
         return None
     values, floor = finding.levels(found.view.decomposition, found.sigma)
-    options = tuple(Picture("ideal", found.scene.direction(index)) for index in (COARSE, FINE))
+    options = tuple(Picture("pattern", found.scene.direction(index)) for index in (COARSE, FINE))
     drowned = int(values[FINE] < values[COARSE])
     figures = {
         "answer": "AB"[drowned],
         "times": number(values[COARSE] / values[FINE], 2),
-        "level": percent(found.sigma / found.scene.size.rms),
         "above": f"{(values > floor).sum():,}",
         "size": f"{values.size:,}",
-        "share": percent(found.view.figures(found.sigma).score),
+        "carried": carried(found.view.decomposition, values > floor),
     }
     return Scene(figures, drowned, options=options, spectrum=(values, floor, (COARSE, FINE)))
+
+
+def carried(decomposition: Decomposition, kept: np.ndarray) -> str:
+    """How much of the variance of pictures, as the prior has it, lies in some of its directions (one a direction, bool)."""
+    return percent(decomposition.weights[kept].sum() / decomposition.trace)
 
 
 def failed() -> Scene | None:
@@ -153,15 +178,15 @@ def fooled() -> Scene | None:
         return None
     base = Baseline(**{name: tuple(values) for name, values in story.baselines[DIGIT].items()})
     cells = {scale: story.at(scale)[DIGIT].got for scale in broken.SCALES}
-    said = {scale: {who: quality(one.psnr, one.ssim, base) for who, one in got.items()} for scale, got in cells.items()}
     last = cells[STRENGTH]
+    said = {who: in_short(one.psnr, one.ssim, base) for who, one in last.items()}
     shown = [*(got["unaware"] for _, got in sorted(cells.items(), reverse=True)), last["tangent"]]
     return Scene(
-        {"unaware": said[STRENGTH]["unaware"], "aware": said[STRENGTH]["tangent"]},
+        {"unaware": said["unaware"], "law": said["law"], "solved": said["tangent"]},
         len(shown) - 1,
-        before=(Picture("truth", story.truths[DIGIT]), Picture("unaware", last["unaware"].guess, said[STRENGTH]["unaware"])),
-        after=(Picture("aware", last["tangent"].guess, said[STRENGTH]["tangent"]),),
-        scale=tuple(Picture("plain", one.guess, decibels(one.psnr)) for one in shown),
+        before=(Picture("truth", story.truths[DIGIT]), Picture("unaware", last["unaware"].guess, said["unaware"])),
+        after=(Picture("law", last["law"].guess, said["law"]), Picture("solves", last["tangent"].guess, said["tangent"])),
+        scale=tuple(Picture("plain", one.guess, in_short(one.psnr)) for one in shown),
     )
 
 
@@ -171,7 +196,7 @@ def open_() -> Scene | None:
     if found is None:
         return None
     read = dataclasses.replace(found.real, role="layer")
-    return Scene({"got": read.said}, 0, before=(found.truth, read))
+    return Scene({"got": read.said}, 0, before=(found.truth, read), built=any(server.malicious for server in SERVERS.values()))
 
 
 def _nearest(values: list[float], value: float) -> int:

@@ -58,13 +58,14 @@ class Stop:
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """The words of a stop in one language, terms marked, figures filled in where there is a scene."""
+    """The words of a stop in one language, terms marked, figures filled in where there is a scene; `found` in one line, without terms."""
 
     title: str
     text: str
     ask: str
     options: tuple[str, ...]
     reveal: str
+    found: str = ""
 
 
 def _card(name: str) -> str:
@@ -99,7 +100,8 @@ def told(stop: Stop, lang: str, scene: Scene | None = None) -> Told:
         fill(kept["text"]),
         kept["ask"].format(**figures) if scene else kept["ask"],
         tuple(kept.get("options", ())),
-        fill(kept["reveal"]),
+        fill(kept["reveal_built" if scene and scene.built else "reveal"]),
+        kept["found"],
     )
 
 
@@ -116,6 +118,12 @@ def compared(stop: Stop, lang: str, scene: Scene, guess: int) -> str:
 def places(stop: Stop, scene: Scene) -> int:
     """How many guesses there are: 0 to this, this not among them."""
     return len(scene.scale) if stop.kind == "scale" else 2
+
+
+def named(number: int, lang: str) -> list[str]:
+    """What the places of a scale are called."""
+    words = language.words(lang)["page"]
+    return [{0: words["none"], number - 1: words["all"]}.get(place, str(place + 1)) for place in range(number)]
 
 
 def count(text: str) -> int:
