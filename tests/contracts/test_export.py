@@ -3,8 +3,10 @@
 import ast
 import itertools
 import math
+import re
 import sys
 import types
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,7 @@ from scipy import stats
 from invviz.cli import main
 from invviz.core.errors import TextError
 from invviz.defenses import DEFENSES, Clipping, GaussianNoise, LaplaceNoise, LocalDP, Stack, StochasticQuantisation, flower_module
+from invviz.scenario import Scenario
 
 ABLE = [name for name, kind in DEFENSES.items() if kind.on_update is not None]
 SHAPES = {"out.weight": (6, 5), "scale": (), "in.weight": (4, 3, 3, 3), "in.bias": (4,)}  # not in alphabetical order
@@ -303,3 +306,17 @@ def test_the_verb_writes_a_file_or_says_why_not(tmp_path, capsys):
         assert main(["export", text, "--to", "flower"]) == 2 and words in capsys.readouterr().err
     assert main(["export", "sign", "--to", "flower", "--out", str(tmp_path / "my-mod.py")]) == 2
     assert "could not import it" in capsys.readouterr().err
+
+
+def test_what_the_docs_say_of_flower_holds():
+    page = (Path(__file__).parents[2] / "docs" / "flower.md").read_text()
+    assert re.findall(r"`(\w+)`", page.partition("Can be exported: ")[2].partition("\n")[0]) == ABLE
+    for text in re.findall(r'invviz export "([^"]+)"', page):
+        assert flower_module(Scenario.parse(text).defense)
+
+    def spent(epsilon):
+        """delta of the classical sigma = sensitivity sqrt(2 ln(1.25 / delta)) / epsilon, by the exact law of the normal mechanism."""
+        ratio = epsilon / math.sqrt(2 * math.log(1.25e5))
+        return stats.norm.cdf(ratio / 2 - epsilon / ratio) - math.exp(epsilon) * stats.norm.cdf(-ratio / 2 - epsilon / ratio)
+
+    assert spent(1) < 1e-5 < spent(10) and "2.3e-5" in page and spent(10) == pytest.approx(2.3e-5, rel=0.02)

@@ -8,12 +8,14 @@ import json
 import os
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from invviz.defenses import Clipping, GaussianNoise, Stack, flower_module
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 PYTHON = os.environ.get("INVVIZ_FLWR_PYTHON", "/tmp/flwr-env/bin/python")
 
@@ -43,6 +45,30 @@ def in_flower(tmp_path):
         return json.loads(lines[-1].removeprefix("FOUND "))
 
     return run
+
+
+BESIDE = """
+import runpy, sys
+sys.path[:0], sys.path[len(sys.path):] = [sys.argv[1]], sys.argv[2:3]
+sys.argv[1:] = sys.argv[4:]
+runpy.run_path("flower_audit.py", run_name="__main__")
+"""
+
+
+def test_a_client_audits_its_own_first_update(tmp_path):
+    """The example as it stands: Flower's packages first, those of this environment behind them."""
+    if not Path(PYTHON).exists():
+        pytest.skip(f"{PYTHON} is not there")
+    shutil.copy(ROOT / "examples" / "flower_audit.py", tmp_path)
+    (tmp_path / "beside.py").write_text(BESIDE)
+    command = [PYTHON, "beside.py", str(ROOT), sysconfig.get_path("purelib"), "--"]
+    for defense, words in (
+        ("", "not sent: The first update gives a record away"),
+        ("clipping(clip_norm=0.1)&gaussian_noise(sigma=0.5,relative=False)", "sent: ['0.weight'"),
+    ):
+        done = subprocess.run([*command, *filter(None, [defense])], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert any(line.startswith(words) for line in done.stdout.splitlines()), done.stdout + done.stderr[-3000:]
+        assert "<html" in (tmp_path / "report.html").read_text()
 
 
 def test_a_client_app_with_the_mod(in_flower):
