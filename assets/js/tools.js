@@ -3,6 +3,12 @@
 (() => {
   if (window.invvizTools) return;
   window.invvizTools = true;
+  // By the Tab key a row of choices is entered at the one that is chosen; the arrow keys go on from there.
+  document.addEventListener('focusin', ({ target, relatedTarget }) => {
+    const row = target.matches?.('[role="radio"]:focus-visible') && target.closest('[role="radiogroup"]');
+    if (row && !row.contains(relatedTarget)) row.querySelector('[aria-checked="true"]')?.focus();
+  });
+
   const MAIN = '[data-testid="stMain"]';
   const SVG = 'http://www.w3.org/2000/svg';
 

@@ -21,6 +21,7 @@ PLAIN = (
     "server",
     "smooth",
 )  # which a heading uses without its help; they are among the words of the page
+ENDS = re.compile(r"[.,:;?!)]+")
 MARK = re.compile(r"\[\[([^]|]+)(?:\|([^]]+))?\]\]")
 
 
@@ -71,8 +72,12 @@ def inline(text: str, lang: str, place: str) -> str:
     parts, last, count = [], 0, 0
     for mark in MARK.finditer(text):
         parts.append(strong(text[last : mark.start()]))
-        parts.append(_button(meant(mark, lang), mark[1], lang, f"term-{place}-{count}"))
-        last, count = mark.end(), count + 1
+        last = mark.end()
+        end = ENDS.match(text[last:])  # no line begins with the sign that ends a word
+        parts.append(
+            f'<span class="kept">{_button(meant(mark, lang), mark[1], lang, f"term-{place}-{count}")}{end[0] if end else ""}</span>'
+        )
+        last, count = last + (len(end[0]) if end else 0), count + 1
     return "".join([*parts, strong(text[last:])])
 
 
