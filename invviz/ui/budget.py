@@ -13,6 +13,7 @@ from ..scenario import Scenario
 from . import trouble
 from .session import station
 
+LITTLE = 10.0  # epsilon above which the promise says little
 KEEP = 1000  # answers; beyond that the oldest is counted again when it is asked for
 _counting = threading.Lock()
 _counted: dict[str, Spent | None] = {}  # not in Streamlit's cache, which any browser can have emptied
@@ -33,9 +34,11 @@ def draw(now: Scenario, trained: bool = False) -> None:
     if found.why:
         st.caption(f":material/lock_open: N{found.words()[1:]}")
         return
+    icon = "lock" if found.epsilon <= LITTLE else "lock_open"
     number, _, rest = found.short().partition(" at delta")
-    more = f"{found.counted[0].upper()}{found.counted[1:]}; {ASSUMED}. Small protects; above 10 the promise says little. The pictures show one single release."
-    st.caption(f":material/lock: **{number}** at delta{rest}, if batches are Poisson samples.", help=more)
+    more = f"{found.counted[0].upper()}{found.counted[1:]}; {ASSUMED}. Small protects; above {LITTLE:g} the promise says little. The pictures show one single release."
+    with st.container(key="after-noise-budget"):
+        st.caption(f":material/{icon}: **{number}** at delta{rest}, if batches are Poisson samples.", help=more)
 
 
 def _spent(mark: str, now: Scenario, done: int | None) -> Spent | None:
