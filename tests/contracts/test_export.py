@@ -219,6 +219,13 @@ def test_a_mod_defends_the_update_and_nothing_else(written):
     assert sent["steps"] == 3, "counters go back as they came"
 
 
+def test_half_precision_is_defended_in_single(written):
+    """In half precision the squares of such an update would be infinite, and nothing of it would be left."""
+    before, after = {"w": np.zeros(2, "float16")}, {"w": np.array([300, 400], "float16")}
+    sent = written(Clipping(clip_norm=5.0)).defended(before, after, None)["w"]
+    assert sent.dtype == np.float16 and sent.tolist() == [3, 4]
+
+
 def test_a_mod_sends_what_the_stack_sends_of_that_update(written):
     stack = (Clipping(clip_norm=0.5), GaussianNoise(sigma=0.25, relative=False), DEFENSES["pruning"](fraction=0.5))
     given = update("float32")

@@ -1,4 +1,4 @@
-"""What `test_flower.py` runs where Flower is installed and invviz is not: `python flower_app.py IN_PROCESS|SIMULATION`, in a folder with the written modules. Prints one line of JSON."""
+"""What `test_flower.py` runs where Flower is installed and invviz is not: `python flower_app.py PART`, in a folder with the written modules. Prints one line of JSON."""
 
 import json
 import sys
@@ -33,22 +33,35 @@ def in_process():
     app.evaluate()(lambda message, context: Message(trained(message), reply_to=message))
     found = {}
     for kind in ("train", "evaluate"):
-        about = Metadata(
-            run_id=1,
-            message_id="m",
-            src_node_id=0,
-            dst_node_id=1,
-            reply_to_message_id="",
-            group_id="",
-            created_at=time.time(),
-            ttl=60.0,
-            message_type=kind,
-        )
-        reply = app(Message(RecordDict({"arrays": start()}), metadata=about), Context(1, 1, {}, RecordDict(), {}))
+        reply = app(*asked(kind, RecordDict({"arrays": start()})))
         sent = {name: array.numpy() for name, array in reply.content["arrays"].items()}
         found[kind] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in sent.items()}
         found[f"{kind} metrics"] = dict(reply.content["metrics"])
     return found
+
+
+def asked(kind, content):
+    """A message as it comes from a server, and a context, made by hand."""
+    about = Metadata(
+        run_id=1, message_id="m", src_node_id=0, dst_node_id=1, reply_to_message_id="", group_id="", created_at=time.time(), ttl=60.0, message_type=kind
+    )  # fmt: skip
+    return Message(content, metadata=about), Context(1, 1, {}, RecordDict(), {})
+
+
+def older():
+    """A NumPyClient, whose records have other names on their way out than on their way in."""
+    from flwr.client import NumPyClient
+    from flwr.common import FitIns, ndarrays_to_parameters
+    from flwr.compat.common.recorddict_compat import fitins_to_recorddict
+
+    class Client(NumPyClient):
+        def fit(self, parameters, config):
+            return [parameters[0] + np.float32([3, 0]), parameters[1] + [0, 4, 0]], 8, {}
+
+    app = ClientApp(client_fn=lambda context: Client().to_client(), mods=[clipped])
+    given = fitins_to_recorddict(FitIns(ndarrays_to_parameters([np.zeros(2, "float32"), np.ones(3)]), {}), keep_input=True)
+    (record,) = app(*asked("train", given)).content.array_records.values()
+    return [[str(array.numpy().dtype), array.numpy().tolist()] for array in record.values()]
 
 
 def simulation():
@@ -88,4 +101,4 @@ def simulation():
 
 
 if __name__ == "__main__":
-    print("FOUND " + json.dumps({"in_process": in_process, "simulation": simulation}[sys.argv[1]]()))
+    print("FOUND " + json.dumps({"in_process": in_process, "older": older, "simulation": simulation}[sys.argv[1]]()))

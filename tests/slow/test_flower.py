@@ -81,6 +81,10 @@ def test_a_client_app_with_the_mod(in_flower):
     assert found["train metrics"] == found["evaluate metrics"] == {"num-examples": 8, "loss": 0.25}
 
 
+def test_a_client_of_the_older_kind(in_flower):
+    assert in_flower("older") == [["float32", [pytest.approx(0.3), 0]], ["float64", [1, pytest.approx(1.4), 1]]]
+
+
 def test_a_simulation_of_two_clients_and_two_rounds(in_flower):
     found = in_flower("simulation")
     assert found["messages"] == 4 and found["dtype"] == ["float32"]
