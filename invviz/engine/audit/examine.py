@@ -188,7 +188,7 @@ def budget(stack: Stack) -> Budget:
 
 def _epsilon(defense: Any) -> float | None:
     """A knob of some, counted by others."""
-    found = getattr(defense, "epsilon", None)
+    found: Any = getattr(defense, "epsilon", None)
     return found() if callable(found) else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def attacks_of(given: object) -> list[Attack] | None:
         return None
     if given is None or given == "none":
         return []
-    listed = [given] if isinstance(given, (str, Component)) else list(given)  # type: ignore[call-overload]
+    listed: list[Any] = [given] if isinstance(given, (str, Component)) else list(given)  # type: ignore[call-overload]
     if not all(isinstance(one, (str, Attack)) for one in listed):
         raise InvvizError("attacks is 'strongest', 'none', the text of an attack such as 'dlg(steps=200)', or a list of those.")
     return [one if isinstance(one, Attack) else parse_component(one, ATTACKS, "attack") for one in listed]
