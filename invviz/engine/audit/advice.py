@@ -79,7 +79,7 @@ ADVICE = (
         lambda f: _read(f) > 0,
         lambda f: (
             f"Do not send this message as it is: a real attack read {_read(f)} of {len(f.records)} records to rounding "
-            f"({f.records[0].attack if f.records[0].attack else 'see the attacks'})."
+            f"({', '.join(dict.fromkeys(row.attack for row in f.records if (row.attacked_psnr or 0) >= EXACT))})."
         ),
     ),
     Advice(

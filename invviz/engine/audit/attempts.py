@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -107,7 +108,13 @@ def unfit(subject: Subject, scenario: Scenario, attack: Attack) -> str:
         return f"{attack.name} reads batch norm's statistics, which are not sent here"
     if attack.name in READS_LAYERS and len(subject.net.parts) > 1:
         return f"{attack.name} reads one private input; there are {len(subject.net.parts)}"
-    return " ".join(problems(scenario.replace(attack=attack)))
+    return " ".join(map(_of_own, problems(scenario.replace(attack=attack))))
+
+
+def _of_own(said: str) -> str:
+    """A rule's sentence as it is said of a net of one's own, without the repairs that name other scenarios."""
+    kept = [one for one in re.split(r"(?<=\.) ", said) if not re.match(r"(Use|Set|Choose|Lower) ", one)]
+    return re.sub(r"\bown (begins|has)\b", r"the net \1", " ".join(kept))
 
 
 def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float, report: Callable[[Event], bool] | None) -> Attempt:

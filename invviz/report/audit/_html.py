@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.figures import number
 from ...core.plain import read
-from .._html import _page
+from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
 from ._words import dB, headline, interval, mean_psnr, noise, promise, strongest
@@ -167,7 +167,7 @@ def _spectrum(found: dict[str, Any]) -> str:
     high, low = float(values.max()) * 2, float(values.min()) / 2
     level = read(risk["sigma"]) * 4  # a direction of variance tau^2 = 1/16 is known by half where its singular value is sigma / tau
     marks: list[Any] = [Line(np.arange(1, len(values) + 1), values, "ideal")]
-    marks += [Level(level, "known by half", "floor")] if low < level < high else []
+    marks += [Level(level, "known by half", "floor")] if low < level < high and risk["prior"] == "white" else []
     drawn = chart(
         "Singular values of the Jacobian",
         Axis("direction, strongest first", 1, max(2, len(values)), form=",d"),
@@ -220,5 +220,5 @@ def _again(found: dict[str, Any]) -> str:
     return section(
         "To compute it again",
         f"<p><code>invviz.audit(module, batch, targets, loss, {escape(call)})</code></p>",
-        note(f"Scenario of the computation: {found['scenario']}"),
+        f'<p class="note">Scenario of the computation</p><p><code>{_breaking(found["scenario"])}</code></p>',
     )
