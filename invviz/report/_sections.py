@@ -147,6 +147,8 @@ def risk(e: Entry) -> Told:
     """What a spectrum says at the scenario's noise."""
     f = e.facts
     notes = _data_note(f)
+    if e.scenario.any_noise and e.scenario.defense.noisy:
+        notes.append("This spectrum holds for noise of any strength; what is kept names one, and the figures are those at that one.")
     if e.spectrum is None:
         return Told("The spectrum is known no more", [("time", seconds(f.get("seconds")))], [], notes, [])
     r = e.spectrum.figures

@@ -36,11 +36,9 @@ def spectrum(s: Scenario) -> Depends:
     Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
     """
     none = ("attack", "attacker", "train")
-    if s.coloured:  # the directions that it hides depend on all other noise, too
-        return _without(s, *none)
-    if s.rounds > 1 and not s.defense.relative:
-        return _without(s, *none)
-    return _without(s, *none, "floor", defense=s.defense.for_risk())
+    if s.any_noise:
+        return _without(s, *none, "floor", defense=s.defense.for_risk())
+    return _without(s, *none)  # the directions that coloured noise hides depend on all other noise, too
 
 
 def first_sketch(s: Scenario) -> Depends:

@@ -166,6 +166,11 @@ class Scenario:
         return self.defense.coloured
 
     @property
+    def any_noise(self) -> bool:
+        """Whether its spectrum is the same at every strength of its noise; what a spectrum is kept under names no strength then."""
+        return not self.coloured and (self.rounds == 1 or self.defense.relative)
+
+    @property
     def apart(self) -> tuple[Release, ...]:
         """Releases of parties that are read together, where a defense looks at a whole message: every party's looks at its own. None elsewhere."""
         return () if self.defense.separable else self.protocol.apart()

@@ -20,7 +20,7 @@ def psnr(scenario: str, result: Result, folder: Path) -> float | None:
 
 
 def invre(scenario: str, result: Result, folder: Path) -> float | None:
-    """At the noise of the stored text: the floor, and what the defenses add that a spectrum does not hold for at any strength."""
+    """At the floor of the stored text, and what the defenses add where the spectrum does not hold for their noise at any strength: a text that does names one that nobody asked for."""
     from ...core.types import Size
     from ...engine.summary import noise_variance
     from ...risk import Decomposition, total_sigma
@@ -29,7 +29,8 @@ def invre(scenario: str, result: Result, folder: Path) -> float | None:
 
     read, dec = Scenario.parse(scenario), Decomposition.load(folder)
     stages = [Size.from_json(stage) for stage in result["stages"]]
-    return at(dec, total_sigma(dec, read.floor, noise_variance(read, Size.from_json(result["size"]), stages)))
+    added = 0.0 if read.any_noise else noise_variance(read, Size.from_json(result["size"]), stages)
+    return at(dec, total_sigma(dec, read.floor, added))
 
 
 def accuracy(scenario: str, result: Result, folder: Path) -> float | None:

@@ -113,7 +113,7 @@ def _line(store: Store, row: Row) -> dict[str, str | None]:
         "kind": words.kind(row),
         "what came out": words.found(row),
         **parts,
-        "took": words.took(row),
+        "took": row.seconds,
         "done": words.when(row),
     }
 
@@ -135,4 +135,5 @@ def _columns() -> dict[str, Any]:
             width=150,
         ),
         "kind": st.column_config.TextColumn("kind", width=150),
+        "took": st.column_config.NumberColumn("took", format="%.1f s"),  # a number, so that a click on the heading sorts it as one
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from ...core.errors import InvvizError
-from ...core.remaining import in_words
 from ...jobs.store import Row
 from ...scenario import Scenario
 from ...scenario.kinds import WORK
@@ -35,11 +34,12 @@ def parts(row: Row, scenario: Scenario | None) -> dict[str, str]:
     there = {part.partition("=")[0] for part in row.scenario.split("&")}
     stack, aware = scenario.defense, scenario.defense and scenario.attacker == "aware"
     level = f", {stack[-1].level()}" if stack and stack[-1].strength else ""
+    spectrum = row.kind in WORK and WORK[row.kind].spectrum and scenario.any_noise
     victim = "" if row.kind in ("train", "clients", "labels") else f" #{scenario.data.index}"
     return {
         "data": f"{scenario.data.title}{victim}",
         "model": scenario.model.title + (", trained" if getattr(scenario.model, "init", "") == "trained" else ""),
-        "defense": f"{stack.title}{level}" if stack else "none",
+        "defense": f"{stack.title or 'none'}, noise of any strength" if spectrum else f"{stack.title}{level}" if stack else "none",
         "attack": (scenario.attack.title + (", knows it" if aware else "")) if "attack" in there else "",
     }
 
@@ -47,11 +47,6 @@ def parts(row: Row, scenario: Scenario | None) -> dict[str, str]:
 def when(row: Row) -> str:
     """When it was done, by this server's clock."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(row.finished))
-
-
-def took(row: Row) -> str:
-    """How long it took."""
-    return "" if row.seconds is None else in_words(max(0.0, row.seconds))
 
 
 def kind(row: Row) -> str:
