@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -114,19 +115,22 @@ class OwnNet(Net):
         named: whether inputs are handed over by name; else there is one, and it is the first argument.
         scaled: whether the batch holds private inputs between 0 and 1, the module's own being others.
         aliases: other names of parameters -> the name in `params`.
+        recurrent: whether it has LSTM, GRU or plain recurrent layers.
     """
 
     parts: tuple[Part, ...] = ()
     named: bool = True
     scaled: bool = False
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    recurrent: bool = False
 
     def outputs(self, params: Tree, batch: Batch) -> Tensor:
         """Whatever the module gives of a batch under the given parameters."""
         given = {name: value for name, value in batch.inputs.items() if name != PRIVATE} | self.own(batch.inputs[PRIVATE])
         every = {**params, **{other: params[name] for other, name in self.aliases.items()}}
         first = () if self.named else tuple(given.values())
-        return torch.func.functional_call(self.module, every, first, given if self.named else {}, tie_weights=False)
+        with _plain_kernels(self.recurrent):
+            return torch.func.functional_call(self.module, every, first, given if self.named else {}, tie_weights=False)
 
     def own(self, private: Tensor) -> dict[str, Tensor]:
         """The private inputs of a batch by their names, as the module takes them; differentiable."""
@@ -136,6 +140,15 @@ class OwnNet(Net):
             widths = private.flatten(1).split([part.numel for part in self.parts], 1)
             pieces = [piece.reshape(len(private), *part.shape) for piece, part in zip(widths, self.parts, strict=True)]
         return {part.name: part.own(piece) if self.scaled else piece for part, piece in zip(self.parts, pieces, strict=True)}
+
+
+@contextlib.contextmanager
+def _plain_kernels(recurrent: bool) -> Iterator[None]:
+    """Inside, attention and recurrent layers compute the same by operations that can be pushed forward and differentiated twice; their fused kernels cannot."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False) if recurrent else contextlib.nullcontext():
+        yield
 
 
 def other_names(module: torch.nn.Module) -> dict[str, str]:

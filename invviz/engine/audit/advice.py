@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...metrics import EXACT, GAINS, word_of_share
-from ...risk import TAU
 
 if TYPE_CHECKING:
     from .findings import Findings
@@ -18,7 +17,6 @@ UNEVEN = 6.0  # dB by which the most exposed record lies above the median one
 UNSHARP = 0.05  # width of InvRE's interval
 READABLE = 0.9  # InvRE
 HIDDEN = 1 - 10 ** (-GAINS[0] / 10)  # InvRE up to which the word is hidden
-BLIND = -20 * math.log10(TAU)  # dB of guessing the mean of the white prior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +53,12 @@ def _invre(found: Findings) -> float:
 
 
 def _gain(found: Findings) -> float:
-    """DB by which the best attack on any record lies above guessing."""
-    return max((row.attacked_psnr for row in found.records if row.attacked_psnr is not None), default=-math.inf) - BLIND
+    """By how many dB an attack lies above guessing, on the record where that is most."""
+    return max((row.attacked_psnr - row.blind_psnr for row in found.records if row.attacked_psnr is not None), default=-math.inf)
 
 
 def _lead(found: Findings) -> float:
-    """DB by which the most exposed record lies above the median one, by the ideal attacker."""
+    """By how many dB the most exposed record lies above the median one, by the ideal attacker."""
     values = [row.ideal_psnr for row in found.records if not math.isnan(row.ideal_psnr)]
     return max(values) - statistics.median(values) if len(values) > 2 else 0.0
 
@@ -102,7 +100,7 @@ ADVICE = (
         "enough",
         lambda f: _invre(f) < HIDDEN and _gain(f) < GAINS[0],
         lambda f: (
-            f"The expected best is hidden (InvRE {_invre(f):.2f}){', and no attack that was tried got more' if f.strongest is not None else ''}. "
+            f"The expected best is hidden (InvRE {_invre(f):.2f}){', and no attack that was tried got clearly more than guessing' if f.strongest is not None else ''}. "
             f"The expected best is {f.expected}."
         ),
     ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.errors import Cancelled, InvvizError
+from ...core.errors import Cancelled, InvvizError, MissingExtra
 from ...defenses import DEFENSES
 from ...metrics import word_of_share
 from ...risk import TAU, ideal, psnr_of, sample_loss
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from ..results import Assessment, Event
     from .subject import Subject
 
+UNCOUNTED = (
+    "An audit looks at one message and does not know the training. Write sample_rate and steps, as in dp_sgd(sample_rate=0.01,steps=1000)."
+)
+MEAN = 0.5  # the middle of the bounds, and the mean of the priors
 GAIN = 1.0  # dB over what somebody has who sees no message: up to there a record counts as hidden (`metrics.word_of_share`)
 
 
@@ -140,6 +144,7 @@ def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequ
                 attacked_psnr=attacked and attacked[0],
                 attacked_share=attacked and attacked[1],
                 attack=best[1] if best else "",
+                blind_psnr=psnr_of(float((subject.batch.private[k].double() - MEAN).square().mean())),
             )
         )
     known = lambda v: -math.inf if v is None or math.isnan(v) else v  # noqa: E731
@@ -179,8 +184,10 @@ def budget(stack: Stack) -> Budget:
         delta = getattr(one, "delta", None)
         try:
             epsilon = _epsilon(one)
-        except InvvizError as err:
+        except MissingExtra as err:
             return Budget(None, delta, promise, (str(err),))
+        except InvvizError:
+            return Budget(None, delta, promise, (UNCOUNTED,))
         if epsilon is not None and math.isfinite(epsilon):
             return Budget(float(epsilon), delta, promise, _assumptions(one))
     return Budget(None, None, promise)
@@ -189,7 +196,8 @@ def budget(stack: Stack) -> Budget:
 def _epsilon(defense: Any) -> float | None:
     """A knob of some, counted by others."""
     found: Any = getattr(defense, "epsilon", None)
-    return found() if callable(found) else found
+    value: Any = found() if callable(found) else found
+    return value
 
 
 def _assumptions(defense: Any) -> tuple[str, ...]:

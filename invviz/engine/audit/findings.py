@@ -20,6 +20,7 @@ class Exposure:
         attacked_psnr: in dB, the best that a real attack got of this record; None where none gave an answer.
         attacked_share: of the prior's variance that this answer does without: 1 - its mean squared error over the prior's; below 0 where it is worse than guessing.
         attack: which one that was.
+        blind_psnr: in dB, what guessing the middle of the bounds gets without any message.
     """
 
     record: int
@@ -29,6 +30,7 @@ class Exposure:
     attacked_psnr: float | None = None
     attacked_share: float | None = None
     attack: str = ""
+    blind_psnr: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

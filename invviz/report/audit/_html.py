@@ -14,7 +14,7 @@ from ...core.plain import read
 from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
-from ._words import dB, headline, interval, mean_psnr, noise, promise, strongest
+from ._words import dB, expected_dB, headline, interval, mean_psnr, noise, promise, strongest
 
 TOP = 100.0  # dB that are drawn
 
@@ -79,18 +79,36 @@ def _threat(found: dict[str, Any]) -> str:
 
 def _records(found: dict[str, Any]) -> str:
     rows = [
-        [str(r["record"]), dB(r["ideal_psnr"]), _share(r["ideal_share"]), r["ideal_word"], dB(r["attacked_psnr"]), r["attack"] or "none"]
+        [
+            str(r["record"]),
+            expected_dB(r["ideal_psnr"]),
+            _share(r["ideal_share"]),
+            r["ideal_word"],
+            dB(r["attacked_psnr"]),
+            r["attack"] or "none",
+            expected_dB(r["blind_psnr"]),
+        ]
         for r in found["records"]
     ]
     sketch = found["risk"] is not None and found["risk"]["method"] == "sketch"
-    head = ("record", "expected best, at least" if sketch else "expected best", "share told", "in a word", "best real attack", "which")
+    head = (
+        "record",
+        "expected best, at least" if sketch else "expected best",
+        "share told",
+        "in a word",
+        "best real attack",
+        "which",
+        "guessing gets",
+    )
     marks: list[Any] = []
     values = [v for r in found["records"] for v in (r["ideal_psnr"], r["attacked_psnr"]) if v is not None]
     drawn = ""
     if values:
         for place, r in enumerate(found["records"], 1):
             if r["ideal_psnr"] is not None:
-                marks.append(Dot(place, _seen(r["ideal_psnr"]), "dot-ideal", f"record {r['record']}: {dB(r['ideal_psnr'])} expected"))
+                marks.append(
+                    Dot(place, _seen(r["ideal_psnr"]), "dot-ideal", f"record {r['record']}: {expected_dB(r['ideal_psnr'])} expected")
+                )
             if r["attacked_psnr"] is not None:
                 marks.append(
                     Dot(place, _seen(r["attacked_psnr"]), "dot-real", f"record {r['record']}: {dB(r['attacked_psnr'])} by {r['attack']}")

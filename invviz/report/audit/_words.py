@@ -17,6 +17,11 @@ def dB(value: Any) -> str:  # noqa: N802
     return f"{decibels(psnr)}{' (exact)' if EXACT <= psnr < float('inf') else ''}"
 
 
+def expected_dB(value: Any) -> str:  # noqa: N802
+    """An expected PSNR for a table."""
+    return "not computed" if value is None else decibels(read(value))
+
+
 def interval(found: dict[str, Any], name: str, digits: int, unit: str = "") -> str:
     """A figure of the spectrum with its interval where it has one."""
     low, high = (read(v) for v in found[f"{name}_interval"])
@@ -41,7 +46,7 @@ def headline(found: dict[str, Any]) -> str:
     parts = []
     if best:
         parts.append(
-            f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {found['facts']['records']} records"
+            f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {_records(found['facts']['records'])}"
         )
     if risk:
         parts.append(f"the ideal attacker is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}")
@@ -49,15 +54,19 @@ def headline(found: dict[str, Any]) -> str:
     return said[:1].upper() + said[1:] + "."
 
 
+def _records(count: int) -> str:
+    return f"{count} record{'s' if count != 1 else ''}"
+
+
 def summary(found: dict[str, Any]) -> list[str]:
     """A few lines for a terminal."""
     facts, worst = found["facts"], found["records"][0]
     lines = [
-        f"{facts['module']}: {facts['trained']:,} trained parameters, {facts['records']} records, {found['defense'] or 'no defense'}.",
+        f"{facts['module']}: {facts['trained']:,} trained parameters, {_records(facts['records'])}, {found['defense'] or 'no defense'}.",
         headline(found),
     ]
     lines.append(
-        f"Most exposed: record {worst['record']}, {dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
+        f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
     )
     lines += [f"Note: {note}" for note in found["notes"]]
     lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]

@@ -4,15 +4,16 @@ import dataclasses
 
 import pytest
 
-from invviz.engine.audit.advice import ADVICE, BLIND, said
+from invviz.engine.audit.advice import ADVICE, said
 from invviz.engine.audit.findings import Budget, Exposure, Findings, LeastNoise, Tried
 
+BLIND = 12.0  # what guessing gets of these records
 RISK = {"invre": 0.5, "invre_interval": [0.5, 0.5], "noise_variance": 0.0, "floor": 0.01}
 
 
 def made(invre=0.5, width=0.0, ideal=(20.0, 20.0, 20.0), real=(15.0, 15.0, 15.0), **changes):
     records = tuple(
-        Exposure(k, i, 0.5, "blurred", r, None if r is None else 0.1, "dlg" if r is not None else "")
+        Exposure(k, i, 0.5, "blurred", r, None if r is None else 0.1, "dlg" if r is not None else "", BLIND)
         for k, (i, r) in enumerate(zip(ideal, real, strict=True))
     )
     tried = (Tried("dlg", tuple(r for r in real if r is not None)),) if any(r is not None for r in real) else ()

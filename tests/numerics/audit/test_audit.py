@@ -195,6 +195,44 @@ def lambda_net(net, inputs):
     return One()
 
 
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enter, self.block, self.head = nn.Linear(3, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.block(self.enter(x)).mean(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.LSTM(3, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.body(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [Attentive, Recurrent])
+def test_attention_and_recurrent_layers_in_single_precision(kind):
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    net, x, label = kind().eval(), torch.rand(2, 5, 3), torch.tensor([0, 1])
+    found = invviz.audit(net, x, label, attacks="none")
+    twin = kind().double().eval()
+    twin.load_state_dict(net.state_dict())
+    with torch.backends.mkldnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+        dense = by_hand(twin, x.double(), lambda out: nn.functional.cross_entropy(out, label))
+    values = np.linalg.svd(dense.detach().numpy(), compute_uv=False)
+    assert np.allclose(found.risk["singular_values"], values, rtol=1e-3, atol=1e-5 * values[0])
+
+
+def test_of_each_record_it_is_said_what_guessing_gets():
+    x = torch.stack([torch.full((6,), 0.5), torch.ones(6)])
+    found = invviz.risk(Tied(), x, torch.tensor([0, 1]))
+    assert {row.record: row.blind_psnr for row in found.records} == {0: 200.0, 1: pytest.approx(20 * math.log10(2))}
+
+
 def test_what_is_public_is_not_differentiated_by():
     net = TwoInputs().double()
     batch = {"age": torch.rand(2, 5).double(), "scan": torch.rand(2, 2, 3).double(), "ward": torch.tensor([0, 1])}
