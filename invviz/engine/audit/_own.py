@@ -115,21 +115,21 @@ class OwnNet(Net):
         named: whether inputs are handed over by name; else there is one, and it is the first argument.
         scaled: whether the batch holds private inputs between 0 and 1, the module's own being others.
         aliases: other names of parameters -> the name in `params`.
-        recurrent: whether it has LSTM, GRU or plain recurrent layers.
+        fused: whether it has recurrent or attention layers of torch's own, which have kernels of their own.
     """
 
     parts: tuple[Part, ...] = ()
     named: bool = True
     scaled: bool = False
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    recurrent: bool = False
+    fused: bool = False
 
     def outputs(self, params: Tree, batch: Batch) -> Tensor:
         """Whatever the module gives of a batch under the given parameters."""
         given = {name: value for name, value in batch.inputs.items() if name != PRIVATE} | self.own(batch.inputs[PRIVATE])
         every = {**params, **{other: params[name] for other, name in self.aliases.items()}}
         first = () if self.named else tuple(given.values())
-        with _plain_kernels(self.recurrent):
+        with _plain_kernels(self.fused):
             return torch.func.functional_call(self.module, every, first, given if self.named else {}, tie_weights=False)
 
     def own(self, private: Tensor) -> dict[str, Tensor]:
@@ -143,12 +143,23 @@ class OwnNet(Net):
 
 
 @contextlib.contextmanager
-def _plain_kernels(recurrent: bool) -> Iterator[None]:
+def _plain_kernels(fused: bool) -> Iterator[None]:
     """Inside, attention and recurrent layers compute the same by operations that can be pushed forward and differentiated twice; their fused kernels cannot."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False) if recurrent else contextlib.nullcontext():
-        yield
+    with sdpa_kernel(SDPBackend.MATH):
+        if not fused:
+            yield
+            return
+        mkldnn, attention = torch.backends.mkldnn, torch.backends.mha
+        before = mkldnn.enabled, attention.get_fastpath_enabled()
+        mkldnn.enabled = False
+        attention.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            mkldnn.enabled = before[0]
+            attention.set_fastpath_enabled(before[1])
 
 
 def other_names(module: torch.nn.Module) -> dict[str, str]:

@@ -153,8 +153,8 @@ def net_of(module: nn.Module, task: Task, parts: tuple[Part, ...], named: bool) 
     """
     trained = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
     aliases = other_names(module)
-    recurrent = any(isinstance(part, torch.nn.RNNBase) for part in module.modules())
-    return OwnNet(module.requires_grad_(False), trained, task, parts, named, False, aliases, recurrent)
+    fused = any(isinstance(part, (torch.nn.RNNBase, torch.nn.MultiheadAttention)) for part in module.modules())
+    return OwnNet(module.requires_grad_(False), trained, task, parts, named, False, aliases, fused)
 
 
 def packed(inputs: Mapping[str, Tensor], parts: tuple[Part, ...]) -> Tensor:

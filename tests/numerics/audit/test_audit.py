@@ -214,14 +214,16 @@ class Recurrent(nn.Module):
 
 
 @pytest.mark.parametrize("kind", [Attentive, Recurrent])
-def test_attention_and_recurrent_layers_in_single_precision(kind):
+def test_attention_and_recurrent_layers_in_single_precision(kind, monkeypatch):
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     net, x, label = kind().eval(), torch.rand(2, 5, 3), torch.tensor([0, 1])
     found = invviz.audit(net, x, label, attacks="none")
+    assert torch.backends.mkldnn.enabled and torch.backends.mha.get_fastpath_enabled()
     twin = kind().double().eval()
     twin.load_state_dict(net.state_dict())
-    with torch.backends.mkldnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    with sdpa_kernel(SDPBackend.MATH):
         dense = by_hand(twin, x.double(), lambda out: nn.functional.cross_entropy(out, label))
     values = np.linalg.svd(dense.detach().numpy(), compute_uv=False)
     assert np.allclose(found.risk["singular_values"], values, rtol=1e-3, atol=1e-5 * values[0])
