@@ -87,9 +87,21 @@ def strong(text: str) -> str:
 
 
 def _button(term: Term, shown: str, lang: str, name: str) -> str:
-    more = f"<details><summary>{escape(language.words(lang)['page']['equation'])}</summary><span class='equation'>{escape(term.equation)}</span></details>"
+    more = f"<details><summary>{escape(language.words(lang)['page']['equation'])}</summary><span class='equation'>{escape(term.equation)}</span><span>{escape(explained(term.equation, lang))}</span></details>"
     entry = f"<strong>{escape(term.title)}</strong><span>{escape(term.text)}</span>{more if term.equation else ''}"
     return f'<button type="button" class="term" popovertarget="{name}">{escape(shown)}</button><span popover class="entry" id="{name}">{entry}</span>'
+
+
+def letters(equation: str, lang: str) -> dict[str, str]:
+    """What the letters of an equation stand for, in their order."""
+    known = language.words(lang)["letters"]
+    found = re.findall("|".join(map(re.escape, sorted(known, key=len, reverse=True))), equation.replace("log", ""))
+    return {letter: known[letter] for letter in dict.fromkeys(found)}
+
+
+def explained(equation: str, lang: str) -> str:
+    """The same in one line."""
+    return "; ".join(said if said.startswith(letter) else f"{letter}: {said}" for letter, said in letters(equation, lang).items())
 
 
 def tip(*names: str) -> str:
@@ -131,4 +143,10 @@ def draw(names: tuple[str, ...]) -> None:
         st.divider()
         st.markdown(tip(*ordered[len(names) :]))
         with st.expander(words["equations"]):
-            st.markdown("\n\n".join(f"{term.title}: `{term.equation}`" for term in map(terms().__getitem__, ordered) if term.equation))
+            st.markdown(
+                "\n\n".join(
+                    f"{term.title}: `{term.equation}` ({explained(term.equation, language.FIRST)})"
+                    for term in map(terms().__getitem__, ordered)
+                    if term.equation
+                )
+            )

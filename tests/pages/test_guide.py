@@ -174,7 +174,7 @@ def test_the_words_for_pictures_come_with_their_order_and_limits(lang):
     names = [language.words(lang)["quality"][name] for name in _words.WORDS]
     places_ = [text_.index(name) for name in names]
     assert places_ == sorted(places_) and all(f"{gain:g} dB" in text_ for gain in (*_words.GAINS, EXACT))
-    assert ", ".join(f"{100 * share:g}" for share in _words.SHARES) + " %" in text_
+    assert all(f"{100 * share:g} %" in text_ for share in _words.SHARES)
     assert not any("recognisable" in " ".join(stop.scene().figures.values()) for stop in STOPS), "the tour shows, and does not lean on it"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +14,7 @@ from invviz.jobs.store import Store
 from invviz.scenario import Scenario
 from invviz.ui import class_link, language, lesson
 from invviz.ui.guide import board, handout
-from invviz.ui.guide.stops import STOPS, places, told
+from invviz.ui.guide.stops import STOPS, filled, places, told
 from invviz.ui.lesson import Lesson
 
 LANGUAGES = tuple(language.languages())
@@ -100,6 +101,14 @@ def test_a_sheet_for_teachers_has_ten_minutes_and_every_answer(lang):
     assert sum(int(kept[stop.key]["minutes"]) for stop in STOPS) == 10
     assert page.count("<tr>") == len(STOPS) + 1 and "[[" not in page and "{" not in page.split("</style>")[-1]
     assert all(len(kept[stop.key]["wrong"]) >= 2 for stop in STOPS)
+    for stop in STOPS:  # the answer and the way on in words of the sheet's own, figures filled in
+        scene = stop.scene()
+        answer = filled(kept[stop.key]["answer"], scene, lang)
+        assert html.escape(answer) in page and html.escape(kept[stop.key]["then"]) in page
+        assert handout._plain(told(stop, lang, scene).reveal) not in page, "a reveal speaks of what is on the screen beside it"
+        options = ("A", "B") if stop.kind == "pictures" else told(stop, lang).options
+        right = f" {scene.answer + 1}" if stop.kind == "scale" else options[scene.answer].split(",")[0]
+        assert right in answer.split(":")[0].split(".")[0], "the right one is named"
 
 
 def test_a_link_says_all_that_was_chosen():

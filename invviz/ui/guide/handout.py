@@ -8,7 +8,7 @@ from html import escape
 
 from .. import drawn, glossary, language
 from ._scene import Picture, Scene
-from .stops import STOPS, Stop, Told, named, places, told
+from .stops import STOPS, Stop, Told, filled, named, places, told
 
 STYLE = """
 body { font: 12pt/1.5 system-ui, sans-serif; color: #000; background: #fff; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -47,12 +47,13 @@ def teachers(lang: str) -> str:
     head = "".join(f"<th>{escape(words[name])}</th>" for name in ("stop", "minutes", "question", "answer", "wrong", "further"))
     rows = []
     for number, stop in enumerate(STOPS, 1):
-        _, said = _scene(stop, lang)
+        scene, said = _scene(stop, lang)
         kept = words["stops"][stop.key]
+        answer = filled(kept["answer"], scene, lang)
         wrong = "".join(f"<li>{escape(one)}</li>" for one in kept["wrong"])
         rows.append(
-            f"<tr><td>{number}. {escape(said.title)}</td><td>{kept['minutes']}</td><td>{_plain(said.ask)}</td><td>{_plain(said.reveal)}</td>"
-            f"<td><ul>{wrong}</ul></td><td>{escape(kept['further'])}</td></tr>"
+            f"<tr><td>{number}. {escape(said.title)}</td><td>{kept['minutes']}</td><td>{_plain(said.ask)}</td><td>{escape(answer)}</td>"
+            f"<td><ul>{wrong}</ul></td><td>{escape(kept['further'])}<p>→ {escape(kept['then'])}</p></td></tr>"
         )
     notes = "".join(f"<li>{_plain(one)}</li>" for one in words["notes"])
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

@@ -93,15 +93,23 @@ STOPS: tuple[Stop, ...] = (
 def told(stop: Stop, lang: str, scene: Scene | None = None) -> Told:
     """What a stop says."""
     kept = language.words(lang)["stops"][stop.key]
-    figures = {name: language.figure(said, lang) for name, said in scene.figures.items()} if scene else {}
-    fill = lambda text: text.format(**figures) if scene else text  # noqa: E731
+    fill = lambda text: filled(text, scene, lang)  # noqa: E731
     return Told(
         kept["title"],
         fill(kept["text"]),
-        kept["ask"].format(**figures) if scene else kept["ask"],
+        fill(kept["ask"]),
         tuple(kept.get("options", ())),
         fill(kept["reveal_built" if scene and scene.built else "reveal"]),
         kept["found"],
+    )
+
+
+def filled(text: str, scene: Scene | None, lang: str) -> str:
+    """A text with the figures of a scene; as it is where there is no scene."""
+    return (
+        text.format(place=scene.answer + 1, **{name: language.figure(said, lang) for name, said in scene.figures.items()})
+        if scene
+        else text
     )
 
 
