@@ -22,9 +22,9 @@ def test_the_first_stops_by_keyboard(page, server):
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.entry:popover-open')")
     (entry,) = page.evaluate(OPEN)
-    assert entry.startswith("message") and "in place of its data" in entry and "∇" not in entry, "the equation is one click further"
+    assert entry.startswith("message") and "in place of its data" in entry and "η" not in entry, "the equation is one click further"
     page.locator(".entry:popover-open summary").press("Enter")
-    assert "∇" in page.evaluate(OPEN)[0]
+    assert "r = G(x) + η" in page.evaluate(OPEN)[0] and "the message as sent" in page.evaluate(OPEN)[0]
     page.keyboard.press("Escape")
     page.wait_for_function("!document.querySelector('.entry:popover-open')")
 
@@ -54,3 +54,41 @@ def test_every_stop_with_its_answer_is_one_screen(page, server):
         assert page.evaluate(SCROLLS) <= 0, stop.key
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_function(FITS, timeout=20_000)
+
+
+ORDER = """() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText || e.tagName).trim(); }"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_keyboard_goes_from_the_question_over_the_scale_to_the_answer(page, server, width):
+    """By Tab: the open stop of the bar, not the first; the pictures of the scale, the slider, the button, in the order in which they are read; entries leave the answer free."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server}guide?stop=3&guess_noise=2")
+    page.get_by_role("heading", name="3. How much noise hides it?").wait_for()
+    idle(page)
+    seen = []
+    for _ in range(45):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(ORDER))
+        if seen[-1] == "Show the answer":
+            break
+    bar = [one for one in seen if one in ("1", "2", "3", "4")]
+    assert bar[0] == "3" and seen[-1] == "Show the answer", seen
+    places = [seen.index(one) for one in ("3", "ideal attacker", "nothing", "everything", "Show the answer")]
+    assert places == sorted(places)
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.matches('.st-key-guide-slider :is([role=slider], input)')"), "right before the button"
+    tops = page.evaluate(
+        "['.guide h2', '.guide.tiles', '.st-key-guide-slider', '.st-key-guide-act'].map(s => document.querySelector(s).getBoundingClientRect().top)"
+    )
+    assert width > 640 or tops == sorted(tops)
+
+    page.get_by_role("button", name="ideal attacker", exact=True).click()
+    page.wait_for_function("document.querySelector('.entry:popover-open')")
+    covered = page.evaluate("""() => { const a = document.querySelector('.entry:popover-open').getBoundingClientRect();
+      return [...document.querySelectorAll('.guide .said')].map(e => e.getBoundingClientRect()).filter(b => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).length; }""")
+    assert covered == 0, "it opens beside the text, not over it"
+    inside = page.evaluate(
+        "(() => { const a = document.querySelector('.entry:popover-open').getBoundingClientRect(); return a.left >= 0 && a.right <= innerWidth && a.bottom <= innerHeight })()"
+    )
+    assert inside
