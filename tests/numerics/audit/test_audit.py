@@ -71,6 +71,18 @@ class Tied(nn.Module):
         return self.head(hidden) + (hidden @ self.encoder.weight)[:, :3]
 
 
+class ByHand(nn.Module):
+    """The weight of a linear layer, used a second time outside of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        hidden = torch.tanh(self.encoder(x))
+        return self.head(hidden) + (hidden @ self.encoder.weight)[:, :3]
+
+
 def by_hand(net, x, loss):
     """J of the gradient by torch's own autograd on the live module, without functional calls."""
     params = [p for p in net.parameters() if p.requires_grad]
@@ -107,9 +119,9 @@ def test_the_numbers_are_those_of_run_and_risk(model, defense, tmp_path):
         assert by_record[k].ideal_psnr == pytest.approx(psnr_of(loss / 64), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["tied", "frozen", "twice"])
+@pytest.mark.parametrize("kind", ["tied", "frozen", "twice", "by hand"])
 def test_shared_and_frozen_weights_give_the_jacobian_of_the_live_module(kind):
-    net = Tied().double()
+    net = (ByHand() if kind == "by hand" else Tied()).double()
     if kind == "frozen":
         net.head.requires_grad_(False)
     if kind == "twice":
