@@ -63,6 +63,11 @@ def _lead(found: Findings) -> float:
     return max(values) - statistics.median(values) if len(values) > 2 else 0.0
 
 
+def _ceiling(found: Findings) -> float:
+    """The expected best in dB."""
+    return math.inf if found.risk is None else found.risk["psnr_ceiling"]
+
+
 def _width(found: Findings) -> float:
     return 0.0 if found.risk is None else found.risk["invre_interval"][1] - found.risk["invre_interval"][0]
 
@@ -90,7 +95,7 @@ ADVICE = (
     ),
     Advice(
         "least noise",
-        lambda f: f.least_noise is not None and f.least_noise.sigma is not None,
+        lambda f: f.least_noise is not None and f.least_noise.sigma is not None and _ceiling(f) > f.least_noise.wanted,
         lambda f: (
             f"{f.least_noise.defense} is the least Gaussian noise that brings the expected best down to {f.least_noise.wanted:.1f} dB"  # type: ignore[union-attr]
             f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Train with it first: it may cost accuracy."

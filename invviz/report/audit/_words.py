@@ -50,6 +50,9 @@ def headline(found: dict[str, Any]) -> str:
         )
     if risk:
         parts.append(f"the ideal attacker is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}")
+    if parts:
+        blind = [read(row["blind_psnr"]) for row in found["records"]]
+        parts.append(f"guessing the middle gets {decibels(sum(blind) / len(blind))}")
     said = "; ".join(parts) or "neither an attack nor the spectrum gave an answer"
     return said[:1].upper() + said[1:] + "."
 

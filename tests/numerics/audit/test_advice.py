@@ -8,7 +8,7 @@ from invviz.engine.audit.advice import ADVICE, said
 from invviz.engine.audit.findings import Budget, Exposure, Findings, LeastNoise, Tried
 
 BLIND = 12.0  # what guessing gets of these records
-RISK = {"invre": 0.5, "invre_interval": [0.5, 0.5], "noise_variance": 0.0, "floor": 0.01}
+RISK = {"psnr_ceiling": 13.01, "invre": 0.5, "invre_interval": [0.5, 0.5], "noise_variance": 0.0, "floor": 0.01}
 
 
 def made(invre=0.5, width=0.0, ideal=(20.0, 20.0, 20.0), real=(15.0, 15.0, 15.0), **changes):
@@ -53,6 +53,7 @@ def test_other_sides():
     assert "enough" not in said(made(invre=0.1, real=(BLIND + 1.1, BLIND, BLIND)))  # an attack got more than guessing
     assert "enough" in said(made(invre=0.1, real=(None,) * 3))
     assert "uneven" not in said(made(ideal=(40.0, 20.0), real=(1.0, 1.0)))  # of two records none is the median
+    assert "least noise" not in said(made(risk={**RISK, "psnr_ceiling": 13.0}))  # the noise that there is does it
     nothing = made(risk=None)
     assert not {"enough", "failed attacks", "unsharp"} & set(said(nothing))
 
