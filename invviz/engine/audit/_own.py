@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...core.component import knob
 from ...core.errors import DataMissing
@@ -151,7 +151,8 @@ def _plain_kernels(fused: bool) -> Iterator[None]:
         if not fused:
             yield
             return
-        mkldnn, attention = torch.backends.mkldnn, torch.backends.mha
+        mkldnn: Any = torch.backends.mkldnn
+        attention = torch.backends.mha
         before = mkldnn.enabled, attention.get_fastpath_enabled()
         mkldnn.enabled = False
         attention.set_fastpath_enabled(False)
