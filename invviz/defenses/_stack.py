@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..core.types import Batch, Release, Rules, Tree, World
+    from ._base import Defense
     from ._noise import Noise
 
 BITS = 32.0  # of an entry that is sent as it is
@@ -150,10 +151,14 @@ class Stack(Several):
     # What is promised, and what results depend on
 
     @property
+    def promising(self) -> list[Defense]:
+        """Those whose formal promise holds for all of them together."""
+        return [d for place, d in enumerate(self) if d.promise and not self[place + 1 :].rereading]
+
+    @property
     def promise(self) -> str:
         """What is formally promised of all of them together; empty where nothing is."""
-        kept = [d.promise for place, d in enumerate(self) if not self[place + 1 :].rereading]
-        return "; ".join(promise for promise in kept if promise)
+        return "; ".join(d.promise for d in self.promising)
 
     def for_risk(self) -> Stack:
         """With the same noise-free part that all strengths of their noise share."""

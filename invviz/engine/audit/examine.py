@@ -102,7 +102,7 @@ def examine(
         strongest=strongest,
         least_noise=least_noise(scenario, found, ceiling) if found else None,
         budget=budget(scenario.defense),
-        defense="&".join(d.text() for d in scenario.defense),
+        defense="&".join(value for part, value in scenario.pairs() if part == "defense"),
         advice=(),
         limits=(),
         seconds=0.0,
@@ -178,9 +178,7 @@ def budget(stack: Stack) -> Budget:
     promise = stack.promise
     if not promise:
         return Budget()
-    for place, one in enumerate(stack):
-        if not one.promise or stack[place + 1 :].rereading:
-            continue
+    for one in stack.promising:
         delta = getattr(one, "delta", None)
         try:
             epsilon = _epsilon(one)

@@ -102,7 +102,7 @@ def turn(count: int) -> None:
         st.caption(f"page {here:,} of {last:,}", width="content")
 
 
-def _line(store: Store, row: Row) -> dict[str, str | None]:
+def _line(store: Store, row: Row) -> dict[str, str | float | None]:
     scenario = words.read(row)
     there = store.arrays(row.key) if row.bytes else {}
     truth, guess = (_thumb(there.get(name), colour) for name, colour in (("truth", TRUTH), ("guess", REAL)))
