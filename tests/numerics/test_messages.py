@@ -46,7 +46,7 @@ def test_the_cost_of_noise_is_what_the_file_says():
     scene = scenes.cost()
     levels = [*sorted(mean, reverse=True)[:4], 0.0]
     assert levels[scene.answer] == most and most > 0
-    assert [one.said for one in scene.scale] == [f"{100 * mean[level]:.3g} %" for level in levels]
+    assert [one.also for one in scene.scale] == [f"{100 * mean[level]:.3g} %" for level in levels]
     assert scene.figures["points"] == f"{100 * (mean[0.0] - mean[levels[0]]):.0f}"
 
 
@@ -60,4 +60,6 @@ def test_what_is_above_the_floor_is_counted_from_the_spectrum_itself():
     )
     figures = scenes.directions().figures
     assert figures["above"] == str(above) and figures["size"] == "3,072"
-    assert figures["share"] == f"{100 * share:.1f} %"
+    weights = scene.decomposition.weights
+    carried = float(weights[scene.decomposition.gains > sigma**2].sum() / weights.sum())
+    assert figures["carried"] == f"{100 * carried:.1f} %" and scenes.noise().figures["share"] == f"{100 * share:.1f} %"

@@ -46,7 +46,7 @@ def test_kept_and_read_again():
 
 def test_of_another_version_is_left_out(monkeypatch):
     text = made_up([{"seed": 1}]).to_json()
-    monkeypatch.setattr("invviz.studies.plans.RESULTS_VERSION", 99)
+    monkeypatch.setattr("invviz.studies.kept.RESULTS_VERSION", 99)
     assert Study.from_json("x", text) is None
 
 

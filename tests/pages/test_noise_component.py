@@ -143,3 +143,15 @@ def test_coloured_noise_has_figures_at_strengths_that_take_another_spectrum(visi
     sigma = total_sigma(found.decomposition, other.floor, noise_variance(other, found.size, found.stages))
     assert facts["figures"][place]["ceiling"] == pytest.approx(psnr_ceiling(found.decomposition, sigma), abs=0.1)
     assert facts["figures"][place]["invre"] == pytest.approx(invre(found.decomposition, sigma), abs=0.01)
+
+
+def test_a_move_of_a_slider_that_is_gone_is_passed_over(mounts, monkeypatch):
+    """A browser may tell of one while another defense, which has another slider, is already drawn."""
+    monkeypatch.setattr(noise.st, "session_state", {})
+    taken = []
+    noise.slider("lab", "noise", "", [0.0, 1.0], ["none", "1"], 0.0, "7", taken.append)
+    mounts["slider"][1]["on_moved_change"]()
+    assert not taken
+    noise.st.session_state["noise@7"] = SimpleNamespace(moved={"at": 1.0})
+    mounts["slider"][1]["on_moved_change"]()
+    assert taken == [1.0]

@@ -57,7 +57,7 @@ def slider(
     key = f"noise@{name}"
 
     def told() -> None:
-        said = getattr(st.session_state[key], "moved", None)
+        said = getattr(st.session_state.get(key), "moved", None)  # it may be gone by now
         if not isinstance(said, dict):
             return
         st.session_state[TOLD] = True
@@ -105,7 +105,7 @@ def asking(board: str, kind: str, told: Callable[[object], object], **given: Any
         mount(
             key=key,
             data={"kind": kind, "board": board, **given},
-            on_pressed_change=lambda: told(getattr(st.session_state[key], "pressed", None)),
+            on_pressed_change=lambda: told(getattr(st.session_state.get(key), "pressed", None)),
         )
 
 
