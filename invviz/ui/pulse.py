@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -37,6 +38,22 @@ def part(draw: Callable[[], None]) -> None:
             st.rerun()  # the clock is set by a whole run of the page
 
     st.fragment(timed, run_every=every)()
+
+
+def inner(draw: Callable[..., None], *given: Any) -> None:
+    """A part inside of that part, which is drawn alone when a control of its own moves.
+
+    While the clock runs it is drawn with all the rest: a browser that gets the runs of both in one breath may find no container where the inner one draws, and shows an empty page.
+
+    Args:
+        draw: called with what is given.
+        given: arguments.
+    """
+    if st.session_state.get("polling", False):
+        with st.container():  # as deep as a part of its own would lie
+            draw(*given)
+    else:
+        st.fragment(draw)(*given)
 
 
 def keep(active: bool) -> None:

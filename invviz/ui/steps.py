@@ -11,7 +11,7 @@ from ..charts.progress import loss_spec, psnr_spec
 from ..core.figures import number
 from ..engine.summary import noise_variance
 from ..metrics import decibels
-from . import drawn
+from . import drawn, pulse
 from .views import RiskView, RunView
 
 LOST = 1.0  # dB: a fall of the PSNR from its best to the end that is worth a sentence
@@ -24,7 +24,7 @@ def draw(run: RunView, risk: RiskView | None) -> None:
     _title(run)
     if words := lesson(run, noise_share(run, risk)):
         st.markdown(words)
-    st.fragment(_play)(run)
+    pulse.inner(_play, run)
 
 
 def before(old: RunView, differs: str) -> None:

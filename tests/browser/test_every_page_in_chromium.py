@@ -182,11 +182,12 @@ def test_a_page(page, server, name, axe, two_results):
     )
     assert above == ground, "what is scrolled does not show through"
 
-    for _ in range(5):  # a part of the page that is exchanged in between makes the browser forget that there is a keyboard
+    for _ in range(15):  # a part of the page that is exchanged in between makes the browser forget that there is a keyboard
         page.keyboard.press("Tab")  # what the keyboard focuses shows it; a click need not
         looked, without = page.evaluate(UNSEEN)
         if not without:
             break
+        page.wait_for_timeout(200)
         idle(page)
     assert looked > 10
     assert not without

@@ -14,7 +14,7 @@ from ...metrics import Baseline, quality
 from ...scenario import Scenario, problems
 from ...studies.gallery import broken
 from ...studies.gallery.broken import Cell, Story
-from .. import choice, drawn, press, sight, state
+from .. import choice, drawn, press, pulse, sight, state
 from ..widgets import holds
 from . import story_words
 
@@ -43,7 +43,7 @@ def draw(now: Scenario) -> None:
             f"InvL-GNP adds noise along the directions in which the message moves with the picture. Prepared: {len(story.truths)} digits, one seed each, a smooth LeNet, "
             "float64. It does not follow the controls above."
         )
-        st.fragment(_moved)(story)
+        pulse.inner(_moved, story)
         _try(now)
         st.markdown(story_words.border(story))
 
