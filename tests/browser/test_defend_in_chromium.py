@@ -11,6 +11,8 @@ QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
 
 def test_a_person_compares_defenses(page, server):
     page.goto(server + QUICK)
+    page.get_by_text("the least noise that hides it").wait_for()
+    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
     page.get_by_text("the least noise that hides it").click()  # it is folded
     page.get_by_role("heading", name="Least noise that hides it").wait_for()
     idle(page)
@@ -38,6 +40,8 @@ def test_a_person_compares_defenses(page, server):
 def test_nothing_scrolls_sideways(page, server):
     page.set_viewport_size({"width": 900, "height": 700})
     page.goto(server + QUICK)
+    page.get_by_text("the least noise that hides it").wait_for()
+    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
     page.get_by_text("the least noise that hides it").click()  # it is folded
     page.get_by_role("heading", name="Least noise that hides it").wait_for()
     idle(page)

@@ -23,7 +23,7 @@ def down(page):
 
 def height(page, place):
     """Screen pixels from the top of the window to a container."""
-    return page.locator(f".st-key-{place}").bounding_box()["y"]
+    return page.locator(f".st-key-{place}").first.bounding_box()["y"]  # what was drawn before may stand below it for a moment
 
 
 def test_a_scene_of_the_lab_is_in_sight(page, server):
@@ -58,6 +58,8 @@ def test_a_scene_of_the_lab_is_in_sight(page, server):
 
 def test_a_strength_that_is_opened_is_in_sight(page, server):
     page.goto(server + "defend?data=digits&model=lenet")
+    page.get_by_text("the least noise that hides it").wait_for()
+    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
     page.get_by_text("the least noise that hides it").click()  # it is folded
     page.get_by_role("button", name="Open it").first.wait_for()
     idle(page)
