@@ -16,21 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from _chromium import FLAGS
 from playwright.sync_api import Page, sync_playwright
 
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario
 
 ROOT = Path(__file__).parents[1]
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 PICTURES = ".st-key-pictures :is(img, canvas):not([class*=st-key-plain] *)"
 PIXELS = "e => e.src || e.toDataURL()"
 LONG = "data=photos&model=lenet&defense=gaussian_noise&attack=inverting_gradients(steps=50000)&prior=natural&floor=0.0001"

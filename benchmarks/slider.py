@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _chromium import FLAGS
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,15 +30,6 @@ from invviz.studies import gallery  # noqa: E402
 from invviz.ui.components import table  # noqa: E402
 from invviz.ui.views import RiskView  # noqa: E402
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 TRIES = 5
 READY = "document.querySelector('.noise.picture canvas')?.width > 300 && document.querySelector('.noise.spectrum .floor')"
 EVENTS = """() => new Promise(done => {

@@ -21,6 +21,5 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
 
 
 def _app(args: argparse.Namespace) -> int:
-
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *args.more]
     return subprocess.call(command, env={**os.environ, "PYTHONPATH": python_path()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -21,7 +20,7 @@ HONEST = (
 )
 
 
-def link(base: str, where: str, now: Scenario, what: Lesson, views: Mapping[str, str] | None = None) -> str:
+def link(base: str, where: str, now: Scenario, what: Lesson) -> str:
     """An address.
 
     Args:
@@ -29,10 +28,9 @@ def link(base: str, where: str, now: Scenario, what: Lesson, views: Mapping[str,
         where: of WHERE.
         now: the scenario that the Lab shows; the tour has its own.
         what: holds for whoever follows it.
-        views: what the page shows beside it.
     """
     parts = urlsplit(base)
-    pairs = (now.pairs() if where == HOME else []) + [*(views or {}).items(), *what.pairs()]
+    pairs = (now.pairs() if where == HOME else []) + what.pairs()
     return f"{parts.scheme}://{parts.netloc}/{'' if where == HOME else where}" + (f"?{urlencode(pairs)}" if pairs else "")
 
 

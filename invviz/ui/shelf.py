@@ -37,10 +37,9 @@ class Shelf:
 
     def job(self, key: str) -> Job | None:
         """Of a shipped result one that is done."""
-        found = self._desk.job(key)
-        if (found is None or found.state not in READY) and self._shipped(key) is not None:
-            return Job(key, self._kinds[key], self._scenario.only(self._kinds[key]).text(full=True), "done")
-        return found
+        if not self._is_shipped(key):
+            return self._desk.job(key)
+        return Job(key, self._kinds[key], self._scenario.only(self._kinds[key]).text(full=True), "done")
 
     def jobs(self, keys: Sequence[str]) -> dict[str, Job]:
         """Several at once."""

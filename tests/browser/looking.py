@@ -44,3 +44,10 @@ def fits(page, widths=(900, 1440)):
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900 if width > 1000 else 700})
         page.wait_for_function(FITS, timeout=20_000)
+
+
+def unfold(page, title):
+    """Open what is folded, once the page rests: what is unfolded while it is drawn for the first time may be folded again by what is still to come."""
+    page.get_by_text(title).wait_for()
+    idle(page)
+    page.get_by_text(title).click()

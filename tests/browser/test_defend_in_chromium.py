@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looking import fits, idle
+from looking import fits, idle, unfold
 
 pytestmark = pytest.mark.browser
 QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
@@ -11,9 +11,7 @@ QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
 
 def test_a_person_compares_defenses(page, server):
     page.goto(server + QUICK)
-    page.get_by_text("the least noise that hides it").wait_for()
-    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
-    page.get_by_text("the least noise that hides it").click()  # it is folded
+    unfold(page, "the least noise that hides it")
     page.get_by_role("heading", name="Least noise that hides it").wait_for()
     idle(page)
     page.get_by_role("button", name="Run all attacks").click()
@@ -40,9 +38,7 @@ def test_a_person_compares_defenses(page, server):
 def test_nothing_scrolls_sideways(page, server):
     page.set_viewport_size({"width": 900, "height": 700})
     page.goto(server + QUICK)
-    page.get_by_text("the least noise that hides it").wait_for()
-    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
-    page.get_by_text("the least noise that hides it").click()  # it is folded
+    unfold(page, "the least noise that hides it")
     page.get_by_role("heading", name="Least noise that hides it").wait_for()
     idle(page)
     fits(page)

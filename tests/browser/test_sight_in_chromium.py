@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looking import eventually, idle
+from looking import eventually, idle, unfold
 
 pytestmark = pytest.mark.browser
 MAIN = "document.querySelector('[data-testid=stMain]')"
@@ -58,9 +58,7 @@ def test_a_scene_of_the_lab_is_in_sight(page, server):
 
 def test_a_strength_that_is_opened_is_in_sight(page, server):
     page.goto(server + "defend?data=digits&model=lenet")
-    page.get_by_text("the least noise that hides it").wait_for()
-    idle(page)  # what is unfolded while the page is drawn for the first time may be folded again by what is still to come
-    page.get_by_text("the least noise that hides it").click()  # it is folded
+    unfold(page, "the least noise that hides it")
     page.get_by_role("button", name="Open it").first.wait_for()
     idle(page)
     down(page)

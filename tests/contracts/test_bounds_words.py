@@ -10,12 +10,13 @@ import streamlit as st
 import torch
 import walk_bounds as walk
 from streamlit.testing.v1 import AppTest
+from visits import is_meaning
 
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
 from invviz.scenario import Scenario, problems
-from invviz.ui import glossary, session
+from invviz.ui import session
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
@@ -82,9 +83,7 @@ def pages_of(text, pages, folder):
         work(Store(folder), Site(None, folder, "cpu"), once=True)
         at.run()
         assert not at.exception
-        blocks = [
-            e.value for e in [*at.markdown, *at.caption, *at.info] if not any(one.text in e.value for one in glossary.terms().values())
-        ]
+        blocks = [e.value for e in [*at.markdown, *at.caption, *at.info] if not is_meaning(e.value)]
         cells = [re.sub(r"<[^>]+>", " ", e.proto.body) for e in at.get("html")]
         yield page, blocks, cells
 

@@ -7,13 +7,13 @@ import re
 import threading
 
 import pytest
-from visits import address, leave_address
+from visits import address, is_meaning, leave_address
 
 from invviz.core.errors import LimitError, StoreError
 from invviz.jobs.store import Store
 from invviz.jobs.store._classes import CLASSES, DAY, SEATS
 from invviz.scenario import Scenario
-from invviz.ui import glossary, lesson
+from invviz.ui import lesson
 from invviz.ui.lesson import Lesson
 
 START = Scenario.parse("data=digits(index=3)&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&seed=7")
@@ -209,7 +209,6 @@ def test_where_something_is_hidden_no_other_page_shows_it(visit):
 
 
 def sent(at) -> str:
-    """All that a browser gets, as text, but for the glossary, which says what words mean; bytes of pictures have none."""
+    """All that a browser gets, as text, but for the glossary; bytes of pictures have none."""
     every = [str(getattr(element, "proto", "")) for element in at.main]
-    meanings = [term.text for term in glossary.terms().values()]
-    return " ".join(one for one in every if not any(meaning in one for meaning in meanings))
+    return " ".join(one for one in every if not is_meaning(one))

@@ -53,9 +53,14 @@ def address(at: AppTest, part: str) -> str:
 
 
 def said(at: AppTest) -> str:
-    """All words outside tables, pictures, controls and the glossary, which says what words mean and nothing of what is shown."""
+    """All words outside tables, pictures, controls and the glossary."""
     every = [e.value for e in [*at.markdown, *at.caption, *at.info, *at.error, *at.warning]]
-    return " ".join(one for one in every if not any(term.text in one for term in glossary.terms().values()))
+    return " ".join(one for one in every if not is_meaning(one))
+
+
+def is_meaning(text: str) -> bool:
+    """Whether a text is an entry of the glossary, which says what words mean and nothing of what is shown."""
+    return any(term.text in text for term in glossary.terms().values())
 
 
 def html(at: AppTest, start: str) -> str:
