@@ -33,7 +33,7 @@ class DataMissing(InvvizError):
 
 
 class UploadError(InvvizError):
-    """A picture that a person uploaded cannot be used."""
+    """A file that a person uploaded or named cannot be used."""
 
 
 class MissingExtra(InvvizError):
