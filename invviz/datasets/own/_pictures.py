@@ -56,7 +56,8 @@ def _head(title: str, content: bytes) -> tuple[tuple[int, int], bool]:
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")) as picture:
             turned = picture.getexif().get(274, 1) in (5, 6, 7, 8)
-            return picture.size[::-1] if turned else picture.size, picture.mode in GREY and "transparency" not in picture.info
+            width, height = picture.size[::-1] if turned else picture.size
+            return (width, height), picture.mode in GREY and "transparency" not in picture.info
     except Exception as err:
         _decoded(title, content, (1, 1, 1))
         raise refused(title, "the picture is broken", "Open it in any picture program and save it as PNG.") from err
