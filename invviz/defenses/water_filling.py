@@ -65,7 +65,7 @@ class WaterFilling(Coloured):
     """
 
     name: ClassVar[str] = "water_filling"
-    title: ClassVar[str] = "Water-filling (best noise for its cost)"
+    title: ClassVar[str] = "Water-filling (largest InvLoss for its cost)"
     strength: ClassVar[str] = "sigma"
     identity: ClassVar[Value] = 0.0
     level_words: ClassVar[str] = "as costly as Gaussian noise of {p} of the typical entry"

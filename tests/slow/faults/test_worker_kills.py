@@ -152,6 +152,8 @@ def test_killed_workers_lose_nothing_and_double_nothing(place, eager, kills):
     for kind, scenario in rehearsal.asked.values():
         fresh.submit(kind, scenario, "me")
     worker.work(fresh, Site(None, fresh.path), once=True)
+    unlike = {key: (job.state, job.error) for key, job in fresh.jobs(list(jobs)).items() if job.state != "done"}
+    assert not unlike, "the store that nobody was killed on did not compute these"
     for key in jobs:
         kept, other = store.arrays(key), fresh.arrays(key)
         arrays = kept.keys() == other.keys() and all(np.array_equal(kept[name], other[name], equal_nan=True) for name in kept)
