@@ -24,7 +24,7 @@ from .invloss import (
     total_sigma,
     van_trees_bound,
 )
-from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread
+from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread, sigma_of_invre
 from .jacobian import Jacobian
 from .maps import direction, pixel_knowledge, pixel_knowledges, pixel_variance, sample_loss
 from .noise_covariance import Banded, Diagonal, NoiseCovariance
@@ -84,6 +84,7 @@ __all__ = [
     "room",
     "sample_loss",
     "scaled",
+    "sigma_of_invre",
     "singular_values",
     "sketch",
     "subspace_error",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .decomposition import Decomposition
 
 MAX_PSNR = 200.0  # dB; stands for "no error at all", so that every figure stays finite
+QUIETEST, HALVINGS = 1e-9, 60  # of the search for a noise level: how far below (and above) the loudest direction, and its steps
 
 
 def invre(dec: Decomposition, sigma: float) -> float:
@@ -24,6 +25,22 @@ def invre(dec: Decomposition, sigma: float) -> float:
         In [0, 1]; 1 is fully invertible.
     """
     return 1 - invloss(dec, sigma) / dec.trace
+
+
+def sigma_of_invre(dec: Decomposition, wanted: float) -> float:
+    """The noise level (absolute, per message entry) at which InvRE is `wanted`, by bisection: InvRE falls with the noise.
+
+    Raises:
+        ValueError: no noise level has it: it is not between 0 and what is learned without noise.
+    """
+    loudest = math.sqrt(float(dec.gains.max(initial=0.0))) or 1.0
+    low, high = math.log(loudest * QUIETEST), math.log(loudest / QUIETEST)
+    if not invre(dec, math.exp(high)) < wanted < invre(dec, math.exp(low)):
+        raise ValueError(f"No noise leaves an InvRE of {wanted:g}; without noise it is {invre(dec, 0.0):.3g}.")
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if invre(dec, math.exp(middle)) > wanted else (low, middle)
+    return math.exp((low + high) / 2)
 
 
 def invre_interval(dec: Decomposition, sigma: float) -> tuple[float, float]:

@@ -9,9 +9,10 @@ from html import escape
 
 import streamlit as st
 
-from . import language
+from . import language, shares
 
 MOST = 4  # entries in the help of a heading
+SEEN = "invre"  # the term that is explained by pictures, too
 PLAIN = (
     "net",
     "message",
@@ -88,8 +89,10 @@ def strong(text: str) -> str:
 
 def _button(term: Term, shown: str, lang: str, name: str) -> str:
     more = f"<details><summary>{escape(language.words(lang)['page']['equation'])}</summary><span class='equation'>{escape(term.equation)}</span><span>{escape(explained(term.equation, lang))}</span></details>"
-    entry = f"<strong>{escape(term.title)}</strong><span>{escape(term.text)}</span>{more if term.equation else ''}"
-    return f'<button type="button" class="term" popovertarget="{name}">{escape(shown)}</button><span popover class="entry" id="{name}">{entry}</span>'
+    seen = shares.html(lang, whole=False) if term.name == SEEN else ""
+    entry = f"<strong>{escape(term.title)}</strong><span>{escape(term.text)}</span>{seen}{more if term.equation else ''}"
+    kind = "entry wide" if seen else "entry"
+    return f'<button type="button" class="term" popovertarget="{name}">{escape(shown)}</button><span popover class="{kind}" id="{name}">{entry}</span>'
 
 
 def letters(equation: str, lang: str) -> dict[str, str]:
@@ -140,6 +143,8 @@ def draw(names: tuple[str, ...]) -> None:
     ordered = [*names, *(name for name in terms() if name not in names)]
     with st.popover(words["words"], icon=":material/menu_book:", type="tertiary", key="words"):
         st.markdown(tip(*names))
+        if SEEN in names and (seen := shares.html(language.FIRST)):
+            st.html(seen)
         st.divider()
         st.markdown(tip(*ordered[len(names) :]))
         with st.expander(words["equations"]):

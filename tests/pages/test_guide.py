@@ -22,7 +22,22 @@ KEYS = [stop.key for stop in STOPS]
 
 def text(at) -> str:
     """All words on the page, HTML among them."""
-    return said(at) + " ".join(re.sub(r"<span popover.*?(</details>|</span>)</span>|<[^>]*>", " ", e.proto.body) for e in at.get("html"))
+    return said(at) + " ".join(re.sub(r"<[^>]*>", " ", without_entries(e.proto.body)) for e in at.get("html"))
+
+
+def without_entries(body: str) -> str:
+    """HTML without what opens on a click: each entry up to the end of its own span."""
+    head, *rest = body.split("<span popover")
+    kept = [head]
+    for one in rest:
+        depth, end = 1, 0
+        for tag in re.finditer(r"<(/?)span\b", one):
+            depth += -1 if tag[1] else 1
+            if depth == 0:
+                end = one.index(">", tag.end()) + 1
+                break
+        kept.append(one[end:])
+    return " ".join(kept)
 
 
 def tour(visit, stop: int, **views):

@@ -87,6 +87,13 @@ class Scene:
         """The ideal attacker's picture at the kept noise level nearest to `sigma` (absolute std), shape (b, c, h, w)."""
         return self.arrays["strip"][self._level(sigma)].astype(np.float32) / 255
 
+    def between(self, sigma: float) -> np.ndarray:
+        """The same at `sigma` itself, between the two kept levels beside it, over the logarithm of the noise: the ideal attacker's draw of noise is one at all levels."""
+        place = float(np.interp(np.log(max(sigma / self.size.rms, LEVELS[0])), np.log(LEVELS), np.arange(len(LEVELS))))
+        low = min(int(place), len(LEVELS) - 2)
+        below, above = self.arrays["strip"][low : low + 2].astype(np.float32) / 255
+        return below + np.float32(place - low) * (above - below)
+
     def known(self, sigma: float) -> np.ndarray:
         """Share of each pixel's variance that is learned, at the kept noise level nearest to `sigma`, shape (b, c, h, w) in [0, 1]."""
         return self.arrays["known"][self._level(sigma)].astype(np.float32) / 255

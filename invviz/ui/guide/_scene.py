@@ -39,6 +39,7 @@ class Scene:
         options: two pictures to choose from; their figures are shown with the answer. Empty where the options are words, or a scale.
         scale: pictures from nothing to everything, on which a guess is set; their figures are shown with the answer.
         spectrum: singular values, the noise floor and the places of the two options among them, shown with the answer.
+        shares: whether the answer ends with what InvRE is a share of, in pictures.
         built: whether what the answer calls not built here is built by now.
     """
 
@@ -50,3 +51,4 @@ class Scene:
     scale: tuple[Picture, ...] = ()
     spectrum: tuple[np.ndarray, float, tuple[int, int]] | None = None
     built: bool = False
+    shares: bool = False

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from ...scenario import Scenario
-from .. import choice, glossary, language, lesson, press, pulse, shell, sight, state, trouble
+from .. import choice, glossary, language, lesson, press, pulse, shares, shell, sight, state, trouble
 from ..pages import PAGES
 from . import board, pictures, scale, summary, teach
 from ._scene import Scene
@@ -53,6 +53,8 @@ def _draw() -> None:
             pictures.draw(stop, scene, said, guess, answered, lang)
             if stop.kind == "scale":
                 scale.draw(stop, scene, guess, answered, lang)
+            if scene.shares and answered:
+                st.html(f'<div class="guide">{shares.html(lang)}</div>')
         with st.container(key="guide-act"):
             if answered:
                 st.html(_answer(stop, scene, said, guess, lang))

@@ -134,7 +134,7 @@ def noise() -> Scene | None:
     figures = {"real": found.real.said, "ideal": seen.said, "share": percent(found.view.figures(found.sigma).score)}
     scale = tuple(Picture("plain", ideal, percent(level), "noise") for level, ideal in zip(LEVELS, ideals, strict=True))
     answer = _nearest(list(np.log(LEVELS)), float(np.log(sigma)))
-    return Scene(figures, answer, before=(found.truth, found.real), after=(seen,), scale=scale)
+    return Scene(figures, answer, before=(found.truth, found.real), after=(seen,), scale=scale, shares=True)
 
 
 def directions() -> Scene | None:
