@@ -3,6 +3,7 @@
 from ._base import Attack, MaliciousAttack, ServerGradient
 from .april import APRIL
 from .april_optimisation import APRILOptimisation
+from .bins import ReadBins
 from .class_prior import ClassPrior
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
@@ -55,6 +56,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "unsplit": UnSplit,
     "fora": FORA,
     "hijacking": Hijacking,
+    "bins": ReadBins,
 }
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "PCAPrior",
     "Peeling",
     "PlugAndPlay",
+    "ReadBins",
     "SeeThrough",
     "ServerGradient",
     "Spear",

@@ -49,6 +49,7 @@ class Attack(Component):
         False  # solves equations other than that its answer gives the whole message, so it may be right where that does not match
     )
     prior_behind_masks: ClassVar[bool] = False  # who knows what was held back looks for the most likely picture that gives the rest
+    reads: ClassVar[str] = ""  # kind of planted net that it reads (`core.planted`); empty: any net
     malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
 
     def wants(self) -> Knowledge:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from .planted import Plan
     from .types import Tree
 
 
@@ -92,12 +93,13 @@ class Net:
     module: nn.Module
     params: Tree
     task: Task = CLASSIFICATION
+    plan: Plan | None = dataclasses.field(default=None, kw_only=True)  # a dishonest server's own notes on it, which no client sees
 
     @classmethod
-    def of(cls, module: nn.Module, task: Task = CLASSIFICATION) -> Net:
+    def of(cls, module: nn.Module, task: Task = CLASSIFICATION, plan: Plan | None = None) -> Net:
         """Freeze a module for release: evaluation mode, no gradients recorded."""
         module = module.eval().requires_grad_(False)
-        return cls(module, {k: p.detach() for k, p in module.named_parameters()}, task)
+        return cls(module, {k: p.detach() for k, p in module.named_parameters()}, task, plan=plan)
 
     @property
     def num_params(self) -> int:

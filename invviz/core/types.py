@@ -192,11 +192,12 @@ class Size:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class World:
-    """What a defense may use on the client's side besides the batch."""
+    """What a defense may use on the client's side besides the batch, or a server before it plants a net."""
 
     net: Net
     public: Tensor  # (n, c, h, w) public pictures, possibly none
     labels: Tensor | None = None  # of the public pictures, (n,)
+    batch_size: int = 1  # samples in a client's batch, as a server knows it
 
     @classmethod
     def without_public(cls, net: Net, batch: Batch) -> World:

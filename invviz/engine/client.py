@@ -84,7 +84,9 @@ class Client:
 
     def received(self, scenario: Scenario) -> Received:
         """What it can look at before it answers; `release` is its own message, whatever the server sees of it."""
-        return Received(self.net, self.previous, self.batch, defended(scenario, self.bare, scenario.defense, self.world))
+        net = dataclasses.replace(self.net, plan=None)
+        release = defended(scenario, self.bare, scenario.defense, dataclasses.replace(self.world, net=net))
+        return Received(net, self.previous, self.batch, release)
 
     @property
     def note(self) -> str:
@@ -126,6 +128,7 @@ def _served(scenario: Scenario, client: Client) -> Client:
     server, shown, count = scenario.server, World.without_public(client.net, client.batch), scenario.aggregation.others
     if server.uses_public:
         shown = World(client.net, *public_pictures(scenario, client.batch, client.samples))
+    shown = dataclasses.replace(shown, batch_size=scenario.batch)
     first, *rest = server.plant(client.net, shown, 1 + count, stream(scenario.seed, "server"))
     others = []
     for number, net in enumerate(rest, 1):

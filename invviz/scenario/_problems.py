@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     _rounds.rounds,
     _attack.local_steps,
     _defense.defenses,
+    _server.read_out,
     _server.server,
     _server.aggregation,
     _memory.memory,

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..servers import SERVERS
 from ._modality import made_for
 from ._scenario import Scenario
+
+
+def read_out(s: Scenario) -> Iterator[str]:
+    """Attacks that read what a server planted."""
+    if s.attack.reads and s.attack.reads != s.server.plan:
+        fitting = [f"server={name}" for name, kind in SERVERS.items() if kind.plan == s.attack.reads]
+        yield f"{s.attack.name} reads a net that a dishonest server planted for it; the server is {s.server.name}. Use {' or '.join(fitting)}, or another attack."
 
 
 def server(s: Scenario) -> Iterator[str]:
@@ -15,6 +23,10 @@ def server(s: Scenario) -> Iterator[str]:
         return
     if not server.takes(s.data.modality.name):
         yield f"{server.name} reads {made_for(server)}; {s.data.name} is {s.data.modality.a_set}. Use server=honest."
+    if server.needs_first_linear and s.model.first_layer != "linear":
+        yield f"{server.name} sets the weights of a fully connected first layer; {s.model.name} begins with a {s.model.first_layer}. Use model=mlp, or server=imprint."
+    if server.needs_first_relu and (act := getattr(s.model, "act", "relu")) != "relu":
+        yield f"{server.name} counts on the zeros that ReLU leaves in a gradient; {s.model.name} has act={act!r}. Set act='relu'."
     if s.protocol.sends_embedding and not server.for_embeddings:
         yield f"{server.name} plants nets that clients send gradients of; {s.protocol.name} sends an embedding. Use protocol=hfl."
     if s.attack.malicious:

@@ -3,7 +3,11 @@
 from ._base import Server
 from .aggregation import AGGREGATIONS, Aggregation, Plain
 from .honest import Honest
+from .imprint import Imprint
 
-SERVERS: dict[str, type[Server]] = {"honest": Honest}
+SERVERS: dict[str, type[Server]] = {
+    "honest": Honest,
+    "imprint": Imprint,
+}
 
-__all__ = ["AGGREGATIONS", "SERVERS", "Aggregation", "Honest", "Plain", "Server"]
+__all__ = ["AGGREGATIONS", "SERVERS", "Aggregation", "Honest", "Imprint", "Plain", "Server"]

@@ -21,6 +21,11 @@ class Server(Component):
 
     malicious: ClassVar[bool] = True  # it does not follow the protocol
     attack: ClassVar[str] = ""  # what reads its messages where a scenario names no attack; empty: the default of all scenarios
+    plan: ClassVar[str] = (
+        ""  # kind of notes on the nets that it plants (`core.planted`); empty: none, and any attack may read what comes back
+    )
+    needs_first_linear: ClassVar[bool] = False  # it sets the weights of a fully connected first layer, which the honest net must have
+    needs_first_relu: ClassVar[bool] = False  # ... that ReLU follows
     first_layer: ClassVar[str] = ""  # of the nets that it sends, in the words of `Model.first_layer`; empty: that of the model
     uses_public: ClassVar[bool] = False  # it looks at public samples, with their labels
     for_embeddings: ClassVar[bool] = False  # it also plants nets that make embeddings (vertical FL)

@@ -22,6 +22,7 @@ from invviz.engine.observe import observe
 from invviz.models import MODELS
 from invviz.risk import Directions
 from invviz.scenario import PARTS, Scenario, problems
+from invviz.servers import SERVERS
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
 
@@ -35,6 +36,10 @@ def small(attack, **parts):
     model = MODELS["preact"](width=4) if attack.needs_training_mode else model
     start = "data=digits&protocol=vfl(parties=1)" if attack.needs_embedding else "data=digits"
     start = "data=digits&protocol=hfl_training" if attack.needs_training_mode else start
+    if attack.reads:
+        server = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
+        model = MODELS["mlp"](width=16) if server.needs_first_linear else model
+        parts = {"server": server, **parts}
     if attack.needs_tangent_noise and "defense" not in parts:
         start += "&defense=invl_gnp&attacker=aware"
     return Scenario.parse(start).replace(attack=quick, model=model, **parts)
@@ -147,7 +152,7 @@ def test_labels_are_given_only_to_those_who_ask_and_say_so(attack):
     scenario = small(attack)
     client = meet_client(scenario.replace(data=scenario.data.replace(index=3)), SITE)
     obs = observe(scenario, client)
-    assert obs.knowledge == attack.wants()
+    assert obs.knowledge == dataclasses.replace(attack.wants(), planted=bool(attack.reads))
     assert torch.equal(obs.template.label, client.batch.label if attack.wants().labels else torch.zeros_like(client.batch.label))
     assert ("labels" in obs.knowledge.words()) == attack.wants().labels
 
@@ -164,7 +169,7 @@ def test_finite_inside_bounds_and_decided_by_the_seed(attack):
     exact = np.allclose(first.guess, first.truth, atol=1e-6)  # then it is the truth, whatever the seed
     assert exact or not np.array_equal(first.guess, other.guess)
     assert first.given.startswith("message, net" if attack.wants().weights else "message, architecture")
-    assert first.threat_model in (("malicious server",) if attack.malicious else "ABCDE")
+    assert first.threat_model in (("malicious server",) if attack.malicious or attack.reads else "ABCDE")
 
 
 @pytest.mark.parametrize("attack", [kind for kind in ALL if not (kind.values[0].one_round or kind.values[0].needs_training_mode)])

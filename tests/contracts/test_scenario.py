@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from invviz.core.errors import KnobError, ScenarioError, TextError
 from invviz.defenses import DEFENSES
 from invviz.scenario import PARTS, Scenario, _scenario, check, problems, risk_problems
+from invviz.servers import SERVERS
 
 
 def components(part):
@@ -177,6 +178,8 @@ def test_every_data_set_has_a_model_and_every_attack_a_scenario():
 def everything():
     for data, model, protocol, attack in product(*(PARTS[p].values() for p in ("data", "model", "protocol", "attack"))):
         told = {"defense": (PARTS["defense"]["invl_gnp"](),), "attacker": "aware"} if attack.needs_tangent_noise else {}
+        if attack.reads:
+            told["server"] = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
         yield Scenario(data=data(), model=model(), protocol=protocol(), attack=attack(), **told)
 
 

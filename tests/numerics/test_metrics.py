@@ -73,3 +73,12 @@ def test_lpips_says_what_is_missing():
         METRICS["lpips"]().score(GUESS, TRUTH)
     except MissingExtra as err:
         assert "pip install" in str(err) or "alexnet" in str(err)
+
+
+def test_an_exact_guess_stays_beside_its_sample():
+    """The least total error alone would give it away for a mean of others, which lies nearer to it than to any of those."""
+    truth, guess = np.zeros((2, 1, 1, 2)), np.zeros((2, 1, 1, 2))
+    truth[1, 0, 0] = (1.0, 0.0)
+    guess[1, 0, 0] = (-1.0, 1.2)  # the first was read exactly; this mixture is nearer to it: 5.44 as they stand, 3.44 the other way round
+    assert match(guess, truth).tolist() == [0, 1]
+    assert match(guess + 0.01, truth).tolist() == [1, 0]  # nothing is exact: the least total

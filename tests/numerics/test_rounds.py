@@ -246,6 +246,7 @@ def test_what_does_not_fit_says_so():
             assert not any("one round" in w for w in problems(Scenario(attack=kind())))
     assert {name for name, kind in ATTACKS.items() if kind.one_round} == {
         "april",
+        "bins",
         "features",
         "fora",
         "hijacking",

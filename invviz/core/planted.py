@@ -1,0 +1,93 @@
+"""What a server that is not honest notes of a net that it planted: how to read what comes back. Clients never see it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+GOLDEN = (3 - 5**0.5) / 2  # of the way from one public value to the next: where thresholds lie
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """Notes on a planted net.
+
+    Attributes:
+        kind: which read-out understands it (`Attack.reads`).
+    """
+
+    kind: ClassVar[str] = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bins(Plan):
+    """A layer all rows of which measure the same of a sample, each with another threshold.
+
+    Attributes:
+        weight, bias: names of its parameters, (rows, columns) and (rows,). With twins the second half of the rows repeats the first, and passes on along another direction.
+        cumulative: a row is active above its threshold; False: between its threshold and the next.
+        twins: whether there are twins.
+        counts: public samples in each bin.
+        columns: of the victim in the weight; None: all.
+        ones: of those columns, that of a constant 1 beside the sample, whose entries stand in the place of the bias's where other clients' biases are summed into that;
+            None: the bias's.
+        decode: from what the columns hold to samples, (n, columns) to (n, ...); None: they are the sample.
+    """
+
+    kind: ClassVar[str] = "bins"
+
+    weight: str
+    bias: str
+    cumulative: bool
+    twins: bool
+    counts: tuple[int, ...]
+    columns: slice | None = None
+    ones: int | None = None
+    decode: Callable[[Tensor], Tensor] | None = None
+
+    def expected(self, batch: int) -> float:
+        """The share of a batch of so many samples that is expected to be alone in its bin, before any attack."""
+        return expected_alone(self.counts, batch)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Neurons(Plan):
+    """A fully connected first layer each row of which few samples activate.
+
+    Attributes:
+        weight, bias: names of its parameters, (rows, inputs) and (rows,).
+    """
+
+    kind: ClassVar[str] = "neurons"
+
+    weight: str
+    bias: str
+
+
+def expected_alone(counts: Sequence[int], batch: int) -> float:
+    """The share of a batch that is expected to be alone in its bin, before any attack: the mean over batches and over draws of the public samples.
+
+    Of n public values, which leave n + 1 gaps of a mean mass of 1 / (n + 1), a bin that holds a of them spans a - 1 whole gaps and parts u and 1 - u of two, as every threshold cuts a gap
+    at the same place. Its mass p has mean a / n and in units of a gap's variance a' - 2 u (1 - u), a' = a (n + 1) / n; it is taken for a Beta variable of that mean and variance, with which E[p (1 - p)^(batch - 1)] is
+    closed form. The share alone is the sum of that over bins, whatever the law of what is measured. That needs private samples of the same law as the public ones.
+
+    Args:
+        counts: public values in each bin.
+        batch: samples that share the bins.
+    """
+    public, share = sum(counts), 0.0
+    beta = lambda x, y: math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)  # noqa: E731
+    for count in filter(None, counts):
+        if count == public:  # all in one bin
+            return float(batch == 1)
+        gaps = count * (public + 1) / public
+        alpha = gaps**2 / (gaps - 2 * GOLDEN * (1 - GOLDEN))
+        rest = alpha * (public / count - 1)
+        share += math.exp(beta(alpha + 1, rest + batch - 1) - beta(alpha, rest))
+    return share

@@ -1,0 +1,176 @@
+"""The imprint server: what is read is what is alone in a bin, the share is said before, and twins certify what is one sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from invviz.attacks import ATTACKS
+from invviz.attacks._bins import read
+from invviz.core.planted import Bins, expected_alone
+from invviz.core.rng import stream
+from invviz.engine.attack import run
+from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import observe
+from invviz.scenario import Scenario, problems
+from invviz.servers import SERVERS
+from invviz.servers._planter import jittered, thresholds
+
+ROOT = Path(__file__).parents[2]
+SITE = Site(None, Path("/nonexistent"), "cpu")
+DIGITS = "data=digits&model=mlp(width=32)&server=imprint(measure='random')&batch=64&dtype=float64"
+
+
+def benchmark():
+    spec = importlib.util.spec_from_file_location("imprint_benchmark", ROOT / "benchmarks/imprint.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def met(text):
+    return meet_client(Scenario.parse(text), SITE)
+
+
+def read_of(result):
+    return sum(float(psnr) > 60 for psnr in result.scores["psnr"])
+
+
+@pytest.mark.parametrize("layout", ["cumulative", "sparse"])
+@pytest.mark.parametrize("bins", [128, 256, 512])
+def test_the_samples_that_are_read_are_those_alone_in_a_bin(layout, bins):
+    client = met(f"data=photos&model=lenet&server=imprint(bins={bins},layout='{layout}')&batch=64&dtype=float64")
+    found = benchmark().counted(client, client.batch)  # counts by a plain loop
+    assert found.same and 20 < found.alone < 64 and found.certain == found.alone and not found.wrong
+
+
+def test_with_one_bin_the_sample_and_with_two_in_it_their_weighted_mean():
+    """dW / db against autograd by hand on two samples that share the only bin."""
+    client = met("data=digits&model=mlp(width=8)&server=imprint(bins=2,twins=False)&batch=2&dtype=float64")
+    x, plan = client.batch.private.flatten(1), client.net.plan
+    params = {k: p.clone().requires_grad_(True) for k, p in client.net.params.items()}
+    each = [torch.func.functional_call(client.net.module, params, (one[None],)) for one in client.batch.private]
+    deltas = [
+        torch.autograd.grad(torch.nn.functional.cross_entropy(out, client.batch.label[i : i + 1]) / 2, params[plan.bias])[0]
+        for i, out in enumerate(each)
+    ]
+    found = read(client.release(client.net, client.batch, None), plan)
+    both = deltas[0] + deltas[1]
+    assert torch.allclose(found.mass[1], both[1].abs(), atol=1e-14)  # the upper bin is its own row
+    rows = client.net.params[plan.weight] @ x.T + client.net.params[plan.bias][:, None] > 0
+    for k, inside in enumerate([rows[0] & ~rows[1], rows[1]]):
+        if inside.any():
+            weights = torch.stack([d[0] for d in deltas]) * inside
+            assert torch.allclose(found.values[k], (weights / weights.sum()) @ x, atol=1e-10)
+
+
+def test_twins_certify_no_bin_of_several():
+    found = [benchmark().counted(client, batch) for client in [met(DIGITS)] for batch in benchmark().batches(client, 64, 25)]
+    assert sum(c.wrong for c in found) == 0 and all(c.certain == c.alone == c.read for c in found)
+    assert sum(c.samples - c.alone for c in found) > 200  # there were bins of several to be mistaken about
+
+
+def test_with_two_classes_it_says_that_it_cannot():
+    two = run(Scenario.parse("data=breast_cancer&model=mlp&server=imprint(bins=16)&batch=8&dtype=float64"), SITE)
+    three = run(Scenario.parse("data=wine&model=mlp&server=imprint(bins=16)&batch=8&dtype=float64"), SITE)
+    assert "With two classes" in two.note and "none is certified" in two.note and "Twins certify" in three.note
+    # why: behind a net that is linear, twins agree on a bin of two
+    torch.manual_seed(0)
+    for classes, agree in ((2, True), (3, False)):
+        out, head = torch.randn(2, 6).double(), torch.randn(classes, 6).double()  # where each twin passes on to, and the scores
+        b = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        scores = (torch.randn(2, 6).double() + b @ out) @ head.T
+        label = torch.tensor([0, 1])
+        each = [
+            torch.autograd.grad(torch.nn.functional.cross_entropy(scores[i : i + 1], label[i : i + 1]), b, retain_graph=True)[0]
+            for i in range(2)
+        ]
+        ratio = [float(each[0][t] / (each[0][t] + each[1][t])) for t in range(2)]
+        assert (abs(ratio[0] - ratio[1]) < 1e-9) == agree
+
+
+@pytest.mark.parametrize(("public", "bins", "batch"), [(500, 32, 16), (300, 128, 64), (1000, 64, 8)])
+def test_the_share_alone_is_said_before(public, bins, batch):
+    """Against drawing: thresholds from public values, batches of the same law, counted."""
+    rng, shares, said = np.random.default_rng(1), [], []
+    for _ in range(400):
+        measured = torch.tensor(rng.gamma(2.0, size=public))
+        edges = thresholds(measured, bins)
+        counts = np.histogram(measured, edges)[0].tolist()
+        said.append(expected_alone(counts, batch))
+        place = np.histogram(rng.gamma(2.0, size=batch), edges)[0]
+        shares.append((place == 1).sum() / batch)
+    assert np.mean(said) == pytest.approx(np.mean(shares), abs=4 * np.std(shares) / 20)
+    assert expected_alone([10**6] * bins, batch) == pytest.approx((1 - 1 / bins) ** (batch - 1), rel=1e-3)  # many public ones: uniform bins
+    assert (
+        expected_alone([public], 2) == expected_alone([0, public], 2) == 0
+        and expected_alone([public], 1) == 1
+        and expected_alone([1, 3], 1) == pytest.approx(1)
+    )
+
+
+def test_thresholds_lie_between_values_that_differ():
+    measured = torch.tensor([0.0] * 50 + [1.0] * 50 + [2.0] * 10)
+    edges = thresholds(measured, 20)
+    assert len(edges) == 4 and edges[1:3].tolist() == pytest.approx([0.381966, 1.381966]) and edges[0] < 0 and edges[-1] > 2
+    assert len(thresholds(torch.full((9,), 0.5), 4)) == 2  # nothing to tell apart
+
+
+@pytest.mark.parametrize("model", ["lenet", "convnet", "vit(width=16)", "preact(width=4)", "mlp"])
+def test_it_stands_before_any_net_and_hands_the_sample_on(model):
+    text = f"data=digits&model={model}&server=imprint(bins=64)&batch=4&dtype=float64"
+    client = met(text)
+    scores = [net.outputs(net.params, client.batch) for net in (client.net, client.previous)]
+    assert float((scores[0] - scores[1]).norm() / scores[1].norm()) < 0.5 and not torch.equal(*scores)
+    assert read_of(run(Scenario.parse(text), SITE)) >= 2
+
+
+@pytest.mark.parametrize("gain", [1.0, 1000.0])
+def test_gain_makes_it_loud_and_changes_nothing_else(gain):
+    one, other = met(DIGITS), met(DIGITS.replace("measure=", f"gain={gain},measure="))
+    assert torch.allclose(*(c.net.outputs(c.net.params, c.batch) for c in (one, other)), atol=1e-9)
+    size = [float(c.release(c.net, c.batch, None)[c.net.plan.weight].norm()) for c in (one, other)]
+    assert size[1] / size[0] == pytest.approx(gain / 100, rel=1e-6)
+
+
+def test_jitter_moves_what_was_planted_and_nothing_else():
+    plain, hidden = met(DIGITS), met(DIGITS.replace("measure=", "jitter=0.1,measure="))
+    for name, p in plain.net.params.items():
+        off = (hidden.net.params[name] - p).norm()
+        if name.startswith("0."):
+            assert float(off / p.norm()) == pytest.approx(0.1, rel=0.3) if p.numel() > 50 else off > 0
+        else:
+            assert off == 0
+    still = jittered(plain.net, plain.net, 0.5, stream(1, "jitter"))
+    assert all(torch.equal(still.params[k], p) for k, p in plain.net.params.items())
+    read_now = [run(Scenario.parse(DIGITS.replace("measure=", f"jitter={j},measure=")), SITE) for j in (0.0, 0.01, 10.0)]
+    count = [read_of(found) for found in read_now]
+    assert count[0] >= count[1] > count[2]
+
+
+def test_the_client_does_not_see_the_plan_and_the_attacker_does():
+    scenario = Scenario.parse(DIGITS)
+    client = meet_client(scenario, SITE)
+    assert isinstance(client.net.plan, Bins) and client.received(scenario).net.plan is None
+    assert observe(scenario, client).net.plan is client.net.plan
+
+
+def test_bad_input_is_said_in_words():
+    said = lambda text: " ".join(problems(Scenario.parse(text)))  # noqa: E731
+    assert not said(DIGITS)
+    assert "Set bins=64 or more" in said(DIGITS.replace("measure=", "bins=8,measure="))
+    assert "million" in said("data=imagenet&model=resnet18&server=imprint") and "the server is honest" in said(
+        "data=digits&model=mlp&attack=bins"
+    )
+    assert "server=imprint" in said("data=digits&model=mlp&attack=bins")
+    assert "embedding" in said("data=digits&model=mlp&protocol=vfl&server=imprint&attack=dlg")
+    found = ATTACKS["bins"]().reconstruct(
+        dataclasses.replace(observe(Scenario.parse(DIGITS), met(DIGITS)), net=met(DIGITS).previous), stream(1, "attack"), lambda _: True
+    )
+    assert found.failed and "no layer of bins" in found.note
+    assert SERVERS["imprint"]().problems((1, 8, 8), 10, 1, 1) == []
