@@ -7,13 +7,14 @@ from ._arrays import read_npy, read_npz
 from ._csv import read_csv
 from ._limits import OWN_DISK, Limits
 from ._pictures import read_pictures
-from ._records import FORMS, read_file, read_folder, records_and_targets
+from ._records import FORMS, class_numbers, read_file, read_folder, records_and_targets
 from ._safetensors import read_safetensors, write_safetensors
 
 __all__ = [
     "FORMS",
     "OWN_DISK",
     "Limits",
+    "class_numbers",
     "read_csv",
     "read_file",
     "read_folder",

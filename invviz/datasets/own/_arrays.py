@@ -80,7 +80,7 @@ def _array(file: IO[bytes], size: int, name: str, most: int) -> np.ndarray:
     if len(content) != length:
         more = len(content) > length
         raise refused(name, "there is more behind its numbers" if more else f"it is cut short: its shape is {shape}", "Save it again.")
-    flat = np.frombuffer(content, dtype)
+    flat = np.frombuffer(bytearray(content), dtype).astype(dtype.newbyteorder("="), copy=False)  # its own, and writable
     return flat.reshape(shape[::-1]).T if columns_first else flat.reshape(shape)
 
 

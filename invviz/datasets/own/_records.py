@@ -88,9 +88,13 @@ def records_and_targets(found: Mapping[str, np.ndarray], label: str | None, tabl
         raise UploadError(f"Beside the targets {label!r} there is nothing: records are missing.")
     if table:
         rest = {"input": np.stack(list(rest.values()), 1)}
-        if target is not None and (target == np.round(target)).all():
-            target = target.astype(np.int64)
+        target = None if target is None else class_numbers(target)
     return {name: _shares(value) for name, value in rest.items()}, target
+
+
+def class_numbers(column: np.ndarray) -> np.ndarray:
+    """A column of a table as class numbers where all of it is whole, else as it is."""
+    return column.astype(np.int64) if (column == np.round(column)).all() else column
 
 
 def _shares(value: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ def _entry(one: Any) -> tuple[str, tuple[int, ...], int, int]:
 
 
 def _values(content: bytes, code: str, shape: tuple[int, ...], name: str) -> np.ndarray:
-    values = np.frombuffer(content, DTYPES[code]).reshape(shape)
+    values = np.frombuffer(bytearray(content), DTYPES[code]).reshape(shape)
     if code == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     if values.dtype.kind == "f" and not np.isfinite(values).all():

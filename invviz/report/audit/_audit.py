@@ -143,6 +143,10 @@ class Audit:
         """
         return write(self.to_json(), path)
 
+    def text(self, form: str) -> str:
+        """The same report as a text: "html", "json" or "csv"."""
+        return written(self.to_json(), form)
+
     def __str__(self) -> str:
         """The findings in a few lines."""
         from ._words import summary
@@ -152,17 +156,23 @@ class Audit:
 
 def write(found: dict[str, Any], path: str | Path) -> Path:
     """Write the report of an audit that is at hand as JSON; arguments and errors as of `Audit.report`."""
-    from ._html import to_html
-
     path = Path(path)
-    forms = {".html": to_html, ".json": lambda j: json.dumps(j, indent=1, allow_nan=False) + "\n", ".csv": _csv}
-    if path.suffix.lower() not in forms:
+    form = path.suffix.lower().removeprefix(".")
+    if form not in ("html", "json", "csv"):
         raise InvvizError(f"A report ends with .html, .json or .csv; {path.name!r} does not.")
     try:
-        path.write_text(forms[path.suffix.lower()](found), encoding="utf-8")
+        path.write_text(written(found, form), encoding="utf-8")
     except OSError as err:
         raise InvvizError(f"{path} cannot be written: {err.strerror or err}. Name another file.") from err
     return path
+
+
+def written(found: dict[str, Any], form: str) -> str:
+    """The report of an audit that is at hand as JSON, as a text: "html", "json" or "csv"."""
+    from ._html import to_html
+
+    forms = {"html": to_html, "json": lambda j: json.dumps(j, indent=1, allow_nan=False) + "\n", "csv": _csv}
+    return forms[form](found)
 
 
 def _csv(found: dict[str, Any]) -> str:

@@ -1,0 +1,218 @@
+"""`audit`: what one message of a net of one's own gives away of records of one's own; or what can be read off a message that somebody has."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import InvvizError, TextError
+from . import _out, _own
+from ._show import ProgressLine, to_json
+from ._site import DEVICES
+
+if TYPE_CHECKING:
+    from ..report.audit import Audit, Reconstructed
+
+FORMS = ("text", "html", "json", "csv")
+BATCH = 8  # records that are audited where nobody says how many
+ABOUT = f"""NET is {_own.PLACE}: a torch.nn.Module, or a class or function that gives one when it is called without arguments.
+IMPORTING IT RUNS ITS CODE, with your rights; so does a loss of your own. Data and weights hold no code, and none is run: .npz, .npy, .csv (one record a row),
+a folder of pictures (of one size; in one folder a class, these are the labels), .safetensors; nothing is ever unpickled.
+
+An .npz with several arrays hands them to the net by their names. Real numbers are private; whole numbers, and what --public names, everybody knows;
+bytes with three dimensions or more are pictures, divided by 255. Nothing is stored and nothing leaves this machine.
+
+With --message the records are not known: attacks read the message, and of --data only the shapes are used.
+
+  invviz audit mynets.small:build --data batch.npz --labels y --to html --out audit.html
+  invviz audit net.py:Net --data table.csv --labels outcome --loss mse_loss --defense "gaussian_noise(sigma=0.1)"
+  invviz audit net.py:Net --message update.safetensors --shape 4,3,32,32 --out found.npz"""
+
+
+def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
+    """The verb."""
+    verb = verbs.add_parser(
+        "audit",
+        parents=[every],
+        help="your own net and data: what one message gives away (runs the net's code)",
+        epilog=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("net", metavar="NET", help=_own.PLACE)
+    verb.add_argument("--data", type=Path, metavar="FILE|FOLDER", help="the records: .npz, .npy, .csv or a folder of pictures")
+    verb.add_argument("--labels", metavar="NAME|FILE", help="targets: an array of the .npz, a column of the .csv, or a file")
+    verb.add_argument("--records", type=_places, metavar="N|A:B", help=f"how many, or which, from 0 (default: the first {BATCH})")
+    verb.add_argument("--weights", type=Path, metavar="FILE", help="load these into the net (.safetensors; `invviz convert` makes one)")
+    verb.add_argument("--message", type=Path, metavar="FILE", help="a message that you have, by the names of the parameters (.safetensors)")
+    verb.add_argument("--shape", type=_shape, metavar="N,...", help="with --message: shape of the records, their number first")
+    verb.add_argument(
+        "--loss", metavar="NAME", help=f"{', '.join(_own.LOSSES)}, or your own as package.module:name (default: cross_entropy)"
+    )
+    verb.add_argument("--protocol", default="hfl", help='"hfl" (the gradient) or "hfl(local_steps=5,lr=0.1)"')
+    verb.add_argument("--defense", default="", help='as in "clipping(clip_norm=1.0)&gaussian_noise(sigma=0.1)"')
+    verb.add_argument("--attacks", default="strongest", help='"strongest", "none", or one such as "dlg(steps=200)" (default: strongest)')
+    verb.add_argument("--prior", default="white", help='"white", or for pictures "natural"')
+    verb.add_argument("--public", action="append", default=[], metavar="NAME", help="an input that everybody knows; may be repeated")
+    verb.add_argument("--bounds", type=_bounds, metavar="LOW,HIGH", help="of the private inputs")
+    verb.add_argument("--ceiling", type=float, metavar="DB", help="wanted expected best, for the least noise")
+    verb.add_argument("--floor", type=float, default=0.01, help="noise of any real system, for the ideal attacker only (default: 0.01)")
+    verb.add_argument("--method", choices=("auto", "exact", "sketch", "quick"), default="auto", help="of the spectrum")
+    verb.add_argument("--seconds", type=float, default=120.0, help="for all attacks together (default: 120)")
+    verb.add_argument("--seed", type=int, default=7, help="of noise and attacks (default: 7)")
+    verb.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
+    verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, text where there is none)")
+    verb.add_argument("--out", type=_out.path, metavar="FILE", help="write there; of a message, .npz takes what was read")
+    verb.set_defaults(go=show)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Audit, or read a message. Code of the user is imported after all else was looked at."""
+    from ..engine.audit.subject import NotAuditable
+
+    form = _form(args)
+    if args.data is None and not (args.message and args.shape):
+        raise TextError("Name the records with --data (.npz, .npy, .csv or a folder of pictures); with --message their --shape is enough.")
+    inputs, target = (None, None) if args.data is None else _batch(args)
+    if target is None and args.loss is None and args.message is None:
+        raise TextError(
+            "No targets were named. Say --labels (an array of the .npz, a column of the .csv, or a file), or a --loss that needs none."
+        )
+    sent = _own.tensors(args.message, "messages") if args.message else None
+    if args.out:
+        _out.file(args.out)
+    net, loss = _own.net(args.net, args.weights), _own.loss(args.loss)
+    try:
+        if sent is not None:
+            return _read(args, form, net, loss, sent, inputs, target)
+        return _audited(args, form, net, loss, inputs, target)
+    except NotAuditable as err:
+        raise TextError(str(err)) from err
+
+
+def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any) -> int:
+    from ..report.audit import audit
+
+    with ProgressLine() as line:
+        found = audit(
+            net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, bounds=args.bounds,
+            ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, device=_device(args.device), seed=args.seed, progress=line.report,
+        )  # fmt: skip
+    _put(args, _words(found) if form == "text" else found.text(form))
+    return 0
+
+
+def _read(args: argparse.Namespace, form: str, net: Any, loss: Any, sent: Any, inputs: Any, target: Any) -> int:
+    from ..report.audit import reconstruct
+
+    shapes = args.shape or ({name: v.shape for name, v in inputs.items()} if isinstance(inputs, Mapping) else inputs.shape)
+    with ProgressLine():
+        found = reconstruct(
+            sent, net, shapes, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, public=args.public, bounds=args.bounds or (0.0, 1.0),
+            seconds=args.seconds, device=_device(args.device), seed=args.seed,
+        )  # fmt: skip
+    if form == "npz":
+        answer: dict[str, Any] = {name: np.asarray(value) for name, value in found.inputs.items()}
+        try:
+            np.savez_compressed(args.out, **answer)
+        except OSError as err:
+            raise InvvizError(f"{args.out} cannot be written: {err.strerror or err}. Name another file with --out.") from err
+        print(_answers(found))
+    else:
+        _put(args, to_json(found.to_json()) if form == "json" else _answers(found))
+    return 0
+
+
+def _form(args: argparse.Namespace) -> str:
+    """In which form, found out before anything is computed."""
+    forms = ("text", "json", "npz") if args.message else FORMS
+    ending = args.out.suffix.removeprefix(".").replace("txt", "text") if args.out else ""
+    form = args.to or ending or "text"
+    if form not in forms:
+        known = ", ".join(f for f in forms if f != "text")
+        raise TextError(
+            f"{'--to' if args.to else '--out'} {args.to or args.out}: {'what is read off a message' if args.message else 'an audit'} is written as {known} or text."
+        )
+    return form
+
+
+def _batch(args: argparse.Namespace) -> tuple[Any, Any]:
+    """The records that are audited: one array goes in as it is, several by their names."""
+    inputs, target = _own.records(args.data, args.labels)
+    count = len(next(iter(inputs.values())))
+    start, stop = args.records or (0, min(BATCH, count))
+    if stop > count:
+        raise TextError(f"--records {start}:{stop}: there are {count:,} records.")
+    if stop - start < count:
+        print(
+            f"{stop - start:,} of {count:,} records are taken as the batch of one message, from number {start}; --records says which.",
+            file=sys.stderr,
+        )
+    if len(inputs) > 1:
+        more = "" if args.labels or target is not None else "; --labels names the one that is the target"
+        print(f"{', '.join(inputs)} go to the net by these names{more}.", file=sys.stderr)
+    cut = {name: value[start:stop] if np.ndim(value) and len(value) == count else value for name, value in inputs.items()}
+    return (cut if len(cut) > 1 else next(iter(cut.values()))), None if target is None else target[start:stop]
+
+
+def _put(args: argparse.Namespace, text: str) -> None:
+    if args.out is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return
+    try:
+        args.out.write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise InvvizError(f"The report cannot be written to {args.out}: {err.strerror or err}. Name another file with --out.") from err
+    print(f"{args.out} is written.", file=sys.stderr)
+
+
+def _words(found: Audit) -> str:
+    return f"{found}\n\n{found.rows().to_string(index=False, float_format=lambda v: f'{v:.2f}')}"
+
+
+def _answers(found: Reconstructed) -> str:
+    lines = [
+        "Nobody can tell from a message alone that an answer is right; those below leave least of it, and did not fail in their own eyes, first."
+    ]
+    for one in found.answers:
+        said = (
+            one.error
+            or f"leaves {one.misfit:.2g} of the message{', failed' if one.failed else ''}{', stopped at the end of its time' if one.stopped else ''}. {one.note}"
+        )
+        lines.append(f"{one.attack}: {said}")
+    return "\n".join(lines)
+
+
+def _device(name: str) -> str | None:
+    return None if name == "auto" else name
+
+
+def _places(text: str) -> tuple[int, int]:
+    """As argparse's type: a number of records, or the first and the one behind the last."""
+    if not (found := re.fullmatch(r"(?:(\d{1,9}):)?(\d{1,9})", text)) or int(found[2]) <= int(found[1] or 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: write how many, as in 8, or from where to before where, as in 16:24")
+    return int(found[1] or 0), int(found[2])
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """As argparse's type: whole numbers above 0."""
+    if not re.fullmatch(r"[1-9]\d{0,8}(,[1-9]\d{0,8}){0,7}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from 1 on, as in 4,3,32,32, the number of records first")
+    return tuple(map(int, text.split(",")))
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    """As argparse's type: two numbers."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(f"{text!r}: write two numbers, as in 0,1, or --bounds=-1,1 where the first is below 0") from err
+    return low, high
+
+
+__all__ = ["BATCH", "add", "show"]
