@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # pytest's importlib mode does not
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not; the tests share handed
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "pages"))
 
 from served import serving
