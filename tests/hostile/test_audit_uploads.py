@@ -132,3 +132,11 @@ def test_pictures_are_taken(tmp_path):
     _, arrays = here(Handed(NET, None, files, "2, 1"))
     assert arrays["inputs"].shape == (2, 1, 6, 6) and arrays["targets"].tolist() == [2, 1]
     np.testing.assert_allclose(arrays["inputs"][1], 100 / 255)
+
+
+def test_weights_are_matched_to_a_net_of_the_house_in_the_process():
+    """Its shapes come of torch, which looks for a place for files when it is first used."""
+    state = {"1.weight": (4, 36), "1.bias": (4,), "3.weight": (3, 4), "3.bias": (3,)}
+    content = tensors({name: np.ones(shape, np.float32) for name, shape in state.items()})
+    found = take(Handed({"registry": "mlp(width=4)", "classes": 3}, ("w.safetensors", content), [("d.npz", npz())]))
+    assert {name: value.shape for name, value in found.weights.items()} == state

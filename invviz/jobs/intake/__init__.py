@@ -101,7 +101,9 @@ def ordered(handed: Handed) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def _asked(order: Any) -> bytes:
     """The answer of a process; what there is of it where it was ended."""
     command = [sys.executable, "-B", "-m", f"{__name__}._child"]
-    environment = {"PYTHONPATH": python_path(), "PATH": "", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    place = {"TORCHINDUCTOR_CACHE_DIR": str(IMPORTS)}  # torch wants to make a folder as it is imported; this one is there, and no file is written
+    environment = {"PYTHONPATH": python_path(), "PATH": "", "MALLOC_ARENA_MAX": "2", **threads, **place}
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=IMPORTS, env=environment
     )
