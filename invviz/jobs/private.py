@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.messages import DTYPES, Message, python_path, read, write
 from ..risk import Decomposition
-from .messages import DTYPES, Message, python_path, read, write
 
 if TYPE_CHECKING:
     from ..engine.client import Site

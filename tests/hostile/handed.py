@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from invviz.jobs.intake import Handed
+from invviz.engine.intake import Handed
 
 LAYERS = [
     {"layer": "conv2d", "out_channels": 2, "kernel_size": 3, "padding": 1}, {"layer": "tanh"}, {"layer": "flatten"}, {"layer": "linear", "out_features": 3}

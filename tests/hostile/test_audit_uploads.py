@@ -19,9 +19,9 @@ import pytest
 from handed import DRAWN, NET, SHAPES, Handed, data, drawn, npz, tensors, weights
 
 from invviz.core.errors import InvvizError, UploadError
-from invviz.jobs import intake
-from invviz.jobs.intake import MEMORY, SECONDS, _child, ordered, take
-from invviz.jobs.messages import Message
+from invviz.core.messages import Message
+from invviz.engine import intake
+from invviz.engine.intake import MEMORY, SECONDS, _child, ordered, take
 
 
 def here(handed: Handed) -> tuple[dict, dict]:
@@ -58,7 +58,7 @@ def test_what_is_sound_is_taken_in_a_process_of_its_own():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_the_process_has_limits_and_writes_no_file(tmp_path):
-    start = "from invviz.jobs.intake import _limits; _limits.limit()\n"
+    start = "from invviz.engine.intake import _limits; _limits.limit()\n"
 
     def after(work: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run([sys.executable, "-c", start + work], capture_output=True, timeout=90, check=False)

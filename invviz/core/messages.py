@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from ..core.paths import IMPORTS
+from .paths import IMPORTS
 
 MAX_HEADER = 64 << 20  # bytes; a longer one means that something else wrote into the pipe
 DTYPES = ("uint8", "int64", "float32", "float64")

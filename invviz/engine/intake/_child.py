@@ -1,4 +1,4 @@
-"""The process that reads what a visitor hands over: `python -m invviz.jobs.intake._child`, one message in, one out."""
+"""The process that reads what a visitor hands over: `python -m invviz.engine.intake._child`, one message in, one out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from ...core.component import parse_component, shown
 from ...core.errors import InvvizError, UploadError
+from ...core.messages import Message, read, write
 from ...datasets.own import FORMS, read_file, read_pictures, read_safetensors, records_and_targets
 from ...models import MODELS, Model
 from ...models.own import MAX_PARAMETERS, MAX_PRODUCTS, matched, read_layers
-from ..messages import Message, read, write
 from ._limits import DATA, RECORDS, TOO_MUCH, WEIGHTS, limit
 
 LABELS = ("label", "labels", "y", "target", "targets", "class")  # what targets may be called

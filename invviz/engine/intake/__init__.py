@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UploadError
+from ...core.messages import python_path, read, write
 from ...core.paths import IMPORTS
-from ..messages import python_path, read, write
 from ._limits import MEMORY, PATIENCE, SECONDS, TOO_MUCH, check_sizes
 
 AT_ONCE = threading.Semaphore(2)
@@ -102,7 +102,9 @@ def _asked(order: Any) -> bytes:
     """The answer of a process; what there is of it where it was ended."""
     command = [sys.executable, "-B", "-m", f"{__name__}._child"]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    place = {"TORCHINDUCTOR_CACHE_DIR": str(IMPORTS)}  # torch wants to make a folder as it is imported; this one is there, and no file is written
+    place = {
+        "TORCHINDUCTOR_CACHE_DIR": str(IMPORTS)
+    }  # torch wants to make a folder as it is imported; this one is there, and no file is written
     environment = {"PYTHONPATH": python_path(), "PATH": "", "MALLOC_ARENA_MAX": "2", **threads, **place}
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=IMPORTS, env=environment
