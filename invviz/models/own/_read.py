@@ -11,7 +11,8 @@ from typing import Any
 
 from ...core.component import shown
 from ...core.errors import UploadError
-from ._kinds import FROM_SHAPE, KINDS, LARGEST, NESTED, REQUIRED, Misfit, Shape, products
+from ._kinds import FROM_SHAPE, KINDS, LARGEST, NESTED, products
+from ._layer import REQUIRED, Misfit, Shape
 
 MAX_TEXT = 200_000  # characters
 MAX_LAYERS = 500

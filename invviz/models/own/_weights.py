@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.component import shown
 from ...core.errors import UploadError
-from ._kinds import Shape
+from ._layer import Shape
 
 WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and the compiler put before names
 NAMED = 3  # names that a message lists
