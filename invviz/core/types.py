@@ -166,11 +166,12 @@ class Reconstruction:
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """How big a message is: Euclidean norm, number of entries, largest magnitude of an entry."""
+    """How big a message is: Euclidean norm, number of entries, largest magnitude of an entry; and how big those of the others are that are summed with it."""
 
     norm: float
     count: int
     peak: float
+    others: tuple[Size, ...] = ()
 
     @classmethod
     def of(cls, message: Tree) -> Size:
@@ -182,7 +183,12 @@ class Size:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Size:
         """As results keep it, by the names of its fields."""
-        return cls(**facts)
+        return cls(**{**facts, "others": tuple(cls.from_json(one) for one in facts.get("others", ()))})
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields by name; of a message that is in no sum nothing is said of others."""
+        own = {"norm": self.norm, "count": self.count, "peak": self.peak}
+        return own | ({"others": [one.to_json() for one in self.others]} if self.others else {})
 
     @property
     def rms(self) -> float:

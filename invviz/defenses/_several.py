@@ -71,6 +71,15 @@ class Several(tuple[Defense, ...]):
         return all(d.linear for d in self)
 
     @property
+    def unshared(self) -> Defense | None:
+        """The first one whose noise several clients cannot add in shares: it is not Gaussian or Laplace, not the last thing that is done, or not the same in all directions. None where there is none."""
+        for place, d in enumerate(self):
+            odd = d.noise(UNIT).law not in ("none", "gaussian", "laplace") or d.coloured or d.redraws or d.draws_inside
+            if odd or (self[:place].noisy and not d.adds_noise):
+                return d
+        return None
+
+    @property
     def separable(self) -> bool:
         """None of them looks at a whole message: several messages read as one are defended as one."""
         return all(d.trains or d.stated for d in self)

@@ -16,8 +16,25 @@ from ..core.rng import derive
 from ..core.types import Size
 from ..datasets import Dataset
 from ..protocols import Protocol
-from ..risk import FIRST, Components, Jacobian, Prior, budget, decompose, first_budget, moved, only, over_rounds, room, sketch, trust
+from ..risk import (
+    FIRST,
+    Components,
+    Jacobian,
+    Prior,
+    SumPrior,
+    budget,
+    decompose,
+    first_budget,
+    moved,
+    of_first,
+    only,
+    over_rounds,
+    room,
+    sketch,
+    trust,
+)
 from ..scenario import Scenario, risk_problems
+from . import sums
 from .client import Client, Site, meet_client
 from .coloured_noise import ShapedNoise
 from .observe import moves
@@ -69,31 +86,37 @@ def assess(
     def tell(phase: str) -> Callable[[int, int], bool]:
         return lambda done, total: report is None or report(Event(phase, done, total, time.monotonic() - start))
 
-    whole = client.release(client.net, client.batch, None)
-    size = Size.of(whole)
+    whole, size = client.release(client.net, client.batch, None), sums.size_of(scenario, client)
     jacobian, shaped = _jacobian(scenario, client, whole), None
     if scenario.coloured:
-        shaped = ShapedNoise.of(scenario, client, jacobian, size, _stages(scenario, client))
+        shaped = ShapedNoise.of(scenario, client, jacobian, size, sums.stages_of(scenario, client))
         jacobian = shaped.jacobian
     components = _components(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
+    if client.others:
+        prior, image = SumPrior.of(prior, 1 + len(client.others)), jacobian.batch.private
     method, why = choose(scenario, *jacobian.shape, jacobian.work)
     if first:
         method, why = "sketch", "a first look: the fewest products that show anything"
     products, exact = first_budget(jacobian.work) if first else None, method == "exact"
     spectrum = decompose if exact else functools.partial(sketch, products=products)
     dec = spectrum(jacobian, image, prior, tell("spectrum" if exact else "sketch"))
-    # curvature and T3 are those of a release whose noise is the same at every picture
-    measured = None if first or scenario.method == "quick" or shaped else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    # curvature and T3 are those of one client's release whose noise is the same at every picture
+    measured = (
+        None
+        if first or scenario.method == "quick" or shaped or client.others
+        else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    )
+    dec = of_first(dec, prior) if isinstance(prior, SumPrior) else dec
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
         dataclasses.replace(dec, message_norm=size.norm, num_message=size.count),
         size,
-        image.detach().cpu().numpy(),
+        client.batch.private.detach().cpu().numpy(),
         client.batch.label.detach().cpu().numpy(),
         client.note,
         client.accuracy,
-        _stages(scenario, client),
+        sums.stages_of(scenario, client),
         measured,
         why,
         layers(whole),
@@ -109,12 +132,14 @@ def sketched_first(scenario: Scenario) -> bool:
 
 
 def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
-    """Of what is read of the defended message, over all rounds."""
+    """Of what is read of the defended message, over all rounds; of a sum by all clients' batches side by side."""
+    if client.others:
+        return sums.jacobian_of(scenario, client, _names(scenario.layer, whole) if scenario.layer else None)
     release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
     if scenario.rounds > 1:
         release = _over_rounds(scenario, client, release)
     plain = scenario.protocol.sends_gradient and scenario.defense.adds_noise and not scenario.layer and scenario.rounds == 1
-    return Jacobian.of(release, client.net, client.batch, is_gradient=plain)
+    return Jacobian.of(release, client.net, client.batch, is_gradient=plain and not scenario.aggregation.alters)
 
 
 def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
@@ -171,12 +196,6 @@ def layers(message: Tree) -> tuple[tuple[str, int], ...]:
     return tuple(counts.items())
 
 
-def _stages(scenario: Scenario, client: Client) -> tuple[Size, ...]:
-    """Sizes of the noise-free message before and after each defense that adds no noise."""
-    world = dataclasses.replace(client.world, net=client.net)
-    return tuple(Size.of(release(client.net, client.batch, None)) for release in scenario.defense.between(client.bare, world))
-
-
 def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Release:
     """The messages of all rounds, each scaled to the noise of the first."""
     shifts = moves(scenario, client)
@@ -185,7 +204,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
     if scenario.only("risk").defense == scenario.defense and scenario.defense.noisy:
-        variances = [noise_variance(scenario, s, _stages(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
+        variances = [noise_variance(scenario, s, sums.stages_of(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message
         sigmas = [s.rms for s in sizes]

@@ -19,13 +19,12 @@ from ..datasets import DATASETS, digest, pictures_like
 from ..risk import joint_release
 from .pretraining import build_net
 from .results import Event
+from .sums import held_by_others, sent, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from torch import Tensor
 
-    from torch import Generator, Tensor
-
-    from ..core.types import Release, Tree
+    from ..core.types import Release
     from ..datasets import Samples
     from ..defenses import Stack
     from ..scenario import Scenario
@@ -78,15 +77,20 @@ class Client:
             scenario: names the defenses.
         """
         world = dataclasses.replace(self.world, net=net)
-        own = defended(scenario, self.bare, scenario.defense, world)
-        release = _summed(own, scenario, self.others) if self.others else own
+        own = sent(scenario, defended(scenario, self.bare, scenario.defense, world))
+        release = summed(scenario, [own, *(one.fixed for one in self.others)]) if self.others else own
         return dataclasses.replace(self, net=net, world=world, release=release, accuracy=None)
 
     def received(self, scenario: Scenario) -> Received:
         """What it can look at before it answers; `release` is its own message, whatever the server sees of it."""
         net = dataclasses.replace(self.net, plan=None)
         release = defended(scenario, self.bare, scenario.defense, dataclasses.replace(self.world, net=net))
-        return Received(net, self.previous, self.batch, release)
+        return Received(net, self.previous, self.batch, sent(scenario, release))
+
+    @property
+    def fixed(self) -> Release:
+        """Its message from its own net and batch, whatever it is asked with."""
+        return lambda net, batch, rng: self.release(self.net, self.batch, rng)
 
     @property
     def note(self) -> str:
@@ -120,39 +124,29 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
     client = Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others, net)
-    return _served(scenario, client) if scenario.server.malicious or scenario.aggregation.others else client
+    return _served(scenario, client) if scenario.server.malicious or scenario.aggregation.alters else client
 
 
 def _served(scenario: Scenario, client: Client) -> Client:
-    """The client as a server meets it that plants nets, or sees messages of several clients as one; those others hold the next samples."""
+    """The client as a server meets it that plants nets, or sees messages of several clients as one; those others hold other private samples."""
     server, shown, count = scenario.server, World.without_public(client.net, client.batch), scenario.aggregation.others
     if server.uses_public:
         shown = World(client.net, *public_pictures(scenario, client.batch, client.samples))
     shown = dataclasses.replace(shown, batch_size=scenario.batch)
     first, *rest = server.plant(client.net, shown, 1 + count, stream(scenario.seed, "server"))
     others = []
-    for number, net in enumerate(rest, 1):
-        index = (scenario.data.index + number * scenario.batch) % len(client.samples.victims)
+    for index, net in zip(held_by_others(scenario, len(client.samples.victims)), rest, strict=True):
         theirs = scenario.replace(data=scenario.data.replace(index=index))
         images, labels = theirs.data.victims(client.samples, scenario.batch)
         batch = batch_of(
             theirs, scenario.protocol.part(images), labels, client.samples, client.batch.private.dtype, str(client.batch.private.device)
         )
         world = dataclasses.replace(client.world, net=net)
-        release = defended(scenario, client.bare, scenario.defense, world)
+        release = sent(scenario, defended(scenario, client.bare, scenario.defense, world))
         others.append(dataclasses.replace(client, net=net, batch=batch, world=world, release=release, accuracy=None))
     accuracy = None if server.malicious else client.accuracy
     found = dataclasses.replace(client, others=tuple(others)).with_net(first, scenario)
     return dataclasses.replace(found, accuracy=accuracy)
-
-
-def _summed(own: Release, scenario: Scenario, others: Sequence[Client]) -> Release:
-    """What the server sees of a message together with those of others, each at its own net and batch, with noise of its own."""
-
-    def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        return scenario.aggregation.seen([own(net, batch, rng), *(one.release(one.net, one.batch, rng) for one in others)])
-
-    return release
 
 
 def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, samples: Samples, dtype: torch.dtype, device: str) -> Batch:

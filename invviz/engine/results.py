@@ -130,8 +130,8 @@ class Assessment:
         """What is kept beside the spectrum's arrays, as plain numbers and words."""
         return {
             "decomposition": self.decomposition.facts(),
-            "size": dataclasses.asdict(self.size),
-            "stages": [dataclasses.asdict(stage) for stage in self.stages],
+            "size": self.size.to_json(),
+            "stages": [stage.to_json() for stage in self.stages],
             "trust": self.trust.to_json() if self.trust else None,
             "why": self.why,
             "layers": self.layers,

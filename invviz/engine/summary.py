@@ -31,14 +31,29 @@ UNSHARP = 0.05  # width of InvRE's interval from which on the estimate alone say
 
 
 def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
-    """Variance of the defenses' noise on every entry of the message that is sent.
+    """Variance of the defenses' noise on every entry of what the server sees.
+
+    Of a sum each client's own noise adds up, in the share that each adds, and so does what rounding adds on the way (the messages of colluding clients are known, with their noise).
 
     Args:
-        scenario: its defenses, first innermost.
-        size: of the noise-free message that is sent.
+        scenario: its defenses, first innermost, and who is summed.
+        size: of the victim's noise-free message; it knows those of the others of a sum.
         stages: as of `Stack.variance`.
     """
-    return scenario.defense.variance(size, scenario.batch, stages)
+    own = scenario.defense.variance(size, scenario.batch, stages)
+    aggregation = scenario.aggregation
+    if not aggregation.alters:
+        return own
+    theirs = [
+        scenario.defense.variance(one, scenario.batch, [stage.others[place] for stage in stages]) for place, one in enumerate(size.others)
+    ]
+    return aggregation.noise_share * (own + sum(theirs)) + (1 + aggregation.others) * aggregation.rounding_variance(pace_of(scenario))
+
+
+def pace_of(scenario: Scenario) -> float:
+    """What a message is multiplied with to become a change of the weights: the learning rate of a gradient, 1 of an update."""
+    protocol = scenario.protocol
+    return float(getattr(protocol, "lr", 1.0)) if protocol.sends_gradient else 1.0
 
 
 def floor_share(scenario: Scenario, size: Size, variance: float) -> float:

@@ -33,6 +33,7 @@ from .releases import aggregate, joint_release, masked, moved, only, over_rounds
 from .sketch import FIRST, budget, first_budget, sketch
 from .solved import psnr_solved
 from .spectrum import decompose, singular_values
+from .sums import SumJacobian, SumPrior, of_first
 from .trust import Trust, subspace_error, trust, trusted_radius
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "Jacobian",
     "NoiseCovariance",
     "Prior",
+    "SumJacobian",
+    "SumPrior",
     "Trust",
     "aggregate",
     "budget",
@@ -71,6 +74,7 @@ __all__ = [
     "learned_share",
     "masked",
     "moved",
+    "of_first",
     "only",
     "over_rounds",
     "pixel_knowledge",

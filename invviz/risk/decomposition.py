@@ -48,6 +48,7 @@ class Decomposition:
         quadrature: of the sketch; None where the figures are exact.
         heard: of the sketch: C^1/2 J^T of this batch's part of the message, and of one draw of unit noise on it, along each direction, (2, k); None
             where every direction is an exact one, so that both follow from gains and coefficients.
+        clients: whose messages were summed. Directions are then those of all their batches, of which the basis holds the victim's rows: not at right angles, and up to p of them.
     """
 
     singular_values: np.ndarray
@@ -70,6 +71,7 @@ class Decomposition:
     rows: int = 0
     quadrature: Quadrature | None = None
     heard: np.ndarray | None = None
+    clients: int = 1
 
     @property
     def size(self) -> int:

@@ -40,7 +40,7 @@ def ideals(dec: Decomposition, sigmas: Sequence[float], seed: int = 0) -> np.nda
 def _guess(dec: Decomposition, sigma: float, seed: int) -> np.ndarray:
     """What is guessed of u, shape (k,)."""
     if dec.heard is None:
-        eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(dec.size)[: len(dec.gains)]
+        eps = np.random.default_rng(derive(seed, "ideal attacker")).standard_normal(max(dec.size, len(dec.gains)))[: len(dec.gains)]
         signal, noise = dec.gains * dec.coefficients, np.sqrt(dec.gains) * eps
     else:
         signal, noise = dec.heard

@@ -65,9 +65,9 @@ def psnr_spread(dec: Decomposition, sigma: float) -> tuple[float, float] | None:
 
     The error e is normal with covariance P, the posterior's: |e|^2 has mean tr P and variance 2 tr P^2, and about the law of a scaled chi-square with
     those two. Real pictures are no draws of the prior and spread more. In closed form for the white prior and an exact spectrum alone (P then has the eigenvalues
-    tau^2 sigma^2 / (sigma^2 + m_i)); None elsewhere, and where there is no error.
+    tau^2 sigma^2 / (sigma^2 + m_i)); None elsewhere, of a sum over clients too, and where there is no error.
     """
-    if dec.prior != "white" or dec.method != "exact":
+    if dec.prior != "white" or dec.method != "exact" or dec.clients > 1:
         return None
     pixel, unseen = dec.trace / dec.size, dec.size - len(dec.gains)
     left = pixel * (1 - learned_share(dec.gains, sigma))

@@ -90,6 +90,11 @@ class Prior:
         return self.batch * int(np.prod(self.shape))
 
     @property
+    def asked(self) -> Prior:
+        """The law of those samples that are asked for: of all of them."""
+        return self
+
+    @property
     def mean(self) -> np.ndarray:
         """Mean of every pixel, shape (n,)."""
         return np.full(self.size, MEAN) if self.components is None else np.tile(self.components.mean, self.batch)

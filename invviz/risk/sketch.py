@@ -94,7 +94,7 @@ def _sketch(
     arrays, rest = in_pictures(x, prior, gains, ritz, resolved, heard=np.stack([signal @ ritz, noise @ ritz]))
     return Decomposition(
         singular,
-        **arrays,
+        **arrays,  # type: ignore[arg-type]
         shape=tuple(x.shape),  # type: ignore[arg-type]
         message_norm=message,
         num_message=jacobian.shape[0],

@@ -91,14 +91,15 @@ def in_pictures(
 
     Args:
         x: the batch.
-        prior: C.
+        prior: C; where only some of the samples are asked for (`Prior.asked`), pictures and figures are theirs.
         gains: (k,), of C^1/2 J^T J C^1/2.
         vectors: its eigenvectors or Ritz vectors, columns, shape (n, k).
         resolved: singular value of J below which a direction counts as unseen.
         rounding: share of the largest gain below which gains are rounding noise; matters where the prior's variances differ by orders of magnitude.
         heard: as in `Decomposition`, in the order of the vectors.
     """
-    centred = x.detach().cpu().double().numpy().ravel() - prior.mean
+    own, n = prior.asked, prior.asked.size
+    centred = x.detach().cpu().double().numpy().ravel()[:n] - own.mean
     coefficients = whitened(x, prior) @ vectors
     basis = prior.sqrt_apply(np.ascontiguousarray(vectors.T))
     # ||J basis_i|| / ||basis_i|| is how much J stretches direction i: where that is below its noise the direction counts as unseen
@@ -106,17 +107,18 @@ def in_pictures(
     gains = np.where(gains > least, gains, 0.0)
     if prior.input_noise:
         basis = prior.denoise(basis)
+    basis = basis[:, :n]
     weights = np.einsum("ij,ij->i", basis, basis)
     order = np.argsort(-gains, kind="stable")
     gains, weights, coefficients, basis = gains[order], weights[order], coefficients[order], np.ascontiguousarray(basis[order].T)
     told = {} if heard is None else {"heard": heard[:, order]}
-    whole = len(order) == prior.size and not prior.input_noise
+    whole = len(order) == n == prior.size and not prior.input_noise
     outside = None if whole else centred - basis @ coefficients
-    total = prior.trace - prior.size * prior.input_noise
+    total = own.trace - n * own.input_noise
     rest = 0.0 if whole else max(0.0, total - float(weights.sum()))
     arrays = {"gains": gains, "basis": basis.astype(np.float32), "weights": weights, "coefficients": coefficients, **told}
-    variances = prior.diagonal - prior.input_noise
-    return {**arrays, "tails": _tails(basis, coefficients, outside), "mean": prior.mean, "variances": variances}, rest
+    variances = own.diagonal - own.input_noise
+    return {**arrays, "tails": _tails(basis, coefficients, outside), "mean": own.mean, "variances": variances}, rest
 
 
 def whitened(x: Tensor, prior: Prior) -> np.ndarray:

@@ -26,22 +26,32 @@ def _found(s: Scenario) -> tuple[str, ...]:
         found.append(
             f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is {s.data.modality.a_set}. Use prior=white{either}."
         )
-    inputs = s.batch * math.prod(s.shape)
+    summed = 1 + s.aggregation.others
+    inputs = summed * s.batch * math.prod(s.shape)
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(
-            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; this batch has {inputs:,}. Use method=sketch, smaller pictures or a smaller batch."
+            f"The exact spectrum serves up to {MAX_EXACT_INPUTS:,} input values; {_whose(summed)} {inputs:,}. Use method=sketch, smaller pictures or a smaller batch{_fewer(summed)}."
         )
-    if s.aggregation.others:
+    if summed > 1 and s.coloured:
         found.append(
-            f"The risk of a message that the server sees only together with those of others is not computed yet; aggregation is {s.aggregation.name}. "
-            "Set aggregation=plain for the risk of the message alone."
+            f"The risk of a sum is computed for noise that is the same in all directions; each client's {s.coloured.name} has directions of its own. "
+            "Set aggregation=plain, or use isotropic noise."
         )
+        return tuple(found)
     if s.rounds > 1:
         found += [
             f"{d.name} drops other entries of every message, and its risk is computed for one; rounds is {s.rounds}. Set rounds=1, or use random_pruning."
             for d in s.defense.live.redrawing
         ]
     return (*found, *(_coloured(s, s.coloured, inputs) if s.coloured else ()))
+
+
+def _whose(summed: int) -> str:
+    return "this batch has" if summed == 1 else f"the batches of {summed} clients have"
+
+
+def _fewer(summed: int) -> str:
+    return "" if summed == 1 else ", or fewer clients"
 
 
 def _coloured(s: Scenario, defense: Defense, inputs: int) -> Iterator[str]:

@@ -39,8 +39,15 @@ def server(s: Scenario) -> Iterator[str]:
 def aggregation(s: Scenario) -> Iterator[str]:
     """Whether several messages can be seen as one."""
     aggregation = s.aggregation
-    if aggregation.others and s.protocol.sends_embedding:
+    if not aggregation.alters:
+        yield from aggregation.problems()
+        return
+    if s.protocol.sends_embedding:
         yield f"{aggregation.name} puts the updates of several clients together; {s.protocol.name} sends an embedding. Use protocol=hfl."
-    if aggregation.others and s.rounds > 1:
+    if s.rounds > 1:
         yield f"{aggregation.name} is followed over one round; rounds is {s.rounds}. Set rounds=1."
+    if aggregation.rounding_variance(1.0) and s.protocol.training_mode:
+        yield f"{aggregation.name} rounds weights, and how far a gradient moves them takes a learning rate; {s.protocol.name} names none. Set bits=0, or use protocol=hfl."
+    if aggregation.noise_share < 1 and (unlike := s.defense.live.unshared):
+        yield f"Each client can add a share of noise that is added last, Gaussian or Laplace; {unlike.name} is not of that kind. Set shared_noise=False, or use gaussian_noise."
     yield from aggregation.problems()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -93,7 +92,7 @@ class Shelf:
         if risk is None:
             return None
         facts = {
-            "size": dataclasses.asdict(risk.size), "stages": [dataclasses.asdict(stage) for stage in risk.stages], "trust": risk.trust, "why": risk.why,
+            "size": risk.size.to_json(), "stages": [stage.to_json() for stage in risk.stages], "trust": risk.trust, "why": risk.why,
             "layers": risk.layers, "solved": risk.solved, "accuracy": risk.accuracy, "decomposition": risk.decomposition.facts(),
         }  # fmt: skip
         return self._truth(), facts, risk.decomposition, risk.draw

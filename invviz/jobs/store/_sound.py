@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ._job import Kind
 
-SIZE = {field.name for field in dataclasses.fields(Size)}
+SIZE = {field.name for field in dataclasses.fields(Size) if field.default is dataclasses.MISSING}
 
 
 def facts(text: str | bytes) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def unscored(result: Mapping[str, Any]) -> str:
 
 def unsized(result: Mapping[str, Any]) -> str:
     """The same of a spectrum's messages."""
-    whole = all(isinstance(size, dict) and set(size) == SIZE for size in (result["size"], *result["stages"]))
+    whole = all(isinstance(size, dict) and set(size) - {"others"} == SIZE for size in (result["size"], *result["stages"]))
     return "" if whole else "its sizes of messages cannot be read"
 
 

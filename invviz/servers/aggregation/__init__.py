@@ -2,7 +2,8 @@
 
 from ._base import Aggregation
 from .plain import Plain
+from .secure import Secure
 
-AGGREGATIONS: dict[str, type[Aggregation]] = {"plain": Plain}
+AGGREGATIONS: dict[str, type[Aggregation]] = {"plain": Plain, "secure": Secure}
 
-__all__ = ["AGGREGATIONS", "Aggregation", "Plain"]
+__all__ = ["AGGREGATIONS", "Aggregation", "Plain", "Secure"]

@@ -1,0 +1,93 @@
+"""The messages behind a sum over clients: whose they are, how each goes into it, how big it is, and their Jacobians side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import InvvizError
+from ..core.rng import derive
+from ..core.tree import map_tree
+from ..core.types import Size
+from ..risk import Jacobian, SumJacobian, only
+from .summary import pace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from torch import Generator
+
+    from ..core.types import Batch, Net, Release, Tree
+    from ..scenario import Scenario
+    from .client import Client
+
+
+def held_by_others(scenario: Scenario, count: int) -> list[int]:
+    """Where the batches of the other clients begin among `count` private samples, drawn by the scenario's seed: no sample is the victim's, and none is held twice.
+
+    Raises:
+        InvvizError: there are not so many.
+    """
+    wanted, places = scenario.aggregation.others, count // scenario.batch - 1
+    if wanted > places:
+        needed = (1 + wanted) * scenario.batch
+        raise InvvizError(
+            f"{1 + wanted} clients with {scenario.batch} of their own each need {needed:,} private {scenario.data.modality.many}; {scenario.data.name} has {count:,} here. "
+            f"At most {max(places, 0) + 1} clients that do not collude fit: lower clients or batch, or use a larger data set."
+        )
+    chosen = np.random.default_rng(derive(scenario.seed, "other clients")).permutation(places)[:wanted]
+    return [(scenario.data.index + (1 + int(place)) * scenario.batch) % count for place in chosen]
+
+
+def sent(scenario: Scenario, release: Release) -> Release:
+    """One client's message as it goes into what the server sees: with its share of the noise, and as the aggregation carries it."""
+    aggregation, pace = scenario.aggregation, pace_of(scenario)
+    if not aggregation.alters:
+        return release
+
+    def carried(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+        message = release(net, batch, rng)
+        if rng is not None and aggregation.noise_share < 1:
+            share = aggregation.noise_share**0.5
+            message = map_tree(lambda noisy, clean: clean + share * (noisy - clean), message, release(net, batch, None))
+        return aggregation.carried(message, net, pace, rng)
+
+    return carried
+
+
+def summed(scenario: Scenario, messages: Sequence[Release]) -> Release:
+    """What the server sees of several clients' messages, each with noise of its own."""
+    return lambda net, batch, rng: scenario.aggregation.seen([message(net, batch, rng) for message in messages])
+
+
+def jacobian_of(scenario: Scenario, client: Client, names: Collection[str] | None = None) -> SumJacobian:
+    """How the sum moves with the batches of all clients whose messages are in it, the victim's first.
+
+    Args:
+        scenario: what is summed.
+        client: the victim, with the others.
+        names: parts of the message that are read; None: all of it.
+    """
+    releases = [client.received(scenario).release, *(one.release for one in client.others)]
+    read = [release if names is None else only(release, names) for release in releases]
+    return SumJacobian.of_parts([Jacobian.of(r, c.net, c.batch) for r, c in zip(read, (client, *client.others), strict=True)])
+
+
+def size_of(scenario: Scenario, client: Client) -> Size:
+    """Of the victim's own message, without noise; it knows those of the others of a sum."""
+    own = client.received(scenario).release if client.others else client.release
+    others = tuple(Size.of(one.release(one.net, one.batch, None)) for one in client.others)
+    return dataclasses.replace(Size.of(own(client.net, client.batch, None)), others=others)
+
+
+def stages_of(scenario: Scenario, client: Client) -> tuple[Size, ...]:
+    """Sizes of the noise-free message before and after each defense that adds no noise; each knows those of the others of a sum at the same place."""
+    alone = [_stages(scenario, one) for one in (client, *client.others)]
+    return tuple(dataclasses.replace(own, others=tuple(theirs)) for own, *theirs in zip(*alone, strict=True))
+
+
+def _stages(scenario: Scenario, client: Client) -> list[Size]:
+    world = dataclasses.replace(client.world, net=client.net)
+    return [Size.of(release(client.net, client.batch, None)) for release in scenario.defense.between(client.bare, world)]
