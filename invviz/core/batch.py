@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING
 
 from .lazy import torch
@@ -105,6 +106,15 @@ class Net:
     def num_params(self) -> int:
         """How many numbers the parameters are."""
         return sum(p.numel() for p in self.params.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of names, kinds, shapes and numbers of the parameters, in 64 hexadecimal digits: two clients who were sent the same net have the same."""
+        found = hashlib.sha256()
+        for name, p in sorted(self.params.items()):
+            found.update(f"{name} {p.dtype} {tuple(p.shape)} ".encode())
+            found.update(p.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return found.hexdigest()
 
     def outputs(self, params: Tree, batch: Batch) -> Tensor:
         """What the module makes of a batch under the given parameters; class scores (b, classes) of a classifier. A module of one input takes it as it is, one of several by their names."""

@@ -85,7 +85,7 @@ class Client:
         """What it can look at before it answers; `release` is its own message, whatever the server sees of it."""
         net = dataclasses.replace(self.net, plan=None)
         release = defended(scenario, self.bare, scenario.defense, dataclasses.replace(self.world, net=net))
-        return Received(net, self.previous, self.batch, sent(scenario, release))
+        return Received(net, self.previous, self.batch, sent(scenario, release), tuple(one.net.digest for one in self.others))
 
     @property
     def fixed(self) -> Release:

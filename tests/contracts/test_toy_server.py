@@ -175,7 +175,11 @@ def test_a_detector_sees_what_the_client_sees(site):
     received = client.received(Scenario.parse(f"{TEXT}&aggregation=toy_sum"))
     own = flatten(received.release(received.net, received.batch, None))
     assert torch.allclose(own, by_hand(site)[1](client.batch.image), atol=1e-14)  # its own message, not the sum
-    assert set(received.__dataclass_fields__) == {"net", "previous", "batch", "release"} and isinstance(received.batch, Batch)
+    assert (
+        set(received.__dataclass_fields__) == {"net", "previous", "batch", "release", "peers"}
+        and len(received.peers) == 1
+        and isinstance(received.batch, Batch)
+    )
 
 
 def test_the_command_line_checks_it(capsys):
