@@ -122,7 +122,7 @@ def signals(params: Tree) -> dict[str, tuple[float, str]]:
     Args:
         params: of the net. Rows are the first dimension of weights with at least two; biases are looked at beside their weights.
     """
-    found = dict.fromkeys([*OF_WEIGHTS, *OF_BIASES], (0.0, ""))
+    found: dict[str, tuple[float, str]] = dict.fromkeys([*OF_WEIGHTS, *OF_BIASES], (0.0, ""))
     for name, p in params.items():
         if p.dim() < 2 or not p.is_floating_point():
             continue
@@ -133,7 +133,7 @@ def signals(params: Tree) -> dict[str, tuple[float, str]]:
         bias = params.get(f"{name.removesuffix('weight')}bias") if name.endswith("weight") else None
         if bias is not None and bias.dim() == 1:
             said |= {key: signal(weight, bias.detach().double()) for key, signal in OF_BIASES.items()}
-        found |= {key: (value, layer) for key, value in said.items() if value > found[key][0]}
+        found.update({key: (value, layer) for key, value in said.items() if value > found[key][0]})
     return found
 
 
