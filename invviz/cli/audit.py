@@ -64,6 +64,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     verb.add_argument("--floor", type=float, default=0.01, help="noise of any real system, for the ideal attacker only (default: 0.01)")
     verb.add_argument("--method", choices=("auto", "exact", "sketch", "quick"), default="auto", help="of the spectrum")
     verb.add_argument("--seconds", type=float, default=120.0, help="for all attacks together (default: 120)")
+    verb.add_argument("--within", type=float, default=240.0, help="seconds for everything, about; what is cut short is said (default: 240)")
     verb.add_argument("--seed", type=int, default=7, help="of noise and attacks (default: 7)")
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, text where there is none)")
@@ -101,7 +102,7 @@ def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: A
     with ProgressLine() as line:
         found = audit(
             net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, bounds=args.bounds,
-            ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, device=_device(args.device), seed=args.seed, progress=line.report,
+            ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, within=args.within, device=_device(args.device), seed=args.seed, progress=line.report,
         )  # fmt: skip
     _put(args, _words(found) if form == "text" else found.text(form))
     return 0

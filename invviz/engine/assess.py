@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.types import Release, Tree
+    from ..risk import Decomposition
 
 AUTO_INPUTS = 3_072  # auto takes the exact spectrum up to this many inputs ...
 AUTO_WORK = 5e10  # ... and up to so many bytes written by its products: about a minute on one core
@@ -52,6 +53,7 @@ LEAN_ROWS = 1_024  # messages up to this long are decomposed through their rows,
 LEAN_NUMBERS = 3e7  # ... as long as the rows fit in memory
 PUBLIC = 3_200  # public pictures that the dataset prior is made of, at most
 PUBLIC_NUMBERS = 100_000_000  # numbers in them, at most (400 MB; 664 pictures of 224x224)
+TRUST_PRODUCTS = 60  # products of a spectrum that take as long as measuring the curvature
 MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 
 
@@ -62,6 +64,7 @@ def assess(
     picture: np.ndarray | None = None,
     client: Client | None = None,
     first: bool = False,
+    seconds: float | None = None,
 ) -> Assessment:
     """Decompose the Jacobian of the defended release at this batch.
 
@@ -72,6 +75,7 @@ def assess(
         picture: an uploaded picture, shape (c, h, w), if the scenario names one.
         client: whose release it is; None for the scenario's own victim.
         first: make the first sketch only, of a few dozen products, whatever the method is (see `sketched_first`).
+        seconds: after which a sketch ends, and the curvature is measured only where there is time left for it; what was left out is said in `why`. None: no limit.
 
     Raises:
         ScenarioError: the parts do not fit together, or there is no such layer.
@@ -99,14 +103,12 @@ def assess(
     if first:
         method, why = "sketch", "a first look: the fewest products that show anything"
     products, exact = first_budget(jacobian.work) if first else None, method == "exact"
-    spectrum = decompose if exact else functools.partial(sketch, products=products)
+    clock = Clock(seconds)
+    spectrum = decompose if exact else functools.partial(sketch, products=products, over=clock.over)
     dec = spectrum(jacobian, image, prior, tell("spectrum" if exact else "sketch"))
     # curvature and T3 are those of one client's release whose noise is the same at every picture
-    measured = (
-        None
-        if first or scenario.method == "quick" or shaped or client.others
-        else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
-    )
+    skipped = first or scenario.method == "quick" or shaped or client.others or clock.short(dec)
+    measured = None if skipped else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
     dec = of_first(dec, prior) if isinstance(prior, SumPrior) else dec
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
@@ -118,12 +120,43 @@ def assess(
         client.accuracy,
         sums.stages_of(scenario, client),
         measured,
-        why,
+        why + clock.words(dec),
         layers(whole),
         shaped.cost(shaped.covariance) if shaped else (0.0, 0.0),
         shaped.ladder(prior, tell("ladder")) if shaped else (),
         shaped.solved(prior, tell("solved")) if shaped else None,
     )
+
+
+class Clock:
+    """The time that a spectrum may take."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds, self.start = seconds, time.monotonic()
+        self.asked, self.ended = self.start, False
+
+    def over(self) -> bool:
+        """Whether another block, of as long as the last one, would end too late."""
+        now = time.monotonic()
+        self.ended = self.seconds is not None and now + (now - self.asked) > self.start + self.seconds
+        self.asked = now
+        return self.ended
+
+    def short(self, dec: Decomposition) -> bool:
+        """Whether too little time is left for measuring the curvature."""
+        spent = time.monotonic() - self.start
+        return self.seconds is not None and (self.ended or spent + TRUST_PRODUCTS * dec.seconds / max(1, dec.products) > self.seconds)
+
+    def words(self, dec: Decomposition) -> str:
+        """What was left out, to be said behind the reason for the method."""
+        if self.seconds is None or not (self.ended or self.short(dec)):
+            return ""
+        ended = (
+            f"; it ended after {dec.products:,} products, as its time of {self.seconds:.0f} s was over; how sure it is stands in its interval"
+            if self.ended
+            else ""
+        )
+        return f"{ended}; the curvature was not measured, as no time was left for it"
 
 
 def sketched_first(scenario: Scenario) -> bool:

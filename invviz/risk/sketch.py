@@ -39,6 +39,7 @@ FIRST_WORK = 8e8  # bytes that its products may write, beyond the least number o
 REFERENCE = 1e-2  # share of the message's root mean square: noise at which the quadrature is to be sharp
 SHARP = 1e-3  # gap between the two quadrature rules, as a share of the probes' variance, that ends the search
 LOOK_EVERY = 8  # blocks
+BLOCKS = 3  # of each space that are always made: with one the interval never held the true value (of 36 probes), with two not always
 ROUNDING = 4  # times the precision and the largest node: nodes below are rounding noise
 
 
@@ -49,6 +50,7 @@ def sketch(
     progress: Callable[[int, int], bool] | None = None,
     products: int | None = None,
     seed: int = 0,
+    over: Callable[[], bool] | None = None,
 ) -> Decomposition:
     """Two block Krylov spaces of M = C^1/2 J^T J C^1/2, each from its own random probes; nothing of the size n^2 or n p is stored.
 
@@ -63,6 +65,7 @@ def sketch(
         progress: called with (done, total) products; answering False cancels.
         products: most products J^T J v; None chooses by their cost. The search ends earlier once the quadrature is sharp at 1 % noise.
         seed: of the probes.
+        over: asked before every block of products but the first three of each space; True ends the search, and the intervals are of what is known then.
 
     Raises:
         Cancelled: `progress` answered False.
@@ -72,11 +75,18 @@ def sketch(
     if x.shape != (prior.batch, *prior.shape):
         raise ValueError(f"the prior is for {(prior.batch, *prior.shape)}, the batch has {tuple(x.shape)}.")
     with room("the sketch"):
-        return _sketch(_affordable(jacobian), x, prior, progress or (lambda done, total: True), products, seed, begin)
+        return _sketch(_affordable(jacobian), x, prior, progress or (lambda done, total: True), products, seed, begin, over)
 
 
 def _sketch(
-    jacobian: Jacobian, x: Tensor, prior: Prior, tell: Callable[[int, int], bool], products: int | None, seed: int, begin: float
+    jacobian: Jacobian,
+    x: Tensor,
+    prior: Prior,
+    tell: Callable[[int, int], bool],
+    products: int | None,
+    seed: int,
+    begin: float,
+    over: Callable[[], bool] | None,
 ) -> Decomposition:
     most = products or budget(prior.size, jacobian.work)
     message = float(norm(jacobian.message))
@@ -86,7 +96,7 @@ def _sketch(
     spent = 1 + (leading.products if leading else 0)
     starts = [np.column_stack([probes[0], signal, noise]), probes[1]]
     spaces = [Krylov(lambda block: _product(jacobian, prior, block), start[:, : prior.size]) for start in starts]
-    _grow(spaces, probes, most - spent, floor_sigma(message, jacobian.shape[0], REFERENCE), tell)
+    _grow(spaces, probes, most - spent, floor_sigma(message, jacobian.shape[0], REFERENCE), tell, over)
     gains, vectors = spaces[0].ritz()
     singular = np.sqrt(leading.ritz()[0][::-1] if leading else gains[::-1] * (prior.size / prior.trace))
     resolved = 2 * torch.finfo(jacobian.point.dtype).eps ** 0.5 * float(singular[0])
@@ -150,14 +160,21 @@ def _normal(jacobian: Jacobian, rows: np.ndarray) -> np.ndarray:
     return jacobian.normal(torch.as_tensor(rows).to(jacobian.point)).detach().cpu().double().numpy()
 
 
-def _grow(spaces: list[Krylov], probes: list[np.ndarray], most: int, sigma: float, tell: Callable[[int, int], bool]) -> None:
-    """Grow both spaces in turn until the products are used up or the two quadrature rules agree."""
+def _grow(
+    spaces: list[Krylov],
+    probes: list[np.ndarray],
+    most: int,
+    sigma: float,
+    tell: Callable[[int, int], bool],
+    over: Callable[[], bool] | None,
+) -> None:
+    """Grow both spaces in turn until the products are used up, the two quadrature rules agree, or it is over."""
     blocks = 0
     while True:
         for space in spaces:
             done = sum(s.products for s in spaces)
             enough = blocks > 0 and done + space.last.shape[1] > most
-            if enough or all(s.exhausted for s in spaces):
+            if enough or all(s.exhausted for s in spaces) or (blocks >= BLOCKS and over is not None and over()):
                 return
             space.grow()
             if not tell(min(done + space.last.shape[1], most), most):

@@ -35,6 +35,8 @@ UNCOUNTED = (
     "An audit looks at one message and does not know the training. Write sample_rate and steps, as in dp_sgd(sample_rate=0.01,steps=1000)."
 )
 MEAN = 0.5  # the middle of the bounds, and the mean of the priors
+SHARE = 0.5  # of the limit, for the spectrum where somebody attacks
+LEAST = 5.0  # seconds for the attacks, however long the spectrum took: those in closed form need no more
 GAIN = 1.0  # dB over what somebody has who sees no message: up to there a record counts as hidden (`metrics.word_of_share`)
 
 
@@ -62,6 +64,7 @@ def examine(
     seconds: float = 120.0,
     ceiling: float | None = None,
     report: Callable[[Event], bool] | None = None,
+    limit: float | None = None,
 ) -> Examined:
     """Compute everything.
 
@@ -71,6 +74,7 @@ def examine(
         attacks: to try; None: the strongest by experience; empty: none.
         seconds: for all attacks together.
         ceiling: wanted expected best in dB; None: where records count as hidden.
+        limit: seconds for everything: half of it for the spectrum, if it is sketched, and for the attacks what is left then; None: no limit.
         report: progress; answering False during the spectrum stops the audit, during an attack that attack.
 
     Raises:
@@ -79,12 +83,14 @@ def examine(
     start, case = time.monotonic(), case_of(subject, scenario)
     found, why = None, ""
     try:
-        found = assess(scenario, case.site, report, client=case.client)
+        found = assess(scenario, case.site, report, client=case.client, seconds=limit and limit * (1.0 if attacks == [] else SHARE))
     except Cancelled:
         raise
     except InvvizError as err:  # the attacks need no spectrum
         why = str(err)
     risk = _risk(scenario, found) if found else None
+    if limit is not None:
+        seconds = min(seconds, max(limit - (time.monotonic() - start), LEAST))
     tried = attempts(subject, scenario, attacks, seconds, report)
     records = exposures(found, risk, tried, subject)
     strongest = next((place for place, one in enumerate(tried) if one.told.psnr), None)

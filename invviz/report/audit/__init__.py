@@ -37,6 +37,7 @@ def audit(
     floor: float = 0.01,
     method: str = "auto",
     seconds: float = 120.0,
+    within: float | None = 240.0,
     device: str | None = None,
     seed: int = 7,
     progress: Callable[[Event], bool] | None = None,
@@ -60,6 +61,8 @@ def audit(
         floor: noise of any real system, as a share of the message; for the ideal attacker only.
         method: of the spectrum: "auto", "exact", "sketch", "quick".
         seconds: for all attacks together.
+        within: seconds for everything, about: a sketch of the spectrum ends after half of it with the interval that it has then, and attacks after what is left. What was cut
+            short or left out is said. None: no limit; a sketch then always makes the same products.
         device: where to compute; None: where the net is.
         seed: of noise and attacks.
         progress: told of the running work; answering False stops it.
@@ -83,12 +86,12 @@ def audit(
     from ...engine.audit.settings import attacks_of, scenario_of
     from ...engine.audit.subject import subject
 
-    if not seconds > 0:
-        raise InvvizError(f"seconds={seconds}; allowed: a number above 0.")
+    if not seconds > 0 or not (within is None or within > 0):
+        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and for within None.")
     listed = attacks_of(attacks)
     who = subject(module, batch, targets, loss, public, bounds, device)
     scenario = scenario_of(who, protocol, defense, prior, seed, floor, method)
-    found = examine(who, scenario, listed, seconds, ceiling, progress)
+    found = examine(who, scenario, listed, seconds, ceiling, progress, within)
     asked = {
         "protocol": scenario.protocol.text(full=True),
         "defense": found.findings.defense,
@@ -101,6 +104,7 @@ def audit(
         "floor": floor,
         "method": method,
         "seconds": seconds,
+        "within": within,
         "seed": seed,
     }
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
