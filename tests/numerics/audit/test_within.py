@@ -8,7 +8,6 @@ from invviz.core.errors import InvvizError
 from invviz.engine.assess import Clock
 from invviz.engine.audit.examine import LEAST
 
-
 NOISE = "gaussian_noise(sigma=1.0)"
 
 
