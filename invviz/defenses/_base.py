@@ -193,10 +193,8 @@ class Defense(Component):
         return self.values()
 
     @property
-    def beyond_update(self) -> str:
-        """Why it cannot act on an update alone, after its name; empty where it can (`on_update`)."""
-        if self.on_update is not None:
-            return ""
+    def needs_more(self) -> str:
+        """Why it cannot act on an update alone, after its name; empty where the update is all that it needs."""
         why = {
             "protects embeddings, and an update holds none": self.needs.embedding,
             "clips the gradient of every single sample, which an update no longer shows": self.needs.per_sample,
@@ -207,7 +205,12 @@ class Defense(Component):
             "keeps what was left over from earlier rounds": self.remembers,
             "needs public samples": self.uses_public,
         }
-        return next((words for words, holds in why.items() if holds), "has no NumPy form yet (`on_update`)")
+        return next((words for words, holds in why.items() if holds), "")
+
+    @property
+    def beyond_update(self) -> str:
+        """Why it cannot be written down as a module that acts on an update alone, after its name; empty where it can (`on_update`)."""
+        return "" if self.on_update is not None else self.needs_more or "has no NumPy form yet (`on_update`)"
 
     @property
     def off(self) -> bool:

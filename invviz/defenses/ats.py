@@ -51,7 +51,7 @@ class ATS(Defense):
         return (self.first, self.second, self.third)
 
     @property
-    def beyond_update(self) -> str:
+    def needs_more(self) -> str:
         """Pictures are changed before there is an update."""
         return "changes the pictures before the client trains"
 

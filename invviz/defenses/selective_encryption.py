@@ -60,7 +60,7 @@ class SelectiveEncryption(Defense):
         return self.which != "largest"
 
     @property
-    def beyond_update(self) -> str:
+    def needs_more(self) -> str:
         """No cipher is run here."""
         return "only models what a cipher would hide: without one the server would lose those entries"
 

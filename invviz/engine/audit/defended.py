@@ -10,6 +10,7 @@ from ...core.lazy import torch
 from ...core.rng import stream
 from ...core.tree import map_tree
 from ...core.types import Batch, Net, World
+from ...defenses import DEFENSES
 from .settings import defenses_of
 
 
@@ -25,18 +26,9 @@ def defended_message(message: Mapping[str, Any], defense: Any, seed: int) -> dic
         ScenarioError: a defense needs more than the message; says which do not.
     """
     stack = defenses_of(defense)
-    needs = [
-        d.name
-        for d in stack
-        if d.needs.per_sample or d.needs.inside or d.needs.public or d.needs.embedding or d.alters_net or d.draws_inside or d.coloured or d.reads_batch or d.remembers or d.trains or d.modalities
-    ]  # fmt: skip
-    if needs:
-        raise ScenarioError(
-            [
-                f"{name} needs the net and the records, not the message alone. Use noise, clipping, local_dp, pruning, quantisation or sign."
-                for name in needs
-            ]
-        )
+    if said := [f"{one.name} {one.needs_more}; there is the message alone." for one in stack if one.needs_more]:
+        able = [name for name, kind in DEFENSES.items() if not kind().needs_more]
+        raise ScenarioError([*said, f"Those that need no more than the message: {', '.join(able)}."])
     if bad := [name for name, value in message.items() if not torch.as_tensor(value).is_floating_point()]:
         raise InvvizError(f"{', '.join(bad[:4])} are no real numbers; leave counters and other whole numbers out of what is defended.")
     tree = {name: torch.as_tensor(value).detach().clone() for name, value in message.items()}

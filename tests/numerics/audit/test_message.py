@@ -8,6 +8,7 @@ from torch import nn
 import invviz
 from invviz.core.errors import InvvizError, ScenarioError
 from invviz.core.rng import stream
+from invviz.defenses import DEFENSES
 
 
 @pytest.fixture
@@ -120,10 +121,37 @@ def test_noise_is_that_of_the_seed_and_of_the_stated_size():
     assert torch.allclose(first, 0.5 * torch.randn(20_000, generator=stream(1, "defense")))
 
 
-@pytest.mark.parametrize("defense", ["dp_sgd", "soteria", "invl_gnp", "outpost", "ats", "precode"])
-def test_defenses_that_need_more_than_the_message_say_so(defense):
-    with pytest.raises(ScenarioError, match=f"{defense} needs the net and the records"):
+@pytest.mark.parametrize(
+    "defense, why",
+    {
+        "dp_sgd": "every single sample",
+        "soteria": "private batch",
+        "invl_gnp": "private batch",
+        "gradient_dropping": "earlier rounds",
+        "ats": "changes the pictures",
+        "precode": "changes the net",
+        "selective_encryption": "without one the server would lose those entries",
+        "clipping&selective_encryption(fraction=0.5)": "without one the server would lose those entries",
+    }.items(),
+)
+def test_defenses_that_need_more_than_the_message_say_so(defense, why):
+    with pytest.raises(ScenarioError, match=why) as said:
         invviz.defend({"w": torch.ones(3)}, defense, seed=1)
+    able = str(said.value).split("no more than the message: ")[1].rstrip(".").split(", ")
+    assert "clipping" in able
+    assert not {"dp_sgd", "soteria", "selective_encryption"} & set(able)
+
+
+@pytest.mark.parametrize("name", DEFENSES)
+def test_what_a_defense_says_of_itself_decides(name):
+    """One fact on the component: the same that keeps it from being exported."""
+    one = DEFENSES[name]()
+    if one.needs_more:
+        with pytest.raises(ScenarioError, match=name):
+            invviz.defend({"w": torch.ones(30)}, one, seed=1)
+    else:
+        assert invviz.defend({"w": torch.ones(30)}, one, seed=1)["w"].shape == (30,)
+    assert not one.needs_more or one.needs_more == one.beyond_update
 
 
 def test_counters_are_not_defended():
