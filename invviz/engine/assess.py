@@ -35,6 +35,7 @@ from ..risk import (
 )
 from ..scenario import Scenario, risk_problems
 from . import sums
+from ._clock import Clock
 from .client import Client, Site, meet_client
 from .coloured_noise import ShapedNoise
 from .observe import moves
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.types import Release, Tree
-    from ..risk import Decomposition
 
 AUTO_INPUTS = 3_072  # auto takes the exact spectrum up to this many inputs ...
 AUTO_WORK = 5e10  # ... and up to so many bytes written by its products: about a minute on one core
@@ -53,7 +53,6 @@ LEAN_ROWS = 1_024  # messages up to this long are decomposed through their rows,
 LEAN_NUMBERS = 3e7  # ... as long as the rows fit in memory
 PUBLIC = 3_200  # public pictures that the dataset prior is made of, at most
 PUBLIC_NUMBERS = 100_000_000  # numbers in them, at most (400 MB; 664 pictures of 224x224)
-TRUST_PRODUCTS = 60  # products of a spectrum that take as long as measuring the curvature
 MOST_LAYERS = 12  # listed one by one; deeper nets by their blocks
 
 
@@ -126,37 +125,6 @@ def assess(
         shaped.ladder(prior, tell("ladder")) if shaped else (),
         shaped.solved(prior, tell("solved")) if shaped else None,
     )
-
-
-class Clock:
-    """The time that a spectrum may take."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds, self.start = seconds, time.monotonic()
-        self.asked, self.ended = self.start, False
-
-    def over(self) -> bool:
-        """Whether another block, of as long as the last one, would end too late."""
-        now = time.monotonic()
-        self.ended = self.seconds is not None and now + (now - self.asked) > self.start + self.seconds
-        self.asked = now
-        return self.ended
-
-    def short(self, dec: Decomposition) -> bool:
-        """Whether too little time is left for measuring the curvature."""
-        spent = time.monotonic() - self.start
-        return self.seconds is not None and (self.ended or spent + TRUST_PRODUCTS * dec.seconds / max(1, dec.products) > self.seconds)
-
-    def words(self, dec: Decomposition) -> str:
-        """What was left out, to be said behind the reason for the method."""
-        if self.seconds is None or not (self.ended or self.short(dec)):
-            return ""
-        ended = (
-            f"; it ended after {dec.products:,} products, as its time of {self.seconds:.0f} s was over; how sure it is stands in its interval"
-            if self.ended
-            else ""
-        )
-        return f"{ended}; the curvature was not measured, as no time was left for it"
 
 
 def sketched_first(scenario: Scenario) -> bool:

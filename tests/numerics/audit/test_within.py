@@ -5,7 +5,7 @@ import torch
 
 import invviz
 from invviz.core.errors import InvvizError
-from invviz.engine.assess import Clock
+from invviz.engine._clock import Clock
 from invviz.engine.audit.examine import LEAST
 
 NOISE = "gaussian_noise(sigma=1.0)"
@@ -50,7 +50,7 @@ def test_times_that_are_none_are_refused(within):
 
 def test_the_clock_ends_before_a_block_that_would_be_late(monkeypatch):
     now = iter([0.0, 3.0, 6.5, 8.0])  # start, and when it is asked
-    monkeypatch.setattr("invviz.engine.assess.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("invviz.engine._clock.time.monotonic", lambda: next(now))
     clock = Clock(10.0)
     assert not clock.over()  # 3 + 3
     assert not clock.over()  # 6.5 + 3.5 is just in time
