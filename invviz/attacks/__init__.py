@@ -20,6 +20,7 @@ from .inverting_gradients import InvertingGradients
 from .inverting_gradients_fd import InvertingGradientsFD
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
+from .neurons import ReadNeurons
 from .pca_prior import PCAPrior
 from .peeling import Peeling
 from .plug_and_play import PlugAndPlay
@@ -57,6 +58,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "fora": FORA,
     "hijacking": Hijacking,
     "bins": ReadBins,
+    "neurons": ReadNeurons,
 }
 
 __all__ = [
@@ -86,6 +88,7 @@ __all__ = [
     "Peeling",
     "PlugAndPlay",
     "ReadBins",
+    "ReadNeurons",
     "SeeThrough",
     "ServerGradient",
     "Spear",

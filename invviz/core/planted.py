@@ -62,12 +62,14 @@ class Neurons(Plan):
 
     Attributes:
         weight, bias: names of its parameters, (rows, inputs) and (rows,).
+        share: of a batch that is expected to activate some row alone, before any attack, by batches of public samples; NaN where there were too few.
     """
 
     kind: ClassVar[str] = "neurons"
 
     weight: str
     bias: str
+    share: float
 
 
 def expected_alone(counts: Sequence[int], batch: int) -> float:

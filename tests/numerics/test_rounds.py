@@ -251,6 +251,7 @@ def test_what_does_not_fit_says_so():
         "fora",
         "hijacking",
         "linear_layer",
+        "neurons",
         "peeling",
         "spear",
         "tangent",
