@@ -5,6 +5,7 @@ from .april import APRIL
 from .april_optimisation import APRILOptimisation
 from .bins import ReadBins
 from .class_prior import ClassPrior
+from .dager import Dager
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .features import FeatureInversion
@@ -49,6 +50,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "april": APRIL,
     "april_optimisation": APRILOptimisation,
     "spear": Spear,
+    "dager": Dager,
     "features": FeatureInversion,
     "tangent": Tangent,
     "rmle": RMLE,
@@ -71,6 +73,7 @@ __all__ = [
     "APRILOptimisation",
     "Attack",
     "ClassPrior",
+    "Dager",
     "DeepImagePrior",
     "FeatureInversion",
     "GIAEstimate",

@@ -27,15 +27,31 @@ from . import _out
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
+from .bits import sentence_lines, show_bits
 from .parts import budget_of
 
-UNITS = {"psnr": (1, "dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "cells": (2, "")}
+UNITS = {
+    "psnr": (1, "dB"),
+    "ssim": (2, ""),
+    "mse": (5, ""),
+    "lpips": (3, ""),
+    "cells": (2, ""),
+    "token_accuracy": (2, ""),
+    "rouge_1": (2, ""),
+    "rouge_2": (2, ""),
+    "edit_distance": (0, "words"),
+}
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
     """The verbs."""
     runner = verbs.add_parser("run", parents=[places], help="attack a scenario")
-    runner.add_argument("--out", type=_out.path, metavar="DIR", help="write reconstruction.npz (truth, guess), result.json and preview.png")
+    runner.add_argument(
+        "--out",
+        type=_out.path,
+        metavar="DIR",
+        help="write reconstruction.npz (truth, guess), result.json and preview.png, or sentences.txt",
+    )
     runner.add_argument("--no-risk", action="store_true", help="leave the risk score out; it may take longer than the attack")
     runner.set_defaults(go=show_run)
     risker = verbs.add_parser("risk", parents=[places], help="risk score of a scenario; no attack is run")
@@ -98,8 +114,12 @@ def _written(folder: Path, result: Result, facts: dict[str, Any], ideal_picture:
         np.savez_compressed(place, truth=result.truth, guess=result.guess)
         place = folder / "result.json"
         place.write_text(to_json(facts) + "\n")
-        place = folder / "preview.png"
-        preview([result.truth, ideal_picture, result.guess]).save(place)
+        if result.sentences:
+            place = folder / "sentences.txt"
+            place.write_text("".join(f"truth: {t}\nguess: {g}\n" for t, g in zip(*result.sentences.values(), strict=True)))
+        else:
+            place = folder / "preview.png"
+            preview([result.truth, ideal_picture, result.guess]).save(place)
     except OSError as err:
         with contextlib.suppress(OSError):
             place.unlink(missing_ok=True)
@@ -143,6 +163,8 @@ def show_risk(args: argparse.Namespace) -> int:
         return _show_clients(scenario, site, args.json)
     if args.method:
         scenario = scenario.replace(method=args.method)
+    if scenario.data.modality.discrete:
+        return show_bits(scenario, site, args.json)
     with ProgressLine() as line:
         facts, _ = _assess(scenario, site, line)
     facts["singular_values"] = facts["singular_values"][: args.values]
@@ -191,6 +213,7 @@ def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[st
 
 def _run_words(result: Result, risk: dict[str, Any] | None, risk_note: str, gap_words: str) -> str:
     lines = [result.scenario.text(), ""]
+    lines += sentence_lines(result)
     for name, values in result.scores.items():
         digits, unit = UNITS.get(name, (4, ""))
         lines.append(f"{name:<5} {numbers(values, digits, unit)}")

@@ -126,4 +126,4 @@ class Net:
 
     def loss(self, params: Tree, batch: Batch) -> Tensor:
         """The task's mean loss of a batch under the given parameters, a scalar."""
-        return self.task.loss(self.outputs(params, batch), batch.targets)
+        return self.task.loss_of(self.outputs(params, batch), batch)

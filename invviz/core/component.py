@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from .errors import KnobError, TextError
 from .figures import number
+from .modality import Modality
 
 MAX_TEXT = 4_000  # characters; ast is not fed more than that
 MAX_WORDS = 100  # characters of a knob that takes any text
@@ -146,6 +147,11 @@ class Component:
     def takes(cls, modality: str) -> bool:
         """Whether it is made for samples of this kind."""
         return not cls.modalities or modality in cls.modalities
+
+    @classmethod
+    def made_for(cls, kind: Modality) -> bool:
+        """The same of what works on the samples' own numbers: what names no kind takes all that are continuous."""
+        return cls.takes(kind.name) and (not kind.discrete or kind.name in cls.modalities)
 
     @classmethod
     def first_line(cls) -> str:

@@ -15,9 +15,10 @@ class Modality:
         name: of its row in MODALITIES.
         one: what one sample is called.
         many: what several are called.
-        private: names of the inputs that only the client knows and that are continuous: the Jacobian is taken by them, in this order.
+        private: names of the inputs that only the client knows: the Jacobian is taken by them, in this order, where they are continuous.
         bounds: least and greatest value of a private input.
         told: what a data set of it is, where "a set of" them is not said of it.
+        discrete: the private input is whole numbers that stand for words: their alternatives are counted, and nothing is differentiated by them. 0 stands for no word.
         grid: whether neighbouring entries of the private input are alike, so that smoothness says something: what a prior over frequencies, total variation and SSIM need.
     """
 
@@ -28,6 +29,7 @@ class Modality:
     bounds: tuple[float, float] = (0.0, 1.0)
     told: str = ""
     grid: bool = False
+    discrete: bool = False
 
     @property
     def a_set(self) -> str:
@@ -35,19 +37,24 @@ class Modality:
         return self.told or f"a set of {self.many}"
 
     def settled(self, values: np.ndarray) -> np.ndarray:
-        """Values moved inside the bounds, the middle in place of what is no number; shape (n, ...)."""
+        """Values moved inside the bounds, the middle (of words none) in place of what is no number; shape (n, ...)."""
         low, high = self.bounds
+        if self.discrete:
+            return np.nan_to_num(values, nan=low, posinf=low, neginf=low).clip(low, high).astype(np.int64)
         return np.nan_to_num(values, nan=(low + high) / 2, posinf=high, neginf=low).clip(low, high)
 
     def unit(self, values: np.ndarray) -> np.ndarray:
-        """Values on the scale from 0 to 1 that scores are made for, shape (n, ...)."""
+        """Values on the scale from 0 to 1 that scores are made for, shape (n, ...); numbers of words as they are."""
         low, high = self.bounds
-        return values if (low, high) == (0.0, 1.0) else (values - low) / (high - low)
+        return values if self.discrete or (low, high) == (0.0, 1.0) else (values - low) / (high - low)
 
 
 PICTURE = Modality("picture", "picture", "pictures", ("image",), grid=True)
 ROW = Modality(
     "row", "row", "rows", ("image",), told="a table, whose columns have no neighbours"
 )  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
+TOKENS = Modality(
+    "tokens", "sentence", "sentences", ("tokens",), (0.0, 2.0**31), discrete=True
+)  # numbers of words in their data set's vocabulary, (b, length), filled up with 0 behind the last word
 
-MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW)}
+MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW, TOKENS)}

@@ -129,7 +129,9 @@ class Observation:
 
     @property
     def grey(self) -> Tensor:
-        """Pictures in the middle of the bounds: what is handed over where nothing can be read, shape as the template's."""
+        """Pictures in the middle of the bounds, or no words: what is handed over where nothing can be read, shape as the template's."""
+        if self.template.modality.discrete:
+            return torch.zeros_like(self.template.private)
         return torch.full_like(self.template.private, sum(self.bounds) / 2)
 
     def simulate(self, batch: Batch) -> Tree:

@@ -10,6 +10,7 @@ from .cifar10 import Cifar10
 from .digits import Digits
 from .imagenet import Imagenet
 from .mnist import Mnist
+from .notes import Notes
 from .photos import Photos
 from .pneumoniamnist import PneumoniaMnist
 from .stl10 import Stl10
@@ -28,6 +29,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "adult": Adult,
     "breast_cancer": BreastCancer,
     "wine": Wine,
+    "notes": Notes,
 }
 
 __all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "pictures_like", "read_upload"]

@@ -13,6 +13,7 @@ from ..core.component import Component, knob
 from ..core.errors import InvvizError
 from ..core.modality import PICTURE, Modality
 from ..core.table import Column, edges
+from ..core.vocabulary import Vocabulary
 
 
 class Pictures(Protocol):
@@ -62,6 +63,7 @@ class Dataset(Component):
     citation: ClassVar[str] = ""  # licence and use, in one sentence
     modality: ClassVar[Modality] = PICTURE  # what one sample is
     columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
+    vocabulary: ClassVar[Vocabulary | None] = None  # of sentences: the words that numbers stand for
     similar: ClassVar[str] = (
         ""  # another data set with pictures of the same kind, for attackers who have none of this one; none where it is empty
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ..core.modality import Modality
     from ..core.types import Release, Rules, Size, Tree, World
     from ._penalty import Penalty
 
@@ -134,6 +135,11 @@ class Defense(Component):
     def noisy(self) -> bool:
         """It adds noise, whatever else it does."""
         return self.adds_noise
+
+    def acts_on(self, kind: Modality) -> bool:
+        """Whether it can act where these are the samples: one that asks how a message moves with them needs continuous ones."""
+        moves = self.coloured or self.reads_batch or self.needs.inside or self.uses_public or self.alters_net or self.draws_inside
+        return self.takes(kind.name) and not (kind.discrete and moves)
 
     def for_risk(self) -> Defense | None:
         """The defense with the same noise-free part that all strengths of its noise share; None where that part changes nothing."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
+    from ..core.modality import Modality
+
 D = TypeVar("D", bound=Defense)
 
 
@@ -145,9 +147,9 @@ class Several(tuple[Defense, ...]):
         """Those that act on messages."""
         return self.where(lambda d: not d.trains)
 
-    def not_for(self, modality: str) -> Self:
+    def not_for(self, kind: Modality) -> Self:
         """Those that are made for other kinds of samples."""
-        return self.where(lambda d: not d.takes(modality))
+        return self.where(lambda d: not d.acts_on(kind))
 
     @property
     def redrawing(self) -> Self:

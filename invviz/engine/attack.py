@@ -70,7 +70,7 @@ def run(
         if frame is not None:
             last, span = now, step.number
             frame = frame[match(frame, truth)]
-        psnr = None if frame is None else _psnr(kind.unit(frame), kind.unit(truth))
+        psnr = None if frame is None or kind.discrete else _psnr(kind.unit(frame), kind.unit(truth))
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
     solves = scenario.attack.solves
@@ -93,7 +93,7 @@ def run(
                 ended.total,
                 seconds,
                 found.loss,
-                _psnr(kind.unit(guess[order]), kind.unit(truth)),
+                None if kind.discrete else _psnr(kind.unit(guess[order]), kind.unit(truth)),
                 guess[order],
                 ended.restart,
             )

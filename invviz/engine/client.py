@@ -157,11 +157,11 @@ def batch_of(scenario: Scenario, private: np.ndarray, labels: np.ndarray, sample
         private: of the victims, (b, ...) in the bounds of their modality.
         labels: theirs, (b,).
         samples: where they come from.
-        dtype: of what is private, and of all numbers that everybody knows.
+        dtype: of what is private and no words, and of all numbers that everybody knows.
         device: where to.
     """
     kind = scenario.data.modality
-    inputs = {kind.private[0]: torch.as_tensor(private, dtype=dtype, device=device)}
+    inputs = {kind.private[0]: torch.as_tensor(private, dtype=None if kind.discrete else dtype, device=device)}
     for name, known in scenario.data.beside(samples, scenario.batch).items():
         inputs[name] = torch.as_tensor(known, dtype=dtype if known.dtype.kind == "f" else None, device=device)
     return Batch(inputs, {"label": torch.as_tensor(labels, device=device)}, kind)

@@ -66,6 +66,8 @@ def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
         knowledge = dataclasses.replace(knowledge, labels=False)  # they play no part
+    elif net.task.of_inputs:
+        knowledge = dataclasses.replace(knowledge, labels=False)  # its targets are the private words themselves
     elif net.task is not CLASSIFICATION:
         knowledge = dataclasses.replace(knowledge, labels=True)  # nothing tells the targets of other losses off a message
     if not (scenario.protocol.sends_statistics or remembering(net)):

@@ -16,11 +16,13 @@ import numpy as np
 from ..core import tensors
 from ..core.errors import DISK_FULL
 from ..core.lazy import torch
+from ..core.modality import PICTURE, Modality
 from ..core.rng import derive, stream
+from ..core.task import CLASSIFICATION, Task
 from ..core.types import Batch, Net
 from ..defenses import Penalties
 from ..scenario import Scenario, former_key
-from .accuracy import AT_ONCE, accuracy, class_scores
+from .accuracy import AT_ONCE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,7 +58,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
     module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, scenario.seed)
     trained = scenario.model.init == "trained"
     reached = _trained(module, scenario, samples, cache_dir, report) if trained else None
-    return Net.of(module.to(getattr(torch, scenario.dtype))), reached
+    return Net.of(module.to(getattr(torch, scenario.dtype)), scenario.model.task), reached
 
 
 def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir: Path, report: TrainReport | None) -> float:
@@ -72,8 +74,10 @@ def _trained(module: nn.Module, scenario: Scenario, samples: Samples, cache_dir:
                 scenario.seed,
                 report,
                 Penalties(scenario.defense.in_training.live, scenario.seed),
+                how.task,
+                scenario.data.modality,
             )
-            reached = evaluate(module, samples.victims)
+            reached = evaluate(module, samples.victims, task=how.task, kind=scenario.data.modality)
             if not tensors.keep({"state": module.state_dict(), "accuracy": reached}, path):
                 return reached
         os.utime(path)  # it is used, and not what goes first where room is made
@@ -172,6 +176,8 @@ def train(
     seed: int,
     report: TrainReport | None = None,
     penalties: Penalties | None = None,
+    task: Task = CLASSIFICATION,
+    kind: Modality = PICTURE,
 ) -> None:
     """Train with Adam, a one-cycle schedule and random mirroring, in place.
 
@@ -183,6 +189,8 @@ def train(
         seed: of the order, of mirroring and of what the module draws.
         report: progress.
         penalties: of defenses that act in training, added to the loss.
+        task: whose loss goes down.
+        kind: of the samples.
 
     Raises:
         TrainingStopped: `report` answered False.
@@ -200,10 +208,10 @@ def train(
             order, total = chosen.permutation(len(public))[:size], 0.0
             for start in range(0, size, CHUNK):
                 image, label = (torch.as_tensor(a) for a in public.take(order[start : start + CHUNK].tolist()))
-                if image.shape[1] == 3 and torch.rand((), generator=rng) < 0.5:
+                if image.ndim == 4 and image.shape[1] == 3 and torch.rand((), generator=rng) < 0.5:
                     image = image.flip(-1)  # whole chunks; grey sets hold digits, which must not be mirrored
                 embedded.clear()
-                loss = torch.nn.functional.cross_entropy(module(image), label)
+                loss = task.loss_of(module(image), Batch({kind.private[0]: image}, {"label": label}, kind))
                 if penalties:
                     loss = loss + penalties(*zip(*embedded, strict=True))
                 optimiser.zero_grad()
@@ -233,11 +241,10 @@ def _overheard(joint: nn.Module | None) -> Iterator[list[tuple[Tensor, Tensor]]]
             hook.remove()
 
 
-def evaluate(module: nn.Module, pictures: Pictures, most: int = 1_000) -> float:
-    """Share of correctly classified pictures among the first `most`."""
-    count, net, scores, labels = min(most, len(pictures)), Net(module.eval(), dict(module.named_parameters())), [], []
+def evaluate(module: nn.Module, pictures: Pictures, most: int = 1_000, task: Task = CLASSIFICATION, kind: Modality = PICTURE) -> float:
+    """Share of what the task counts as right, among the first `most`."""
+    count, net, hits = min(most, len(pictures)), Net(module.eval(), dict(module.named_parameters()), task), []
     for start in range(0, count, AT_ONCE):  # large ones are not held all at once
         image, label = (torch.as_tensor(a) for a in pictures.take(range(start, min(start + AT_ONCE, count))))
-        scores.append(class_scores(net, Batch.of(image, label)))
-        labels.append(label)
-    return accuracy(torch.cat(scores), torch.cat(labels)) if count else 0.0
+        hits.append(task.right(net, Batch({kind.private[0]: image}, {"label": label}, kind)))
+    return float(torch.cat(hits).mean()) if count else 0.0

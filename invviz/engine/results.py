@@ -70,6 +70,12 @@ class Result:
         scores = self.scores.get("psnr"), self.scores.get("ssim")
         return "" if self.baseline is None or scores[0] is None else word(scores[0], scores[1] or math.nan, self.baseline)
 
+    @property
+    def sentences(self) -> dict[str, list[str]]:
+        """Truths and guesses in words; empty where samples are none."""
+        known = self.scenario.data.vocabulary
+        return {"truth": [*map(known.sentence, self.truth)], "guess": [*map(known.sentence, self.guess)]} if known else {}
+
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain numbers and words."""
         return {
@@ -81,6 +87,7 @@ class Result:
             if self.baseline is None
             else {k: [None if math.isnan(x) else x for x in v] for k, v in dataclasses.asdict(self.baseline).items()},
             "absent": self.absent,
+            **({"sentences": self.sentences} if self.sentences else {}),
             "labels": self.labels.tolist(),
             "guessed_labels": self.guessed_labels.tolist(),
             "given": self.given,
@@ -156,7 +163,7 @@ def score(
     scores: dict[str, list[float] | None] = {}
     absent: dict[str, str] = {}
     for name, metric in METRICS.items():
-        if not columns and not metric.takes(modality.name):
+        if not columns and not metric.made_for(modality):
             continue
         try:
             scores[name] = [float(v) for v in (metric().of_rows(guess, truth, columns) if columns else metric().score(guess, truth))]

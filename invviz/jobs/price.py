@@ -25,7 +25,13 @@ LEARNS = {"generative_prior": PUBLIC, "pca_prior": 1e-3}
 NETS = ("inverse_network",)  # nets of their own, learned in passes over public pictures
 SLOWER = {"class_prior": 200.0, "fora": 5.0, "hijacking": 7.0, "unsplit": 2.0, "spear": 5.0}  # times a step
 EPOCH = 2e-3  # seconds of a step of training before the net's own multiplications
-PICTURES = {"digits": 1_500, "photos": 600, "breast_cancer": 500, "wine": 150}  # public ones; of other sets as many as training looks at
+PICTURES = {
+    "digits": 1_500,
+    "photos": 600,
+    "breast_cancer": 500,
+    "wine": 150,
+    "notes": 2_000,
+}  # public ones; of other sets as many as training looks at
 MOST_PUBLIC = 60_000
 REFERENCE = 5.6e-4  # seconds of `_probe` on the machine of the measurements
 
@@ -71,6 +77,11 @@ def every_client(s: Scenario) -> float:
 def labels(s: Scenario) -> float:
     """Messages of some hundred pictures."""
     return 30 + 300 * _step(s)
+
+
+def alternatives(s: Scenario) -> float:
+    """A message for every word at every place of the batch, and their Gram matrices."""
+    return 0.5 + s.batch * int(np.prod(s.shape)) * s.data.num_classes * _step(s) * 2
 
 
 def training(s: Scenario) -> float:

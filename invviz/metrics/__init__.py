@@ -4,12 +4,26 @@ from ._assignment import match
 from ._base import Metric
 from ._words import EXACT, GAINS, WORDS, Baseline, decibels, quality, rank, word, word_of_share
 from .cells import Cells
+from .edit_distance import EditDistance
 from .lpips import LPIPS
 from .mse import MSE
 from .psnr import PSNR
+from .rouge_1 import Rouge1
+from .rouge_2 import Rouge2
 from .ssim import SSIM
+from .token_accuracy import TokenAccuracy
 
-METRICS: dict[str, type[Metric]] = {"mse": MSE, "psnr": PSNR, "ssim": SSIM, "lpips": LPIPS, "cells": Cells}
+METRICS: dict[str, type[Metric]] = {
+    "mse": MSE,
+    "psnr": PSNR,
+    "ssim": SSIM,
+    "lpips": LPIPS,
+    "cells": Cells,
+    "token_accuracy": TokenAccuracy,
+    "rouge_1": Rouge1,
+    "rouge_2": Rouge2,
+    "edit_distance": EditDistance,
+}
 
 __all__ = [
     "EXACT",

@@ -9,13 +9,13 @@ FIRST = 1e6  # times the largest error: what an exact pair is worth
 
 
 def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The order of guesses with the least total squared error, among those that keep as many exact pairs as there can be.
+    """The order of guesses with the least total squared error, among those that keep as many exact pairs as there can be; of sentences with the fewest wrong words.
 
     The least total alone may break exact pairs: a guess that is a mean of several samples may be nearer to one that was read exactly than to any of those.
 
     Args:
-        guess: (n, c, h, w).
-        truth: (n, c, h, w).
+        guess: (n, c, h, w), or whole numbers that stand for words, (n, length).
+        truth: likewise.
 
     Returns:
         Indices (n,): guess[indices] lies beside truth. A guess that is not finite is as bad as the worst one.
@@ -24,7 +24,8 @@ def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
     n = len(truth)
     g, t = guess.reshape(n, -1).astype(np.float64), truth.reshape(n, -1).astype(np.float64)
-    cost = ((t[:, None] - g[None]) ** 2).sum(axis=2)
+    wrong = t[:, None] - g[None]
+    cost = ((wrong != 0) if np.issubdtype(truth.dtype, np.integer) else wrong**2).sum(axis=2).astype(float)
     cost[~np.isfinite(cost)] = 1e12
     exact = cost < EXACT * t.shape[1]
     if exact.any():

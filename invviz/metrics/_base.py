@@ -14,7 +14,7 @@ from ..core.table import Column
 
 @dataclasses.dataclass(frozen=True)
 class Metric(Component):
-    """A score of guesses against truths, both (n, ...) with values in [0, 1], already matched to each other."""
+    """A score of guesses against truths, both (n, ...) with values in [0, 1], or numbers of words, already matched to each other."""
 
     higher_is_better: ClassVar[bool] = True
     perfect: ClassVar[float]  # the score of a guess that equals the truth

@@ -7,6 +7,7 @@ from .lenet import LeNet
 from .mlp import MLP
 from .preact import PreAct
 from .resnet18 import ResNet18
+from .tiny_lm import TinyLM
 from .vgg6 import VGG6
 from .vit import ViT
 
@@ -19,6 +20,7 @@ MODELS: dict[str, type[Model]] = {
     "resnet18": ResNet18,
     "vit": ViT,
     "preact": PreAct,
+    "tiny_lm": TinyLM,
 }
 
-__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "PreAct", "ResNet18", "Shape", "ViT"]
+__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "PreAct", "ResNet18", "Shape", "TinyLM", "ViT"]

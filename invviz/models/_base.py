@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import Component, knob
 from ..core.lazy import torch
 from ..core.rng import derive
+from ..core.task import CLASSIFICATION, Task
 from ._layers import after_activation, cut_at_activations
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Model(Component):
     """An architecture. `init` says whether the net is fresh or was trained on the public part of the data."""
 
     modalities: ClassVar[tuple[str, ...]] = ("picture",)  # kinds of samples that it takes
+    task: ClassVar[Task] = CLASSIFICATION  # what it is trained to do
     min_side: ClassVar[int] = 1  # smallest height and width that the layers can take
     first_layer: ClassVar[str] = "convolution"  # "linear" where the first layer is fully connected, with a bias; in words elsewhere
     epochs: ClassVar[int] = 20  # of training on public pictures, for init=trained

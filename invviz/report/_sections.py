@@ -20,6 +20,7 @@ from ._figures import accuracy_figure, loss_figure, picture_figure, psnr_of, spe
 from ._numbers import amount, mean, number, read, seconds
 from ._sweep import sweep_section
 from ._told import Section, Told
+from ._words_told import sentences
 
 
 def sections(report: Report) -> list[Section]:
@@ -70,7 +71,9 @@ def attack(e: Entry) -> Told:
     )
     if e.scenario.columns:
         finding = f"The attack has {number(100 * mean(scores.get('cells')), 0)} % of the cells right"
-    if math.isnan(psnr):
+    if "token_accuracy" in scores:
+        finding = f"The attack has {number(100 * mean(scores['token_accuracy']), 0)} % of the words right"
+    elif math.isnan(psnr):
         finding = "The attack has no score"
     facts = [(name.upper(), _scores(name, values)) for name, values in scores.items()]
     if e.spectrum:
@@ -92,14 +95,14 @@ def attack(e: Entry) -> Told:
     notes = [readable(f["note"])] if f.get("note") and not f.get("failed") else []
     notes += [f"{name.upper()} was not computed: {why}" for name, why in f.get("absent", {}).items()]
     figures = []
-    if e.truth is not None and e.guess is not None:
+    if e.truth is not None and e.guess is not None and not e.scenario.data.modality.discrete:
         ideal = e.spectrum.picture if e.spectrum else None
         if ideal is not None:
             notes += _gap(e, psnr, psnr_of(ideal, e.truth)[0])
         figures.append(picture_figure(e.truth, ideal, e.guess, (psnr, ssim), e.scenario.text(), unseen))
     if e.curve:
         figures.append(loss_figure(*e.curve, e.scenario.text()))
-    return Told(finding, facts, warnings, notes + _data_note(f), figures)
+    return Told(finding, facts, warnings, notes + _data_note(f), figures, sentences(f))
 
 
 def _quality(scores: dict[str, Any], unseen: Baseline | None) -> str:
@@ -119,7 +122,14 @@ def _gap(e: Entry, reached: float, ideal: float) -> list[str]:
 
 
 def _scores(name: str, values: Sequence[Any] | None) -> str:
-    digits, unit = {"psnr": (1, " dB"), "ssim": (2, ""), "mse": (5, ""), "lpips": (3, ""), "cells": (2, "")}.get(name, (4, ""))
+    digits, unit = {
+        "psnr": (1, " dB"),
+        "ssim": (2, ""),
+        "mse": (5, ""),
+        "lpips": (3, ""),
+        "cells": (2, ""),
+        "edit_distance": (1, " words"),
+    }.get(name, (4, ""))
     if values is None:
         return "not computed"
     text = f"{number(mean(values), digits)}{unit}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._former import former_key
 from ._problems import check, problems
-from ._risk import risk_problems
+from ._risk import bits_problems, risk_problems
 from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, brought, escaped
 from ._settings import KINDS, LATE_PARTS, MAX_EXACT_INPUTS, PARTS, SETTINGS
 from ._train import train_problems
@@ -18,6 +18,7 @@ __all__ = [
     "RESULTS_VERSION",
     "SETTINGS",
     "Scenario",
+    "bits_problems",
     "brought",
     "check",
     "escaped",

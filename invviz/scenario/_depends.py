@@ -48,6 +48,11 @@ def first_sketch(s: Scenario) -> Depends:
     return Depends(*_without(found.scenario, "method", *found.without))
 
 
+def alternatives(s: Scenario) -> Depends:
+    """No attack, one round; the noise, and the floor."""
+    return _without(s, "attack", "attacker", "train", "rounds", "layer", "upload", "aggregation", "prior", "method")
+
+
 def training(s: Scenario) -> Depends:
     """No victim, no attack, an honest server, no settings of the risk score."""
     every = {"protocol": s.protocol.of_all()} if s.protocol.sends_embedding else {}

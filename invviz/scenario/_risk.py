@@ -6,11 +6,14 @@ import functools
 import math
 from collections.abc import Iterator
 
-from ..attacks import ATTACKS
+from ..attacks import ATTACKS, Attack
 from ..defenses import Defense
 from ._problems import problems
 from ._scenario import KEPT, Scenario
 from ._settings import MAX_EXACT_INPUTS
+
+MOST_WORDS = 120  # places of words in a batch, each of which takes as many messages as there are words
+WORDS = "A spectrum says how a message moves with continuous inputs; {data} is {kind}, and words do not move in small steps: their alternatives are counted instead (bits learned)."
 
 
 def risk_problems(scenario: Scenario) -> list[str]:
@@ -18,9 +21,39 @@ def risk_problems(scenario: Scenario) -> list[str]:
     return list(_found(scenario))
 
 
+def bits_problems(scenario: Scenario) -> list[str]:
+    """Why the alternatives of a scenario's words are not counted, one sentence each."""
+    s = scenario
+    found = problems(s.replace(attack=any_attack(s)))
+    if not s.data.modality.discrete:
+        return [
+            *found,
+            f"Alternatives are counted of words; {s.data.name} is {s.data.modality.a_set}. Ask for the risk score of its spectrum.",
+        ]
+    if s.rounds > 1 or s.aggregation.others or s.layer:
+        found.append(
+            f"Alternatives of words are counted for one whole message; rounds is {s.rounds}, aggregation is {s.aggregation.name}, layer is "
+            f"{s.layer_name or 'empty'}. Set rounds=1 and aggregation=plain, and leave layer out."
+        )
+    places = s.batch * math.prod(s.shape)
+    if places > MOST_WORDS:
+        found.append(
+            f"Alternatives are counted for at most {MOST_WORDS} places of words; this batch has {places}. Set batch={MOST_WORDS // math.prod(s.shape)} or less."
+        )
+    return found
+
+
+def any_attack(s: Scenario) -> Attack:
+    """An attack that fits wherever the rest fits."""
+    kind = s.data.modality
+    return ATTACKS["dlg"]() if not kind.discrete else next(attack() for attack in ATTACKS.values() if attack.made_for(kind))
+
+
 @functools.lru_cache(maxsize=KEPT)
 def _found(s: Scenario) -> tuple[str, ...]:
-    found = problems(s.replace(attack=ATTACKS["dlg"]()))  # an attack that fits wherever the rest fits
+    found = problems(s.replace(attack=any_attack(s)))
+    if s.data.modality.discrete:
+        return (*found, WORDS.format(data=s.data.name, kind=s.data.modality.a_set))
     if s.prior == "natural" and not s.data.modality.grid:
         either = ", or prior=dataset, which knows its columns" * bool(s.data.columns)
         found.append(

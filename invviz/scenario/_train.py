@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..attacks import ATTACKS
 from ..protocols.training import TRAININGS
 from ._problems import problems
+from ._risk import any_attack
 from ._scenario import Scenario
 
 
@@ -12,10 +12,14 @@ def train_problems(scenario: Scenario) -> list[str]:
     """Why a scenario's net is not trained, one sentence each."""
     s = scenario
     model = s.model.replace(init="trained") if s.defense.in_training else s.model  # here a fresh net is trained, too
-    found = problems(s.replace(model=model, attack=ATTACKS["dlg"](), train=TRAININGS["federated"](), rounds=1)) + s.train.problems()
+    found = problems(s.replace(model=model, attack=any_attack(s), train=TRAININGS["federated"](), rounds=1)) + s.train.problems()
     if s.protocol.training_mode:
         found.append(
             f"Training through {s.protocol.name} is not built yet: clients' running statistics would have to be averaged. Use protocol=hfl."
+        )
+    if s.data.modality.discrete:
+        found.append(
+            f"Training by clients is not built yet for {s.data.modality.many}; {s.data.name} is {s.data.modality.a_set}. Use another data set."
         )
     return found + [
         f"{defense.name} adds layers of its own to the net, and training them is not built yet. Train with another defense."

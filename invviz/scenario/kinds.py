@@ -18,7 +18,7 @@ from ._depends import Depends
 if TYPE_CHECKING:
     from ._scenario import Scenario
 
-Kind = Literal["run", "risk", "sketch", "train", "clients", "labels"]
+Kind = Literal["run", "risk", "sketch", "train", "clients", "labels", "bits"]
 """Names of kinds that can be asked for; a test holds them against the table."""
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
@@ -209,6 +209,21 @@ WORK: dict[str, KindOfWork] = {
         verb=("labels",),
         score=Score("invviz.jobs.store._scores:labels_told", "labels told", "{:.0f} %", 100),
         page="vertical",
+    ),
+    "bits": KindOfWork(
+        _depends.alternatives,
+        compute="invviz.jobs.worker._outcome:counted",
+        price="invviz.jobs.price:alternatives",
+        section="invviz.report._words_told:bits",
+        core={"invre": NUMBER, "mean_bits": NUMBER, "entropy": NUMBER},
+        more={"bits": list, "right": list, "likely": list, "sentences": list, "levels": list, "curve": list, "noise": NUMBER},
+        title="Bits learned of words",
+        noun="count of words' alternatives",
+        plural="counts of words' alternatives",
+        verb=("risk",),
+        uses=("server",),
+        score=Score("invviz.jobs.store._scores:bits", "bits learned", "{:.0f} %", 100, says="Of what was unknown of a word, at the scenario's noise."),
+        page="lab",
     ),
     "weights": KindOfWork(_depends.trained_weights),
 }  # fmt: skip

@@ -15,8 +15,8 @@ Result = Mapping[str, Any]
 
 
 def psnr(scenario: str, result: Result, folder: Path) -> float | None:
-    """Mean over the batch, in dB; infinite where every picture of it is exact."""
-    return _mean(result["scores"]["psnr"])
+    """Mean over the batch, in dB; infinite where every picture of it is exact; None of sentences, which have none."""
+    return None if "token_accuracy" in result["scores"] else _mean(result["scores"]["psnr"])
 
 
 def invre(scenario: str, result: Result, folder: Path) -> float | None:
@@ -31,6 +31,11 @@ def invre(scenario: str, result: Result, folder: Path) -> float | None:
     stages = [Size.from_json(stage) for stage in result["stages"]]
     added = 0.0 if read.any_noise else noise_variance(read, Size.from_json(result["size"]), stages)
     return at(dec, total_sigma(dec, read.floor, added))
+
+
+def bits(scenario: str, result: Result, folder: Path) -> float | None:
+    """Share of what was unknown of a word."""
+    return float(result["invre"])
 
 
 def accuracy(scenario: str, result: Result, folder: Path) -> float | None:

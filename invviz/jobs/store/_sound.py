@@ -53,7 +53,7 @@ def lacking(kind: Kind, result: Mapping[str, Any], core: bool = False) -> str:
 
 def unscored(result: Mapping[str, Any]) -> str:
     """The same of an attack's scores."""
-    psnr = result["scores"].get("psnr")
+    psnr = result["scores"].get("token_accuracy") or result["scores"].get("psnr")
     if isinstance(psnr, list) and psnr and all(isinstance(v, MAYBE) or v in ("inf", "-inf") for v in psnr):
         return ""
     return "its scores lack 'psnr'"
@@ -71,7 +71,7 @@ def missing(kind: Kind, arrays: Mapping[str, np.ndarray]) -> str:
     for name in names:
         if name not in arrays:
             return f"{name}.npy is missing"
-        if arrays[name].ndim < 2 or arrays[name].dtype.kind not in "fu":
+        if arrays[name].ndim < 2 or arrays[name].dtype.kind not in "fui":
             return f"{name}.npy holds no pictures but {arrays[name].dtype} of shape {arrays[name].shape}"
         if arrays[name].shape != arrays[names[0]].shape:
             return f"{name}.npy has the shape {arrays[name].shape}, {names[0]}.npy {arrays[names[0]].shape}"

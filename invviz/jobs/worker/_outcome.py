@@ -13,6 +13,7 @@ import numpy as np
 from ...core.version import __version__
 from ...engine.assess import assess
 from ...engine.attack import run
+from ...engine.bits import count
 from ...engine.client import Site
 from ...engine.client_risk import client_risks
 from ...engine.label_inference import returned
@@ -55,6 +56,13 @@ def dealt(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray 
     start = time.monotonic()
     rows = client_risks(scenario, site, report)
     return Outcome({**_head("clients", scenario), "clients": rows, **_tail(start)}, {})
+
+
+def counted(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
+    """Of the alternatives of words."""
+    start = time.monotonic()
+    found = count(scenario, site, report)
+    return Outcome({**_head("bits", scenario), **found.summary(), **_tail(start)}, {"truth": found.truth, "gram": found.gram})
 
 
 def assessed(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:

@@ -1,0 +1,75 @@
+"""What layers of a decoder are given for words that somebody tries."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..core.lazy import torch
+from ._base import Unreadable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..core.types import Net, Observation, Tree
+
+AT_ONCE = 4_096  # sentences that go through the net together
+
+
+class Prefixes:
+    """The inputs of the first two attentions, in float64, for words of the attacker's choice.
+
+    Args:
+        obs: what the attacker sees; its net is a decoder whose blocks have one map `qkv` each.
+
+    Raises:
+        Unreadable: there are not two of them.
+    """
+
+    def __init__(self, obs: Observation) -> None:
+        net: Net = obs.net
+        self.names = [name for name, _ in net.module.named_modules() if name.rpartition(".")[2] == "qkv"][:2]
+        if len(self.names) < 2 or any(f"{name}.weight" not in obs.message for name in self.names):
+            raise Unreadable("It reads the gradients by queries, keys and values of two blocks; this message has fewer.")
+        self.module, self.params = net.module, {name: leaf.double().cpu() for name, leaf in net.params.items()}
+        self.message: Tree = obs.message
+        (self.size, self.length), self.words = obs.template.private.shape, obs.num_classes
+
+    def gradient(self, layer: int) -> Tensor:
+        """Of the map of a block, counted from 0: (rows, width)."""
+        return self.message[f"{self.names[layer]}.weight"].detach().double().cpu()
+
+    def inputs(self, tokens: Tensor, layer: int) -> Tensor:
+        """What that map is given for sentences (n, t), at the mark and at every word: (n, t + 1, width)."""
+        return torch.cat([self._inputs(part, layer) for part in tokens.split(AT_ONCE)])
+
+    def _inputs(self, tokens: Tensor, layer: int) -> Tensor:
+        with torch.no_grad(), _heard(self.module.get_submodule(self.names[layer])):
+            try:
+                torch.func.functional_call(self.module, self.params, (tokens,))
+            except _HeardError as end:
+                return end.given
+        raise Unreadable(f"The net does not use its part {self.names[layer]}.")
+
+
+class _HeardError(Exception):
+    """What a module is given; the rest of the net need not be computed."""
+
+    def __init__(self, given: Tensor) -> None:
+        super().__init__()
+        self.given = given
+
+
+@contextlib.contextmanager
+def _heard(module: nn.Module) -> Iterator[None]:
+    """Stop where a module is given something."""
+
+    def stop(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        raise _HeardError(given[0])
+
+    hook = module.register_forward_pre_hook(stop)
+    try:
+        yield
+    finally:
+        hook.remove()

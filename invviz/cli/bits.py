@@ -1,0 +1,41 @@
+"""`risk` of sentences: bits that a message tells of every word."""
+
+from __future__ import annotations
+
+from ..core.figures import number
+from ..engine.bits import count
+from ..engine.client import Site
+from ..engine.results import Result
+from ..jobs.worker import set_threads
+from ..scenario import Scenario
+from ._show import ProgressLine, to_json
+
+
+def sentence_lines(result: Result) -> list[str]:
+    """Truth and guess of every sentence, and an empty line; nothing where samples are none."""
+    if not result.sentences:
+        return []
+    pairs = zip(result.sentences["truth"], result.sentences["guess"], strict=True)
+    return [*(line for truth, guess in pairs for line in (f"truth {truth}", f"guess {guess or '(no words)'}")), ""]
+
+
+def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
+    """Print what is learned of words."""
+    with ProgressLine() as line:
+        set_threads("bits")
+        facts = count(scenario, site, line.report).summary()
+    if as_json:
+        print(to_json({"scenario": scenario.only("bits").text(full=True), "key": scenario.key("bits"), **facts}))
+        return 0
+    print(
+        f"{facts['mean_bits']:.2f} of {facts['entropy']:.2f} bits of a word are learned (InvRE {facts['invre']:.2f}), by whoever knows all other words;"
+    )
+    print(
+        f"the most likely word is the true one {100 * facts['mean_right']:.0f} % of the time; noise {number(facts['noise'])} of the typical entry\n"
+    )
+    for sentence, bits in zip(facts["sentences"], facts["bits"], strict=True):
+        print("  ".join(f"{word} {learned:.2f}" for word, learned in zip(sentence.split(), bits, strict=True)))
+    print("\nnoise over the typical entry, bits, right word")
+    for row in zip(facts["levels"], facts["curve"], facts["curve_right"], strict=True):
+        print("{:>8}  {:.2f}  {:.0%}".format(number(row[0]), *row[1:]))
+    return 0
