@@ -34,7 +34,7 @@ def kept(model, shape, batch: int) -> int:
     return found
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.takes("picture")])
 def test_the_count_is_at_most_what_is_kept_and_not_far_below(name):
     model, shape = MODELS[name](), (3, 32, 32)
     assert not model.problems(shape)

@@ -182,3 +182,12 @@ def test_products_are_those_of_its_linear_maps_and_attention():
         model.build((12,), 50, 1)(torch.ones(1, 12, dtype=torch.long))
     assert model.products((12,), 50) == counter.get_total_flops() / 2
     assert Batch({"tokens": torch.ones(1, 12, dtype=torch.long)}, {}, TOKENS).private.dtype == torch.long
+
+
+def test_the_seed_decides_the_weights_and_the_global_generator_is_left_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    one, two, other = (MODELS["tiny_lm"](width=8).build((12,), 9, seed).state_dict() for seed in (7, 7, 8))
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(one[k], two[k]) for k in one) and any(not torch.equal(one[k], other[k]) for k in one)
