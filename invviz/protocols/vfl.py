@@ -122,6 +122,8 @@ class VFL(Protocol):
     def problems(self, model: Model, shape: Shape) -> list[str]:
         """Parts that are too small, a party that does not exist, a cut that the model does not have."""
         found, quadrants = [], self.split == "quadrants"
+        if len(shape) != 3:
+            return ["vfl cuts pictures and rows, and these samples are neither. Use protocol=hfl, or a data set of pictures."]
         if self.edges and self.split != "columns":
             return [f"vfl: a table is cut by its columns; split is {self.split}. Use split='columns'."]
         if self.party >= self.parties:

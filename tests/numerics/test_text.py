@@ -191,3 +191,10 @@ def test_the_seed_decides_the_weights_and_the_global_generator_is_left_alone():
     one, two, other = (MODELS["tiny_lm"](width=8).build((12,), 9, seed).state_dict() for seed in (7, 7, 8))
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(one[k], two[k]) for k in one) and any(not torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.mark.parametrize("split", ["columns", "rows", "quadrants"])
+def test_vertical_fl_says_that_it_cuts_no_sentences(split):
+    from invviz.protocols.vfl import VFL
+
+    assert "neither" in VFL(parties=2, split=split).problems(MODELS["tiny_lm"](), (12,))[0]
