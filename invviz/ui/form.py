@@ -30,7 +30,7 @@ def controls(empty: Empty = lambda scenario: "") -> None:
     now = state.scenario()
     data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
     with data:
-        _pick("Data", "data", empty)
+        pick("Data", "data", empty)
     with picture:
         victim, seat = victim_of(now), state.seats("data")[0]
         last = max(now.data.index, victim.count - 1) if isinstance(victim, Victim) else 10_000_000
@@ -49,13 +49,22 @@ def controls(empty: Empty = lambda scenario: "") -> None:
             **holds("index", now.data.index, lambda index: _step(seat, index), seat),
         )
     with model:
-        _pick("Model", "model", empty)
+        pick("Model", "model", empty)
     with defense:
-        _pick_defense(empty)
-    with more, st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
-        _more(empty)
+        pick_defense(empty)
+    with more:
+        behind(empty)
     upload.again()
     trouble.said()
+
+
+def behind(empty: Empty, *first: Callable[[], object]) -> None:
+    """The controls under More; `first` draws, side by side, what a page has in no other place."""
+    with st.popover("More", icon=":material/tune:", width="stretch", help="Attack, knobs of every part, batch, seed, own picture"):
+        for place, draw in zip(st.columns(len(first)), first, strict=True) if first else ():
+            with place:
+                draw()
+        _more(empty)
 
 
 def _step(seat: state.Seat, index: int) -> None:
@@ -109,7 +118,7 @@ def _strength(now: Scenario, board: str) -> None:
             st.select_slider(label, options, at, format_func=lambda v: defense.level(v), help=words, disabled=locked, **more)
 
 
-def _pick(label: str, part: str, empty: Empty) -> None:
+def pick(label: str, part: str, empty: Empty) -> None:
     """A list of components; those that do not fit say so, those with which the page would be empty are not in it."""
     now, table = state.scenario(), PARTS[part]
     current = getattr(now, part).name
@@ -145,7 +154,8 @@ def _said(reasons: Mapping[str, str]) -> str:
     return "".join(f"\n\n**Not here: {title}.** {trouble.plain(why)}" for title, why in reasons.items())
 
 
-def _pick_defense(empty: Empty) -> None:
+def pick_defense(empty: Empty) -> None:
+    """The same of the (last) defense, with none and a stack among the choices."""
     now = state.scenario()
     titles = now.defense.title
     names = ["none", *stack.listed(now)] + (["stack"] if len(now.defense) > 1 else [])
@@ -185,7 +195,7 @@ def _more(empty: Empty) -> None:
         knobs.of_component(now.model, state.seats("model")[0])
     with rest:
         for part in ("protocol", *(part for part in LATE_PARTS if len(PARTS[part]) > 1)):
-            _pick(part.capitalize(), part, empty)
+            pick(part.capitalize(), part, empty)
             knobs.of_component(getattr(now, part), state.seats(part)[0])
         for knob in SETTINGS.values():
             if knob.name not in ("upload", "attacker"):

@@ -29,10 +29,18 @@ def of_component(component: Component, seat: state.Seat) -> None:
         widget(knob, getattr(component, knob.name), lambda value, n=knob.name: state.set_knobs(seat, **{n: value}), seat)
 
 
-def widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: state.Seat | None = None) -> None:
-    """One control for one knob, of a component or of the scenario itself, whatever its kind."""
-    label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit else "")
-    name = f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}"
+def widget(knob: Knob, value: object, taken: Callable[[Any], object], seat: state.Seat | None = None, place: str = "") -> None:
+    """One control for one knob, of a component or of the scenario itself, whatever its kind.
+
+    Args:
+        knob: what is set.
+        value: as it stands.
+        taken: called with a new one.
+        seat: of its component; None of a setting.
+        place: letters of its own where a page shows the same knob a second time.
+    """
+    label = knob.name.replace("_", " ") + (f" ({knob.unit})" if knob.unit not in ("", knob.name) else "")
+    name = place + (f"{seat.part}/{knob.name}" if seat else f"setting/{knob.name}")
     hint, locked = f"{knob.help}. Allowed: {knob.range}.", lesson.locks(seat.part if seat else knob.name)
     if knob.choices:
         choice.from_list(label, name, knob.choices, value, taken, str, seat, help=hint, disabled=locked)

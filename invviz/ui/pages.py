@@ -80,6 +80,12 @@ PAGES: dict[str, Page] = {  # by the name of the file and in the address; the fi
         compares=True,
         terms=("attack", "loss", "psnr", "words", "ideal", "unaware", "aware", "noise", "prior", "seed", "gradient"),
     ),
+    "server": Page(
+        "Server",
+        "dns",
+        "What does a server that lies read, and can the client notice?",
+        terms=("malicious", "imprint", "secure", "detector", "alarm", "server", "message", "psnr", "ideal", "defense", "noise", "seed"),
+    ),
     "results": Page("Results", "table_rows", "What has been computed here?", terms=(*GOT, *RISK, "accuracy", "defense", "seed")),
     "guide": Page("Guide", "explore", "What is all this?"),
 }

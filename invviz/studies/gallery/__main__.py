@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import CARDS, FOLDER, _attacks, _broken, _conditions, _defended, _guide, _sketches, _vertical
+from . import CARDS, FOLDER, _attacks, _broken, _conditions, _defended, _guide, _servers, _sketches, _vertical
 from ._make import make
 
 PAGES = {
@@ -13,6 +13,7 @@ PAGES = {
     "vertical": _vertical.make,
     "attacks": _attacks.make,
     "conditions": _conditions.make,
+    "servers": _servers.make,
     "guide": _guide.make,
 }
 
