@@ -69,7 +69,7 @@ def _read(now: Scenario, found: known.AttackOutcome, shown: Shown, victim: Victi
         st.caption(f":material/history: **From before**, made for {shown.old}")
     note = (found.result or {}).get("note", "")
     st.caption(" ".join(part for part in (words.CONDITION, trouble.plain(note), victim.note) if part))
-    asking.failed([_Row(found)], lambda row: now.server.title)
+    asking.failed([known.Known(now, "", "", {"read": found}, None, None, victim.truth)], lambda one: one.scenario.server.title)
 
 
 def _took(found: known.AttackOutcome) -> str:
@@ -77,13 +77,6 @@ def _took(found: known.AttackOutcome) -> str:
         return f"{found.scenario.attack.title}: what reads the answer."
     prepared = " · prepared earlier" if found.job is None else ""
     return f"{found.scenario.attack.title} · {found.result['seconds']:.1f} s{prepared}"
-
-
-class _Row:
-    """What `asking.failed` asks of a row."""
-
-    def __init__(self, found: known.AttackOutcome) -> None:
-        self.jobs = [] if found.job is None else [found.job]
 
 
 def _remembered(now: Scenario, found: known.AttackOutcome) -> Shown:
