@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.errors import InvvizError, ScenarioError, TextError
 from ..core.version import __version__
-from . import app, audit, compute, convert, data, export, isotropic, labels, parts, reports, store, sweeps, workers
+from . import app, audit, compute, convert, data, export, inspect, isotropic, labels, parts, reports, store, sweeps, workers
 
 ABOUT = """See how much of private data a federated-learning update gives away, and what a defense costs.
 
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(_called(), description=ABOUT, epilog=EXITS, formatter_class=raw)
     top.add_argument("--version", action="version", version=__version__)
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for folder in (app, parts, compute, isotropic, labels, sweeps, reports, audit, convert, export, data, store, workers):
+    for folder in (app, parts, compute, isotropic, labels, inspect, sweeps, reports, audit, convert, export, data, store, workers):
         folder.add(verbs, every, places)
     return top
 

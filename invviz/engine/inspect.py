@@ -1,15 +1,66 @@
-"""What the victim's detectors say before it answers."""
+"""What a client's detectors say of a net that it was sent, before it answers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
+from ..core.errors import ScenarioError
+from ..core.lazy import torch
+from ..core.received import Received
+from ..core.types import Net
 from ..defenses.detectors import DETECTORS
 from ..scenario import Scenario, check
 from .client import Client, Site, meet_client
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
     from ..core.received import Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspected:
+    """What the detectors say.
+
+    Attributes:
+        digest: of the received net, which clients can compare.
+        findings: of every detector of the table, by name.
+    """
+
+    digest: str
+    findings: Mapping[str, Finding]
+
+    @property
+    def flagged(self) -> list[str]:
+        """Names of the detectors that would not have the client answer."""
+        return [name for name, finding in self.findings.items() if finding.flagged]
+
+    @property
+    def words(self) -> str:
+        """The verdict in a sentence, with how many detectors it is of."""
+        judged = sum(finding.judged for finding in self.findings.values())
+        unable = f"; {len(self.findings) - judged} lack what they need" if judged < len(self.findings) else ""
+        if self.flagged:
+            names = ", ".join(DETECTORS[name].title for name in self.flagged)
+            return f"{len(self.flagged)} of the {judged} detectors that could judge flag this net ({names}){unable}"
+        return f"none of the {judged} detectors that could judge flags this net{unable}. That is no proof that it is honest"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and words; the score is None where a detector could not judge."""
+        told = {}
+        for name, one in self.findings.items():
+            score = one.score if one.judged else None
+            told[name] = {
+                "title": DETECTORS[name].title,
+                "judged": one.judged,
+                "flagged": one.flagged,
+                "score": score,
+                "reason": one.reason,
+            }
+        return {"digest": self.digest, "flagged": self.flagged, "words": self.words, "detectors": told}
 
 
 def inspect(scenario: Scenario, site: Site, client: Client | None = None) -> dict[str, Finding]:
@@ -21,8 +72,38 @@ def inspect(scenario: Scenario, site: Site, client: Client | None = None) -> dic
         client: who looks; None for the scenario's own victim.
 
     Raises:
-        ScenarioError: the parts do not fit together.
+        ScenarioError: the parts do not fit together, or the client sends embeddings.
         InvvizError: data missing.
     """
-    received = (client or meet_client(check(scenario), site)).received(scenario)
-    return {name: kind().inspect(received) for name, kind in DETECTORS.items()}
+    return dict(inspected(scenario, site, client).findings)
+
+
+def inspected(scenario: Scenario, site: Site, client: Client | None = None, picture: np.ndarray | None = None) -> Inspected:
+    """The same with the digest of the net; arguments and errors as of `inspect`, and `picture`, an uploaded one (c, h, w), if the scenario names one."""
+    if scenario.protocol.sends_embedding:
+        raise ScenarioError(
+            [f"Detectors look at nets that clients send gradients of; {scenario.protocol.name} sends an embedding. Use protocol=hfl."]
+        )
+    return look((client or meet_client(check(scenario), site, None, picture)).received(scenario))
+
+
+def inspect_weights(
+    weights: Mapping[str, np.ndarray], previous: Mapping[str, np.ndarray] | None = None, peers: Sequence[str] = ()
+) -> Inspected:
+    """What detectors make of weights alone: those that try the net on samples say that they cannot judge.
+
+    Args:
+        weights: of the received net, by the names of its parameters; rows of a weight are its first dimension.
+        previous: of the net of the round before, if it is at hand.
+        peers: digests that other clients tell of theirs (`Inspected.digest`).
+    """
+    return look(Received(_weights_alone(weights), _weights_alone(previous) if previous is not None else None, None, None, tuple(peers)))
+
+
+def look(received: Received) -> Inspected:
+    """Every detector of the table asked."""
+    return Inspected(received.net.digest, {name: kind().inspect(received) for name, kind in DETECTORS.items()})
+
+
+def _weights_alone(weights: Mapping[str, np.ndarray]) -> Net:
+    return Net(torch.nn.Identity(), {name: torch.tensor(values) for name, values in weights.items()})

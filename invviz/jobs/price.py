@@ -84,6 +84,11 @@ def alternatives(s: Scenario) -> float:
     return 0.5 + s.batch * int(np.prod(s.shape)) * s.data.num_classes * _step(s) * 2
 
 
+def inspection(s: Scenario) -> float:
+    """Every sample's gradient, and two spectra of few inputs."""
+    return 1 + (2 * s.batch + 200) * _step(s)
+
+
 def training(s: Scenario) -> float:
     """All rounds."""
     how: Any = s.train

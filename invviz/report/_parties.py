@@ -59,6 +59,30 @@ def _deal(rows: list[dict[str, Any]]) -> Table:
     )
 
 
+def inspection(e: Entry) -> Told:
+    """What a client's detectors say of the net that it was sent."""
+    f = e.facts
+    rows = [
+        (
+            str(one["title"]),
+            "flagged" if one["flagged"] else "passed" if one["judged"] else "cannot judge",
+            number(one["score"], 3, "g") if one["judged"] else "",
+            str(one["reason"]),
+        )
+        for one in f["detectors"].values()
+    ]
+    facts = [("digest of the net", str(f["digest"])), ("time", seconds(f.get("seconds")))]
+    words = str(f["words"])
+    return Told(
+        words[:1].upper() + words[1:],
+        facts,
+        [],
+        [],
+        [],
+        [Table("What each detector says", ("detector", "verdict", "score", "reason"), tuple(rows))],
+    )
+
+
 def labels(e: Entry) -> Told:
     """What a curious party of vertical FL tells of the labels that it does not own."""
     f = e.facts

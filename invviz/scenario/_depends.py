@@ -72,6 +72,11 @@ def returned_labels(s: Scenario) -> Depends:
     return Depends(*_without(found.scenario, "train", *found.without, protocol=s.protocol))
 
 
+def received_net(s: Scenario) -> Depends:
+    """No attack, no settings of the risk score, one round; the net that was sent, what others were sent, the client's batch and its defenses without their noise."""
+    return _without(s, "attack", "attacker", "train", "rounds", *RISK_ONLY)
+
+
 def trained_weights(s: Scenario) -> Depends:
     """Data without the choice of the victim, model, seed, how the net is cut among parties, defenses that train it."""
     rest: dict[str, Any] = {}

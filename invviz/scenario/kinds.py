@@ -18,7 +18,7 @@ from ._depends import Depends
 if TYPE_CHECKING:
     from ._scenario import Scenario
 
-Kind = Literal["run", "risk", "sketch", "train", "clients", "labels", "bits"]
+Kind = Literal["run", "risk", "sketch", "train", "clients", "labels", "bits", "inspect"]
 """Names of kinds that can be asked for; a test holds them against the table."""
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
@@ -223,6 +223,21 @@ WORK: dict[str, KindOfWork] = {
         verb=("risk",),
         uses=("server",),
         score=Score("invviz.jobs.store._scores:bits", "bits learned", "{:.0f} %", 100, says="Of what was unknown of a word, at the scenario's noise."),
+        page="lab",
+    ),
+    "inspect": KindOfWork(
+        _depends.received_net,
+        compute="invviz.jobs.worker._outcome:looked_at",
+        price="invviz.jobs.price:inspection",
+        section="invviz.report._parties:inspection",
+        core={"detectors": dict, "flagged": list},
+        more={"digest": str, "words": str},
+        title="What detectors say",
+        noun="look by detectors",
+        plural="looks by detectors",
+        verb=("inspect",),
+        uses=("server",),
+        priority=1,
         page="lab",
     ),
     "weights": KindOfWork(_depends.trained_weights),

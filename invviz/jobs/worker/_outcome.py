@@ -16,6 +16,7 @@ from ...engine.attack import run
 from ...engine.bits import count
 from ...engine.client import Site
 from ...engine.client_risk import client_risks
+from ...engine.inspect import inspected
 from ...engine.label_inference import returned
 from ...engine.results import Reporter
 from ...engine.training import train
@@ -49,6 +50,13 @@ def learned(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarra
 def told_labels(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
     """Of labels that a party tells from returned gradients."""
     return Outcome({"key": scenario.key("labels"), **returned(scenario, site, report).to_json()}, {})
+
+
+def looked_at(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
+    """Of what a client's detectors say."""
+    start = time.monotonic()
+    found = inspected(scenario, site, picture=picture)
+    return Outcome({**_head("inspect", scenario), **found.to_json(), **_tail(start)}, {})
 
 
 def dealt(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
