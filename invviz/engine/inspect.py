@@ -11,6 +11,7 @@ from ..core.received import Received
 from ..core.types import Net
 from ..defenses.detectors import DETECTORS
 from ..scenario import Scenario, check
+from ..scenario.families.attacks import attackers
 from .client import Client, Site, meet_client
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def inspected(scenario: Scenario, site: Site, client: Client | None = None, pict
         raise ScenarioError(
             [f"Detectors look at nets that clients send gradients of; {scenario.protocol.name} sends an embedding. Use protocol=hfl."]
         )
-    return look((client or meet_client(check(scenario), site, None, picture)).received(scenario))
+    fitting = next(iter(attackers(scenario).values()), scenario)  # whatever attack it names plays no part
+    return look((client or meet_client(check(fitting), site, None, picture)).received(scenario))
 
 
 def inspect_weights(

@@ -58,6 +58,12 @@ def test_of_an_honest_server_and_of_one_that_plants(run):
     assert "FLAGGED  Weight structure" in words and planted["digest"] in words and planted["words"] in words
 
 
+def test_of_words_and_of_a_server_whose_attack_does_not_fit(run):
+    found = run("data=notes&model=tiny_lm&batch=2", "--json")  # dlg, the attack that a scenario names by default, reads no words
+    assert found["detectors"]["dsnr"]["judged"] and not found["detectors"]["risk_jump"]["judged"]
+    assert "nothing is differentiated" in found["detectors"]["risk_jump"]["reason"]
+
+
 def test_of_a_file_of_weights(run, tmp_path):
     found = run(net(tmp_path / "own.safetensors"), "--json")
     judged = {name for name, one in found["detectors"].items() if one["judged"]}

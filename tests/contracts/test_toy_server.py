@@ -115,7 +115,9 @@ def test_honest_and_plain_stand_in_no_text_and_no_key():
     assert all("server" not in s.form(kind) and "aggregation" not in s.form(kind) for kind in WORK)
 
 
-@pytest.mark.parametrize(("text", "moved"), [(TEXT, {"run", "risk", "sketch", "clients", "inspect"}), (SUM, {"run", "risk", "sketch", "inspect"})])
+@pytest.mark.parametrize(
+    ("text", "moved"), [(TEXT, {"run", "risk", "sketch", "clients", "bits", "inspect"}), (SUM, {"run", "risk", "sketch", "inspect"})]
+)
 def test_keys_hold_them_where_results_depend_on_them(text, moved):
     now, before = Scenario.parse(text), Scenario.parse(HONEST)
     assert {kind for kind in WORK if now.key(kind) != before.key(kind)} == moved

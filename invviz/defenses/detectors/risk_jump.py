@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...core.batch import Batch
 from ...core.component import knob
+from ...core.errors import InvvizError
 from ...core.tree import rms
 from ...risk import Jacobian, Prior, decompose, invre, sketch
 from ._base import Detector, against, unjudged
@@ -37,7 +38,12 @@ class RiskJump(Detector):
     def look(self, received: Received) -> Finding:
         """At both nets, of the same samples."""
         batch = few(received.batch)  # type: ignore[arg-type]
-        before, now = (self._invre(received, net, batch) for net in (received.previous, received.net))  # type: ignore[arg-type]
+        if batch.modality.discrete:
+            return unjudged(f"nothing is differentiated by {batch.modality.many}")
+        try:
+            before, now = (self._invre(received, net, batch) for net in (received.previous, received.net))  # type: ignore[arg-type]
+        except InvvizError as err:  # too large, or not finite: said by the risk itself
+            return unjudged(str(err))
         if before is None or now is None:
             return unjudged("the message of these samples is zero")
         return against(now - before, self.most, f"InvRE of {len(batch.label)} sample(s) went from {before:.2f} to {now:.2f}")
