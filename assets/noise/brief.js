@@ -1,7 +1,7 @@
 // One line of figures, for pages whose answer is drawn by the server.
 
 import { element, thousands } from "./element.js"
-import { word } from "./formulas.js"
+import { tells } from "./formulas.js"
 
 export class Brief {
   constructor(root) {
@@ -20,7 +20,7 @@ export class Brief {
       return
     }
     const about = now.about ? "about " : ""
-    this.line.textContent = `${this.given.what}: InvRE ${about}${now.invre.toFixed(2)}, expected best ${about}${now.ceiling.toFixed(1)} dB (${word(now.invre)})`
+    this.line.textContent = `${this.given.what}: InvRE ${about}${now.invre.toFixed(2)}, expected best ${about}${now.ceiling.toFixed(1)} dB (the message ${tells(now.invre)})`
     if (now.above !== null) this.line.textContent += `, ${t.least ? "at least " : ""}${thousands(now.above)} of ${thousands(t.size)} directions above the noise floor`
   }
 }

@@ -1,7 +1,7 @@
 // InvRE and the expected best, in the words of invviz/ui/finding.py.
 
 import { element } from "./element.js"
-import { word } from "./formulas.js"
+import { tells } from "./formulas.js"
 
 export class Finding {
   constructor(root) {
@@ -22,6 +22,6 @@ export class Finding {
     if (now === null) return
     this.title.textContent = `InvRE ${now.about ? "about " : ""}${now.invre.toFixed(2)}: an ideal attacker recovers ${now.about ? "about " : ""}${(100 * now.invre).toFixed(0)} % of what was unknown`
     this.best.textContent = `${now.about ? "about " : ""}${now.ceiling.toFixed(1)} dB`
-    this.rest.data = ` (${word(now.invre)}): ${this.given.means}`
+    this.rest.data = ` (the message ${tells(now.invre)}): ${this.given.means}`
   }
 }

@@ -1,7 +1,7 @@
 // What the ideal attacker's figures and picture are at any noise: the same as invviz/risk and invviz/metrics say in Python (tests/browser/test_noise_formulas.py).
 
 const MOST = 200 // dB: no error at all
-const GAINS = [1, 6, 10], WORDS = ["hidden", "blurred", "recognisable", "readable"] // metrics/_words.py
+const GAINS = [1, 6, 10], TELLS = ["tells little", "tells some", "tells most", "tells nearly all"] // metrics/_words.py
 
 // Share of a direction's variance that is learned: risk.learned_share.
 export const learned = (gain, sigma) => gain > 0 ? gain / (sigma * sigma + gain) : 0
@@ -25,10 +25,10 @@ export function above(gains, sigma) {
   return low
 }
 
-// The word for an expectation over pictures: metrics.word_of_share.
-export function word(invre) {
+// How much a message tells, on average over pictures and noise: metrics.tells. The words of pictures stand under pictures alone.
+export function tells(invre) {
   const gain = invre >= 1 ? Infinity : -10 * Math.log10(Math.min(1 - invre, 1))
-  return WORDS[GAINS.filter(limit => gain >= limit).length]
+  return TELLS[GAINS.filter(limit => gain >= limit).length]
 }
 
 // Between which two kept levels a noise lies, and how far from the first one, on a log scale.

@@ -20,7 +20,7 @@ from ..engine.gap import above, exceeds, gap, reasons
 from ..engine.results import Result
 from ..engine.summary import risk_summary
 from ..jobs.worker import set_threads
-from ..metrics import PSNR
+from ..metrics import PSNR, tells
 from ..risk import ideal
 from ..scenario import Scenario, check, risk_problems
 from . import _out
@@ -239,7 +239,7 @@ def _risk_words(risk: dict[str, Any]) -> str:
     bound = f"not a bound: {', '.join(risk['bound_reasons'])}" if risk["bound_reasons"] else HELD
     lines = [
         f"InvRE {risk['invre']:.2f}{within}: an ideal attacker recovers {100 * risk['invre']:.0f} % of what was unknown",
-        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, {risk['word']}{spread}: an average over pictures and noise, {bound}",
+        f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, the message {tells(risk['invre'])}{spread}: an average over pictures and noise, {bound}",
         f"InvLoss on the straight line {number(risk['invloss'], 4)} ({risk['invloss_is']}); the truncated inverse reaches {number(risk['invloss_bound'], 4)} there",
         of_lower(risk),
         f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "

@@ -2,7 +2,7 @@
 
 from ._assignment import match
 from ._base import Metric
-from ._words import EXACT, GAINS, WORDS, Baseline, decibels, quality, rank, word, word_of_share
+from ._words import EXACT, GAINS, TELLS, WORDS, Baseline, decibels, quality, rank, tells, word, word_of_share
 from .cells import Cells
 from .edit_distance import EditDistance
 from .lpips import LPIPS
@@ -33,6 +33,7 @@ __all__ = [
     "MSE",
     "PSNR",
     "SSIM",
+    "TELLS",
     "WORDS",
     "Baseline",
     "Cells",
@@ -41,6 +42,7 @@ __all__ = [
     "match",
     "quality",
     "rank",
+    "tells",
     "word",
     "word_of_share",
 ]

@@ -14,6 +14,7 @@ from .ssim import SSIM
 Scores = float | Sequence[float] | np.ndarray
 """One number, or one a picture."""
 WORDS = ("hidden", "blurred", "recognisable", "readable")
+TELLS = ("tells little", "tells some", "tells most", "tells nearly all")
 GAINS = (1.0, 6.0, 10.0)  # dB over the baseline from which the last three words hold: 21, 75 and 90 % of its squared error are gone
 SHARES = (0.1, 0.4, 0.7)  # of the structural similarity that the baseline lacks, likewise
 EXACT = 60.0  # dB: a root mean square error of a quarter of one of 256 grey levels; beyond it pictures differ by rounding alone
@@ -122,6 +123,18 @@ def word_of_share(invre: float) -> str:
     """
     gain = math.inf if invre >= 1 else -10 * math.log10(min(1 - invre, 1.0))
     return WORDS[sum(gain >= limit for limit in GAINS)]
+
+
+def tells(invre: float) -> str:
+    """The same limits in words that are said of a message, not of a picture: beside a picture's own word the one for an average would read as a contradiction.
+
+    tells little: less than 21 % of the squared error of a guess without the message are gone, on average over pictures and noise; some; most from 75 % on; nearly all from 90 % on.
+
+    Example:
+        >>> tells(0.1), tells(0.5), tells(0.8), tells(1.0)
+        ('tells little', 'tells some', 'tells most', 'tells nearly all')
+    """
+    return TELLS[WORDS.index(word_of_share(invre))]
 
 
 def decibels(psnr: float, digits: int = 1) -> str:

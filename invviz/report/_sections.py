@@ -13,7 +13,7 @@ from ..core.papers import cite
 from ..engine.bounds import HELD, of_lower
 from ..engine.gap import gap
 from ..engine.training import spent
-from ..metrics import Baseline, quality, word_of_share
+from ..metrics import Baseline, quality, tells
 from ..scenario.kinds import WORK, found
 from ._collect import Entry, Report, Spectrum
 from ._figures import accuracy_figure, loss_figure, picture_figure, psnr_of, spectrum_figure
@@ -147,7 +147,7 @@ def _ideal_facts(s: Spectrum) -> list[tuple[str, str]]:
         ("InvRE", f"{r['invre']:.2f}{within}: an ideal attacker recovers {100 * r['invre']:.0f} % of what was unknown"),
         (
             "expected best (an average over pictures and noise)",
-            f"{r['psnr_ceiling']:.1f} dB ({word_of_share(r['invre'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}; "
+            f"{r['psnr_ceiling']:.1f} dB (the message {tells(r['invre'])}){'' if sure else f', 95 %: {worst:.1f} to {best:.1f} dB'}; "
             + (f"not a bound: {', '.join(r['bound_reasons'])}" if r["bound_reasons"] else HELD),
         ),
     ]

@@ -11,7 +11,7 @@ from ..engine.bounds import in_brackets
 from ..engine.gap import gap
 from ..engine.summary import doubts
 from ..jobs.limits import risk_problems
-from ..metrics import decibels, word_of_share
+from ..metrics import decibels, tells
 from ..risk import Decomposition, invloss, invre, invre_interval, k_star, psnr_ceiling, psnr_interval
 from ..risk.prior import TAU
 from ..scenario import Scenario
@@ -20,8 +20,9 @@ from .components import noise
 from .released import formula, released
 from .views import Figures, RiskView, RunView
 
-HELP = glossary.tip("invre", "ideal", "best", "bound")
+HELP = glossary.tip("invre", "tells", "ideal", "best", "bound")
 PAPER, MODELS = "xu2025invloss", "carletti2025sok"
+UNKNOWN = "What was unknown: the squared error of a guess without the message; not a share of pixels."
 MEANS = "an average over pictures and noise, so single pictures lie above and below it"
 
 
@@ -42,13 +43,13 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
         # why it is no bound is a matter of net, noise and floor, not of where the slider stands
-        means = f"{things.say(now, MEANS)}; {in_brackets(risk.against(now))}."
+        means = f"{things.say(now, MEANS)}; {in_brackets(risk.against(now))}. {things.say(now, UNKNOWN)}"
         if live:
             noise.part("lab", "finding", means=means)
         with noise.instead("finding", live) as needed:
             if needed:
                 st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown", help=HELP)
-                st.markdown(f"Expected best **{ceiling:.1f} dB** ({word_of_share(score)}): {means}")
+                st.markdown(f"Expected best **{ceiling:.1f} dB** (the message {tells(score)}): {means}")
         if words := _gap(risk, run, ideal_psnr):
             with st.container(key="after-noise-finding"):
                 st.markdown(words, help=HELP)

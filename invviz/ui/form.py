@@ -28,7 +28,8 @@ def controls(empty: Empty = lambda scenario: "") -> None:
     """
     upload.fit()
     now = state.scenario()
-    data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
+    with st.container(key="controls"):
+        data, picture, model, defense, more = st.columns([2, 1.7, 2, 2.2, 1.3], vertical_alignment="bottom")
     with data:
         pick("Data", "data", empty)
     with picture:

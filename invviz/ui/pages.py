@@ -35,7 +35,7 @@ class Page:
 
 
 GOT = ("ideal", "attack", "psnr", "words", "ssim")  # words for who got how much
-RISK = ("invre", "best", "bound")
+RISK = ("invre", "tells", "best", "bound")
 PAGES: dict[str, Page] = {  # by the name of the file and in the address; the first answers at /, too
     "lab": Page(
         "Lab",

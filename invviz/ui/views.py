@@ -12,7 +12,7 @@ import numpy as np
 from ..core.types import Size
 from ..engine import bounds
 from ..engine.summary import noise_variance
-from ..metrics import word_of_share
+from ..metrics import tells
 from ..risk import Decomposition, direction, ideal, invloss_estimate, pixel_knowledge, psnr_of, total_sigma
 from ..scenario import Scenario
 
@@ -32,9 +32,9 @@ class Figures:
     best: float
 
     @property
-    def word(self) -> str:
-        """For the picture that is expected; of an interval with two words none."""
-        low, high = word_of_share(self.low), word_of_share(self.high)
+    def tells(self) -> str:
+        """How much the message tells, in words; of an interval with two none."""
+        low, high = tells(self.low), tells(self.high)
         return low if low == high else ""
 
     @property

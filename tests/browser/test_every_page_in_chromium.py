@@ -301,3 +301,22 @@ def test_what_is_saved_under_the_apps_own_policy(browser, server):
     assert coming.value.suggested_filename == "invviz-report.html" and "an ideal attacker recovers 99 %" in report and "31.1 dB" in report
     assert not refused
     context.close()
+
+
+NARROW = """() => {
+  const head = document.querySelector('.st-key-head'), [title, words] = [head.querySelector('h1'), head.querySelector('.st-key-words')].map(e => e?.getBoundingClientRect())
+  const cut = [...document.querySelectorAll('.st-key-controls input')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.value)
+  const steps = [...document.querySelectorAll('.st-key-controls [data-testid^=stNumberInputStep]')].filter(e => e.checkVisibility()).length
+  return {beside: !words || words.top < title.bottom && words.bottom > title.top && words.right <= innerWidth, cut, steps}
+}"""
+
+
+@pytest.mark.parametrize("name", ["", "risk", "vertical", "attacks", "results"])
+def test_at_900_pixels_words_stand_beside_the_title_all_pages_are_named_and_nothing_chosen_is_cut(page, server, name):
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.goto(server + name)
+    idle(page)
+    named = [pages.PAGES[one].title for one in pages.PAGES]
+    eventually(lambda: page.evaluate("[...document.querySelectorAll('[data-testid=stTopNavLink]')].map(e => e.innerText.trim())") == named)
+    found = page.evaluate(NARROW)
+    assert found["beside"] and found["cut"] == [] and found["steps"] == (0 if name == "results" else 2)

@@ -10,7 +10,7 @@ import pytest
 from noise_cases import SHOWN, SIGMAS, STOPS, view
 
 from invviz.core.pixels import as_bytes
-from invviz.metrics import word_of_share
+from invviz.metrics import tells
 from invviz.risk import ideal, invre, k_star, psnr_ceiling
 from invviz.ui.components import table
 
@@ -22,7 +22,7 @@ RUN = """async ([formulas, reader, bytes, sigmas]) => {
   const shifted = new Uint8Array(raw.length + 3)
   shifted.set(raw, 3) // numbers need not begin where numbers may begin
   const t = table(shifted.subarray(3))
-  return sigmas.map(s => ({ ...f.figures(t, s), above: f.above(t.gains, s), word: f.word(f.figures(t, s).invre), picture: [...f.picture(t, s, new Uint8Array(t.numbers))] }))
+  return sigmas.map(s => ({ ...f.figures(t, s), above: f.above(t.gains, s), tells: f.tells(f.figures(t, s).invre), picture: [...f.picture(t, s, new Uint8Array(t.numbers))] }))
 }"""
 
 
@@ -57,7 +57,7 @@ def test_figures_and_pictures_are_pythons(blank, shape):
         assert one["invre"] == pytest.approx(invre(d, sigma), abs=1e-12) and one["ceiling"] == pytest.approx(
             psnr_ceiling(d, sigma), abs=1e-9
         )
-        assert one["above"] == k_star(d, sigma) and one["word"] == word_of_share(invre(d, sigma))
+        assert one["above"] == k_star(d, sigma) and one["tells"] == tells(invre(d, sigma))
     for sigma, one in list(zip(sigmas, found, strict=True))[: len(SIGMAS) + len(kept)]:
         off = np.abs(np.array(one["picture"]) - as_bytes(ideal(d, sigma)).ravel().astype(int))
         assert off.max() <= 1
@@ -68,5 +68,5 @@ def test_figures_and_pictures_are_pythons(blank, shape):
 def test_words_change_where_pythons_do(blank):
     limits = [1 - 10 ** (-gain / 10) for gain in (1.0, 6.0, 10.0)]
     shares = [0.0, 1.0, *(limit + step for limit in limits for step in (-1e-9, 1e-9))]
-    words = blank.evaluate("async ([formulas, shares]) => { const f = await import('data:text/javascript;base64,' + formulas); return shares.map(f.word) }", [text("formulas.js"), shares])  # fmt: skip
-    assert words == [word_of_share(s) for s in shares] and len(set(words)) == 4
+    words = blank.evaluate("async ([formulas, shares]) => { const f = await import('data:text/javascript;base64,' + formulas); return shares.map(f.tells) }", [text("formulas.js"), shares])  # fmt: skip
+    assert words == [tells(s) for s in shares] and len(set(words)) == 4

@@ -13,7 +13,7 @@ from skimage import metrics as reference
 
 from invviz.datasets import DATASETS
 from invviz.engine.baseline import baseline_of, cells_without_message, mean_picture
-from invviz.metrics import EXACT, PSNR, SSIM, WORDS, Baseline, decibels, quality, rank, word, word_of_share
+from invviz.metrics import EXACT, PSNR, SSIM, WORDS, Baseline, decibels, quality, rank, tells, word, word_of_share
 from invviz.scenario import Scenario
 
 FLOOR = Baseline((12.0,), (0.2,), (14.0,), (0.3,))  # without a message 12 dB; a picture of one colour 14 dB
@@ -88,6 +88,16 @@ def test_a_batch_is_told_from_the_least_to_the_most():
 def test_an_expectation_has_the_word_of_its_share(invre, expected):
     """1 - 10^(-g / 10) for gains of 1, 6 and 10 dB: 0.2057, 0.7488, 0.9; no tau enters."""
     assert word_of_share(invre) == expected
+
+
+def test_a_message_tells_in_words_of_its_own():
+    """The same limits, 1, 6 and 10 dB of squared error gone; no word of a picture, beside which it stands."""
+    limits = [1 - 10 ** (-gain / 10) for gain in (1.0, 6.0, 10.0)]
+    assert [round(limit, 2) for limit in limits] == [0.21, 0.75, 0.9], "as the glossary says"
+    sides = [tells(limit + step) for limit in limits for step in (-1e-6, 1e-6)]
+    assert sides == ["tells little", "tells some", "tells some", "tells most", "tells most", "tells nearly all"]
+    assert tells(0.0) == "tells little" and tells(1.0) == "tells nearly all"
+    assert not any(word_ in said for word_ in WORDS for said in sides)
 
 
 def test_what_needs_no_message_against_another_implementation():

@@ -428,11 +428,11 @@ def test_figures_are_those_of_the_risk(store_dir):
 @pytest.mark.parametrize(
     ("low", "high", "worst", "ceiling", "best", "expected"),
     [
-        (0.98, 0.983, 29.0, 29.4, 29.8, "29.4 dB, readable"),
-        (0.0, 0.0, 12.0, 12.0, 12.0, "12.0 dB, hidden"),
-        (0.98, 0.994, 29.0, 31.0, 34.0, "29 to 34 dB, readable"),
+        (0.98, 0.983, 29.0, 29.4, 29.8, "29.4 dB, tells nearly all"),
+        (0.0, 0.0, 12.0, 12.0, 12.0, "12.0 dB, tells little"),
+        (0.98, 0.994, 29.0, 31.0, 34.0, "29 to 34 dB, tells nearly all"),
         (0.37, 0.9, 14.0, 16.0, 22.0, "14 to 22 dB"),
-        (0.994, 1.0, 34.0, 60.0, 200.0, "at least 34 dB, readable"),
+        (0.994, 1.0, 34.0, 60.0, 200.0, "at least 34 dB, tells nearly all"),
     ],
 )
 def test_an_expected_best_is_told_as_surely_as_it_is_known(low, high, worst, ceiling, best, expected):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.errors import InvvizError
 from ...engine.baseline import baseline_of
-from ...metrics import Baseline, word, word_of_share
+from ...metrics import Baseline, tells, word
 from ...scenario import Scenario
 from ._measures import Table, measure_of
 from ._points import Point
@@ -44,7 +44,7 @@ def word_of(point: Point, rows: Table, known: Mapping[int, Baseline]) -> str:
     if point.strength == point.strength:
         cells = cells[(cells["strength_name"] == point.strength_name) & (cells["strength"] == point.strength)]
     if not kind.attacked:
-        return word_of_share(float(cells["invre"].mean())) if cells["invre"].notna().any() else ""
+        return tells(float(cells["invre"].mean())) if cells["invre"].notna().any() else ""
     if not known or not {int(n) for n in cells["picture"]} <= set(known):
         return ""
     floor = Baseline.mean_of([known[int(n)].middle for n in cells["picture"].unique()]).middle

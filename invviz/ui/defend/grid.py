@@ -143,7 +143,7 @@ def _risk(row: Row, bare: Row) -> str:
     span = f"InvRE {after.low:.3f} to {after.high:.3f}, expected best {after.worst:.1f} to {after.best:.1f} dB (95 %), {in_brackets(row.against)}"
     score = change(f"{before.score:.2f}" if before else "", f"{after.score:.2f}")
     return (
-        f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB{after.word and ", "}{after.word}{beyond.word(row)}</td>'
+        f'<td class="risk" title="{span}">InvRE {score}<br>{after.ceiling:.1f} dB{after.tells and ", "}{after.tells}{beyond.word(row)}</td>'
     )
 
 

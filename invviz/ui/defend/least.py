@@ -12,7 +12,7 @@ from ...core.figures import number, percent
 from ...defenses import DEFENSES, Defense, Stack
 from ...engine import calibrate_noise
 from ...jobs.limits import risk_problems
-from ...metrics import GAINS, word_of_share
+from ...metrics import GAINS, tells
 from ...risk import Decomposition, psnr_of
 from ...scenario import Scenario
 from ...scenario.families import defenses
@@ -116,9 +116,10 @@ def _meaning(aim: str, value: float, target: float, bare: Row) -> str:
     if bare.view is None:
         return ""
     blind = _blind(bare.view.decomposition)
-    said = word_of_share(1 - 10 ** ((blind - target) / 10)) if aim == "ceiling" else word_of_share(value)
-    words = said if aim == "ceiling" else f"an expected best of {target:.1f} dB ({said})"
-    start = f"{number(value)} dB is {words}." if aim == "ceiling" else f"InvRE {number(value)} is {words}."
+    if aim == "ceiling":
+        start = f"{number(value)} dB: the message {tells(1 - 10 ** ((blind - target) / 10))}."
+    else:
+        start = f"InvRE {number(value)} is an expected best of {target:.1f} dB: the message {tells(value)}."
     return f"{start} Without a message a guess reaches {blind:.1f} dB on average: nothing comes below."
 
 
@@ -126,10 +127,10 @@ def _wishes(aim: str, value: float, d: Decomposition) -> list[tuple[float, float
     """Places of the slider, from what hides most on: the wish, as an expected best in dB, in words."""
     if aim == "invre":
         wishes = {round(0.05 * k, 2) for k in range(1, 20)} | {value}
-        return [(v, calibrate_noise.psnr_target(aim, v, d), f"InvRE {number(v)} ({word_of_share(v)})") for v in sorted(wishes)]
+        return [(v, calibrate_noise.psnr_target(aim, v, d), f"InvRE {number(v)} ({tells(v)})") for v in sorted(wishes)]
     blind = _blind(d)
     wishes = {0.5 * k for k in range(math.ceil(2 * blind), math.ceil(2 * blind) + PLACES)} | {value}
-    return [(v, v, f"{number(v)} dB ({word_of_share(1 - 10 ** ((blind - v) / 10))})") for v in sorted(wishes)]
+    return [(v, v, f"{number(v)} dB ({tells(1 - 10 ** ((blind - v) / 10))})") for v in sorted(wishes)]
 
 
 def _lines(found: Sequence[Row], target: float) -> list[wished.Line]:

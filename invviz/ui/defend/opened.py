@@ -12,7 +12,7 @@ from ...charts.before_after import before_after
 from ...defenses import Stack
 from ...engine.bounds import Reason, in_brackets
 from ...engine.summary import doubts
-from ...metrics import decibels
+from ...metrics import TELLS, decibels
 from ...risk.prior import TAU
 from ...scenario import Scenario
 from .. import beyond, choice, form, glossary, state, trouble
@@ -73,14 +73,14 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
     if not row.stack:
         st.markdown(f"**InvRE {before.score:.2f}**: without a defense an ideal attacker recovers {_percent(before)} of what was unknown.")
         st.markdown(
-            f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.word)}: an average over {now.data.modality.many} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
+            f"Expected best **{before.ceiling:.1f} dB**{_in_brackets(before.tells)}: an average over {now.data.modality.many} and noise; {in_brackets(bare.against)}. Open a row to see what its defense changes."
         )
         return
     st.markdown(f"### InvRE {before.score:.2f} → {after.score:.2f}", help=glossary.tip("invre"))
     verdict = _verdict(before, after, row.against)
     st.markdown(f"An ideal attacker recovered {_percent(before)} of what was unknown, and now recovers {_percent(after)}. {verdict}")
     st.markdown(
-        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.word, after.word))}, an average over {now.data.modality.many} and noise; "
+        f"Expected best **{before.ceiling:.1f} → {after.ceiling:.1f} dB**{_in_brackets(change(before.tells, after.tells))}, an average over {now.data.modality.many} and noise; "
         f"with the defense {in_brackets(row.against)}."
     )
     gaps = [f"{who} {decibels(psnr)}" for who, psnr in row.got.items() if psnr is not None]
@@ -97,14 +97,14 @@ def _words(now: Scenario, bare: Row, row: Row) -> None:
 def _verdict(before: Figures, after: Figures, against: list[Reason]) -> str:
     if before.score - after.score <= max(before.half + after.half, 0.01):
         return "**The defense changes next to nothing of that.**"
-    if after.word != "hidden":
+    if after.tells != TELLS[0]:
         return ""
     others = "**, who is no bound for others" if against else "** and from every other, in squared error"
     return f"**On average it hides what is private from that attacker{others}."
 
 
-def _in_brackets(word: str) -> str:
-    return f" ({word})" if word else ""
+def _in_brackets(tells: str) -> str:
+    return f" (the message {tells})" if tells else ""
 
 
 def _percent(figures: Figures) -> str:

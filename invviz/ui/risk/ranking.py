@@ -178,10 +178,10 @@ def _line(row: Scored) -> dict[str, Any]:
 
 
 def expected_best(figures: Figures) -> str:
-    """The PSNR that is expected of an ideal attacker with its word: one number where it is sure within 1 dB, else an interval, without a word where its ends have two."""
+    """The PSNR that is expected of an ideal attacker with how much the message tells: one number where it is sure within 1 dB, else an interval, without words where its ends have two."""
     if figures.best - figures.worst <= SURE:
-        return f"{figures.ceiling:.1f} dB{figures.word and ', '}{figures.word}"
-    return _span(figures.worst, figures.best) + (f", {figures.word}" if figures.word else "")
+        return f"{figures.ceiling:.1f} dB{figures.tells and ', '}{figures.tells}"
+    return _span(figures.worst, figures.best) + (f", {figures.tells}" if figures.tells else "")
 
 
 def _span(worst: float, best: float) -> str:

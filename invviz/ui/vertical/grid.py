@@ -79,4 +79,6 @@ def _got(picture: np.ndarray | None, alt: str, said: str) -> str:
 def _risk(one: Known) -> str:
     if one.figures is None:
         return "not scored" if one.unscored else escape(waits(one.job)) or "not asked for"
-    return f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB{one.figures.word and ', '}{one.figures.word}{beyond.word(one)}"
+    return (
+        f"<b>{one.figures.score:.2f}</b><br>{one.figures.ceiling:.1f} dB{one.figures.tells and ', '}{one.figures.tells}{beyond.word(one)}"
+    )
