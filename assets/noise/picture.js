@@ -22,7 +22,7 @@ export class Picture {
     const now = board.now(), fresh = now !== null && now.drawn
     this.root.classList.toggle("old", !fresh)
     if (!fresh) {
-      this.say("", board.table ? "drawn when you let go" : "")
+      this.say("", board.table ? later(now) : "")
       return
     }
     this.paint(board.table, now.sigma)
@@ -63,6 +63,9 @@ export class Picture {
     this.canvas.getContext("2d").putImageData(frame, 0, 0)
   }
 }
+
+// Where no picture is drawn: of coloured noise the figures are known between strengths, its directions are not.
+const later = now => now?.sigma === null ? "Coloured noise: another picture at each strength. Computed when you let go." : "drawn when you let go"
 
 // Along one side: what belongs to frames, and where gaps would be; a side begins and ends with a dash (charts/pictures.py, _along).
 function along(length, step, border) {

@@ -34,6 +34,20 @@ def link(base: str, where: str, now: Scenario, what: Lesson) -> str:
     return f"{parts.scheme}://{parts.netloc}/{'' if where == HOME else where}" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
+def reachable(base: str) -> bool:
+    """Whether another device can open an address of this server: not one that means the machine itself."""
+    host = urlsplit(base).hostname or ""
+    return host not in ("localhost", "::1", "0.0.0.0", "::") and not host.startswith("127.")
+
+
+def code(address: str) -> str:
+    """A QR code of an address as an image in HTML, dark on white with the quiet zone that scanners need; made here, nobody else is asked."""
+    import segno  # used by this dialog alone
+
+    picture = segno.make(address, error="m", micro=False).png_data_uri(scale=8, border=4, dark="#000000", light="#FFFFFF")
+    return f'<img class="qr" src="{picture}" alt="QR code of the link for the class">'
+
+
 @st.dialog("A link for my class", width="medium")
 def draw() -> None:
     """A dialog: what the link is to do, and the link."""
@@ -57,15 +71,19 @@ def form() -> None:
         return
     base, now = st.context.url or "http://localhost:8501/", state.scenario()
     st.markdown("**For the class**")
-    st.code(link(base, where or HOME, now, Lesson(group, frozenset(hide), frozenset(lock))), language=None, wrap_lines=True)
+    address = link(base, where or HOME, now, Lesson(group, frozenset(hide), frozenset(lock)))
+    st.code(address, language=None, wrap_lines=True)
+    if reachable(base):
+        st.html(code(address))
     tour = where != HOME
     st.markdown("**For your screen**: large" + (", with the guesses of the class as they come" if group and tour else ""))
     own = Lesson(group if tour else "", frozenset(hide), board=bool(group) and tour, present=True)
     st.code(link(base, where or HOME, now, own), language=None, wrap_lines=True)
     if hide:
         st.caption("On your screen the same is hidden; to show it, open the page without a link.")
-    if urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1"):
+    if not reachable(base):
         st.caption(
-            "This server answers on this machine only. To be reached by a class, start it with `--server.address 0.0.0.0` and put the machine's name into the link."
+            "This page was opened under a name that means this machine alone. To be reached by a class, start the server with `--server.address 0.0.0.0` and open it "
+            "under the machine's own name or number in the network: the link then holds that name, and a QR code to scan from the projector stands here."
         )
     st.caption(HONEST)

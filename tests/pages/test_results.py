@@ -16,6 +16,7 @@ from invviz.jobs.worker import work
 from invviz.report import collect
 from invviz.scenario import Scenario
 from invviz.ui import reporting, session
+from invviz.ui.curves import launch
 from invviz.ui.results import chosen, compare, table
 
 PLAIN = "data=digits(index={i})&model=mlp&attack=linear_layer"
@@ -243,6 +244,9 @@ def test_a_sweep_is_forgotten_by_who_is_alone_and_its_results_stay(filled, visit
     count = filled.count(Wanted())
     monkeypatch.setenv("INVVIZ_PROFILE", "classroom")
     assert not any(b.label == "Forget" for b in visit("results", kind="sweep").button), "nobody knows whose it is"
+    asked = visit("results", kind="sweep")
+    asked.session_state[launch.ASKED] = {"data=digits&model=mlp&attack=linear_layer | seed=0,1"}
+    assert sum(b.label == "Forget" for b in asked.run().button) == 1, "this tab has asked for it"
     monkeypatch.setenv("INVVIZ_PROFILE", "own")
     at = press(visit("results", kind="sweep"), "Forget")
     assert not at.exception and "0 sweeps were asked for here" in said(at) and filled.sweeps() == [] and filled.count(Wanted()) == count

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
+import segno
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from visits import new_server, opened, press
 
@@ -144,6 +149,43 @@ def test_a_teacher_makes_a_link():
     pairs = dict(parse_qsl(urlsplit(at.code[0].value).query))
     assert pairs["hide"] == "ideal,score" and pairs["data"] == "digits" and "hide=ideal" in at.code[1].value
     assert any("edits the address gets everything back" in one.value for one in at.caption)
+
+
+@pytest.mark.parametrize(
+    ("base", "there"),
+    [
+        ("http://10.0.0.7:8501/guide", True),
+        ("https://lab.school.example/", True),
+        ("http://localhost:8501/", False),
+        ("http://127.0.0.1:8611/", False),
+        ("http://[::1]:8501/", False),
+        ("http://0.0.0.0:8501/", False),
+    ],
+)
+def test_a_code_stands_where_another_device_can_follow_the_link(base, there):
+    assert class_link.reachable(base) is there
+
+
+def test_the_code_is_that_of_the_link():
+    """Its modules, read off the picture, are those of a code made apart; dark on white, with the quiet zone of four modules that the standard asks for."""
+    address = "http://10.0.0.7:8501/guide?class=7b"
+    source = re.search(r'src="data:image/png;base64,([^"]+)" alt="([^"]+)"', class_link.code(address))
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(source[1]))).convert("L"))
+    wanted = np.array([list(row) for row in segno.make_qr(address, error="m").matrix])
+    side = len(wanted) + 8
+    assert picture.shape == (8 * side, 8 * side) and source[2]
+    modules = picture[4::8, 4::8]
+    assert (modules[:4] == 255).all() and (modules[:, -4:] == 255).all()
+    assert ((modules[4:-4, 4:-4] == 0) == (wanted == 1)).all() and 0.3 < wanted.mean() < 0.7
+    assert class_link.code(address + "2") != class_link.code(address)
+
+
+def test_the_dialog_shows_the_code_where_it_leads_somewhere(monkeypatch):
+    at = AppTest.from_function(dialog, default_timeout=30).run()
+    assert not at.exception and not at.get("html") and any("this machine alone" in one.value for one in at.caption)
+    monkeypatch.setattr(class_link, "reachable", lambda base: True)
+    at = AppTest.from_function(dialog, default_timeout=30).run()
+    assert not at.exception and [one.proto.body for one in at.get("html")] == [class_link.code(at.code[0].value)]
 
 
 def test_a_class_has_no_button_for_teachers(visit):

@@ -14,6 +14,7 @@ from ..session import station
 from . import source
 from .source import Shown
 
+ASKED = "sweeps asked for"  # in the session: by this tab, as texts
 WORKS = (
     "It is computed in the background by this machine's workers, behind what people wait for at other pages, and goes on when this tab is closed. "
     "What is known already is not computed again."
@@ -58,6 +59,7 @@ def _estimate(key: str, num_workers: int, _sweep: Sweep) -> tuple[int, float, bo
 def _start(sweep: Sweep, retry: bool = False) -> None:
     """A person wants it, and sees it from now on."""
     queue(sweep, station().store, retry)
+    st.session_state.setdefault(ASKED, set()).add(sweep.text())
     source.look_again()
     _estimate.clear()
     for view, value in {"of": sweep.key, "point": "", "seen": "", "setting": "0"}.items():

@@ -7,12 +7,13 @@ import streamlit as st
 from ...jobs.store import Store
 from .. import press, reporting, state, trouble
 from ..curves import source
+from ..curves.launch import ASKED
 from ..pages import FOLDER
 from ..session import station
 from .chosen import mine
 
 SHOWN = 20
-FORGET = "Takes the sweep off this list and off the page Curves; its results stay, and the same text finds them again."
+FORGET = "Takes the sweep off this list and off the page Curves, for everybody on this machine; its results stay, and the same text finds them again."
 
 
 def draw(store: Store) -> None:
@@ -35,7 +36,7 @@ def draw(store: Store) -> None:
                 st.download_button(
                     "Report", reporting.of_keys(store, [key]), f"invviz-{key}.html", "text/html", key=state.key(f"sweep report {key}"), on_click="ignore", icon=":material/description:"
                 )  # fmt: skip
-                if not mine():
+                if not mine() or text in st.session_state.get(ASKED, ()):  # on a server for others one's own alone
                     press.button("Forget", f"sweep forget {key}", lambda text=text: station().store.forget_sweep(text), type="tertiary", icon=":material/close:", help=FORGET)  # fmt: skip
     if len(texts) > SHOWN:
         st.caption(f"and {len(texts) - SHOWN:,} older ones, which the page Curves lists.")
