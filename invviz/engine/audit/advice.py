@@ -52,13 +52,20 @@ def _invre(found: Findings) -> float:
     return math.nan if found.risk is None else found.risk["invre"]
 
 
+def _ends(found: Findings) -> tuple[float, float]:
+    """InvRE's interval; NaN without a spectrum."""
+    return (math.nan, math.nan) if found.risk is None else tuple(found.risk["invre_interval"])
+
+
 def _gain(found: Findings) -> float:
     """By how many dB an attack lies above guessing, on the record where that is most."""
     return max((row.attacked_psnr - row.blind_psnr for row in found.records if row.attacked_psnr is not None), default=-math.inf)
 
 
 def _lead(found: Findings) -> float:
-    """By how many dB the most exposed record lies above the median one, by the ideal attacker."""
+    """By how many dB the most exposed record lies above the median one, by the ideal attacker; a sketch knows the least of each alone, and nothing follows from that."""
+    if found.risk is not None and found.risk["method"] == "sketch":
+        return 0.0
     values = [row.ideal_psnr for row in found.records if not math.isnan(row.ideal_psnr)]
     return max(values) - statistics.median(values) if len(values) > 2 else 0.0
 
@@ -87,7 +94,7 @@ ADVICE = (
     ),
     Advice(
         "failed attacks",
-        lambda f: _invre(f) >= READABLE and bool(f.attacks) and f.strongest is not None and _gain(f) < GAINS[0],
+        lambda f: _ends(f)[0] >= READABLE and bool(f.attacks) and f.strongest is not None and _gain(f) < GAINS[0],
         lambda f: (
             f"The attacks that were tried got nowhere, but the ideal attacker has an InvRE of {_invre(f):.2f}, that is {word_of_share(_invre(f))}: "
             "take the message for readable. A failed attack is no safety."
@@ -103,7 +110,7 @@ ADVICE = (
     ),
     Advice(
         "enough",
-        lambda f: _invre(f) < HIDDEN and _gain(f) < GAINS[0],
+        lambda f: _ends(f)[1] < HIDDEN and _gain(f) < GAINS[0],
         lambda f: (
             f"The expected best is hidden (InvRE {_invre(f):.2f}){', and no attack that was tried got clearly more than guessing' if f.strongest is not None else ''}. "
             f"The expected best is {f.expected}."
@@ -134,7 +141,8 @@ ADVICE = (
         lambda f: _width(f) > UNSHARP,
         lambda f: (
             f"The sketch is not sharp here (InvRE {f.risk['invre_interval'][0]:.2f} to {f.risk['invre_interval'][1]:.2f}): "  # type: ignore[index]
-            "set method='exact' where the batch has at most 8,192 private numbers, or audit fewer records."
+            "set method='exact' where the batch has at most 8,192 private numbers, or audit fewer records, or give it more time (within). "
+            f"Until then take the message for {word_of_share(f.risk['invre_interval'][1])}."  # type: ignore[index]
         ),
     ),
     Advice(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import Cancelled, InvvizError, MissingExtra
 from ...defenses import DEFENSES
-from ...metrics import word_of_share
+from ...metrics import WORDS, word_of_share
 from ...risk import TAU, ideal, psnr_of, sample_loss
 from ..assess import assess
 from ..bounds import in_brackets, reasons
@@ -146,7 +146,7 @@ def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequ
                 record=k,
                 ideal_psnr=psnr_of(loss / each) if found else math.nan,
                 ideal_share=share,
-                ideal_word=word_of_share(share) if found else "not computed",
+                ideal_word=_word(share, risk["method"] == "sketch") if risk else "not computed",
                 attacked_psnr=attacked and attacked[0],
                 attacked_share=attacked and attacked[1],
                 attack=best[1] if best else "",
@@ -155,6 +155,14 @@ def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequ
         )
     known = lambda v: -math.inf if v is None or math.isnan(v) else v  # noqa: E731
     return tuple(sorted(rows, key=lambda row: (-max(known(row.ideal_psnr), known(row.attacked_psnr)), row.record)))
+
+
+def _word(share: float, at_least: bool) -> str:
+    """How much of a record is told, in a word; of a sketch, which knows the least of it, no word that more would make wrong."""
+    word = word_of_share(share)
+    if not at_least or word == WORDS[-1]:
+        return word
+    return "not known" if word == WORDS[0] else f"at least {word}"
 
 
 def least_noise(scenario: Scenario, found: Assessment, ceiling: float | None) -> LeastNoise:

@@ -16,7 +16,7 @@ class Exposure:
         record: its place in the batch, from 0.
         ideal_psnr: expected PSNR in dB of the ideal attacker on this record; of a sketch it is at least that.
         ideal_share: of the prior's variance that the message takes away, 0 to 1; likewise.
-        ideal_word: in a word.
+        ideal_word: in a word; of a sketch "at least" that, or "not known".
         attacked_psnr: in dB, the best that a real attack got of this record; None where none gave an answer.
         attacked_share: of the prior's variance that this answer does without: 1 - its mean squared error over the prior's; below 0 where it is worse than guessing.
         attack: which one that was.

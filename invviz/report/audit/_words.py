@@ -68,8 +68,9 @@ def summary(found: dict[str, Any]) -> list[str]:
         f"{facts['module']}: {facts['trained']:,} trained parameters, {_records(facts['records'])}, {found['defense'] or 'no defense'}.",
         headline(found),
     ]
+    least = "at least " if found["risk"] and found["risk"]["method"] == "sketch" else ""
     lines.append(
-        f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
+        f"Most exposed: record {worst['record']}, {least}{expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
     )
     lines += [f"Note: {note}" for note in found["notes"]]
     lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]

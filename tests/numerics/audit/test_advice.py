@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from invviz.engine.audit.advice import ADVICE, said
+from invviz.engine.audit.examine import _word
 from invviz.engine.audit.findings import Budget, Exposure, Findings, LeastNoise, Tried
 
 BLIND = 12.0  # what guessing gets of these records
-RISK = {"psnr_ceiling": 13.01, "invre": 0.5, "invre_interval": [0.5, 0.5], "noise_variance": 0.0, "floor": 0.01}
+RISK = {"psnr_ceiling": 13.01, "invre": 0.5, "invre_interval": [0.5, 0.5], "noise_variance": 0.0, "floor": 0.01, "method": "exact"}
 
 
 def made(invre=0.5, width=0.0, ideal=(20.0, 20.0, 20.0), real=(15.0, 15.0, 15.0), **changes):
@@ -40,6 +41,19 @@ BOTH = {
 }
 
 
+@pytest.mark.parametrize(
+    ("share", "exact", "sketched"),
+    [
+        (0.1, "hidden", "not known"),
+        (0.5, "blurred", "at least blurred"),
+        (0.8, "recognisable", "at least recognisable"),
+        (0.95, "readable", "readable"),
+    ],
+)
+def test_of_a_sketch_no_word_says_more_than_the_least_that_it_knows(share, exact, sketched):
+    assert (_word(share, at_least=False), _word(share, at_least=True)) == (exact, sketched)
+
+
 @pytest.mark.parametrize("name", [one.name for one in ADVICE])
 def test_it_is_said_where_its_condition_holds_and_nowhere_else(name):
     holds, fails = BOTH[name]
@@ -54,6 +68,9 @@ def test_other_sides():
     assert "enough" in said(made(invre=0.1, real=(None,) * 3))
     assert "uneven" not in said(made(ideal=(40.0, 20.0), real=(1.0, 1.0)))  # of two records none is the median
     assert "least noise" not in said(made(risk={**RISK, "psnr_ceiling": 13.0}))  # the noise that there is does it
+    assert "failed attacks" not in said(made(invre=0.95, width=0.06, real=(BLIND,) * 3))  # the interval reaches below readable
+    assert "enough" not in said(made(risk={**RISK, "invre": 0.1, "invre_interval": [0.1, 0.3]}, real=(BLIND,) * 3))  # ... or above hidden
+    assert "uneven" not in said(made(ideal=(40.0, 20.0, 20.0), risk={**RISK, "method": "sketch"}))  # of each the least is known
     nothing = made(risk=None)
     assert not {"enough", "failed attacks", "unsharp"} & set(said(nothing))
 
