@@ -57,8 +57,11 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     verb.add_argument("--protocol", default="hfl", help='"hfl" (the gradient) or "hfl(local_steps=5,lr=0.1)"')
     verb.add_argument("--defense", default="", help='as in "clipping(clip_norm=1.0)&gaussian_noise(sigma=0.1)"')
     verb.add_argument("--attacks", default="strongest", help='"strongest", "none", or one such as "dlg(steps=200)" (default: strongest)')
-    verb.add_argument("--prior", default="white", help='"white", or for pictures "natural"')
+    verb.add_argument("--prior", default="white", help='"white", for pictures "natural", or "dataset": learned from --similar')
     verb.add_argument("--public", action="append", default=[], metavar="NAME", help="an input that everybody knows; may be repeated")
+    verb.add_argument(
+        "--similar", type=Path, metavar="FILE|FOLDER", help="public records of the same kind, in the form of --data, which the attacker has"
+    )
     verb.add_argument("--bounds", type=_bounds, metavar="LOW,HIGH", help="of the private inputs")
     verb.add_argument("--ceiling", type=float, metavar="DB", help="wanted expected best, for the least noise")
     verb.add_argument("--floor", type=float, default=0.01, help="noise of any real system, for the ideal attacker only (default: 0.01)")
@@ -84,6 +87,7 @@ def show(args: argparse.Namespace) -> int:
         raise TextError(
             "No targets were named. Say --labels (an array of the .npz, a column of the .csv, or a file), or a --loss that needs none."
         )
+    similar = _similar(args)
     sent = _own.tensors(args.message, "messages") if args.message else None
     if args.out:
         _out.file(args.out)
@@ -91,17 +95,17 @@ def show(args: argparse.Namespace) -> int:
     try:
         if sent is not None:
             return _read(args, form, net, loss, sent, inputs, target)
-        return _audited(args, form, net, loss, inputs, target)
+        return _audited(args, form, net, loss, inputs, target, similar)
     except NotAuditable as err:
         raise TextError(str(err)) from err
 
 
-def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any) -> int:
+def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any, similar: Any) -> int:
     from ..report.audit import audit
 
     with ProgressLine() as line:
         found = audit(
-            net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, bounds=args.bounds,
+            net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, similar=similar, bounds=args.bounds,
             ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, within=args.within, device=_device(args.device), seed=args.seed, progress=line.report,
         )  # fmt: skip
     _put(args, _words(found) if form == "text" else found.text(form))
@@ -159,6 +163,16 @@ def _batch(args: argparse.Namespace) -> tuple[Any, Any]:
         print(f"{', '.join(inputs)} go to the net by these names{more}.", file=sys.stderr)
     cut = {name: value[start:stop] if np.ndim(value) and len(value) == count else value for name, value in inputs.items()}
     return (cut if len(cut) > 1 else next(iter(cut.values()))), None if target is None else target[start:stop]
+
+
+def _similar(args: argparse.Namespace) -> Any:
+    """Public records, with their class numbers where --labels names them there, too."""
+    if args.similar is None:
+        return None
+    inside = args.labels if args.labels is None or not Path(args.labels).exists() else None
+    inputs, target = _own.records(args.similar, inside)
+    records = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+    return records if target is None else (records, target)
 
 
 def _put(args: argparse.Namespace, text: str) -> None:

@@ -14,7 +14,7 @@ from ..core.errors import ScenarioError
 from ..core.inert import name as inert
 from ..core.rng import derive
 from ..core.types import Size
-from ..datasets import Dataset
+from ..datasets import DATASETS, Dataset
 from ..protocols import Protocol
 from ..risk import (
     FIRST,
@@ -94,7 +94,8 @@ def assess(
     if scenario.coloured:
         shaped = ShapedNoise.of(scenario, client, jacobian, size, sums.stages_of(scenario, client))
         jacobian = shaped.jacobian
-    components = _components(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
+    learned = _components if scenario.data.name in DATASETS else _components.__wrapped__  # what a user handed over is not kept
+    components = learned(scenario.data.replace(index=0), scenario.protocol, site.data_dir) if scenario.prior == "dataset" else None
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
     if client.others:
         prior, image = SumPrior.of(prior, 1 + len(client.others)), jacobian.batch.private

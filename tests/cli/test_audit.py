@@ -90,6 +90,35 @@ def test_ways_to_hand_over_net_data_and_loss(folder, capfd, given):
     assert found["risk"]["invre"] > 0.5
 
 
+def test_public_records_of_the_same_kind(folder, capfd):
+    np.savez(folder / "more.npz", x=np.random.default_rng(1).random((20, 6)), y=np.arange(20) % 3)
+    assert (
+        main(
+            [
+                "audit",
+                "mynet:Net",
+                "--data",
+                "x.npz",
+                "--labels",
+                "y",
+                "--similar",
+                "more.npz",
+                "--prior",
+                "dataset",
+                "--attacks",
+                "none",
+                "--to",
+                "json",
+            ]
+        )
+        == 0
+    )
+    found = json.loads(capfd.readouterr().out)
+    assert found["asked"]["similar"] == 20
+    assert found["risk"]["prior"] == "dataset"
+    assert "The attacker has 20 public records of the same kind." in found["notes"]
+
+
 def test_forms(folder, capfd):
     call = ["audit", "mynet:Net", "--data", "x.npz", "--labels", "y", "--records", "1", *QUICK]
     assert main([*call, "--out", "a.html"]) == 0

@@ -38,6 +38,8 @@ class OwnData(Dataset):
     sizes: tuple[int, ...] = (1,)  # of what is private of one record
     modality: Modality = PICTURE  # type: ignore[misc]
     num_classes: int = 2  # type: ignore[misc]
+    public: str = ""  # digest of the public records of the same kind
+    samples: Pictures | None = dataclasses.field(default=None, compare=False, repr=False)  # which are these, where there are some
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -45,11 +47,13 @@ class OwnData(Dataset):
         return self.sizes
 
     def load(self, data_dir: Path | None) -> Pictures:
-        """There is nothing but the batch.
+        """Public records of the same kind, where the user handed some over.
 
         Raises:
-            DataMissing: always; there are no public records.
+            DataMissing: there are none.
         """
+        if self.samples is not None:
+            return self.samples
         raise DataMissing("Of own data there are no public records here.")
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 STRONGEST = ("linear_layer", "peeling", "spear", "features", "tangent", "gauss_newton", "dlg", "inverting_gradients")
 """Tried where nobody names attacks, in this order: those in closed form first, which take moments."""
+LEARNING = ("pca_prior", "class_prior")
+"""Tried after them where there are public records to learn from."""
 READS_LAYERS = ("linear_layer", "peeling", "spear", "features")
 """They read the input of a layer, which is on the net's own scale."""
 LEFT = 0.05  # share of the time that is too little to begin another search
@@ -62,7 +64,7 @@ def attempts(
         seconds: for all of them; one that is running then hands over its best so far.
         report: progress; answering False ends the running attack.
     """
-    listed = listed_of(scenario, attacks)
+    listed = listed_of(scenario, attacks, (subject.similar is not None) * LEARNING)
     start, found = time.monotonic(), list[Attempt]()
     for place, attack in enumerate(listed):
         text = attack.text()
@@ -79,9 +81,9 @@ def attempts(
     return sorted(found, key=lambda one: -min(one.told.mean, EXACT + 1e-3 * one.told.mean) if one.told.psnr else np.inf)
 
 
-def listed_of(scenario: Scenario, attacks: Sequence[Attack] | None) -> list[Attack]:
-    """The attacks to try, as they fit the records."""
-    listed = [ATTACKS[name]() for name in STRONGEST] if attacks is None else list(attacks)
+def listed_of(scenario: Scenario, attacks: Sequence[Attack] | None, more: Sequence[str] = ()) -> list[Attack]:
+    """The attacks to try, as they fit the records; `more` behind those that are the strongest by experience."""
+    listed = [ATTACKS[name]() for name in (*STRONGEST, *more)] if attacks is None else list(attacks)
     return [_fitted(attack, scenario) for attack in listed]
 
 
@@ -102,8 +104,10 @@ def unfit(subject: Subject, scenario: Scenario, attack: Attack) -> str:
     if attack.needs_classes and subject.net.task is not CLASSIFICATION:
         return f"{attack.name} counts on the cross-entropy of class scores, and the loss is another one"
     wants = attack.wants()
-    if wants.public_data or wants.similar:
-        return f"{attack.name} needs public records of the same kind, and an audit has none"
+    if wants.similar or (wants.public_data and subject.similar is None):
+        return f"{attack.name} needs public records of the same kind; give some as similar="
+    if wants.public_data and not subject.similar.labelled:  # type: ignore[union-attr]
+        return f"{attack.name} needs the class numbers of the public records; give similar=(records, class numbers)"
     if wants.bn_statistics and not attack.needs_training_mode:
         return f"{attack.name} reads batch norm's statistics, which are not sent here"
     if attack.name in READS_LAYERS and len(subject.net.parts) > 1:

@@ -17,12 +17,13 @@ from ...datasets import Samples as Pictures
 from ...defenses import DEFENSES, Stack
 from ...protocols import PROTOCOLS
 from ...scenario import Scenario, problems
-from ..client import Client, Site, defended
+from ..client import Client, Site, defended, world_of
 
 if TYPE_CHECKING:
     from ...core.types import Batch
     from ...defenses import Defense
     from ._own import OwnNet
+    from ._similar import Similar
     from .subject import Subject
 
 
@@ -77,9 +78,16 @@ def scenario_of(
     why = []
     if sends.name != "hfl":
         why.append(f"{sends.name} is not audited for a net of one's own; clients send a gradient or an update here. Use protocol='hfl'.")
-    why += [f"{d.name} needs public records of the same kind, and an audit has none. Use another defense." for d in stack if d.needs.public]
-    if prior == "dataset":
-        why.append("prior='dataset' needs public records, and an audit has none. Use 'white', or 'natural' for pictures.")
+    if subject.similar is None:
+        why += [
+            f"{d.name} needs public records of the same kind. Give some as similar=, or use another defense."
+            for d in stack
+            if d.needs.public
+        ]
+        if prior == "dataset":
+            why.append(
+                "prior='dataset' needs public records of the same kind. Give some as similar=, or use 'white', or 'natural' for pictures."
+            )
     if why:
         raise ScenarioError(why)
     found = Scenario.parse(
@@ -102,12 +110,17 @@ def case_of(subject: Subject, scenario: Scenario, raw: bool = False) -> Case:
     net, batch = (subject.raw, subject.raw_batch) if raw else (subject.net, subject.batch)
     if raw:
         scenario = scenario.replace(data=dataclasses.replace(subject.data, modality=batch.modality))
-    return Case(scenario, client_of(net, batch, scenario), Site(None, Path(), str(batch.private.device)))
+    return Case(scenario, client_of(net, batch, scenario, subject.similar), Site(None, Path(), str(batch.private.device)))
 
 
-def client_of(net: OwnNet, batch: Batch, scenario: Scenario) -> Client:
-    """The user as a client; there are no public records."""
-    bare, world = scenario.protocol.release, World.without_public(net, batch)
+def client_of(net: OwnNet, batch: Batch, scenario: Scenario, similar: Similar | None = None) -> Client:
+    """The user as a client; there are no public records but those that were handed over."""
+    bare = scenario.protocol.release
+    if similar is not None:
+        samples = Pictures(similar, similar, ())
+        world = world_of(scenario, net, batch, samples)
+        return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, None, world)
+    world = World.without_public(net, batch)
     none = ArrayPictures(np.zeros((0, *batch.private.shape[1:]), np.uint8), np.zeros(0, np.int64))
     return Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), Pictures(none, none, ()), None, world)
 

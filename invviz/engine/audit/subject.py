@@ -12,10 +12,12 @@ import numpy as np
 from ...core.errors import InvvizError
 from ...core.lazy import torch
 from ...core.types import Batch
+from ...datasets import Samples
 from ._first import first_layer
 from ._inputs import Bounds, Inputs, Loss, inputs_of, modality_of, parts_of, private_of, task_of
 from ._own import PRIVATE, OwnData, OwnModel, OwnNet, Part, other_names
 from ._reason import Reason
+from ._similar import Similar, similar_of
 from ._trial import tried
 from .validate import mend, validate
 
@@ -47,6 +49,7 @@ class Subject:
         reasons: of the validator.
         notes: what was assumed, in words.
         facts: about the net and the batch, as plain numbers and words.
+        similar: public records of the same kind, where the attacker has some.
     """
 
     net: OwnNet
@@ -58,6 +61,7 @@ class Subject:
     reasons: tuple[Reason, ...]
     notes: tuple[str, ...]
     facts: Mapping[str, Any]
+    similar: Similar | None = None
 
     @property
     def rescaled(self) -> bool:
@@ -81,6 +85,7 @@ def subject(
     public: Collection[str] = (),
     bounds: Bounds = None,
     device: str | None = None,
+    similar: Any = None,
 ) -> Subject:
     """Check and mend a net, and take a batch of records for it apart into what is private and what everybody knows.
 
@@ -92,6 +97,7 @@ def subject(
         public: names of inputs that everybody knows, beside those that are whole numbers.
         bounds: see Bounds; None: 0 and 1 where the private inputs lie there, else their least and greatest value.
         device: where to compute; None: where the net is.
+        similar: public records of the same kind (`similar_of`); None: there are none.
 
     Raises:
         NotAuditable: says why.
@@ -122,7 +128,16 @@ def subject(
     found = sorted([*found, *tried(net, unit_batch)], key=lambda one: ("cannot", "less", "note").index(one.weight))
     _refuse(found)
     first, act = first_layer(raw, raw_batch)
-    data = OwnData(digest=digest(inputs), sizes=tuple(unit_batch.private.shape[1:]), modality=kind, num_classes=_classes(raw, raw_batch))
+    known = similar_of(similar, parts, unit_batch.private.shape[1:])
+    public_digest, samples = _public(known)
+    data = OwnData(
+        digest=digest(inputs),
+        sizes=tuple(unit_batch.private.shape[1:]),
+        modality=kind,
+        num_classes=_classes(raw, raw_batch),
+        public=public_digest,
+        samples=samples,
+    )
     model = OwnModel(digest=digest(dict(copy.state_dict())), first_layer=first, act=act)
     facts = {
         "module": type(module).__name__,
@@ -139,7 +154,12 @@ def subject(
         "dtype": str(dtype).removeprefix("torch."),
         "hashes": {"model": model.digest, "data": data.digest},
     }
-    return Subject(net, unit_batch, raw, raw_batch, data, model, tuple(found), (*notes, *said), facts)
+    said += (
+        [f"The attacker has {len(known):,} public records of the same kind{'' if known.labelled else ', without their classes'}."]
+        if known
+        else []
+    )
+    return Subject(net, unit_batch, raw, raw_batch, data, model, tuple(found), (*notes, *said), facts, known)
 
 
 def net_of(module: nn.Module, task: Task, parts: tuple[Part, ...], named: bool) -> OwnNet:
@@ -180,6 +200,13 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         total.update(f"{name} {array.dtype} {array.shape};".encode())
         total.update(array.tobytes())
     return total.hexdigest()[:16]
+
+
+def _public(known: Similar | None) -> tuple[str, Samples | None]:
+    """Their digest, and what a data set gives."""
+    if known is None:
+        return "", None
+    return digest({"records": torch.as_tensor(known.images), "classes": torch.as_tensor(known.labels)}), Samples(known, known, ())
 
 
 def _classes(net: OwnNet, batch: Batch) -> int:

@@ -32,6 +32,7 @@ def audit(
     attacks: Any = "strongest",
     prior: str = "white",
     public: Collection[str] = (),
+    similar: Any = None,
     bounds: Any = None,
     ceiling: float | None = None,
     floor: float = 0.01,
@@ -53,8 +54,10 @@ def audit(
         protocol: "hfl" (the gradient), or "hfl(local_steps=5,lr=0.1)" (the change of the weights).
         defense: text as in "clipping(clip_norm=1.0)&gaussian_noise(sigma=0.1)" (first innermost), a component, or a list; the attacker then knows it.
         attacks: "strongest", "none", the text of one ("dlg(steps=200)"), or a list.
-        prior: what the attacker expects of records: "white", or for pictures "natural".
+        prior: what the attacker expects of records: "white", for pictures "natural", or "dataset": what is learned from `similar`.
         public: names of inputs that everybody knows.
+        similar: public records of the same kind, as the batch has its private inputs, or a pair (records, class numbers): 8 or more, none of the batch among them. The attacker has them:
+            prior="dataset" takes their mean and principal components, and attacks that learn from public records are tried.
         bounds: (least, greatest) of the private inputs, each a number or shaped as one record; or a dict of those by input. None: 0 and 1 where the values lie there, else the
             least and the greatest of the batch, and it is said.
         ceiling: wanted expected best in dB, for the least noise; None: where records count as hidden.
@@ -89,7 +92,7 @@ def audit(
     if not seconds > 0 or not (within is None or within > 0):
         raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and for within None.")
     listed = attacks_of(attacks)
-    who = subject(module, batch, targets, loss, public, bounds, device)
+    who = subject(module, batch, targets, loss, public, bounds, device, similar)
     scenario = scenario_of(who, protocol, defense, prior, seed, floor, method)
     found = examine(who, scenario, listed, seconds, ceiling, progress, within)
     asked = {
@@ -98,6 +101,7 @@ def audit(
         "attacks": attacks if isinstance(attacks, str) else [one.text() for one in listed or []],
         "prior": prior,
         "public": list(public),
+        "similar": 0 if who.similar is None else len(who.similar),
         "bounds": {part.name: [part.low.tolist(), part.high.tolist()] for part in who.net.parts},
         "loss": _named(loss),
         "ceiling": ceiling,
