@@ -35,7 +35,7 @@ def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
     )
     for sentence, bits in zip(facts["sentences"], facts["bits"], strict=True):
         print("  ".join(f"{word} {learned:.2f}" for word, learned in zip(sentence.split(), bits, strict=True)))
-    print("\nnoise over the typical entry, bits, right word")
+    print(f"\nhalf of the bits drown at {number(facts['half'])} times the typical entry\n\nnoise over the typical entry, bits, right word")
     for row in zip(facts["levels"], facts["curve"], facts["curve_right"], strict=True):
         print("{:>8}  {:.2f}  {:.0%}".format(number(row[0]), *row[1:]))
     return 0

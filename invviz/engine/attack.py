@@ -66,11 +66,11 @@ def run(
         if report is None:
             return True
         fresh = step.number // stride(step.number) > span // stride(step.number)
-        frame = _numpy(step.guess).clip(*kind.bounds) if fresh or now - last >= FRAME_EVERY else None
+        frame = _numpy(step.guess).clip(*kind.bounds) if not kind.discrete and (fresh or now - last >= FRAME_EVERY) else None
         if frame is not None:
             last, span = now, step.number
             frame = frame[match(frame, truth)]
-        psnr = None if frame is None or kind.discrete else _psnr(kind.unit(frame), kind.unit(truth))
+        psnr = None if frame is None else _psnr(kind.unit(frame), kind.unit(truth))
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
     solves = scenario.attack.solves
@@ -94,7 +94,7 @@ def run(
                 seconds,
                 found.loss,
                 None if kind.discrete else _psnr(kind.unit(guess[order]), kind.unit(truth)),
-                guess[order],
+                None if kind.discrete else guess[order],
                 ended.restart,
             )
         )

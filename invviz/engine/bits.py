@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,7 @@ class Counted:
         stages: as of `Stack.variance`.
         truth: numbers of words, (b, length).
         gram: (b, length, words, words) without number 0; zeros where no word stands.
+        stored: `facts`, where they were kept.
     """
 
     scenario: Scenario
@@ -46,12 +49,23 @@ class Counted:
     stages: tuple[Size, ...]
     truth: np.ndarray
     gram: np.ndarray
+    stored: Mapping[str, Any] | None = None
+
+    @classmethod
+    def kept(cls, scenario: Scenario, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Counted:
+        """Of what a store keeps, for a scenario at any noise."""
+        stages = tuple(Size.from_json(stage) for stage in facts["stages"])
+        return cls(scenario, Size.from_json(facts["size"]), stages, np.array(arrays["truth"]), np.array(arrays["gram"]), facts)
 
     @property
     def sigma(self) -> float:
         """Standard deviation of the scenario's noise on an entry, floor included."""
-        variance = noise_variance(self.scenario, self.size, self.stages)
-        return float(((self.scenario.floor * self.size.rms) ** 2 + variance) ** 0.5)
+        return noise_share(self.scenario, self.size, self.stages) * self.size.rms
+
+    @functools.cached_property
+    def here(self) -> list[list[Learned]]:
+        """What is learned at the scenario's noise."""
+        return self.learned(self.sigma)
 
     def learned(self, sigma: float) -> list[list[Learned]]:
         """What is learned of every word of every sentence at some noise."""
@@ -61,29 +75,57 @@ class Counted:
         gram = self.gram[row, place]
         return Alternatives(gram, np.full(len(gram), 1 / len(gram)), int(self.truth[row, place]) - 1)
 
+    def facts(self) -> dict[str, Any]:
+        """What holds at any noise, in plain numbers and words: the mean over all words at every level, and at which level half of each word's bits drown."""
+        if self.stored is not None:
+            return dict(self.stored)
+        levels = [
+            [self._at(row, place).bits_at(LEVELS, self.size.rms) for place in np.flatnonzero(w).tolist()]
+            for row, w in enumerate(self.truth)
+        ]
+        every = np.array([word for sentence in levels for word in sentence])  # (words, levels, 2)
+        known, entropy = self.scenario.data.vocabulary, float(np.log2(self.gram.shape[-1]))
+        assert known is not None
+        curve = every[:, :, 0].mean(0)
+        return {
+            "sentences": [known.sentence(row) for row in self.truth],
+            "entropy": entropy,
+            "levels": list(LEVELS),
+            "curve": curve.tolist(),
+            "curve_right": every[:, :, 1].mean(0).tolist(),
+            "half": half(curve, entropy),
+            "halves": [[half([bits for bits, _ in word], entropy) for word in sentence] for sentence in levels],
+            "size": dataclasses.asdict(self.size),
+            "stages": [dataclasses.asdict(stage) for stage in self.stages],
+        }
+
     def summary(self) -> dict[str, Any]:
-        """In plain numbers and words: what is learned at the scenario's noise, and the mean over all words at every level of noise."""
-        here = self.learned(self.sigma)
+        """The same, and what is learned at the scenario's noise."""
+        here = self.here
         every = [word for sentence in here for word in sentence]
-        curve = [(level, [w for s in self.learned(level * self.size.rms) for w in s]) for level in LEVELS]
         known = self.scenario.data.vocabulary
         assert known is not None
         return {
             "bits": [[word.bits for word in sentence] for sentence in here],
             "right": [[word.right for word in sentence] for sentence in here],
             "likely": [[known.word(int(word.shares.argmax()) + 1) for word in sentence] for sentence in here],
-            "sentences": [known.sentence(row) for row in self.truth],
-            "entropy": every[0].entropy,
             "invre": float(np.mean([word.invre for word in every])),
             "mean_bits": float(np.mean([word.bits for word in every])),
             "mean_right": float(np.mean([word.right for word in every])),
             "sigma": self.sigma,
             "noise": self.sigma / max(self.size.rms, 1e-300),
-            "levels": [level for level, _ in curve],
-            "curve": [float(np.mean([word.bits for word in words])) for _, words in curve],
-            "curve_right": [float(np.mean([word.right for word in words])) for _, words in curve],
-            "size": dataclasses.asdict(self.size),
+            **self.facts(),
         }
+
+
+def noise_share(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
+    """Standard deviation of the scenario's noise on an entry, floor included, over the message's root mean square."""
+    return float((scenario.floor**2 + noise_variance(scenario, size, stages) / max(size.rms, 1e-300) ** 2) ** 0.5)
+
+
+def half(curve: Sequence[float] | np.ndarray, entropy: float) -> float:
+    """The noise level at which half of the bits are learned, between LEVELS on a scale of powers; the ends where it lies beyond them."""
+    return float(np.exp(np.interp(-entropy / 2, -np.asarray(curve), np.log(LEVELS))))
 
 
 def count(scenario: Scenario, site: Site, report: Reporter | None = None, client: Client | None = None) -> Counted:

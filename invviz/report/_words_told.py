@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..core.types import Size
+from ..engine.bits import noise_share
 from ._collect import Entry
 from ._numbers import number, seconds
 from ._told import Table, Told
@@ -12,30 +16,31 @@ GENIE = "all words but one, the net, the defense and the noise's size: bits are 
 
 
 def bits(e: Entry) -> Told:
-    """Bits learned of every word at the scenario's noise."""
+    """Bits learned of words at the scenario's noise, and the noise at which half of each word's drown."""
     f = e.facts
-    finding = f"{number(f['mean_bits'], 2)} of {number(f['entropy'], 2)} bits of a word are learned ({100 * f['invre']:.0f} %)"
+    noise = noise_share(e.scenario, Size.from_json(f["size"]), [Size.from_json(stage) for stage in f["stages"]])
+    learned = float(np.interp(np.log(noise or f["levels"][0]), np.log(f["levels"]), f["curve"]))
+    finding = f"About {number(learned, 2)} of {number(f['entropy'], 2)} bits of a word are learned ({100 * learned / f['entropy']:.0f} %)"
     facts = [
-        ("right word", f"{100 * f['mean_right']:.0f} % of the time the most likely one is the true one"),
-        ("noise", f"{number(f['noise'], 3, 'g')} of the message's typical entry, on every entry"),
+        ("noise", f"{number(noise, 3, 'g')} of the message's typical entry, on every entry"),
+        ("half of the bits drown at", f"{number(f['half'], 3, 'g')} times the typical entry"),
         ("attacker was given", GENIE),
         ("prior", "every word of the vocabulary alike"),
         ("time", seconds(f.get("seconds"))),
     ]
-    rows = [row for sentence in zip(f["sentences"], f["bits"], f["right"], f["likely"], strict=True) for row in _rows(*sentence)]
+    rows = [
+        (word, number(at, 3, "g"))
+        for sentence, halves in zip(f["sentences"], f["halves"], strict=True)
+        for word, at in zip(sentence.split(), halves, strict=True)
+    ]
     curve = [
         (number(x, 3, "g"), number(y, 2), f"{100 * z:.0f} %") for x, y, z in zip(f["levels"], f["curve"], f["curve_right"], strict=True)
     ]
     tables = [
-        Table("Word by word", ("word", "bits learned", "most likely", "right"), tuple(rows)),
+        Table("Word by word: the noise at which half of its bits drown", ("word", "noise over the typical entry"), tuple(rows)),
         Table("At every noise", ("noise over the typical entry", "bits learned", "right"), tuple(curve)),
     ]
     return Told(finding, facts, [], [], [], tables)
-
-
-def _rows(sentence: str, bits: list[float], right: list[float], likely: list[str]) -> list[tuple[str, ...]]:
-    words = sentence.split()
-    return [(word, number(b, 2), best, f"{100 * r:.0f} %") for word, b, best, r in zip(words, bits, likely, right, strict=True)]
 
 
 def sentences(f: dict[str, Any]) -> list[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -55,6 +56,11 @@ class Alternatives:
         logits = drawn / sigma - np.diag(self.gram) / (2 * sigma**2) + np.log(np.maximum(self.prior, 1e-300))
         shares = np.exp(logits - logits.max(1, keepdims=True))
         return shares / shares.sum(1, keepdims=True)
+
+    def bits_at(self, levels: Sequence[float], rms: float) -> list[tuple[float, float]]:
+        """Bits and how often the right one is the most likely, at every level of noise, times `rms`; of the same draws."""
+        drawn = self.draws()
+        return [(found.bits, found.right) for found in (self.learned(level * rms, drawn) for level in levels)]
 
     def learned(self, sigma: float, drawn: np.ndarray | None = None) -> Learned:
         """What the message tells, on average over the noise."""

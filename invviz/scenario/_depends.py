@@ -49,8 +49,9 @@ def first_sketch(s: Scenario) -> Depends:
 
 
 def alternatives(s: Scenario) -> Depends:
-    """No attack, one round; the noise, and the floor."""
-    return _without(s, "attack", "attacker", "train", "rounds", "layer", "upload", "aggregation", "prior", "method")
+    """No attack, one round, no noise: it enters in closed form, as in a spectrum."""
+    none = ("attack", "attacker", "train", "rounds", "layer", "upload", "aggregation", "prior", "method", "floor")
+    return _without(s, *none, defense=s.defense.for_risk())
 
 
 def training(s: Scenario) -> Depends:

@@ -7,8 +7,17 @@ import functools
 import streamlit as st
 
 from ..charts._colours import IDEAL, REAL, TRUTH
+from ..scenario import Scenario
 from ..studies import gallery
 from . import drawn, lesson, press, sight, state
+
+BEYOND = (
+    (
+        "data=notes&model=tiny_lm&defense=gaussian_noise(sigma=0.01)&attack=dager&batch=2",
+        "Two sentences, one gradient",
+        "Notes about invented patients, read word by word. How much noise does it take to hide a word?",
+    ),
+)
 
 
 def draw() -> None:
@@ -32,3 +41,8 @@ def draw() -> None:
                 scene.card.title, f"card/{scene.card.name}", show, shows=sight.TOP, help=scene.card.lesson, type="tertiary", width="stretch"
             )
             st.caption(scene.card.lesson)
+    st.markdown("### Samples that are no pictures")
+    for scenario, title, lesson_ in BEYOND:
+        show = functools.partial(state.open_scenario, Scenario.parse(scenario))
+        press.button(title, f"card/{title}", show, shows=sight.TOP, help=lesson_, icon=":material/notes:")
+        st.caption(lesson_)

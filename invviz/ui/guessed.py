@@ -34,3 +34,8 @@ def how_good(now: Scenario, truth: np.ndarray, psnr: Sequence[float], ssim: Sequ
 def level(psnr: float) -> str:
     """A PSNR in words, where the link of a class does not hide it."""
     return lesson.NO_SCORE if lesson.hidden("score") else decibels(psnr)
+
+
+def level_of_words(right: float, pairs: float) -> str:
+    """Of sentences, the share of words that are right and ROUGE-2, where the link of a class does not hide it."""
+    return lesson.NO_SCORE if lesson.hidden("score") else f"**{100 * right:.0f} % of the words right** · ROUGE-2 {pairs:.2f}"

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ..engine.bits import Counted
 from ..jobs.store import Job, Kind, Store
 from ..scenario import Scenario
 from . import shipped
@@ -37,7 +38,9 @@ class Found(Generic[V]):
     job: Job | None = None
 
 
-def _bytes(found: RunView | RiskView | None) -> int:
+def _bytes(found: RunView | RiskView | Counted | None) -> int:
+    if isinstance(found, Counted):
+        return found.gram.nbytes
     if isinstance(found, RiskView):
         return sum(v.nbytes for v in vars(found.decomposition).values() if isinstance(v, np.ndarray))
     return 0 if found is None else found.guess.nbytes + found.frames.nbytes
@@ -73,6 +76,24 @@ def spectra(wanted: Mapping[Scenario, Truth], plain: Collection[Scenario] = (), 
 def sketches(wanted: Mapping[Scenario, Truth]) -> dict[Scenario, Found[RiskView]]:
     """First sketches of spectra that are being computed."""
     return _stored("sketch", wanted)
+
+
+def counted(scenario: Scenario, truth: Truth) -> tuple[Counted | None, Job | None]:
+    """The alternatives of the words of a scenario, at its noise, as they were counted here; and who is after them."""
+    job = jobs("bits", [scenario]).get(scenario)
+    if job is None or job.state != "done" or truth is None:
+        return None, job
+
+    def read() -> Counted | None:
+        desk = desk_of(scenario)
+        if not desk.whole(job.key) or not is_of(truth() if callable(truth) else truth, desk, job.key):
+            return None
+        return Counted.kept(scenario, desk.result(job.key), desk.arrays(job.key))
+
+    found = _opened.of(("bits", job.key, job.finished), read)
+    if found is not None and found.scenario != scenario:
+        found = _opened.of(("bits", job.key, job.finished, scenario.text()), lambda: dataclasses.replace(found, scenario=scenario))
+    return found, desk_of(scenario).job(job.key) if found is None else job
 
 
 def is_of(truth: np.ndarray, desk: Any, key: str) -> bool:

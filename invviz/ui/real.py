@@ -12,7 +12,7 @@ from ..jobs.price import seconds
 from ..jobs.store import Job
 from ..scenario import Scenario, problems
 from . import drawn, glossary, lesson, press, sources, stale, trouble
-from .guessed import how_good, image, level
+from .guessed import how_good, image, level, level_of_words
 from .victim import victim_of
 from .views import RunView
 from .waits import could_not, waiting
@@ -45,6 +45,11 @@ def picture(now: Scenario, run: RunView | None, old: RunView | None, job: Job | 
         image(now, drawn.placeholder(now.shape, now.batch, REAL), "No attack has been run on this scenario yet.")
     if old is not None and frame is None:
         st.caption(f":material/history: **From before**, {_origin(old, now)}")
+    below(now, run, old, job)
+
+
+def below(now: Scenario, run: RunView | None, old: RunView | None, job: Job | None) -> None:
+    """What stands under the guess: how far the attack is, or how good it was, and the button that runs it."""
     if job is not None and job.active:
         _progress(now, job)
     else:
@@ -59,6 +64,8 @@ def _origin(old: RunView, now: Scenario) -> str:
 
 def _scores(now: Scenario, run: RunView) -> str:
     scores = {name: np.array(values, np.float64) for name, values in run.result["scores"].items() if values}  # None is NaN
+    if now.data.modality.discrete:
+        return level_of_words(float(scores["token_accuracy"].mean()), float(scores["rouge_2"].mean()))
     none, victim = np.array([np.nan]), victim_of(now)
     if isinstance(victim, str):
         return level(float(scores["psnr"].mean()))

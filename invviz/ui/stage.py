@@ -17,6 +17,7 @@ from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real,
 from .components import noise, stops
 from .components.table import NoiseTable, Shown
 from .guessed import how_good, image, level
+from .samples import sentences
 from .victim import baseline, victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -31,6 +32,9 @@ def draw() -> None:
 def _draw() -> None:
     form.slider("lab", attacker=True)
     now = state.scenario()
+    if now.data.modality.discrete:
+        sentences.draw(now)
+        return
     state.write_address()
     risk, risk_job = look.risk_of(now)
     run, run_job = look.run_of(now)

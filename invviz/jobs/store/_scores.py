@@ -34,8 +34,8 @@ def invre(scenario: str, result: Result, folder: Path) -> float | None:
 
 
 def bits(scenario: str, result: Result, folder: Path) -> float | None:
-    """Share of what was unknown of a word."""
-    return float(result["invre"])
+    """The noise at which half of a word's bits drown, over the message's typical entry."""
+    return float(result["half"])
 
 
 def accuracy(scenario: str, result: Result, folder: Path) -> float | None:

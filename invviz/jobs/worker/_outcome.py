@@ -70,7 +70,7 @@ def counted(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarra
     """Of the alternatives of words."""
     start = time.monotonic()
     found = count(scenario, site, report)
-    return Outcome({**_head("bits", scenario), **found.summary(), **_tail(start)}, {"truth": found.truth, "gram": found.gram})
+    return Outcome({**_head("bits", scenario), **found.facts(), **_tail(start)}, {"truth": found.truth, "gram": found.gram})
 
 
 def assessed(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:

@@ -1,0 +1,1 @@
+"""How samples that are no pictures are shown."""
