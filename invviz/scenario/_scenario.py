@@ -61,6 +61,7 @@ class Scenario:
     def __post_init__(self) -> None:
         # Where a row may be cut is a fact about the data, which only the scenario knows beside the protocol: no knob, in no text and no key.
         object.__setattr__(self, "protocol", self.protocol.bound(self.data.edges))
+        object.__setattr__(self, "aggregation", self.server.joined(self.aggregation))
         object.__setattr__(self, "defense", Stack(self.defense))  # whatever sequence was given
 
     @classmethod

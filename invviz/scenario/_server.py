@@ -31,6 +31,8 @@ def server(s: Scenario) -> Iterator[str]:
         yield f"{server.name} plants nets that clients send gradients of; {s.protocol.name} sends an embedding. Use protocol=hfl."
     if s.attack.malicious:
         yield f"{s.attack.name} is an attack by a server of its own kind, and {server.name} is another. Use server=honest, or another attack."
+    if server.joins_round and "colluding" not in s.aggregation.values():
+        yield f"{server.name} fills a round whose messages are summed, and {s.aggregation.name} shows the server each of them anyway. Use aggregation=secure, or server=honest."
     if s.rounds > 1:
         yield f"Several rounds move the net as an honest server does; {server.name} plants one net. Set rounds=1."
     yield from server.problems(s.data.shape, s.data.num_classes, s.batch, 1 + s.aggregation.others)

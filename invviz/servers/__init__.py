@@ -4,7 +4,10 @@ from ._base import Server
 from .aggregation import AGGREGATIONS, Aggregation, Plain
 from .honest import Honest
 from .imprint import Imprint
+from .inconsistent import Inconsistent
+from .loki import Loki
 from .qbi import QBI
+from .sybils import Sybils
 from .trap_weights import TrapWeights
 
 SERVERS: dict[str, type[Server]] = {
@@ -12,6 +15,22 @@ SERVERS: dict[str, type[Server]] = {
     "imprint": Imprint,
     "trap_weights": TrapWeights,
     "qbi": QBI,
+    "loki": Loki,
+    "inconsistent": Inconsistent,
+    "sybils": Sybils,
 }
 
-__all__ = ["AGGREGATIONS", "QBI", "SERVERS", "Aggregation", "Honest", "Imprint", "Plain", "Server", "TrapWeights"]
+__all__ = [
+    "AGGREGATIONS",
+    "QBI",
+    "SERVERS",
+    "Aggregation",
+    "Honest",
+    "Imprint",
+    "Inconsistent",
+    "Loki",
+    "Plain",
+    "Server",
+    "Sybils",
+    "TrapWeights",
+]

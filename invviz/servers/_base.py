@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from ..core.types import Net, World
+    from .aggregation import Aggregation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Server(Component):
     needs_first_linear: ClassVar[bool] = False  # it sets the weights of a fully connected first layer, which the honest net must have
     needs_first_relu: ClassVar[bool] = False  # ... that ReLU follows
     first_layer: ClassVar[str] = ""  # of the nets that it sends, in the words of `Model.first_layer`; empty: that of the model
+    joins_round: ClassVar[bool] = False  # clients of the round are its own devices (`joined`)
     uses_public: ClassVar[bool] = False  # it looks at public samples, with their labels
     for_embeddings: ClassVar[bool] = False  # it also plants nets that make embeddings (vertical FL)
 
@@ -42,6 +44,10 @@ class Server(Component):
             rng: the server's own random numbers.
         """
         raise NotImplementedError
+
+    def joined(self, aggregation: Aggregation) -> Aggregation:
+        """What the aggregation comes to, whoever of the round's clients are the server's own."""
+        return aggregation
 
     def problems(self, shape: tuple[int, ...], num_classes: int, batch: int, clients: int) -> list[str]:
         """Why it cannot do its work here, one sentence each.

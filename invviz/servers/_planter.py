@@ -57,16 +57,17 @@ def jittered(planted: Net, honest: Net, size: float, rng: Generator) -> Net:
     Args:
         planted: any net.
         honest: whose tensors stay as they are, under whatever name.
-        size: of the noise, times the root mean square of each tensor.
+        size: of the noise, times the root mean square of each tensor; of one that is all zeros, times that of the honest net's of its name.
         rng: draws it.
     """
     own = list(honest.params.values())
     known = lambda p: any(p.shape == other.shape and torch.equal(p, other) for other in own)  # noqa: E731
     module = copy.deepcopy(planted.module)
     with torch.no_grad():
-        for p in module.parameters():
+        for name, p in module.named_parameters():
             if not known(p):
-                p.add_(size * p.square().mean().sqrt() * randn_like(p, rng))
+                like = p if p.any() else honest.params.get(name, p)
+                p.add_(size * like.square().mean().sqrt() * randn_like(p, rng))
     return Net.of(module, planted.task, planted.plan)
 
 
