@@ -252,7 +252,7 @@ def test_a_page(page, server, name, axe, two_results):
         assert looked > 60 and not low, "what opens over the page"
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Words").click()
-        page.get_by_text("The share of what was unknown").first.wait_for()
+        page.get_by_text("What the message takes away").first.wait_for()
         page.wait_for_timeout(500)
         assert not violations(page), "the words of the page, on a dark ground"
     assert not asked, "nothing leaves this machine"

@@ -207,3 +207,22 @@ def test_a_browser_that_refuses_the_script_has_streamlits_own(page, server):
     slider.focus()
     page.keyboard.press("ArrowRight")
     until(page, lambda: "sigma" in page.url and page.locator(".st-key-pictures img").nth(1).get_attribute("src") != picture)
+
+
+SAYS = """async now => {
+  const script = performance.getEntriesByType('resource').map(one => one.name).find(one => one.includes('/noise.js'))
+  const { Picture } = await import(script.replace(/noise\\.js.*/, 'picture.js'))
+  const root = document.createElement('div'), picture = new Picture(root)
+  picture.update({ title: 'The picture' })
+  picture.draw({ table: {}, now: () => now })
+  return [root.innerText || root.textContent, root.classList.contains('old')]
+}"""
+
+
+def test_where_no_picture_can_be_drawn_it_is_said_why(lab):
+    """Of coloured noise the figures are known between strengths and the picture is not: it is said under a faded one."""
+    words, faded = lab.evaluate(SAYS, {"sigma": None, "drawn": False})
+    assert "Coloured noise: another picture at each strength" in words and faded
+    words, faded = lab.evaluate(SAYS, {"sigma": 1.0, "drawn": False})
+    assert words.strip() == "drawn when you let go" and faded
+    assert lab.evaluate(SAYS, None)[0].strip() == "drawn when you let go"

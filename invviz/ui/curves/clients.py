@@ -50,7 +50,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
             format="%.0f %%", help="Share of the most frequent class among what the client holds"
         ),
         "InvRE": st.column_config.ProgressColumn(
-            min_value=0.0, max_value=1.0, format="%.2f", help="Share of what was unknown that an ideal attacker recovers"
+            min_value=0.0,
+            max_value=1.0,
+            format="%.2f",
+            help="Share of the squared error of a guess without the message that the message takes away, on average",
         ),
         "expected best": st.column_config.NumberColumn(
             format="%.1f dB", help="The ideal attacker's picture quality, an average over pictures and noise"

@@ -28,7 +28,7 @@ MEANS = {
     "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
     "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow. "
     "No bound: pictures smoother than the prior takes them for, the noise floor, noise that is not normal and curvature let attacks get more.",
-    "invre": "InvRE: the share of what was unknown that an ideal attacker recovers; 0.93 is 93 %.",
+    "invre": "InvRE: the share of the squared error of a guess without the message that the message takes away, on average; 0.93 is 93 %, and not of the pixels.",
 }
 BUDGETS = {name: name for name in ("0", "1", "2", "5")}
 

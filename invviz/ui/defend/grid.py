@@ -30,7 +30,7 @@ HEAD = (
     (
         "risk",
         "InvRE, expected best",
-        "Share of what was unknown that an ideal attacker recovers, without and with the defense; and the PSNR it reaches on average over pictures and noise, which is a bound only where that is said.",
+        "Share of the squared error of a guess without the message that the message takes away, on average; not a share of pixels, without and with the defense; and the PSNR that an ideal attacker reaches on average over pictures and noise, which is a bound only where that is said.",
     ),
     ("cost", "Per update", "Bytes that are sent and milliseconds that the client takes, without and with the defense."),
     ("promise", "Formal guarantee", "What is proven, whoever attacks."),

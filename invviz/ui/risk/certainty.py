@@ -16,6 +16,7 @@ from ...engine.summary import doubts
 from ...risk import Decomposition, invloss, invloss_bound, invloss_bound_here, k_star, psnr_spread, subspace_error, trusted_radius
 from ...scenario import Scenario
 from .. import glossary, things
+from ..finding import UNKNOWN
 from ..views import RiskView
 
 PAPER = "xu2025invloss"
@@ -39,7 +40,7 @@ def _bounds(now: Scenario, risk: RiskView, sigma: float) -> None:
     interval, decibels = ("", "") if exact else (f" ({f.low:.2f} to {f.high:.2f})", f" ({f.worst:.1f} to {f.best:.1f})")
     st.markdown(
         f"**InvRE {f.score:.2f}{interval}: an ideal attacker recovers {100 * f.score:.0f} % of what was unknown.** "
-        f"Expected best {f.ceiling:.1f} dB{decibels}{f.tells and ', the message '}{f.tells} ({bounds.in_brackets(risk.against(now))}).{things.say(now, _spread(d, sigma))}"
+        f"Expected best {f.ceiling:.1f} dB{decibels}{f.tells and ', the message '}{f.tells} ({bounds.in_brackets(risk.against(now))}).{things.say(now, f'{_spread(d, sigma)} {UNKNOWN}')}"
     )
     lines = [things.say(now, "| | squared error, summed over pixels | | PSNR (dB) |"), "|---|---|---|---|"]
     for label, words, value in _rows(now, risk, sigma):

@@ -123,7 +123,7 @@ def _opens(now: Scenario, rows: list[Scored], axis: str, name: str) -> Callable[
 
 
 def _columns() -> dict[str, Any]:
-    share = "Share of what was unknown that an ideal attacker recovers."
+    share = "Share of the squared error of a guess without the message that the message takes away, on average; not a share of pixels."
     return {
         "": st.column_config.ImageColumn("", width=THUMBNAIL),
         "InvRE": st.column_config.ProgressColumn("InvRE", min_value=0.0, max_value=1.0, format="%.3f", color="violet", help=share),
