@@ -54,7 +54,9 @@ def work(args: argparse.Namespace) -> int:
     from ..jobs.worker import _pipe
 
     if args.pipe:
-        _pipe.serve(site)
+        from ..report.audit import uploaded
+
+        _pipe.serve(site, {"audit": uploaded})
         return 0
     store = Store(site.cache_dir)
     keys = _again(store, args.again)

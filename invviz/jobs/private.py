@@ -91,14 +91,18 @@ class PrivateWorker:
         Returns:
             The job's number; messages of earlier jobs are not handed out any more.
         """
+        arrays = {} if picture is None else {"picture": picture.astype(np.float32)}
+        return self.ask({"type": kind, "scenario": scenario.text(full=True)}, arrays)
+
+    def ask(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> int:
+        """The same of anything that the worker knows how to compute: the header's "type" says what; the answer is as of `submit`."""
         self.stop()
         with self._lock:
             self._number += 1
             self._waiting.clear()
             self._open = True
             number = self._number
-        arrays = {} if picture is None else {"picture": picture.astype(np.float32)}
-        if not self._send({"type": kind, "number": number, "scenario": scenario.text(full=True)}, arrays):
+        if not self._send({**header, "number": number}, arrays):
             self._add(Message(self._farewell(number), {}))
         return number
 

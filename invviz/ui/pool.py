@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -36,19 +36,24 @@ class Task:
     """One thing to compute for one uploader; only who submitted it hears of it.
 
     Attributes:
+        kind: of work; "audit" is no kind of the store.
+        scenario: what is computed; None where `order` says it.
+        picture: of the uploader; likewise.
         tell: takes every message, from a thread of the pool.
         state: "queued", "running" or "over".
         stop: asked to stop and to hand in what there is.
         unwanted: nobody will hear of it any more; it may be ended by force.
+        order: header and arrays of what is no scenario.
     """
 
-    kind: Kind
-    scenario: Scenario
-    picture: np.ndarray
+    kind: Kind | Literal["audit"]
+    scenario: Scenario | None
+    picture: np.ndarray | None
     tell: Callable[[Message], None]
     state: str = "queued"
     stop: bool = False
     unwanted: bool = False
+    order: tuple[Mapping[str, Any], Mapping[str, np.ndarray]] | None = None
 
 
 class PrivatePool:
@@ -155,13 +160,16 @@ class PrivatePool:
             return order[0]
 
 
-def _takes(lane: int, kind: Kind) -> bool:
+def _takes(lane: int, kind: str) -> bool:
     return kind == "sketch" or (kind == "risk") == (lane == 1)
 
 
 def _compute(worker: PrivateWorker, task: Task) -> bool:
     """Have one task computed; False where the process is to be ended, because it did not stop though nobody wants the answer."""
-    worker.submit(task.kind, task.scenario, task.picture)
+    if task.order is not None:
+        worker.ask(*task.order)
+    elif task.scenario is not None:
+        worker.submit(task.kind, task.scenario, task.picture)
     told = None
     while True:
         for message in worker.poll(LOOK):

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,15 @@ class PrivateDesk:
 
     def submit(self, kind: Kind, scenario: Scenario, picture: np.ndarray) -> None:
         """Have something computed, in place of what is waiting or being computed for the same kind."""
-        key = scenario.key(kind)
+        task = Task(kind, scenario, picture, lambda message: self._hear(task, message))
+        self._put(scenario.key(kind), kind, scenario.text(full=True), task)
+
+    def audit(self, key: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The same of a net and records of one's own; `key` names them and what is asked, for this tab."""
+        task = Task("audit", None, None, lambda message: self._hear(task, message), order=({**header, "type": "audit"}, arrays))
+        self._put(key, "audit", "", task)
+
+    def _put(self, key: str, kind: Any, text: str, task: Task) -> None:
         with self._lock:
             if self._closed:
                 return
@@ -48,9 +57,8 @@ class PrivateDesk:
                 if entry.job.kind == kind and entry.job.active:
                     entry.job = dataclasses.replace(entry.job, state="stopped")
                     self._pool.withdraw(entry.task)
-            task = Task(kind, scenario, picture, lambda message: self._hear(task, message))
             self._entries.pop(key, None)
-            self._entries[key] = _Entry(Job(key, kind, scenario.text(full=True), "queued"), task)
+            self._entries[key] = _Entry(Job(key, kind, text, "queued"), task)
             for old in [k for k, e in self._entries.items() if e.job.kind == kind][:-KEEP]:
                 del self._entries[old]
             self._pool.submit(self, task)

@@ -175,7 +175,7 @@ def test_weights_that_do_not_go_with_the_net_are_named():
 def test_torchvisions_resnet18_is_a_net_of_the_table():
     """Its state dict goes with resnet18 of the registry at 224 pixels and 1,000 classes, name by name."""
     from invviz.core.torchvision import load_torchvision
-    from invviz.engine.intake._child import registry_tensors
+    from invviz.engine.intake._net import registry_tensors
     from invviz.models import MODELS
 
     with torch.device("meta"):

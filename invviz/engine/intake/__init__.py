@@ -20,6 +20,7 @@ from ...core.errors import UploadError
 from ...core.messages import python_path, read, write
 from ...core.paths import IMPORTS
 from ._limits import MEMORY, PATIENCE, SECONDS, TOO_MUCH, check_sizes
+from ._net import module_of
 
 AT_ONCE = threading.Semaphore(2)
 MOST_BACK = 400_000_000  # bytes that are read of what a process answers
@@ -126,4 +127,4 @@ def _asked(order: Any) -> bytes:
         process.stdout.close()
 
 
-__all__ = ["MEMORY", "SECONDS", "Handed", "Taken", "ordered", "take"]
+__all__ = ["MEMORY", "SECONDS", "Handed", "Taken", "module_of", "ordered", "take"]

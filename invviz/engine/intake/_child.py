@@ -18,8 +18,9 @@ from ...core.errors import InvvizError, UploadError
 from ...core.messages import Message, read, write
 from ...datasets.own import FORMS, read_file, read_pictures, read_safetensors, records_and_targets
 from ...models import MODELS, Model
-from ...models.own import MAX_PARAMETERS, MAX_PRODUCTS, matched, read_layers
+from ...models.own import MAX_PRODUCTS, matched, read_layers
 from ._limits import DATA, RECORDS, TOO_MUCH, WEIGHTS, limit
+from ._net import house_shape, registry_tensors
 
 LABELS = ("label", "labels", "y", "target", "targets", "class")  # what targets may be called
 INPUTS = ("x", "input", "inputs", "images", "data", "features")
@@ -70,7 +71,7 @@ def _net(given: dict[str, Any], record: Shape | None, weights: bool) -> tuple[di
         raise UploadError(f"classes is {shown(classes, 20)}; allowed: a whole number, 2 to {CLASSES:,}.")
     if record is None:
         return {"gives": [classes]}, None
-    shape = record if len(record) == 3 else (1, 1, math.prod(record))
+    shape = house_shape(record)
     _check_model(model, shape, len(record) == 3 and min(record[1:]) > 1, classes)
     wanted = registry_tensors(model, shape, classes) if weights else None
     return {"takes": list(shape), "gives": [classes]}, wanted
@@ -92,23 +93,6 @@ def _check_model(model: Model, shape: Shape, picture: bool, classes: int) -> Non
         raise UploadError(
             f"The net takes {count:,} multiplications a record; at most {MAX_PRODUCTS:,} are taken here. Choose a smaller net or smaller records."
         )
-
-
-def registry_tensors(model: Model, shape: Shape, classes: int) -> dict[str, Shape]:
-    """Shapes of the parameters and running numbers of a net of the house, which is not built for that.
-
-    Raises:
-        UploadError: more parameters than are taken.
-    """
-    import torch
-
-    with torch.device("meta"):
-        found = {name: tuple(value.shape) for name, value in model.layers(shape, classes).state_dict().items()}
-    if (count := sum(math.prod(one) for one in found.values())) > MAX_PARAMETERS:
-        raise UploadError(
-            f"The net has {count:,} parameters; at most {MAX_PARAMETERS:,} are taken. Choose a smaller net or smaller records."
-        )
-    return found
 
 
 def _data(files: list[tuple[str, bytes]], labels: str, notes: list[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

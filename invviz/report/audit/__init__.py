@@ -14,6 +14,7 @@ from .._collect import versions
 from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
 from ._reconstructed import Reconstructed
+from ._uploaded import uploaded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -201,4 +202,4 @@ def _named(loss: Any) -> str:
     return "cross-entropy" if loss is None else getattr(loss, "__name__", type(loss).__name__)
 
 
-__all__ = ["SCHEMA", "Audit", "Reconstructed", "audit", "defend", "reconstruct", "risk", "schema", "to_html", "write"]
+__all__ = ["SCHEMA", "Audit", "Reconstructed", "audit", "defend", "reconstruct", "risk", "schema", "to_html", "uploaded", "write"]

@@ -1,0 +1,48 @@
+"""The audit of what a visitor handed over, as the private worker of a page computes it: the same call as from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.errors import UploadError
+from ...core.lazy import torch
+from ...engine.intake import module_of
+
+if TYPE_CHECKING:
+    from ...engine.results import Event
+
+
+def uploaded(
+    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], report: Callable[[Event], bool]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The audit as JSON, and "truth", "ideal" and "guess".
+
+    Args:
+        header: "net" as it was handed over, "classes", "settings" of `invviz.audit` as plain words and numbers, "weights_seed".
+        arrays: "inputs" and "targets" of the batch, "weight NAME".
+        report: progress; answering False stops.
+
+    Raises:
+        InvvizError: the net cannot be audited, or does not take the records.
+    """
+    from . import audit
+
+    inputs, targets = torch.from_numpy(np.array(arrays["inputs"])), torch.from_numpy(np.array(arrays["targets"]))
+    weights = {name.removeprefix("weight "): value for name, value in arrays.items() if name.startswith("weight ")}
+    module = module_of(header["net"], tuple(inputs.shape[1:]), weights, header["weights_seed"])
+    if not weights and inputs.dtype == torch.float64:
+        inputs = inputs.float()
+    loss = None if targets.dtype == torch.int64 else mean_squared_error
+    found = audit(module, inputs, targets, loss, progress=report, **header["settings"])
+    kept = {"truth": found.truth, "ideal": found.ideal, "guess": found.guess}
+    return found.to_json(), {name: np.asarray(value, np.float32) for name, value in kept.items() if value is not None}
+
+
+def mean_squared_error(outputs: Any, targets: Any) -> Any:
+    """One number a record beside one label a record."""
+    if outputs.numel() != targets.numel():
+        raise UploadError(f"The net gives {outputs.numel()} numbers for {targets.numel()} labels.")
+    return torch.nn.functional.mse_loss(outputs.flatten(), targets.flatten())
