@@ -28,8 +28,9 @@ POLICY = (
 """Nothing is loaded from, or sent to, another host, whatever ends up on a page."""
 MENU = ("clear_cache", "set_run_on_save", "load_git_info")
 """Kinds of messages that are for whoever writes an app; the menu that sends them is not shown here, but a visitor can send them by hand."""
-FILES = 8  # that one tab has on the server at a time; the box takes one, and drops the last one when the next has come
-AT_ONCE = 2  # uploads of one tab that are on their way
+FILES = 24  # that one tab has on the server at a time; a box drops the last ones when the next have come
+AT_ONCE = 16  # uploads of one tab that are on their way: a browser sends all pictures of a choice at once
+MOST = 85_000_000  # bytes that one tab has here and on their way: weights, records, and a second try of one of them
 UPLOAD = re.compile(r".*/_stcore/upload_file/(?P<session>[^/]+)/(?P<file>[^/]+)/?")
 FRAMING = 1024**2  # bytes around the file in a request, at most
 
@@ -40,6 +41,7 @@ class Gateway:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._coming: collections.Counter[str] = collections.Counter()  # uploads on their way, by tab
+        self._bytes: collections.Counter[str] = collections.Counter()  # and what they say they have
         # In memory as a whole: beyond this limit the form reader writes a file to a temporary one on the disk.
         MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, config.get_option("server.maxUploadSize") * 1024**2 + FRAMING)
 
@@ -65,16 +67,22 @@ class Gateway:
 
     async def _upload(self, session: str, file: str, scope: Scope, receive: Receive, send: Send) -> None:
         held = _held(session)
-        if len(held | {file}) > FILES or self._coming[session] >= AT_ONCE:
+        if len(held.keys() | {file}) > FILES or self._coming[session] >= AT_ONCE:
             words = f"This tab has {len(held)} files here and {self._coming[session]} on their way; at most {FILES} and {AT_ONCE} are taken. Reload the page."
             return await _refuse(scope, receive, send, 429, words)
+        size, there = _announced(scope), sum(held.values()) - held.get(file, 0)
+        if there + self._bytes[session] + size > MOST:
+            words = f"This tab has {(there + self._bytes[session]) / 1e6:.0f} MB here and on their way, and would have {size / 1e6:.0f} MB more; at most {MOST // 10**6} MB are taken. Reload the page."
+            return await _refuse(scope, receive, send, 413, words)
         self._coming[session] += 1
+        self._bytes[session] += size
         try:
             await self._app(scope, receive, send)
         finally:
             self._coming[session] -= 1
+            self._bytes[session] -= size
             if not self._coming[session]:
-                del self._coming[session]
+                del self._coming[session], self._bytes[session]
 
 
 async def _heard(receive: Receive) -> Message:
@@ -134,12 +142,18 @@ def _headers(host: str) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _held(session: str) -> set[str]:
-    """Files that a tab has on the server, by name."""
+def _held(session: str) -> dict[str, int]:
+    """Files that a tab has on the server, by name, with their bytes."""
     if not runtime.exists():
-        return set()
+        return {}
     storage: dict[str, Any] = getattr(runtime.get_instance().uploaded_file_mgr, "file_storage", {})
-    return set(storage.get(session, ()))
+    return {name: len(getattr(one, "data", b"")) for name, one in dict(storage.get(session, {})).items()}
+
+
+def _announced(scope: Scope) -> int:
+    """Bytes of a request, as it says itself, which the server holds it to; the most that one may have where it does not say."""
+    said = dict(scope["headers"]).get(b"content-length", b"")
+    return int(said) if said.isdigit() else config.get_option("server.maxUploadSize") * 1024**2
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:

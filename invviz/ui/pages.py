@@ -86,6 +86,12 @@ PAGES: dict[str, Page] = {  # by the name of the file and in the address; the fi
         "What does a server that lies read, and can the client notice?",
         terms=("malicious", "imprint", "secure", "detector", "alarm", "server", "message", "psnr", "ideal", "defense", "noise", "seed"),
     ),
+    "audit": Page(
+        "Audit",
+        "policy",
+        "What does my own net give away of my own records?",
+        terms=("message", *GOT, *RISK, "noise", "defense", "aware", "gradient", "jacobian", "direction", "singular", "floor", "prior"),
+    ),
     "results": Page("Results", "table_rows", "What has been computed here?", terms=(*GOT, *RISK, "accuracy", "defense", "seed")),
     "guide": Page("Guide", "explore", "What is all this?"),
 }

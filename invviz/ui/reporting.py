@@ -59,6 +59,8 @@ def of_screen() -> Callable[[], str]:
     here, visitor = screen(), st.session_state.get("visitor")
 
     def made() -> str:
+        if here.made is not None:
+            return trouble.public(here.made())
         if visitor is None or here.scenario is None:
             return FAILED.format("The page has not been drawn yet.")
         store = station().store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,10 +17,12 @@ class Screen:
     Attributes:
         scenario: on the page; None before anything was drawn.
         keys: of results, on a page that lists some; empty elsewhere.
+        made: makes the page's own report, where it has one.
     """
 
     scenario: Scenario | None = None
     keys: tuple[str, ...] = ()
+    made: Callable[[], str] | None = None
 
 
 def screen() -> Screen:

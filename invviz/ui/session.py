@@ -107,6 +107,7 @@ class Visitor:
         self.name = "|".join((TAB, HOST, str(os.getpid()), uuid.uuid4().hex[:12]))
         self.pictures: dict[str, np.ndarray] = {}  # cut to the shape of a data set, by digest
         self.own = b""  # the file that was uploaded last
+        self.handed: Any = None  # net, weights and records of one's own, on the page Audit
         self.joined: set[str] = set()  # keys of running jobs that this tab is counted as a watcher of
         self.left: set[str] = set()  # keys of running jobs that this tab has stopped watching
         self.attack = ""  # key of the attack that this tab asked for last
@@ -125,6 +126,7 @@ class Visitor:
         self.private.close()
         self.pictures.clear()
         self.own = b""
+        self.handed = None
         self.opened.clear()
         self.images.forget()
         self._station.store.unwatch(self.name)

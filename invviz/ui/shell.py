@@ -41,7 +41,7 @@ def route() -> None:
     with trouble.shown():
         if not PAGES[page.url_path or HOME].compares:
             sources.leave_comparison()
-    screen().keys = ()
+    screen().keys, screen().made = (), None
     if not bare:
         tools.draw()
     notices = st.container(key="damaged")

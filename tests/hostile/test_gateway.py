@@ -16,7 +16,7 @@ from starlette.requests import Request
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from invviz.ui import gateway
-from invviz.ui.gateway import AT_ONCE, FILES, Gateway, answers_to
+from invviz.ui.gateway import AT_ONCE, FILES, MOST, Gateway, answers_to
 
 HERE = "127.0.0.1:8501"
 PUT = "/_stcore/upload_file/tab/{}"
@@ -122,7 +122,7 @@ def test_the_largest_upload_stays_in_memory(monkeypatch):
     assert talk(Gateway(reader), PUT.format("a"), "PUT", body=body, form=kind)[0] == 200 and opened == [False]
 
 
-def test_one_tab_holds_a_few_files_and_sends_two_at_a_time(monkeypatch):
+def test_one_tab_holds_a_few_files_and_sends_a_few_at_a_time(monkeypatch):
     held = {f"f{n}": b"" for n in range(FILES)}
     files = SimpleNamespace(file_storage={"tab": held})
     monkeypatch.setattr(
@@ -152,17 +152,52 @@ def test_one_tab_holds_a_few_files_and_sends_two_at_a_time(monkeypatch):
             async def receive():
                 return {"type": "http.request", "body": b"", "more_body": False}
 
-            scope = {"type": "http", "path": PUT.format("f0"), "method": "PUT", "headers": [(b"host", HERE.encode())]}
+            scope = {
+                "type": "http",
+                "path": PUT.format("f0"),
+                "method": "PUT",
+                "headers": [(b"host", HERE.encode()), (b"content-length", b"9")],
+            }
             await door(scope, receive, send)
 
-        tasks = [asyncio.create_task(one()) for _ in range(6)]
+        tasks = [asyncio.create_task(one()) for _ in range(AT_ONCE + 4)]
         await asyncio.sleep(0.05)
         free.set()
         await asyncio.gather(*tasks)
         assert not door._coming
         return [status for status in told if status]
 
-    assert sorted(run(many())) == [200] * AT_ONCE + [429] * (6 - AT_ONCE)
+    assert sorted(run(many())) == [200] * AT_ONCE + [429] * 4
+
+
+def test_one_tab_has_so_many_bytes_here_and_on_their_way(monkeypatch):
+    """What is here counts, and what is coming by what it says; one that does not say counts as the largest that may come."""
+    held = {"a": SimpleNamespace(data=bytes(MOST - 1_000))}
+    files = SimpleNamespace(file_storage={"tab": held})
+    monkeypatch.setattr(
+        gateway, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: SimpleNamespace(uploaded_file_mgr=files))
+    )
+    door = Gateway(passed)
+
+    def put(name: str, size: bytes, tab: str = "tab") -> tuple[int, bytes]:
+        said: list[dict] = []
+
+        async def send(message):
+            said.append(message)
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        headers = [(b"host", HERE.encode()), *([(b"content-length", size)] if size else [])]
+        run(door({"type": "http", "path": PUT.replace("tab", tab).format(name), "method": "PUT", "headers": headers}, receive, send))
+        return said[0]["status"], said[-1].get("body", b"")
+
+    assert put("b", b"1000")[0] == 200
+    status, words = put("b", b"1001")
+    assert status == 413 and b"85 MB are taken" in words and b"Reload" in words
+    assert put("b", b"")[0] == 413 and put("b", b"", "other")[0] == 200
+    assert put("a", b"50000000")[0] == 200, "in place of what is here"
+    assert not door._bytes
 
 
 def test_the_app_stands_behind_it(server):

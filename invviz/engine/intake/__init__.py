@@ -19,7 +19,7 @@ import numpy as np
 from ...core.errors import UploadError
 from ...core.messages import python_path, read, write
 from ...core.paths import IMPORTS
-from ._limits import MEMORY, PATIENCE, SECONDS, TOO_MUCH, check_sizes
+from ._limits import DATA, MEMORY, MOST_FILES, PATIENCE, SECONDS, TOO_MUCH, WEIGHTS, check_sizes
 from ._net import module_of
 
 AT_ONCE = threading.Semaphore(2)
@@ -127,4 +127,4 @@ def _asked(order: Any) -> bytes:
         process.stdout.close()
 
 
-__all__ = ["MEMORY", "SECONDS", "Handed", "Taken", "module_of", "ordered", "take"]
+__all__ = ["DATA", "MEMORY", "MOST_FILES", "SECONDS", "WEIGHTS", "Handed", "Taken", "module_of", "ordered", "take"]

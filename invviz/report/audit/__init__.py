@@ -15,6 +15,7 @@ from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
+from ._words import headline, noise, promise
 
 if TYPE_CHECKING:
     from torch import nn
@@ -202,4 +203,19 @@ def _named(loss: Any) -> str:
     return "cross-entropy" if loss is None else getattr(loss, "__name__", type(loss).__name__)
 
 
-__all__ = ["SCHEMA", "Audit", "Reconstructed", "audit", "defend", "reconstruct", "risk", "schema", "to_html", "uploaded", "write"]
+__all__ = [
+    "SCHEMA",
+    "Audit",
+    "Reconstructed",
+    "audit",
+    "defend",
+    "headline",
+    "noise",
+    "promise",
+    "reconstruct",
+    "risk",
+    "schema",
+    "to_html",
+    "uploaded",
+    "write",
+]

@@ -32,7 +32,12 @@ def theirs() -> nn.Module:
 LAYERS = json.dumps(
     {
         "input": [1, 5, 6],
-        "layers": [{"layer": "flatten"}, {"layer": "linear", "out_features": 40}, {"layer": "tanh"}, {"layer": "linear", "out_features": 3}],
+        "layers": [
+            {"layer": "flatten"},
+            {"layer": "linear", "out_features": 40},
+            {"layer": "tanh"},
+            {"layer": "linear", "out_features": 3},
+        ],
     }
 )
 
@@ -85,7 +90,9 @@ def test_rows_with_real_labels_have_the_squared_error():
     layers = {"input": [6], "layers": [{"layer": "linear", "out_features": 5}, {"layer": "tanh"}, {"layer": "linear", "out_features": 1}]}
     settings = {"seconds": 5.0, "attacks": "none", "bounds": [-3.0, 3.0]}
     made, _ = uploaded(*order(take(handed(net, x, y, json.dumps(layers))), settings), lambda event: True)
-    wanted = invviz.risk(net, torch.from_numpy(x), torch.from_numpy(y), lambda out, t: nn.functional.mse_loss(out[:, 0], t), seconds=5, bounds=(-3.0, 3.0))
+    wanted = invviz.risk(
+        net, torch.from_numpy(x), torch.from_numpy(y), lambda out, t: nn.functional.mse_loss(out[:, 0], t), seconds=5, bounds=(-3.0, 3.0)
+    )
     assert made["risk"]["invre"] == pytest.approx(wanted.invre, abs=1e-6) and made["asked"]["loss"] == "mean_squared_error"
 
 

@@ -1,0 +1,119 @@
+"""The page Audit, from top to bottom: what is handed over, then what one message of it gives away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ...jobs.store import Job
+from .. import press, pulse, state, trouble
+from ..screen import screen
+from ..session import session
+from ..waits import waiting
+from . import inputs, result
+from .given import Given, given, take_example
+
+BOXES = "own-given"
+EMPTY = "Nothing has been audited yet"
+WHAT = (
+    "Hand over the net that your clients train, its weights if you have them, and a few records: this page says what one message of that net gives away of "
+    "each of them, and what it takes to hide it. Or begin with the example."
+)
+
+
+def arrive() -> None:
+    """Take over the address, which says nothing of what was handed over."""
+    state.read_address({})
+
+
+def hand_over() -> None:
+    """Boxes and settings; folded once there is a result."""
+    with trouble.shown():
+        own = given()
+        if own.unread():
+            with st.spinner("Reading it in a process of its own ..."):
+                own.read()
+        with st.expander(f"**Net, weights, records:** {_said(own)}", expanded=not own.asked, key=BOXES, on_change="rerun"):
+            inputs.draw()
+        if own.refused:
+            st.error(trouble.plain(own.refused), icon=":material/block:")
+        for note in own.taken.notes if own.taken else ():
+            st.caption(f":material/info: {trouble.plain(note)}")
+        inputs.settings()
+        trouble.said()
+
+
+def _said(own: Given) -> str:
+    """What there is, in a few words that a person chose nothing of."""
+    if own.refused:
+        return "cannot be taken"
+    if own.taken is None or own.taken.inputs is None:
+        return "none yet"
+    weights = f"{len(own.taken.weights)} tensors" if own.taken.weights else f"drawn with seed {own.seed}"
+    net = "the example" if own.example else "layers" if own.form == "layers" else own.model.title
+    return f"{net}, {weights}, {own.taken.facts['records']:,} {own.taken.facts['kind']}s"
+
+
+def draw() -> None:
+    """The button, how far it is, and the finding; redrawn alone while it is computed."""
+    with trouble.shown():
+        _draw()
+
+
+def _draw() -> None:
+    state.write_address(views_alone=True)
+    own, desk = given(), session().private
+    job = desk.job(own.asked) if own.asked else None
+    active = job is not None and job.active
+    pulse.keep(active)
+    _buttons(own, job if active else None)
+    found = desk.result(own.asked) if own.asked else None
+    if job is not None and active:
+        st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, trouble.plain(_progress(job)))
+    elif job is not None and job.state == "failed":
+        st.markdown("## This net cannot be audited as it is")
+        st.error(trouble.plain(job.error).replace("\n", "  \n"), icon=":material/block:")
+    elif found is None:
+        st.markdown(f"## {'The audit was stopped before it had found anything' if job else EMPTY}")
+        st.caption(WHAT)
+    if found is not None and not active:
+        screen().made = result.maker(found)
+        if own.stale():
+            st.caption(
+                ":material/history: What stands above has changed since; this is the audit of what stood there before. Press Audit again."
+            )
+        result.draw(found, desk.arrays(own.asked), own.asked_records[0], bool(job and job.state == "stopped"))
+
+
+def _buttons(own: Given, job: Job | None) -> None:
+    why = own.why_not()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if job is not None:
+            press.button("Stop", "own stop", lambda: session().private.stop(own.asked), icon=":material/stop:", disabled=job.stopping)
+            return
+        press.button(
+            "Audit",
+            "own audit",
+            own.ask,
+            type="primary" if not why else "secondary",
+            icon=":material/policy:",
+            disabled=bool(why),
+            help=why or None,
+        )
+        if not own.files:
+            press.button("Try the example", "own example", lambda: _ask(take_example), type="primary", icon=":material/play_arrow:")
+        if why:
+            st.caption(why)
+
+
+def _ask(start: Callable[[], None]) -> None:
+    """Begin; the boxes fold, so that the finding stands above the fold."""
+    start()
+    st.session_state[BOXES] = bool(given().refused)
+
+
+def _progress(job: Job) -> str:
+    """Where it is; attacks count their own steps."""
+    said = waiting(job, "audit")
+    return f"A real attack searches: {said}" if job.phase == "attack" else said

@@ -1,0 +1,205 @@
+"""What an audit found: the finding, every record beside what attackers make of it, the spectrum, what to do, files to take away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from ...charts.spectrum import spectrum_spec
+from ...core.plain import read
+from ...metrics import EXACT, decibels
+from ...report.audit import headline, noise, promise, to_html
+from ...risk import TAU
+from .. import drawn, glossary, more, trouble
+
+SHOWN = 8  # records whose pictures are drawn
+READ = "to rounding"
+
+
+def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int, stopped: bool) -> None:
+    """All of it.
+
+    Args:
+        found: the audit as JSON.
+        arrays: "truth", "ideal", "guess", (b, ...) between 0 and 1.
+        first: place of the batch's first record among those that were handed over.
+        stopped: whether it was stopped early.
+    """
+    st.markdown(f"## {trouble.plain(_finding(found, first))}", help=glossary.tip("invre", "ideal", "best"))
+    st.caption(f"{trouble.plain(headline(found))}{' Stopped early: attacks had less time.' if stopped else ''}")
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        _records(found, arrays, first)
+    with right, st.container(key="own-figures"):
+        _figures(found)
+        _advice(found)
+        _files(found)
+    with more.figures("spectrum, attacks, validator, limits", "own"):
+        _spectrum(found)
+        _attacks(found)
+        _validator(found)
+        st.markdown("### What this does not show")
+        _listed(found["limits"])
+
+
+def maker(found: dict[str, Any]) -> Callable[[], str]:
+    """Makes the report of this audit when it is asked for."""
+    return lambda: to_html(found)
+
+
+def _finding(found: dict[str, Any], first: int) -> str:
+    """The worst record in one sentence."""
+    worst = found["records"][0]
+    name, ideal, real = f"Record {first + worst['record']}", worst["ideal_psnr"], worst["attacked_psnr"]
+    if real is not None and read(real) >= EXACT:
+        return f"{name} is read {READ} by a real attack"
+    if ideal is None:
+        return (
+            f"{name} is most exposed: a real attack gets {decibels(read(real))}"
+            if real is not None
+            else "Neither a spectrum nor an attack has an answer"
+        )
+    verb = "is" if worst["ideal_word"] in ("hidden", "blurred") else "is most exposed:"
+    return f"{name} {verb} {worst['ideal_word']}: the ideal attacker is expected to get {decibels(read(ideal))}"
+
+
+def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int) -> None:
+    best = None if found["strongest"] is None else found["attacks"][found["strongest"]]
+    heads = [
+        "record",
+        "original",
+        "an ideal attacker",
+        f"strongest attack{': ' + best['attack'].partition('(')[0] if best else ''}",
+        "guessing gets",
+    ]
+    classes = ["", "own", "ideal", "real", ""]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    rows = []
+    for row in found["records"][:SHOWN]:
+        k = row["record"]
+        ideal = _said(row["ideal_psnr"], row["ideal_word"])
+        got = "no answer" if best is None else _said(best["psnr"][k], "exact" if read(best["psnr"][k]) >= EXACT else "")
+        cells = [
+            f"<b>{first + k}</b>", _picture(arrays.get("truth"), k, f"record {first + k}", ""), _picture(arrays.get("ideal"), k, f"ideal attacker, record {first + k}", ideal),
+            _picture(arrays.get("guess"), k, f"strongest attack, record {first + k}", got), _said(row["blind_psnr"], ""),
+        ]  # fmt: skip
+        rows.append("<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in zip(classes, cells, strict=True)) + "</tr>")
+    caption = "Every record of the batch, the most exposed first. PSNR in dB; the ideal attacker's is expected, single records lie above and below it."
+    dark = " dark" if st.context.theme.type == "dark" else ""
+    st.html(
+        f'<div class="vertical depths audit{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+    if beyond := [
+        first + r["record"]
+        for r in found["records"]
+        if r["attacked_psnr"] and r["ideal_psnr"] and read(r["attacked_psnr"]) > read(r["ideal_psnr"])
+    ]:
+        which = f"Record{'s' * (len(beyond) > 1)} {', '.join(map(str, beyond[:SHOWN]))}"
+        st.caption(
+            f":material/info: {which}: a real attack got more than the ideal attacker is expected to. The expected best is {found['expected']}."
+        )
+    if len(found["records"]) > SHOWN:
+        st.caption(f"{len(found['records']) - SHOWN} more records are less exposed; they stand in the files below.")
+
+
+def _picture(every: np.ndarray | None, k: int, alt: str, said: str) -> str:
+    shown = (
+        '<span class="blank"></span>' if every is None else f'<img src="{drawn.thumb(every[k : k + 1].clip(0, 1))}" alt="{escape(alt)}">'
+    )
+    return f'<div class="got">{shown}<span>{said}</span></div>'
+
+
+def _said(psnr: Any, word: str) -> str:
+    return "not computed" if psnr is None else escape(f"{decibels(read(psnr))}{', ' * bool(word)}{word}")
+
+
+def _figures(found: dict[str, Any]) -> None:
+    risk = found["risk"]
+    rows = (
+        [
+            ("InvRE", f"{read(risk['invre']):.2f}, {risk['word']}"),
+            ("Expected best", f"{decibels(read(risk['psnr_ceiling']))}; {found['expected']}"),
+        ]
+        if risk
+        else []
+    )
+    rows = rows or [("Spectrum", found["risk_error"])]
+    best = None if found["strongest"] is None else found["attacks"][found["strongest"]]
+    reached = (
+        "none had an answer"
+        if best is None
+        else f"{best['attack']}: {decibels(sum(map(read, best['psnr'])) / len(best['psnr']))} on average"
+    )
+    aware = "knows the defense" if found["defense"] else "there is no defense to know"
+    rows += [
+        ("Strongest attack", f"{reached}; it {aware}" if found["defense"] else reached),
+        ("Least noise", noise(found)),
+        ("Formal promise", promise(found)),
+    ]
+    st.markdown("### In figures", help=glossary.tip("invre", "best", "noise"))
+    st.html(
+        '<div class="vertical audit"><table>'
+        + "".join(f'<tr><th scope="row">{escape(a)}</th><td>{escape(b)}</td></tr>' for a, b in rows)
+        + "</table></div>"
+    )
+
+
+def _advice(found: dict[str, Any]) -> None:
+    st.markdown("### What to do")
+    _listed(found["advice"] or ["Nothing that follows from these figures."])
+    if less := [one for one in found["reasons"] if one["weight"] == "less"]:
+        st.caption(f":material/info: {len(less)} finding{'s' * (len(less) != 1)} of the validator, with the repair, under More figures.")
+
+
+def _files(found: dict[str, Any]) -> None:
+    with st.container(horizontal=True, gap="small"):
+        table = lambda: pd.DataFrame(found["records"]).to_csv(index=False)  # noqa: E731
+        text = lambda: json.dumps(found, indent=1, allow_nan=False)  # noqa: E731
+        for label, make, name, kind in (
+            ("Report", maker(found), "audit.html", "text/html"), ("JSON", text, "audit.json", "application/json"), ("CSV", table, "audit.csv", "text/csv"),
+        ):  # fmt: skip
+            st.download_button(label, make, name, kind, key=f"own {name}", on_click="ignore", icon=":material/download:")
+    st.caption("No picture of a record is in these files.")
+
+
+def _spectrum(found: dict[str, Any]) -> None:
+    risk = found["risk"]
+    if risk is None:
+        st.caption(trouble.plain(found["risk_error"]))
+        return
+    values = np.array([read(v) for v in risk["singular_values"]])
+    floor = read(risk["sigma"]) / TAU
+    title = f"{int((values > floor).sum()):,} of {risk['n']:,} directions lie above the noise floor"
+    st.markdown(f"### {title}", help=glossary.tip("direction", "singular", "floor"))
+    st.vega_lite_chart(
+        spectrum_spec(values, floor, st.context.theme.type == "dark"),
+        key="own spectrum",
+        alt=f"Singular values of the Jacobian, falling; {title}.",
+    )
+    for words in (f"{risk['method']}, {risk['why']}", *risk["caveats"]):
+        st.caption(trouble.plain(words))
+
+
+def _attacks(found: dict[str, Any]) -> None:
+    st.markdown("### Attacks that were tried, and those that were not")
+    said = [
+        f"{one['attack']}: " + (f"{decibels(sum(map(read, one['psnr'])) / len(one['psnr']))} on average, {one['seconds']:.1f} s{', stopped' * one['stopped']}" if one["psnr"] else one["error"])
+        for one in found["attacks"]
+    ]  # fmt: skip
+    _listed(said or ["none"])
+
+
+def _validator(found: dict[str, Any]) -> None:
+    st.markdown("### Validator")
+    said = [f"{one['what']} {one['repair']}" + (f" ({', '.join(one['where'][:4])})" if one["where"] else "") for one in found["reasons"]]
+    _listed([*said, *found["notes"]] or ["Nothing stands against the numbers of this net."])
+
+
+def _listed(lines: Any) -> None:
+    st.markdown("\n".join(f"- {trouble.plain(line)}" for line in lines))
