@@ -12,7 +12,10 @@ from invviz.ui.pages import PAGES, Page
 
 
 def test_the_table_and_the_files_are_the_same_pages():
-    assert list(PAGES) == ["lab", "risk", "defend", "curves", "vertical", "attacks", "server", "audit", "results", "guide"] and pages.HOME == "lab"
+    assert (
+        list(PAGES) == ["lab", "risk", "defend", "curves", "vertical", "attacks", "server", "audit", "results", "guide"]
+        and pages.HOME == "lab"
+    )
     assert sorted(PAGES) == sorted(file.stem for file in pages.FOLDER.glob("*.py"))
     assert len({page.title for page in PAGES.values()}) == len({page.icon for page in PAGES.values()}) == len(PAGES)
     assert all(page.question.endswith("?") for page in PAGES.values())

@@ -65,8 +65,7 @@ def _finding(found: dict[str, Any], first: int) -> str:
             if real is not None
             else "Neither a spectrum nor an attack has an answer"
         )
-    verb = "is" if worst["ideal_word"] in ("hidden", "blurred") else "is most exposed:"
-    return f"{name} {verb} {worst['ideal_word']}: the ideal attacker is expected to get {decibels(read(ideal))}"
+    return f"{name} is most exposed: the ideal attacker is expected to get {decibels(read(ideal))}, {worst['ideal_word']}"
 
 
 def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int) -> None:
