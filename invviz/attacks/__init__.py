@@ -8,6 +8,7 @@ from .class_prior import ClassPrior
 from .dager import Dager
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
+from .embedding_rows import EmbeddingRows
 from .features import FeatureInversion
 from .fora import FORA
 from .gauss_newton import GaussNewton
@@ -51,6 +52,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "april_optimisation": APRILOptimisation,
     "spear": Spear,
     "dager": Dager,
+    "embedding_rows": EmbeddingRows,
     "features": FeatureInversion,
     "tangent": Tangent,
     "rmle": RMLE,
@@ -75,6 +77,7 @@ __all__ = [
     "ClassPrior",
     "Dager",
     "DeepImagePrior",
+    "EmbeddingRows",
     "FeatureInversion",
     "GIAEstimate",
     "GIARunning",
