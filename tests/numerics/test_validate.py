@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import invviz
 from invviz.core.types import Batch, Net
 from invviz.engine.audit.validate import mend, validate
 
@@ -171,3 +172,12 @@ def test_whatever_the_own_code_raises_is_a_reason_and_no_crash():
 
     (found,) = validate(Odd(), Net.of, BATCH)
     assert found.name == "forward" and "KeyError" in found.what and found.weight == "cannot"
+
+
+def test_a_head_of_zeros_is_not_deaf():
+    """Of torchvision's vision transformers, at the start: the head's gradient moves with the input, and its rows add up to zero."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+    torch.nn.init.zeros_(net[2].weight)
+    torch.nn.init.zeros_(net[2].bias)
+    assert "deaf" not in [one["name"] for one in invviz.risk(net, torch.rand(1, 6), torch.tensor([1])).reasons]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...core.gradient import gradient
 from ...core.lazy import torch
+from ...core.rng import stream
 from ...core.tree import flatten
 from ._reason import Reason
 
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 def tried(net: Net, batch: Batch) -> list[Reason]:
     """The steps that every number of an audit needs, tried one after the other until one fails."""
     point = batch.flat().detach()
+    drawn = lambda like: torch.randn(like.shape, dtype=like.dtype, generator=stream(0, "trial")).to(like.device)  # noqa: E731  (ones would be blind: a softmax's errors add up to zero)
     release = lambda vector: flatten(gradient(net, net.params, batch.with_flat(vector)))  # noqa: E731
     steps: tuple[tuple[str, Callable[[], Tensor]], ...] = (
         ("forward", lambda: net.loss(net.params, batch)),
         ("gradient", lambda: release(point)),
-        ("forward_mode", lambda: torch.func.jvp(release, (point,), (torch.ones_like(point),))[1]),
-        ("double_backward", lambda: torch.func.vjp(release, point)[1](torch.ones_like(release(point)))[0]),
+        ("forward_mode", lambda: torch.func.jvp(release, (point,), (drawn(point),))[1]),
+        ("double_backward", lambda: torch.func.vjp(release, point)[1](drawn(release(point)))[0]),
         ("vmap", lambda: torch.func.vmap(lambda v: torch.func.jvp(release, (point,), (v,))[1])(torch.stack([point, -point]))),
     )
     made: dict[str, Tensor] = {}
