@@ -26,7 +26,7 @@ IMPORTING IT RUNS ITS CODE, with your rights; so does a loss of your own. Data a
 a folder of pictures (of one size; in one folder a class, these are the labels), .safetensors; nothing is ever unpickled.
 
 An .npz with several arrays hands them to the net by their names. Real numbers are private; whole numbers, and what --public names, everybody knows;
-bytes with three dimensions or more are pictures, divided by 255. Nothing is stored and nothing leaves this machine.
+bytes with three dimensions or more are pictures, divided by 255, channels first. Nothing is stored and nothing leaves this machine.
 
 With --message the records are not known: attacks read the message, and of --data only the shapes are used.
 
@@ -161,6 +161,8 @@ def _batch(args: argparse.Namespace) -> tuple[Any, Any]:
     if len(inputs) > 1:
         more = "" if args.labels or target is not None else "; --labels names the one that is the target"
         print(f"{', '.join(inputs)} go to the net by these names{more}.", file=sys.stderr)
+    shapes = "; ".join(f"{name} {' x '.join(map(str, value.shape))}, {value.dtype}" for name, value in inputs.items())
+    print(f"Read: {shapes}{'' if target is None else f'; targets {target.dtype}'}.", file=sys.stderr)
     cut = {name: value[start:stop] if np.ndim(value) and len(value) == count else value for name, value in inputs.items()}
     return (cut if len(cut) > 1 else next(iter(cut.values()))), None if target is None else target[start:stop]
 

@@ -23,6 +23,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".
 ALLOWED = f"Allowed are files that end with {', '.join(FORMS)}, and folders of pictures."
 WORDS = {".pt": "torch.save", ".pth": "torch.save", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "joblib"}
 PICTURE_AXES = 3  # whole numbers of one byte with so many dimensions or more are pictures: 0 is black, 255 is white
+CHANNELS = (1, 3, 4)
 TARGET = "label"
 
 
@@ -70,7 +71,7 @@ def _pictures(folder: Path) -> list[Path]:
 def records_and_targets(found: Mapping[str, np.ndarray], label: str | None, table: bool) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """The inputs by name, and the targets where they are among the arrays.
 
-    Bytes that look like pictures are divided by 255. The columns of a table are one input, (rows, columns) float64, and targets that are whole are class numbers.
+    Bytes of three dimensions or more are pictures: divided by 255, with their channels before height and width, as (n, height, width) and (n, height, width, channels) come to be (n, channels, height, width). The columns of a table are one input, (rows, columns) float64, and targets that are whole are class numbers.
 
     Args:
         found: as it was read.
@@ -98,4 +99,11 @@ def class_numbers(column: np.ndarray) -> np.ndarray:
 
 
 def _shares(value: np.ndarray) -> np.ndarray:
-    return value.astype(np.float32) / 255 if value.dtype == np.uint8 and value.ndim >= PICTURE_AXES else value
+    """Bytes that are pictures, as nets take them: between 0 and 1, channels before height and width."""
+    if value.dtype != np.uint8 or value.ndim < PICTURE_AXES:
+        return value
+    if value.ndim == PICTURE_AXES:
+        value = value[:, None]
+    elif value.ndim == PICTURE_AXES + 1 and value.shape[3] in CHANNELS and value.shape[1] not in CHANNELS:
+        value = np.moveaxis(value, 3, 1)
+    return np.ascontiguousarray(value.astype(np.float32) / 255)

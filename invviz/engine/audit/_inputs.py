@@ -82,7 +82,7 @@ def task_of(loss: Loss | None, targets: Any, count: int, dtype: Any, device: Any
         label = torch.as_tensor(targets, device=device)
         if label.is_floating_point():
             raise InvvizError(
-                "Targets are real numbers, of which there are many losses. Say loss=torch.nn.functional.mse_loss, or another one."
+                "Targets are real numbers, for which there are many losses. Say loss=torch.nn.functional.mse_loss, or another one; class numbers are whole numbers (int64)."
             )
         if label.shape[0:1] != (count,):
             raise InvvizError(f"There are {count} records and {tuple(label.shape)} targets.")

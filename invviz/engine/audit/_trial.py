@@ -34,8 +34,14 @@ def tried(net: Net, batch: Batch) -> list[Reason]:
         try:
             made[name] = step().detach()
         except Exception as err:  # noqa: BLE001  (the user's own code runs here: whatever it raises is the reason)
-            return [_raised(name, err)]
+            return [_raised(name, err, ", ".join(f"{name} {tuple(value.shape)}" for name, value in _inputs(net, batch).items()))]
     return [*_ways(net, batch), *_results(made)]
+
+
+def _inputs(net: Net, batch: Batch) -> Mapping[str, Tensor]:
+    """What the net is handed, by the names that the user gave."""
+    own = getattr(net, "own", None)
+    return batch.inputs if own is None else own(batch.private)
 
 
 def _ways(net: Net, batch: Batch) -> list[Reason]:
@@ -135,13 +141,14 @@ CAUSES = (
 )  # what a message of torch says, and what it means
 
 
-def _raised(step: str, err: Exception) -> Reason:
+def _raised(step: str, err: Exception, given: str) -> Reason:
     said = f"{type(err).__name__}: {err}"
     for sign, name, what, repair in CAUSES if step != "forward" else ():
         if sign.lower() in said.lower():
             return Reason(name, "cannot", what, repair)
     first = said.splitlines()[0][:300]
-    told = {"forward": "The net or its loss does not take this batch", "gradient": "The gradient cannot be taken"}
+    first = first if first.endswith((".", "!", "?")) else f"{first}."
+    told = {"forward": f"The net or its loss does not take this batch of {given}", "gradient": "The gradient cannot be taken"}
     return Reason(
         step, "cannot", f"{told.get(step, 'The derivative of the gradient cannot be taken')}: {first}", "Mend that, and try again."
     )

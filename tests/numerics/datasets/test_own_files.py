@@ -205,6 +205,11 @@ def test_a_folder_of_pictures_in_the_order_of_names_with_classes_from_folders(tm
 def test_bytes_that_are_pictures_become_shares_and_other_whole_numbers_stay():
     inputs, target = records_and_targets({"x": np.full((2, 4, 4), 255, np.uint8), "ids": Y, "y": Y}, "y", table=False)
     assert inputs["x"].max() == 1.0
+    assert inputs["x"].shape == (2, 1, 4, 4)
+    colour = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), np.uint8)
+    for given in (colour, np.moveaxis(colour, 3, 1)):
+        found, _ = records_and_targets({"x": given}, None, table=False)
+        assert np.allclose(found["x"] * 255, np.moveaxis(colour, 3, 1))
     assert inputs["ids"] is Y
     assert target is Y
     with pytest.raises(UploadError, match="there are x, y"):
