@@ -318,5 +318,5 @@ def test_at_900_pixels_words_stand_beside_the_title_all_pages_are_named_and_noth
     idle(page)
     named = [pages.PAGES[one].title for one in pages.PAGES]
     eventually(lambda: page.evaluate("[...document.querySelectorAll('[data-testid=stTopNavLink]')].map(e => e.innerText.trim())") == named)
-    found = page.evaluate(NARROW)
-    assert found["beside"] and found["cut"] == [] and found["steps"] == (0 if name == "results" else 2)
+    steps = 0 if name == "results" else 2  # what a narrow field of a number loses; drawn once its width is known
+    eventually(lambda: page.evaluate(NARROW) == {"beside": True, "cut": [], "steps": steps}, 20)
