@@ -225,9 +225,10 @@ WORK: dict[str, KindOfWork] = {
         price="invviz.jobs.price:inspection",
         section="invviz.report._parties:inspection",
         core={"detectors": dict, "flagged": list},
-        more={"digest": str, "words": str},
+        more={"digest": str, "words": str, "planted": dict, "expected": MAYBE},
+        arrays=("rows", "beside_rows"),
         title="What detectors say", noun="look by detectors", plural="looks by detectors",
-        verb=("inspect",), uses=("server",), priority=1, page="lab",
+        verb=("inspect",), uses=("server",), priority=1, page="server",
     ),
     "weights": KindOfWork(_depends.trained_weights),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from .views import Portrait, RiskView, RunView, view_of
 PAGES = {  # whose results are prepared, those first that keep most: pictures at many noise levels, an attack's way over time
     "risk": ("defended", "vertical", "attacks", "conditions"),
     "run": ("attacks", "defended", "vertical", "conditions", "servers"),
+    "inspect": ("servers",),
 }
 WAY = ("guess", "frame_steps", "frames", "frame_psnr", "steps", "loss")  # of an attack, step by step
 NOWHERE = (np.inf,)  # noise levels of a spectrum whose pictures were not kept

@@ -14,10 +14,11 @@ from ...core.version import __version__
 from ...engine.assess import assess
 from ...engine.attack import run
 from ...engine.bits import count
-from ...engine.client import Site
+from ...engine.client import Site, meet_client
 from ...engine.client_risk import client_risks
 from ...engine.inspect import inspected
 from ...engine.label_inference import returned
+from ...engine.planted import planted
 from ...engine.results import Reporter
 from ...engine.training import train
 from ...scenario import Scenario
@@ -55,8 +56,10 @@ def told_labels(scenario: Scenario, site: Site, report: Reporter, picture: np.nd
 def looked_at(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
     """Of what a client's detectors say."""
     start = time.monotonic()
-    found = inspected(scenario, site, picture=picture)
-    return Outcome({**_head("inspect", scenario), **found.to_json(), **_tail(start)}, {})
+    client = meet_client(scenario, site, report, picture)
+    found, changed = inspected(scenario, site, client), planted(scenario, client)
+    facts = {**_head("inspect", scenario), **found.to_json(), "planted": changed.facts(), "expected": changed.expected, **_tail(start)}
+    return Outcome(facts, {"rows": changed.rows, "beside_rows": changed.beside_rows})
 
 
 def dealt(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from ...core.component import Knob
@@ -10,7 +11,30 @@ from ...metrics import EXACT
 from ...servers import SERVERS, Server
 from .. import Scenario, brought, problems
 
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A case that tells something."""
+
+    title: str
+    lesson: str
+    scenario: str
+
+
 OPENING = "data=photos&model=lenet&server=imprint&attack=bins&batch=64"
+SCENES = (
+    Scene("A layer in front of a net", "64 photographs in one gradient; every one that is alone in its bin is read exactly.", OPENING),
+    Scene(
+        "The same, hiding",
+        "A tenth of noise on the planted weights costs it nearly all pictures, and detectors object as before.",
+        "data=photos&model=lenet&server=imprint(jitter=0.1)&attack=bins&batch=64",
+    ),
+    Scene(
+        "Fewer bins than pictures",
+        "16 bins for 64 photographs: nearly all share one, and what is read are mixtures.",
+        "data=photos&model=lenet&server=imprint(bins=16)&attack=bins&batch=64",
+    ),
+)
 BATCHES = (16, 32, 64)
 HIDES = "jitter"  # the knob by which a server hides what it planted
 FIRST = "imprint"
@@ -72,4 +96,4 @@ def read(psnr: Sequence[float]) -> list[bool]:
     return [value >= EXACT for value in psnr]
 
 
-__all__ = ["BATCHES", "EXACT", "OPENING", "empty", "hides", "in_sight", "liars", "planted", "read"]
+__all__ = ["BATCHES", "EXACT", "OPENING", "SCENES", "Scene", "empty", "hides", "in_sight", "liars", "planted", "read"]

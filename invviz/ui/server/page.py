@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 import streamlit as st
 
+from ...jobs.store import Job
 from ...scenario import Scenario
 from ...scenario.families import servers
-from .. import asking, glossary, known, press, pulse, stale, state, trouble
+from .. import asking, glossary, known, more, press, pulse, sight, stale, state, trouble
 from ..victim import Victim, victim_of
-from ..waits import waits
-from . import tiles, words
+from ..waits import waiting, waits
+from . import sent as look
+from . import tiles, verdict, weights, words
 from .tiles import Shown
 
 VIEWS: dict[str, str] = {}
@@ -46,12 +50,41 @@ def _draw() -> None:
         return
     now = now.replace(upload="")
     found = known.attacked([now], lambda s: {"read": s}, victim.truth)[0]["read"]
-    pulse.keep(found.job is not None and found.job.active)
+    sent, job, why = look.look(now)
+    pulse.keep(any(one is not None and one.active for one in (found.job, job)))
     shown = _remembered(now, found)
-    said = words.finding(now, found, shown, None)
+    said = words.finding(now, found, shown, None if sent is None else sent.expected)
     st.markdown(f"## {trouble.plain(said)}", help=glossary.of(said))
-    _read(now, found, shown, victim)
+    with st.container(horizontal=True, gap="medium", key="server-top"):
+        with st.container(width="stretch", key="server-read"):
+            _read(now, found, shown, victim)
+        with st.container(width=380, key="server-sent"):
+            _sent(sent, job, why)
+    if sent is not None:
+        with more.figures("every detector, its score and its threshold", "detectors"):
+            verdict.table(sent)
+    _scenes()
     st.code(now.text(), language=None, wrap_lines=True)
+
+
+def _scenes() -> None:
+    st.markdown("## Cases to try")
+    with st.container(horizontal=True, gap="medium", key="server-scenes"):
+        for place, scene in enumerate(servers.SCENES):
+            with st.container(border=True, width=230):
+                show = functools.partial(state.open_scenario, Scenario.parse(scene.scenario))
+                press.button(scene.title, f"scene/{place}", show, shows=sight.TOP, type="tertiary", width="stretch")
+                st.caption(scene.lesson)
+
+
+def _sent(sent: look.Sent | None, job: Job | None, why: str) -> None:
+    """What the server changed, and whether the client can notice; or why that is not known."""
+    if sent is not None:
+        weights.draw(sent)
+        verdict.draw(sent)
+        return
+    st.markdown("### What the server changed")
+    st.caption(f":material/block: {trouble.plain(why)}" if why else trouble.plain(waiting(job, "look at the net")))
 
 
 def _read(now: Scenario, found: known.AttackOutcome, shown: Shown, victim: Victim) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ...metrics import EXACT, decibels
 from ...scenario import Scenario
 from ..known import AttackOutcome
@@ -36,3 +39,39 @@ def finding(now: Scenario, found: AttackOutcome, shown: Shown, expected: float |
 CONDITION = (
     f"Lit: read exactly, {EXACT:.0f} dB and more (✓). Left the truth (grey), right what was read (orange); what is not read stays dim."
 )
+
+MUCH = 0.5  # share of a layer's rows or entries from which it counts as odd
+
+
+def odd(planted: Mapping[str, Any]) -> str:
+    """What of the planted weights is odd, in a sentence; that there is nothing, where there is nothing."""
+    if not planted["layer"]:
+        return "No weight of any net differs from the honest one: what this server does is in no net."
+    rows = planted["shape"][0]
+    where = "" if planted["own"] else " The victim itself was sent the honest net."
+    put = planted["layer"] != planted["beside"]
+    what = (
+        f"A layer of {rows:,} rows that the honest net lacks (beside it the honest net's first)."
+        if put
+        else f"{rows:,} rows in the place of honest ones."
+    )
+    said = []
+    if planted["alike"] > MUCH:
+        share = "All" if planted["alike"] > 0.995 else f"{100 * planted['alike']:.0f} %"
+        said.append(f"{share} of them repeat one another up to a factor: chance and training do not draw that.")
+    if planted["constant"] > MUCH and planted["alike"] <= MUCH:
+        said.append(f"{100 * planted['constant']:.0f} % of them are constant.")
+    if planted["zeros"] > MUCH:
+        said.append(f"{100 * planted['zeros']:.0f} % of its weights are zero.")
+    return " ".join([what, *(said or ["To the eye nothing is odd: no rows that repeat, no constant ones, few zeros."])]) + where
+
+
+def verdict(findings: Mapping[str, Mapping[str, Any]], flagged: Sequence[str]) -> str:
+    """Whether the client can notice, with how many detectors say so."""
+    judged = sum(bool(one["judged"]) for one in findings.values())
+    unable = len(findings) - judged
+    lack = f" {unable} more lack what they need." if unable else ""
+    if not flagged:
+        return f"None of the {judged} detectors that could judge objects to this net.{lack} That is no proof that it is honest."
+    count = len(flagged)
+    return f"Yes: {count} of the {judged} detectors that could judge {'object' if count > 1 else 'objects'} to this net.{lack}"
