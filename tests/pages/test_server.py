@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from visits import address, asked_for, computed, html, press, said
 
+from invviz.charts.weights import STOPS, coloured
 from invviz.engine.client import Site, meet_client
+from invviz.engine.planted import planted
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import servers
+from invviz.servers import SERVERS
 from invviz.ui import shipped
+from invviz.ui.server import words
 
 QUICK = "data=digits&model=mlp(width=8)&server=imprint(bins=32)&batch=16&dtype=float64"
 
@@ -90,3 +94,51 @@ def test_the_batch_is_chosen_in_sight(server, store_dir):
 
 def test_sixty_decibels_are_the_line():
     assert servers.read([59.99, 60.0, float("nan"), np.inf]) == [False, True, False, True]
+
+
+def test_the_planted_rows_stand_beside_the_honest_ones_and_detectors_object(server, store_dir):
+    at = computed(server(QUICK), store_dir)  # the look is taken by itself
+    assert not at.exception and [job.kind for job in asked_for(store_dir).values()] == ["inspect"]
+    assert "All of them repeat one another" in said(at) and "Yes: " in said(at)
+    flags = html(at, "server flags")
+    assert "Weight structure" in flags and "New layers" in flags
+    s = Scenario.parse(QUICK)
+    client = meet_client(s, Site(None, store_dir))
+    rows = client.net.params["0.rows.weight"].flatten(1).double().numpy()  # 64 with twins, 64 columns: all are shown
+    shown = Store(store_dir).arrays(s.key("inspect"))["rows"]
+    assert (
+        rows.shape == (64, 64) and np.allclose(shown[:, :64], rows / np.sqrt((rows**2).mean()), atol=1e-6) and np.isnan(shown[:, 64:]).all()
+    )
+    expected = client.net.plan.expected(16)
+    assert 0 < expected < 1 and f"Of 16 pictures {expected * 16:.0f} are predicted to be read" in said(at)
+
+
+def test_a_server_that_changed_nothing_it_sends_the_victim_says_where(store_dir):
+    """Suppression: the victim has the honest net, the others another one."""
+    s = Scenario.parse("data=digits&model=mlp(width=8)&server=inconsistent&aggregation=secure(clients=3)&batch=2")
+    found = planted(s, meet_client(s, Site(None, store_dir)))
+    assert found.layer and not found.own and "The victim itself was sent the honest net" in words.odd(found.facts())
+    honest = s.replace(server=SERVERS["honest"]())
+    assert not planted(honest, meet_client(honest, Site(None, store_dir))).layer
+
+
+def test_nothing_odd_is_said_where_nothing_is():
+    facts = {"layer": "0.weight", "beside": "0.weight", "own": True, "shape": [8, 64], "alike": 0.0, "constant": 0.0, "zeros": 0.0}
+    assert "To the eye nothing is odd" in words.odd(facts) and "repeat" not in words.odd(facts).split("odd:")[0]
+    for name, said_ in (("alike", "repeat one another"), ("constant", "constant"), ("zeros", "are zero")):
+        assert said_ in words.odd(facts | {name: 0.6}) and "nothing is odd" not in words.odd(facts | {name: 0.6})
+        assert "nothing is odd" in words.odd(facts | {name: 0.5})
+
+
+def test_no_detector_that_objects_is_no_proof():
+    findings = {"a": {"judged": True, "flagged": False}, "b": {"judged": False, "flagged": False}}
+    assert words.verdict(findings, []).startswith("None of the 1 detectors") and "no proof" in words.verdict(findings, [])
+    assert words.verdict(findings, ["a"]).startswith("Yes: 1 of the 1")
+
+
+def test_weights_have_the_same_colours_whatever_their_size():
+    rows = np.full((4, 6), np.nan)
+    rows[:2, :3] = [[-9, 0, 9], [-3, 0, 3]]
+    colours = coloured(rows)
+    assert colours.shape == (2, 3, 3) and (colours[0] == colours[1]).all()  # clipped at three root mean squares
+    assert tuple(colours[0, 0]) == STOPS[0] and tuple(colours[0, 1]) == STOPS[2] and tuple(colours[0, 2]) == STOPS[-1]

@@ -10,7 +10,6 @@ import streamlit as st
 
 from ...core.figures import number
 from ...defenses.detectors import DETECTORS
-from .. import trouble
 from . import words
 from .sent import Sent
 
@@ -20,7 +19,7 @@ HEAD = ("Detector", "Verdict", "Score", "Flagged above", "What it saw")
 def draw(sent: Sent) -> None:
     """Which detectors object, and every one of those with its reason."""
     st.markdown("### Can the client notice?")
-    st.markdown(trouble.plain(words.verdict(sent.findings, sent.flagged)))
+    st.markdown(words.verdict(sent.findings, sent.flagged))
     lines = "".join(
         f"<li><b>{escape(sent.findings[name]['title'])}</b> {escape(sent.findings[name]['reason'])}</li>" for name in sent.flagged
     )

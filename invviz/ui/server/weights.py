@@ -8,7 +8,6 @@ import streamlit as st
 
 from ...charts.weights import ENDS, gradient, heat
 from ...core.figures import number
-from .. import trouble
 from . import words
 from .sent import Sent
 
@@ -18,7 +17,7 @@ def draw(sent: Sent) -> None:
     planted = sent.planted
     st.markdown("### What the server changed")
     if not planted["layer"]:
-        st.caption(trouble.plain(words.odd(planted)))
+        st.caption(words.odd(planted))
         return
     cells = [
         _figure("honest", "The honest net", planted["beside"], planted["beside_shape"], planted["beside_rms"], heat(sent.beside_rows)),
@@ -34,7 +33,7 @@ def draw(sent: Sent) -> None:
     dark = " dark" if st.context.theme.type == "dark" else ""
     scale = f'<div class="scale"><span>−{ENDS:.0f}</span><i style="background: {gradient()}"></i><span>+{ENDS:.0f} times the layer\'s own rms</span></div>'
     st.html(f'<div class="server weights{dark}"><div>{"".join(cells)}</div>{scale}</div>')
-    st.caption(trouble.plain(words.odd(planted)))
+    st.caption(words.odd(planted))
 
 
 def _figure(role: str, title: str, layer: str, shape: list[int], rms: float, picture: str) -> str:
