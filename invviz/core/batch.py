@@ -12,6 +12,8 @@ from .task import CLASSIFICATION, Task
 from .tree import flatten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from torch import Tensor, nn
 
@@ -75,6 +77,18 @@ class Batch:
         """One sample of it, as a batch."""
         of = lambda tree: {name: leaf[number : number + 1] for name, leaf in tree.items()}  # noqa: E731
         return Batch(of(self.inputs), of(self.targets), self.modality)
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Several batches of one kind as one."""
+        join = lambda trees: {name: torch.cat([tree[name] for tree in trees]) for name in trees[0]}  # noqa: E731
+        return cls(join([one.inputs for one in batches]), join([one.targets for one in batches]), batches[0].modality)
+
+    def pieces(self, counts: Sequence[int]) -> list[Batch]:
+        """The same as several batches, of so many samples each: the inverse of `joined`."""
+        ends = [sum(counts[:place]) for place in range(len(counts) + 1)]
+        cut = lambda tree, place: {name: leaf[ends[place] : ends[place + 1]] for name, leaf in tree.items()}  # noqa: E731
+        return [Batch(cut(self.inputs, place), cut(self.targets, place), self.modality) for place in range(len(counts))]
 
     @property
     def image(self) -> Tensor:

@@ -37,6 +37,7 @@ class Knowledge:
     malicious: bool = False  # the server answers the party's training rounds as it likes
     planted: bool = False  # the server made the net that the client was sent
     rounds: int = 1  # whose messages of the same batch it has, each with the net of its round
+    clients: int = 1  # whose messages it has as their sum
 
     def of_defense(self, public: bool) -> Knowledge:
         """The same and the defense, with the public pictures if it needs some."""
@@ -56,6 +57,7 @@ class Knowledge:
         }
         given = [word for field, word in names.items() if getattr(self, field)]
         message, net = ("message", "net") if self.rounds == 1 else (f"messages of {self.rounds} rounds", "their nets")
+        message = message if self.clients == 1 else f"sum of the messages of {self.clients} clients"
         net = "net of its own making" if self.planted else net
         return ", ".join([message, net if self.weights else "architecture", *given])
 

@@ -148,6 +148,12 @@ class Stack(Several):
         ends = interval and (cut(interval[0]), cut(interval[1]))
         return Belief(cut(message), only(release, kept), only(before, kept), seen and cut(seen), ends, rules)
 
+    def simulated(self, bare: Release, world: World) -> Release:
+        """The release that such an attacker believes in who cannot read off the message what was drawn: of a sum over clients, each of whom drew for itself."""
+        for defense in self:
+            bare = defense.simulated(bare, world, {})
+        return bare
+
     # What is promised, and what results depend on
 
     @property

@@ -10,6 +10,7 @@ from ..core.rng import derive
 from ..core.tree import numel
 from ..core.types import Batch, Net, Size
 from ..risk import joint_release
+from .summary import noise_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,14 @@ def _view(scenario: Scenario, bare: Release, world: World, message: Tree, templa
     return found
 
 
+def of_sum(scenario: Scenario, bare: Release, world: World, message: Tree) -> dict[str, Any]:
+    """The same of a sum over clients: what each of them drew does not show in it, so defenses are simulated, and their noise, and what rounding adds, is known in size.
+
+    Arguments and fields as of `_view`; the release is that of one client.
+    """
+    return {"message": message, "release": scenario.defense.simulated(bare, world), "noise": _noise(scenario, Size.of(message))}
+
+
 def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What was told of every party's message in one; their noise, if any, is of one stated size."""
     merged = lambda trees: {name: leaf for tree in trees for name, leaf in tree.items()}  # noqa: E731
@@ -96,7 +105,11 @@ def _noise(scenario: Scenario, sent: Size) -> float:
 
     def added(variance: float) -> float:
         bare = Size(max(sent.norm**2 - sent.count * variance, 0.0) ** 0.5, sent.count, sent.peak)
-        return scenario.defense.variance(bare, scenario.batch)
+        if not scenario.aggregation.alters:
+            return scenario.defense.variance(bare, scenario.batch)
+        others = scenario.aggregation.others  # messages of about the same size that have little to do with one another
+        one = Size(bare.norm / (1 + others) ** 0.5, bare.count, bare.peak)
+        return noise_variance(scenario, dataclasses.replace(one, others=(one,) * others))
 
     low, high = 0.0, sent.rms**2
     if added(high) >= high:  # noise of a size of its own, larger than what came

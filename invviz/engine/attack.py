@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING
@@ -84,6 +85,10 @@ def run(
     found = verdict(scenario, client, obs, found, solves)
     guess = kind.settled(_numpy(found.batch.private))
     order = match(guess, truth)
+    if len(guess) > len(truth):
+        kept = "the guess" if len(truth) == 1 else f"the {len(truth)} guesses"
+        said = f"The sum was read as one batch of {len(guess)}; shown and scored: {kept} nearest to the victim's, which no attacker can tell from the others'."
+        found = dataclasses.replace(found, note=f"{said} {found.note}".strip())
     labels = found.batch.label.argmax(1) if found.batch.label.ndim == 2 else found.batch.label
     if report is not None and ended is not None:  # the way ends at the answer, which need not be the last guess
         report(

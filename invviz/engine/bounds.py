@@ -64,6 +64,13 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
             Reason("noise floor", f"is held to a noise floor of {percent(s.floor)} (More, Setting), which the real message does not have")
         )
     found += [Reason(*LAWS[law]) for law in LAWS if any(noise.law == law for noise in noises)]
+    if s.aggregation.rounding_variance(1.0):
+        found.append(
+            Reason(
+                "rounding of weights",
+                "takes the rounding of secure aggregation for Gaussian noise, but it leaves every weight within a few steps",
+            )
+        )
     found += _of_shape(noises)
     found += [Reason(what, JUMPS[what]) for what in JUMPS if what in live.jumps]
     if live.draws:

@@ -12,7 +12,7 @@ from ..core.task import CLASSIFICATION
 from ..core.tree import map_tree
 from ..core.types import Knowledge, Net, Observation
 from ..risk import moved
-from . import adaptive
+from . import adaptive, sums
 from . import rounds as several
 from .client import Client, defended, public_pictures
 from .malicious import Party
@@ -40,12 +40,16 @@ def observe(scenario: Scenario, client: Client) -> Observation:
 
     def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
         message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
+        if scenario.aggregation.alters:
+            return sums.heard(scenario, client, world, message, obs)
         if scenario.attacker == "aware" and scenario.defense:
             return adaptive.adaptive_view(
                 scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template
             )
         return {"message": message, "release": obs.release}
 
+    if sums.read_as_one(scenario):
+        obs = dataclasses.replace(obs, template=sums.template(client, obs))
     shifts = moves(scenario, client)
     heard = [told(moved(client.net, shift), shift) for shift in shifts]
     found = heard[0] if len(heard) == 1 else several.joined(heard, shifts)
@@ -61,7 +65,9 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
 
 def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
     """What the attack asks for, as far as there is such a thing here, and what goes with the protocol."""
-    knowledge = dataclasses.replace(scenario.attack.wants(), rounds=scenario.rounds, planted=scenario.server.malicious)
+    knowledge = dataclasses.replace(
+        scenario.attack.wants(), rounds=scenario.rounds, planted=scenario.server.malicious, clients=1 + scenario.aggregation.others
+    )
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:

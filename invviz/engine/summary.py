@@ -104,6 +104,12 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
 def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float, solved: float | None = None) -> list[str]:
     """Caveats of the scenario, and where the noise is below what the computation resolves; `solved` as of `caveats`."""
     found, d = caveats(scenario, solved), decomposition
+    if scenario.aggregation.others:
+        found.append(_of_sum(scenario, d))
+    if scenario.aggregation.rounding_variance(1.0):
+        found.append(
+            "The rounding of secure aggregation is taken for Gaussian noise of the same variance; it leaves every weight within one step for each client."
+        )
     unseen = int((d.gains == 0).sum())
     if d.resolved * (d.trace / d.size) ** 0.5 > sigma and unseen and d.num_message >= d.size:
         way = " Use dtype=float64." if scenario.dtype == "float32" else ""
@@ -119,6 +125,18 @@ def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float, solve
                 "cautious, high side. Use method=exact where that fits."
             )
     return found
+
+
+def _of_sum(scenario: Scenario, d: Decomposition) -> str:
+    """What the score of a sum over clients leaves out, and how far the others hide the victim."""
+    clients, equations = 1 + scenario.aggregation.others, d.rows or d.num_message
+    more = equations >= clients * d.size
+    return (
+        f"The server sees a sum over {clients} clients that do not collude. The score is local: the attacker is given every client's slope at its private batch, and who is who among them, which a "
+        f"real one has to find out, so it is an upper bound to first order. The sum has {equations:,} equations for {clients * d.size:,} unknown numbers"
+        + (", so it still tells all of them apart but for noise" if more else ", so the others begin to hide the victim")
+        + f"; that begins at about {number(equations / d.size, 2)} clients."
+    )
 
 
 def risk_summary(

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import InvvizError
+from ..core.lazy import torch
 from ..core.rng import derive
 from ..core.tree import map_tree
-from ..core.types import Size
+from ..core.types import Batch, Size
 from ..risk import Jacobian, SumJacobian, only
+from .adaptive import of_sum
 from .summary import pace_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from typing import Any
 
     from torch import Generator
 
-    from ..core.types import Batch, Net, Release, Tree
+    from ..core.types import Net, Observation, Release, Tree, World
     from ..scenario import Scenario
     from .client import Client
 
@@ -73,6 +76,51 @@ def jacobian_of(scenario: Scenario, client: Client, names: Collection[str] | Non
     releases = [client.received(scenario).release, *(one.release for one in client.others)]
     read = [release if names is None else only(release, names) for release in releases]
     return SumJacobian.of_parts([Jacobian.of(r, c.net, c.batch) for r, c in zip(read, (client, *client.others), strict=True)])
+
+
+def read_as_one(scenario: Scenario) -> bool:
+    """Whether an attacker takes a sum for the message of one batch, that of all its clients: where all were sent the same net."""
+    return scenario.aggregation.others > 0 and not scenario.malicious
+
+
+def template(client: Client, obs: Observation) -> Batch:
+    """What is known of that batch: shapes, and the labels of all clients where labels are known."""
+    blank = lambda one: one.batch.label.clone() if obs.knowledge.labels else torch.zeros_like(one.batch.label)  # noqa: E731
+    return Batch.joined([obs.template, *(one.batch.at(torch.zeros_like(one.batch.private), blank(one)) for one in client.others)])
+
+
+def heard(scenario: Scenario, client: Client, world: World, message: Tree, obs: Observation) -> dict[str, Any]:
+    """What an attacker makes of a sum, of rounded weights or of shared noise: fields of an `Observation`.
+
+    Who knows how many clients are in a sum knows their mean, which is that of one batch of all their samples: every attack on a batch then reads it as it is. Of nets that differ the sum is
+    left as it came, for a server that arranged for the others' part.
+
+    Args:
+        scenario: what is attacked.
+        client: the victim.
+        world: the net as the attacker knows it.
+        message: as it came.
+        obs: what the attacker has before; its template is that of `template`.
+    """
+    aware = scenario.attacker == "aware" and (bool(scenario.defense) or scenario.aggregation.rounding_variance(1.0) > 0)
+    told = of_sum(scenario, client.bare, world, message) if aware else {"message": message, "release": obs.release}
+    if not read_as_one(scenario):
+        return told
+    clients = 1 + scenario.aggregation.others
+    found = {"message": map_tree(lambda leaf: leaf / clients, message), "release": _mean(told["release"], clients, scenario)}
+    return found | ({"noise": told["noise"] / clients} if aware else {})
+
+
+def _mean(release: Release, clients: int, scenario: Scenario) -> Release:
+    """The mean of the messages of a batch's equal parts; where a message is the mean gradient of its samples that is the message of the whole batch."""
+    if scenario.protocol.sends_gradient and not scenario.defense:
+        return release
+
+    def mean(net: Net, batch: Batch, rng: Generator | None) -> Tree:
+        messages = [release(net, piece, rng) for piece in batch.pieces([len(batch.private) // clients] * clients)]
+        return {name: sum(message[name] for message in messages) / clients for name in messages[0]}  # type: ignore[misc]
+
+    return mean
 
 
 def size_of(scenario: Scenario, client: Client) -> Size:

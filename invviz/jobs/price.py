@@ -13,6 +13,7 @@ import numpy as np
 
 from ..scenario import MAX_EXACT_INPUTS, Scenario
 from ..scenario.kinds import WORK, Kind, found
+from ..servers import AGGREGATIONS
 
 STEP, PRODUCT = 1.5e-3, 1.5e-9  # seconds of a step, and of every multiplication of the net in it
 DOUBLE = 1.7  # times as long in float64
@@ -48,7 +49,7 @@ def seconds(kind: Kind, scenario: Scenario) -> float:
 
 def attack(s: Scenario) -> float:
     """A search, by its steps."""
-    attack, inputs = s.attack, s.batch * int(np.prod(s.shape))
+    attack, inputs = s.attack, _batch(s) * int(np.prod(s.shape))
     steps = getattr(attack, "steps", 1) * getattr(attack, "restarts", 1)
     each = _step(s) * SLOWER.get(attack.name, 1.0)
     if attack.name in SOLVES:
@@ -58,10 +59,12 @@ def attack(s: Scenario) -> float:
 
 def spectrum(s: Scenario) -> float:
     """Exact, or by products."""
-    inputs = s.batch * int(np.prod(s.shape))
+    inputs = _batch(s) * int(np.prod(s.shape))
     if s.method == "sketch" or inputs > MAX_EXACT_INPUTS:
         return SKETCH * 2 * _step(s)
-    return 0.5 + inputs * (STEP / 4 + 2 * s.batch * _products(s) * PRODUCT) + CUBE * inputs**3
+    return (
+        0.5 + inputs * (STEP / 4 + 2 * s.batch * _products(s) * PRODUCT) + CUBE * inputs**3
+    )  # a column of a sum moves one client's message
 
 
 def first_sketch(s: Scenario) -> float:
@@ -71,12 +74,12 @@ def first_sketch(s: Scenario) -> float:
 
 def every_client(s: Scenario) -> float:
     """A spectrum each."""
-    return cast("Any", s.train).clients * spectrum(s)
+    return cast("Any", s.train).clients * spectrum(_alone(s))
 
 
 def labels(s: Scenario) -> float:
     """Messages of some hundred pictures."""
-    return 30 + 300 * _step(s)
+    return 30 + 300 * _step(_alone(s))
 
 
 def alternatives(s: Scenario) -> float:
@@ -92,7 +95,7 @@ def inspection(s: Scenario) -> float:
 def training(s: Scenario) -> float:
     """All rounds."""
     how: Any = s.train
-    return how.rounds * how.present * _step(s) / 2
+    return how.rounds * how.present * _step(_alone(s)) / 2
 
 
 def _weights(s: Scenario) -> float:
@@ -106,7 +109,17 @@ def _weights(s: Scenario) -> float:
 def _step(s: Scenario) -> float:
     """One evaluation of a message and of its derivative."""
     local = getattr(s.protocol, "local_steps", 1) * getattr(s.protocol, "rounds", 1)
-    return local * (STEP + s.batch * _products(s) * PRODUCT * (DOUBLE if s.dtype == "float64" else 1.0))
+    return local * (STEP + _batch(s) * _products(s) * PRODUCT * (DOUBLE if s.dtype == "float64" else 1.0))
+
+
+def _alone(s: Scenario) -> Scenario:
+    """Of work that does not look at sums."""
+    return s.replace(aggregation=AGGREGATIONS["plain"]())
+
+
+def _batch(s: Scenario) -> int:
+    """Samples whose messages are made: those of all clients of a sum."""
+    return s.batch * (1 + s.aggregation.others)
 
 
 def _products(s: Scenario) -> int:

@@ -14,8 +14,8 @@ def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     The least total alone may break exact pairs: a guess that is a mean of several samples may be nearer to one that was read exactly than to any of those.
 
     Args:
-        guess: (n, c, h, w), or whole numbers that stand for words, (n, length).
-        truth: likewise.
+        guess: (m, c, h, w), at least as many as there are samples (of a sum over clients all that was read of it), or whole numbers that stand for words, (m, length).
+        truth: likewise, (n, ...).
 
     Returns:
         Indices (n,): guess[indices] lies beside truth. A guess that is not finite is as bad as the worst one.
@@ -23,7 +23,7 @@ def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     from scipy.optimize import linear_sum_assignment
 
     n = len(truth)
-    g, t = guess.reshape(n, -1).astype(np.float64), truth.reshape(n, -1).astype(np.float64)
+    g, t = guess.reshape(len(guess), -1).astype(np.float64), truth.reshape(n, -1).astype(np.float64)
     wrong = t[:, None] - g[None]
     cost = ((wrong != 0) if np.issubdtype(truth.dtype, np.integer) else wrong**2).sum(axis=2).astype(float)
     cost[~np.isfinite(cost)] = 1e12

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import Cancelled
 from ._memory import room, too_little
+from .by_clients import ByClients, by_clients
 from .decomposition import Decomposition
 from .directions import Directions
 from .ideal import ideal, ideals
@@ -41,6 +42,7 @@ __all__ = [
     "PRIORS",
     "TAU",
     "Banded",
+    "ByClients",
     "Cancelled",
     "Components",
     "Decomposition",
@@ -54,6 +56,7 @@ __all__ = [
     "Trust",
     "aggregate",
     "budget",
+    "by_clients",
     "decompose",
     "direction",
     "first_budget",

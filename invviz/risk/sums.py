@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import Cancelled
 from ..core.lazy import torch
-from ..core.types import Batch, Net
+from ..core.types import Batch
 from ._memory import room
 from .jacobian import Jacobian
 from .prior import Prior
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from ..core.types import Tree
+    from ..core.types import Net, Tree
     from .decomposition import Decomposition
 
 STORED = 2_000_000_000  # bytes of a Jacobian up to which it is made as a whole: each client's columns then take products of that client's message alone
@@ -43,12 +43,12 @@ class SumJacobian(Jacobian):
         counts = [len(part.batch.private) for part in parts]
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-            pieces = _split(batch, counts)
+            pieces = batch.pieces(counts)
             messages = [part.release(part.net, piece, None) for part, piece in zip(parts, pieces, strict=True)]
             return {name: sum(message[name] for message in messages) for name in messages[0]}  # type: ignore[misc]
 
         message = {name: sum(part.message[name] for part in parts) for name in parts[0].message}
-        return cls(release, parts[0].net, _together([part.batch for part in parts]), message, parts[0].precise, parts=parts)  # type: ignore[arg-type]
+        return cls(release, parts[0].net, Batch.joined([part.batch for part in parts]), message, parts[0].precise, parts=parts)  # type: ignore[arg-type]
 
     def gram(self, progress: Callable[[int, int], bool] | None = None) -> Tensor:
         """A^T A, (n, n), float64; by the stored Jacobian where that fits in memory. Arguments and errors as of `Jacobian.gram`."""
@@ -138,16 +138,3 @@ def of_first(dec: Decomposition, prior: SumPrior) -> Decomposition:
         heard=None if dec.heard is None else dec.heard[:, :kept],
         clients=prior.batch // prior.own,
     )
-
-
-def _split(batch: Batch, counts: Sequence[int]) -> list[Batch]:
-    """One batch as several, of so many samples each."""
-    ends = np.cumsum([0, *counts]).tolist()
-    cut = lambda tree, place: {name: leaf[ends[place] : ends[place + 1]] for name, leaf in tree.items()}  # noqa: E731
-    return [Batch(cut(batch.inputs, place), cut(batch.targets, place), batch.modality) for place in range(len(counts))]
-
-
-def _together(batches: Sequence[Batch]) -> Batch:
-    """Several batches as one."""
-    join = lambda trees: {name: torch.cat([tree[name] for tree in trees]) for name in trees[0]}  # noqa: E731
-    return Batch(join([one.inputs for one in batches]), join([one.targets for one in batches]), batches[0].modality)

@@ -41,7 +41,17 @@ def _found(scenario: Scenario) -> tuple[str, ...]:
     first = list(_modality.modality(scenario)) or scenario.protocol.problems(scenario.model, scenario.data.shape)
     if first:
         return tuple(first)  # without a net of the data's shape the rest cannot be asked
-    return tuple(sentence for rule in RULES for sentence in rule(scenario))
+    found = tuple(sentence for rule in RULES for sentence in rule(scenario))
+    return found + tuple(_of_joint_batch(scenario)) if scenario.aggregation.others and not scenario.malicious else found
+
+
+def _of_joint_batch(s: Scenario) -> Iterator[str]:
+    """What speaks against reading a sum: clients that were all sent the same net are one batch to the attacker."""
+    alone = s.replace(aggregation=type(s)().aggregation)
+    clients = 1 + s.aggregation.others
+    for sentence in _found(alone.replace(batch=s.batch * clients)):
+        if sentence not in _found(alone):
+            yield f"Read as a batch, the sum over {clients} clients holds {s.batch * clients} samples: {sentence} Or set aggregation=plain, or let fewer clients hide the victim (colluding)."
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -9,7 +9,19 @@ import torch
 from invviz.engine.assess import assess
 from invviz.engine.client import Site, meet_client
 from invviz.engine.summary import noise_variance, risk_summary
-from invviz.risk import Components, Prior, ideal, invloss, invloss_bound, invre, invre_interval, pixel_variance, sample_loss, total_sigma
+from invviz.risk import (
+    Components,
+    Prior,
+    by_clients,
+    ideal,
+    invloss,
+    invloss_bound,
+    invre,
+    invre_interval,
+    pixel_variance,
+    sample_loss,
+    total_sigma,
+)
 from invviz.scenario import Scenario, risk_problems
 
 BASE = "data=digits&model=mlp(width=8,act='tanh')&dtype=float64"
@@ -171,3 +183,22 @@ def test_what_does_not_fit_is_said():
         "&method=exact&aggregation=secure", photos
     )
     assert not said("&aggregation=secure", photos)
+
+
+def test_every_number_of_clients_at_once_is_each_by_itself(site):
+    s = Scenario.parse(f"{BASE}&aggregation=secure(clients=12)")
+    client = meet_client(s, site)
+    parts = jacobians(client)
+    truths = np.stack([one.batch.image.flatten().numpy() for one in (client, *client.others)])
+    sigmas = np.array([0.003, 0.05])
+    found = by_clients(np.stack(parts), truths, Prior("white", (1, 8, 8)), sigmas, seed=4)
+    noise = np.random.default_rng(4).standard_normal(len(parts[0]))
+    for level, sigma in enumerate(sigmas):
+        for count in (1, 2, 7, 12):
+            left = joint_posterior(parts[:count], sigma, 0.25 * np.eye(64))
+            assert found.invre[level, count - 1] == pytest.approx(1 - np.trace(left) / 4, abs=1e-8)
+            stacked = 0.25 * np.concatenate(parts[:count], 1)
+            message = stacked @ ((truths[:count].ravel() - 0.5) / 0.25) + sigma * noise
+            mean = np.linalg.solve(stacked.T @ stacked + sigma**2 * np.eye(64 * count), stacked.T @ message)[:64]
+            assert np.allclose(found.pictures[level, count - 1], 0.5 + 0.25 * mean, atol=1e-6)
+    assert found.full == len(parts[0]) / 64
