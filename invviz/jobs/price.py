@@ -13,7 +13,6 @@ import numpy as np
 
 from ..scenario import MAX_EXACT_INPUTS, Scenario
 from ..scenario.kinds import WORK, Kind, found
-from ..servers import AGGREGATIONS
 
 STEP, PRODUCT = 1.5e-3, 1.5e-9  # seconds of a step, and of every multiplication of the net in it
 DOUBLE = 1.7  # times as long in float64
@@ -114,7 +113,7 @@ def _step(s: Scenario) -> float:
 
 def _alone(s: Scenario) -> Scenario:
     """Of work that does not look at sums."""
-    return s.replace(aggregation=AGGREGATIONS["plain"]())
+    return s.replace(aggregation=Scenario().aggregation)
 
 
 def _batch(s: Scenario) -> int:

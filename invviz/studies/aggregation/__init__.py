@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Prepared:
         truth: the victim's picture, (c, h, w).
         equations: p, numbers in the sum.
         unknowns: n, numbers in one client's batch.
+        labels: of every client's picture, the victim's first.
     """
 
     scenario: Scenario
@@ -40,6 +42,7 @@ class Prepared:
     truth: np.ndarray
     equations: int
     unknowns: int
+    labels: tuple[int, ...]
 
     @property
     def most(self) -> int:
@@ -54,7 +57,7 @@ class Prepared:
     def at(self, clients: int, colluding: int, noise: float) -> tuple[float, np.ndarray]:
         """The ideal attacker under aggregation: InvRE, and its picture (c, h, w) in [0, 1]. Instant, for a slider.
 
-        Between prepared noise levels both are interpolated in the logarithm of the noise (InvRE off by less than 0.003, a test holds it); noise beyond the levels is taken for the nearest one.
+        Between prepared noise levels both are interpolated in the logarithm of the noise (InvRE by PCHIP, off by less than 0.001; pictures linearly); noise beyond the levels is taken for the nearest one.
         Each colluder takes one client away: only `clients - colluding` counts. Local (slopes at the truth, which the attacker is given), and who is who among the clients is given, too:
         an upper bound for a real attacker.
 
@@ -74,7 +77,14 @@ class Prepared:
         low = min(int(place), len(self.noises) - 2)
         share, honest = place - low, clients - colluding - 1
         mix = lambda values: (1 - share) * values[low, honest].astype(float) + share * values[low + 1, honest].astype(float)  # noqa: E731
-        return float(mix(self.invre)), mix(self.pictures) / 255
+        return float(self._smooth(place)[honest]), mix(self.pictures) / 255
+
+    @functools.cached_property
+    def _smooth(self) -> Any:
+        """InvRE of every number of clients, at a place between noise levels: monotone, as the levels are."""
+        from scipy.interpolate import PchipInterpolator  # slow to import
+
+        return PchipInterpolator(np.arange(len(self.noises)), self.invre, axis=0)
 
     def curve(self, noise: float, colluding: int = 0) -> list[tuple[int, float]]:
         """(clients, InvRE) for every number of clients above the colluders."""
@@ -88,5 +98,6 @@ def prepared() -> Prepared | None:
         facts = json.loads((FOLDER / "facts.json").read_text())
         with np.load(FOLDER / "ideal.npz", allow_pickle=False) as arrays:
             held = {name: arrays[name] for name in ("noises", "invre", "pictures", "truth")}
-        return Prepared(Scenario.parse(facts["scenario"]), **held, equations=int(facts["equations"]), unknowns=int(facts["unknowns"]))
+        numbers = {name: int(facts[name]) for name in ("equations", "unknowns")}
+        return Prepared(Scenario.parse(facts["scenario"]), **held, **numbers, labels=tuple(facts["labels"]))
     return None

@@ -49,7 +49,8 @@ def make(site: Site, progress: Callable[[int, int], bool] | None = None, folder:
         pictures=np.rint(255 * pictures.clip(0, 1)).astype(np.uint8),
         truth=client.batch.private[0].numpy(),
     )
-    facts = {"command": COMMAND, "scenario": s.text(), "equations": found.equations, "unknowns": found.unknowns}
+    labels = [int(one.batch.label[0]) for one in (client, *client.others)]
+    facts = {"command": COMMAND, "scenario": s.text(), "equations": found.equations, "unknowns": found.unknowns, "labels": labels}
     (folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
