@@ -98,6 +98,6 @@ def prepared() -> Prepared | None:
         facts = json.loads((FOLDER / "facts.json").read_text())
         with np.load(FOLDER / "ideal.npz", allow_pickle=False) as arrays:
             held = {name: arrays[name] for name in ("noises", "invre", "pictures", "truth")}
-        numbers = {name: int(facts[name]) for name in ("equations", "unknowns")}
-        return Prepared(Scenario.parse(facts["scenario"]), **held, **numbers, labels=tuple(facts["labels"]))
+        equations, unknowns = int(facts["equations"]), int(facts["unknowns"])
+        return Prepared(Scenario.parse(facts["scenario"]), **held, equations=equations, unknowns=unknowns, labels=tuple(facts["labels"]))
     return None
