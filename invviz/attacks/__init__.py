@@ -28,6 +28,7 @@ from .peeling import Peeling
 from .plug_and_play import PlugAndPlay
 from .rmle import RMLE
 from .see_through import SeeThrough
+from .singled_out import SingledOut
 from .spear import Spear
 from .tangent import Tangent
 from .unsplit import UnSplit
@@ -63,6 +64,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "hijacking": Hijacking,
     "bins": ReadBins,
     "neurons": ReadNeurons,
+    "singled_out": SingledOut,
 }
 
 __all__ = [
@@ -97,6 +99,7 @@ __all__ = [
     "ReadNeurons",
     "SeeThrough",
     "ServerGradient",
+    "SingledOut",
     "Spear",
     "Tangent",
     "UnSplit",

@@ -72,6 +72,25 @@ class Neurons(Plan):
     share: float
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Single(Plan):
+    """A net that makes one sample of a batch all, or most, of the message.
+
+    Attributes:
+        trusted: names of the parameters whose gradient is that sample's.
+        label: its class; where any may be, one of those.
+        counts: entry of the last bias whose gradient tells how many such samples there are, and its sign; None where none does.
+        share: of a batch's loss that one such sample is expected to be, by public samples; NaN where that was not measured.
+    """
+
+    kind: ClassVar[str] = "single"
+
+    trusted: tuple[str, ...]
+    label: int
+    counts: tuple[int, int] | None = None
+    share: float = float("nan")
+
+
 def expected_alone(counts: Sequence[int], batch: int) -> float:
     """The share of a batch that is expected to be alone in its bin, before any attack: the mean over batches and over draws of the public samples.
 

@@ -2,6 +2,8 @@
 
 from ._base import Server
 from .aggregation import AGGREGATIONS, Aggregation, Plain
+from .fishing import Fishing
+from .geminio import Geminio
 from .honest import Honest
 from .imprint import Imprint
 from .inconsistent import Inconsistent
@@ -18,6 +20,8 @@ SERVERS: dict[str, type[Server]] = {
     "loki": Loki,
     "inconsistent": Inconsistent,
     "sybils": Sybils,
+    "fishing": Fishing,
+    "geminio": Geminio,
 }
 
 __all__ = [
@@ -25,6 +29,8 @@ __all__ = [
     "QBI",
     "SERVERS",
     "Aggregation",
+    "Fishing",
+    "Geminio",
     "Honest",
     "Imprint",
     "Inconsistent",

@@ -40,8 +40,9 @@ def small(attack, **parts):
     start = "data=digits&protocol=hfl_training" if attack.needs_training_mode else start
     if attack.reads:
         server = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
+        server = server.replace(target=6) if "target" in server.values() else server  # the class of the first victims
         model = MODELS["mlp"](width=16) if server.needs_first_linear else model
-        parts = {"server": server, **parts}
+        parts = {"server": server, "batch": 2, **parts}
     if attack.needs_tangent_noise and "defense" not in parts:
         start += "&defense=invl_gnp&attacker=aware"
     return Scenario.parse(start).replace(attack=quick, model=model, **parts)
