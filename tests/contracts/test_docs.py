@@ -97,3 +97,14 @@ def test_ruff(command):
     pytest.importorskip("ruff", reason="pip install -r requirements-dev.txt")
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("extra", "file"), [("dev", "requirements-dev.txt"), ("ray", "requirements-ray.txt")])
+def test_extras_are_the_optional_requirements(extra, file):
+    """`pip install .[dev]` brings what the file brings; no extra stands there without a file, nor with an older version."""
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) == {"dev", "ray"}
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+?)\.\*$", (ROOT / file).read_text(), re.MULTILINE))
+    assert dict(one.split(">=") for one in extras[extra]) == pinned
