@@ -23,7 +23,7 @@ pre {{ background:var(--panel); padding:.8rem; border-radius:4px; white-space:pr
 .bad {{ color:var(--bad); }} p.bad,div.bad {{ border-left:4px solid var(--bad); padding-left:.7rem; }} .bad p {{ margin:.2rem 0; }} ul {{ margin:.2rem 0 .4rem; padding-left:1.2rem; }} details li {{ color:var(--soft); font-size:.85rem; }}
 .wide {{ overflow-x:auto; }} table {{ border-collapse:collapse; font-size:.9rem; margin:.6rem 0; }} caption {{ text-align:left; padding:.2rem 0; max-width:44rem; }}
 th,td {{ text-align:left; vertical-align:top; padding:.3rem .9rem .3rem 0; border-bottom:1px solid var(--rule); }}
-.facts th {{ font-weight:600; white-space:nowrap; }} .numbers td {{ font-variant-numeric:tabular-nums; }} .numbers th {{ vertical-align:bottom; }} small {{ color:var(--soft); white-space:nowrap; }} .glance td:nth-child(2) {{ min-width:15rem; }}
+.facts th {{ font-weight:600; white-space:nowrap; }} .numbers td {{ font-variant-numeric:tabular-nums; }} td.short {{ white-space:nowrap; }} .numbers th {{ vertical-align:bottom; }} small {{ color:var(--soft); white-space:nowrap; }} .glance td:nth-child(2) {{ min-width:15rem; }}
 a {{ color:var(--floor-ink); }} a:focus-visible,summary:focus-visible {{ outline:2px solid var(--floor-ink); outline-offset:2px; }}
 figure {{ margin:1.1rem 0; }} figcaption {{ margin-bottom:.4rem; }} .footer {{ margin:.2rem 0 0; }}
 .row {{ display:flex; gap:1rem; }} .row div {{ display:flex; flex-direction:column; flex:0 1 16rem; min-width:0; font-size:.9rem; }}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+LETTERS = 20  # up to which a cell stays in one line
+SHORT = ' class="short"'
+
 
 def section(title: str, *parts: str) -> str:
     """A heading with what stands below it; parts are HTML."""
@@ -19,7 +22,7 @@ def pairs(rows: Sequence[tuple[str, str]]) -> str:
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of texts."""
     top = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td{SHORT * (len(cell) <= LETTERS)}>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="wide"><table class="numbers"><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

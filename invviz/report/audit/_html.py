@@ -14,7 +14,7 @@ from ...core.plain import read
 from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
-from ._words import dB, expected_dB, headline, interval, mean_psnr, noise, promise, strongest
+from ._words import dB, expected_dB, headline, interval, mean_psnr, noise, promise, strongest, word
 
 TOP = 100.0  # dB that are drawn
 
@@ -107,7 +107,12 @@ def _records(found: dict[str, Any]) -> str:
         for place, r in enumerate(found["records"], 1):
             if r["ideal_psnr"] is not None:
                 marks.append(
-                    Dot(place, _seen(r["ideal_psnr"]), "dot-ideal", f"record {r['record']}: {expected_dB(r['ideal_psnr'])} expected")
+                    Dot(
+                        place,
+                        _seen(r["ideal_psnr"]),
+                        "dot-ideal",
+                        f"record {r['record']}: {'at least ' * sketch}{expected_dB(r['ideal_psnr'])} expected",
+                    )
                 )
             if r["attacked_psnr"] is not None:
                 marks.append(
@@ -116,7 +121,7 @@ def _records(found: dict[str, Any]) -> str:
         count = len(found["records"])
         low, high = min(0.0, *map(_seen, values)), max(20.0, *map(_seen, values)) + 4
         drawn = plot(
-            "Every record: the ideal attacker (purple) and the best real attack (orange)",
+            f"Every record: {'the least that ' * sketch}the ideal attacker {'is expected to get ' * sketch}(purple) and the best real attack (orange)",
             chart(
                 "Exposure of every record",
                 Axis("record, most exposed first", 0.5, count + 0.5, form=",d"),
@@ -150,7 +155,7 @@ def _beside(found: dict[str, Any]) -> str:
     )
     if risk:
         rows += [
-            ("InvRE", f"{interval(risk, 'invre', 3)} ({risk['word']}), prior {risk['prior']}"),
+            ("InvRE", f"{interval(risk, 'invre', 3)} ({word(risk)}), prior {risk['prior']}"),
             ("Spectrum", f"{risk['method']}, {risk['why']}; {risk['n']:,} private numbers, {risk['p']:,} in the message"),
         ]
     rows.append(("Least noise", noise(found)))

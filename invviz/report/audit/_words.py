@@ -6,7 +6,8 @@ from typing import Any
 
 from ...core.figures import number
 from ...core.plain import read
-from ...metrics import EXACT, decibels
+from ...engine.audit.advice import UNSHARP
+from ...metrics import EXACT, decibels, word_of_share
 
 
 def dB(value: Any) -> str:  # noqa: N802
@@ -23,10 +24,24 @@ def expected_dB(value: Any) -> str:  # noqa: N802
 
 
 def interval(found: dict[str, Any], name: str, digits: int, unit: str = "") -> str:
-    """A figure of the spectrum with its interval where it has one."""
+    """A figure of the spectrum with its interval where it has one; the interval alone where the sketch is not sharp."""
     low, high = (read(v) for v in found[f"{name}_interval"])
+    if not sharp(found):
+        return f"between {low:.{digits}f} and {high:.{digits}f}{unit}"
     value = f"{read(found['psnr_ceiling' if name == 'psnr' else name]):.{digits}f}{unit}"
     return value if low == high else f"{value} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def sharp(risk: dict[str, Any]) -> bool:
+    """Whether the spectrum is exact, or the sketch's interval is narrow."""
+    low, high = (read(v) for v in risk["invre_interval"])
+    return high - low <= UNSHARP
+
+
+def word(risk: dict[str, Any]) -> str:
+    """InvRE in a word, or from which to which word its interval reaches."""
+    ends = [word_of_share(read(v)) for v in risk["invre_interval"]]
+    return risk["word"] if sharp(risk) or ends[0] == ends[1] else " to ".join(ends)
 
 
 def strongest(found: dict[str, Any]) -> dict[str, Any] | None:
@@ -49,7 +64,9 @@ def headline(found: dict[str, Any]) -> str:
             f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {_records(found['facts']['records'])}"
         )
     if risk:
-        parts.append(f"the ideal attacker is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}")
+        parts.append(
+            f"the ideal attacker is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}{'' if sharp(risk) else ' (a sketch that is not sharp)'}"
+        )
     if parts:
         blind = [read(row["blind_psnr"]) for row in found["records"]]
         parts.append(f"guessing the middle gets {decibels(sum(blind) / len(blind))}")

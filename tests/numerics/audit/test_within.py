@@ -7,6 +7,7 @@ import invviz
 from invviz.core.errors import InvvizError
 from invviz.engine._clock import Clock
 from invviz.engine.audit.examine import LEAST
+from invviz.report.audit import _words
 
 NOISE = "gaussian_noise(sigma=1.0)"
 
@@ -58,3 +59,19 @@ def test_the_clock_ends_before_a_block_that_would_be_late(monkeypatch):
     now = iter([0.0, 6.0])
     clock = Clock(10.0)
     assert clock.over()  # 6 + 6
+
+
+def test_of_a_sketch_that_is_not_sharp_the_report_gives_the_interval_and_no_word_beyond_it():
+    found = {"invre": 0.999, "invre_interval": [0.44, 1.0], "psnr_ceiling": 62.5, "psnr_interval": [14.6, 62.6], "word": "readable"}
+    assert _words.interval(found, "psnr", 1, " dB") == "between 14.6 and 62.6 dB"
+    assert _words.word(found) == "blurred to readable"
+    narrow = {**found, "invre_interval": [0.96, 1.0], "psnr_interval": [60.0, 62.6]}
+    assert _words.interval(narrow, "psnr", 1, " dB") == "62.5 dB [60.0, 62.6]"
+    assert _words.word(narrow) == "readable"
+    torch.manual_seed(0)
+    net, x, y = case()
+    sketch, exact = (invviz.risk(net, x, y, method=m, within=None, defense=NOISE) for m in ("sketch", "exact"))
+    assert "Every record: the least that the ideal attacker is expected to get (purple)" in sketch.text("html")
+    assert "Every record: the ideal attacker (purple)" in exact.text("html")
+    assert "at least" in str(sketch)
+    assert "at least" not in str(exact)
