@@ -36,6 +36,11 @@ class Received:
     peers: tuple[str, ...] = ()
 
     @cached_property
+    def finite(self) -> bool:
+        """Whether all numbers of the received net are."""
+        return all(bool(p.isfinite().all()) for p in self.net.params.values())
+
+    @cached_property
     def losses(self) -> Tensor:
         """The loss of every sample of the batch at the received net, (b,)."""
         return _losses(self.net, self.batch)  # type: ignore[arg-type]

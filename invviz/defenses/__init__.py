@@ -7,6 +7,7 @@ from ._flower import flower_module
 from ._noise import UNIT, Noise
 from ._penalty import Penalties
 from ._stack import BITS, Belief, Stack
+from .aggp import AGGP
 from .ats import ATS
 from .censor import Censor
 from .clipping import Clipping
@@ -51,6 +52,7 @@ DEFENSES: dict[str, type[Defense]] = {
     "gradient_dropping": GradientDropping,
     "optimal_pruning": OptimalPruning,
     "soteria": Soteria,
+    "aggp": AGGP,
     "dropout": Dropout,
     "censor": Censor,
     "precode": Precode,
@@ -68,6 +70,7 @@ DEFENSES: dict[str, type[Defense]] = {
 }
 
 __all__ = [
+    "AGGP",
     "ATS",
     "BITS",
     "DEFENSES",

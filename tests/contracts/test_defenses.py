@@ -26,7 +26,7 @@ BY_CHANCE = [DEFENSES["dropout"]]  # drawn, and yet no noise of a stated varianc
 DRAWN = [k for k in ON_MESSAGES.values() if k.redraws]  # without a generator they make a typical draw
 STILL = [k for k in ON_MESSAGES.values() if k not in [*NOISY, *BY_CHANCE, *DRAWN]]
 HALFWAY = {"clipping": {"clip_norm": 2.0}, "sign": {"mixing": 0.5}, "censor": {"share": 0.6}}  # strengths at which most directions pass
-IN_LAYER = ("soteria", "dropout")  # act on the last fully connected layer: they get a net that has one, and its gradient
+IN_LAYER = ("soteria", "dropout", "aggp")  # act on fully connected layers: they get a net that has some, and its gradient
 ALL = [pytest.param(kind, id=name) for name, kind in ON_MESSAGES.items()]
 
 

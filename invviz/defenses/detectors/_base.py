@@ -29,6 +29,8 @@ class Detector(Component):
     def inspect(self, received: Received) -> Finding:
         """What it makes of the net that the client was sent, and of what its own message would give away; says so where it cannot judge, and flags nothing then."""
         lacking = [LACKS[name] for name in self.needs if not _has(received, name)]
+        if not received.finite:
+            lacking.append("the received net holds numbers that are not finite, by which nothing can be computed")
         return unjudged("; ".join(lacking)) if lacking else self.look(received)
 
     def look(self, received: Received) -> Finding:

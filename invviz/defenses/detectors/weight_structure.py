@@ -19,7 +19,7 @@ class WeightStructure(Detector):
     """Weights with a structure that chance and training do not make: repeated or constant rows, hardly anything but zeros, one number everywhere.
 
     Looks at the received weights alone, layer by layer: nine signals, each against its own limit. The score is the largest signal in units of its limit, flagged above 1. The idea is carletti2025detectability's
-    (statistically improbable weights); the signals and their limits are ours: limits at which 1 % of the calibration half of the benign nets of `python -m invviz.studies detectors` are flagged by any of them together.
+    (statistically improbable weights); the signals and their limits are ours: limits at which 1 % of the calibration half of the benign nets of `python -m invviz.studies.detectors` are flagged by any of them together.
     """
 
     name: ClassVar[str] = "weight_structure"
