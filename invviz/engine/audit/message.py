@@ -197,7 +197,8 @@ def _answer(who: Subject, scenario: Scenario, attack: Attack, sent: Tree, second
         if unreadable(obs):
             return Answer(attack.text(), error="the message is all zeros: nothing can be read off it")
         made, solves = reconstruct(case.scenario, obs, progress)
-        found: Reconstruction = verdict(case.scenario, client, obs, made, solves)
+        whole = dataclasses.replace(made, stopped=False)  # what was found until the end of its time is held against other records, too
+        found: Reconstruction = dataclasses.replace(verdict(case.scenario, client, obs, whole, solves), stopped=made.stopped)
         with torch.no_grad():
             misfit, _ = up_to_length(obs.simulate(obs.template.at(found.batch.private, found.batch.label)), obs.message)
     except InvvizError as err:

@@ -78,6 +78,19 @@ def test_the_more_believable_answer_comes_first_and_a_message_of_noise_is_not_be
     assert misfits == sorted(misfits) and misfits[0] > 0.1
 
 
+def test_an_answer_that_was_stopped_is_held_against_other_records_too(net):
+    """However little time it had: a message of noise is not believed, and one that was read is."""
+    rng, forever = torch.Generator().manual_seed(3), "dlg(steps=100000,restarts=50,tolerance=0.0)"
+    noise = {name: torch.randn(p.shape, generator=rng) for name, p in net.named_parameters()}
+    found = invviz.reconstruct(noise, net, (1, 6), attacks=forever, seconds=0.5)
+    assert found.answers[0].stopped
+    assert found.failed
+    x = torch.rand(1, 6)
+    sent = torch.autograd.grad(nn.functional.cross_entropy(net(x), torch.tensor([1])), list(net.parameters()))
+    read = invviz.reconstruct(dict(zip(noise, sent, strict=True)), net, (1, 6), torch.tensor([1]), attacks=forever, seconds=2)
+    assert not read.failed
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
