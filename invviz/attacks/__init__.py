@@ -25,6 +25,7 @@ from .linear_layer import LinearLayer
 from .neurons import ReadNeurons
 from .pca_prior import PCAPrior
 from .peeling import Peeling
+from .per_class import PerClass
 from .plug_and_play import PlugAndPlay
 from .rmle import RMLE
 from .see_through import SeeThrough
@@ -65,6 +66,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "bins": ReadBins,
     "neurons": ReadNeurons,
     "singled_out": SingledOut,
+    "per_class": PerClass,
 }
 
 __all__ = [
@@ -94,6 +96,7 @@ __all__ = [
     "MaliciousAttack",
     "PCAPrior",
     "Peeling",
+    "PerClass",
     "PlugAndPlay",
     "ReadBins",
     "ReadNeurons",

@@ -91,6 +91,22 @@ class Single(Plan):
     share: float = float("nan")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classes(Plan):
+    """A net whose scores are the same for every sample, so that the last layer's gradient holds what each class sent into it.
+
+    Attributes:
+        weight, bias: names of its parameters, (classes, features) and (classes,).
+        decode: from features to samples, (n, features) to (n, ...).
+    """
+
+    kind: ClassVar[str] = "classes"
+
+    weight: str
+    bias: str
+    decode: Callable[[Tensor], Tensor]
+
+
 def expected_alone(counts: Sequence[int], batch: int) -> float:
     """The share of a batch that is expected to be alone in its bin, before any attack: the mean over batches and over draws of the public samples.
 

@@ -35,6 +35,7 @@ def server(s: Scenario) -> Iterator[str]:
         yield f"{server.name} fills a round whose messages are summed, and {s.aggregation.name} shows the server each of them anyway. Use aggregation=secure, or server=honest."
     if s.rounds > 1:
         yield f"Several rounds move the net as an honest server does; {server.name} plants one net. Set rounds=1."
+    yield from server.model_problems(s.model, s.data.shape)
     yield from server.problems(s.data.shape, s.data.num_classes, s.batch, 1 + s.aggregation.others)
 
 

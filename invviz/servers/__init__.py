@@ -8,6 +8,7 @@ from .honest import Honest
 from .imprint import Imprint
 from .inconsistent import Inconsistent
 from .loki import Loki
+from .mkor import MKOR
 from .qbi import QBI
 from .sybils import Sybils
 from .trap_weights import TrapWeights
@@ -22,10 +23,12 @@ SERVERS: dict[str, type[Server]] = {
     "sybils": Sybils,
     "fishing": Fishing,
     "geminio": Geminio,
+    "mkor": MKOR,
 }
 
 __all__ = [
     "AGGREGATIONS",
+    "MKOR",
     "QBI",
     "SERVERS",
     "Aggregation",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from ..core.types import Net, World
+    from ..models import Model
     from .aggregation import Aggregation
 
 
@@ -57,5 +58,14 @@ class Server(Component):
             num_classes: of the data set.
             batch: samples in the victim's batch.
             clients: as of `plant`.
+        """
+        return []
+
+    def model_problems(self, model: Model, shape: tuple[int, ...]) -> list[str]:
+        """Why the honest net's architecture does not suit it, one sentence each; beside `needs_first_linear` and `needs_first_relu`.
+
+        Args:
+            model: of the honest net.
+            shape: of a sample.
         """
         return []

@@ -42,7 +42,9 @@ def small(attack, **parts):
         server = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
         server = server.replace(target=6) if "target" in server.values() else server  # the class of the first victims
         model = MODELS["mlp"](width=16) if server.needs_first_linear else model
-        parts = {"server": server, "batch": 2, **parts}
+        model = MODELS["lenet"](width=16) if server.model_problems(model, (1, 8, 8)) else model
+        start = start if "target" in server.values() else start.replace("data=digits", "data=digits(index=3)")  # two classes
+        parts = {"server": server, "batch": 2, "dtype": "float64", **parts}
     if attack.needs_tangent_noise and "defense" not in parts:
         start += "&defense=invl_gnp&attacker=aware"
     return Scenario.parse(start).replace(attack=quick, model=model, **parts)

@@ -179,8 +179,9 @@ def everything():
     for data, model, protocol, attack in product(*(PARTS[p].values() for p in ("data", "model", "protocol", "attack"))):
         told = {"defense": (PARTS["defense"]["invl_gnp"](),), "attacker": "aware"} if attack.needs_tangent_noise else {}
         if attack.reads:
-            told["server"] = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
-        yield Scenario(data=data(), model=model(), protocol=protocol(), attack=attack(), **told)
+            told |= {"server": next(kind() for kind in SERVERS.values() if kind.plan == attack.reads), "batch": 2}
+        wide = {"width": 48} if attack.reads and model.name == "lenet" else {}
+        yield Scenario(data=data(), model=model(**wide), protocol=protocol(), attack=attack(), **told)
 
 
 def test_reading_a_scenario_does_not_import_torch():

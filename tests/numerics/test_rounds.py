@@ -253,6 +253,7 @@ def test_what_does_not_fit_says_so():
         "linear_layer",
         "neurons",
         "peeling",
+        "per_class",
         "singled_out",
         "spear",
         "tangent",
