@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from ...attacks import ATTACKS
 from ...core.component import Knob
 from ...core.modality import PICTURE
+from ...defenses import Defense
 from ...metrics import EXACT
-from ...servers import SERVERS, Server
+from ...models import Model
+from ...servers import AGGREGATIONS, SERVERS, Aggregation, Server
 from .. import Scenario, brought, problems
+from . import defenses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +42,10 @@ SCENES = (
 BATCHES = (16, 32, 64)
 HIDES = "jitter"  # the knob by which a server hides what it planted
 FIRST = "imprint"
+GRID = "data=digits&dtype=float64"
+MODELS = ("mlp(width=256)", "lenet", "convnet", "mlp(width=256,act='sigmoid')")  # the first that a server fits
+SUMMED = 8
+UNDEFENDED = "No defense"
 
 
 def liars() -> dict[str, type[Server]]:
@@ -86,6 +94,50 @@ def hides(server: Server) -> Knob | None:
     return next((knob for knob in server.knobs() if knob.name == HIDES), None)
 
 
+def chosen(now: Scenario, name: str) -> Scenario:
+    """The scenario with another server: where that fits no net, or no single message, with the first net and with the sum of clients that it fits.
+
+    Args:
+        now: the scenario on the screen.
+        name: of the server.
+    """
+    own = now.replace(**brought("server", SERVERS[name]()))
+    nets = [own.model, *(_model(text) for text in MODELS)]
+    ways = [own.replace(model=net, aggregation=sum_) for sum_ in (own.aggregation, _secure()) for net in nets]
+    return next((way for way in ways if not problems(way)), own)
+
+
+def against(name: str) -> dict[str, Scenario]:
+    """One server against every defense of the usual set, known to it where that fits, and against secure aggregation; by the title of what is set against it.
+
+    Args:
+        name: of the server. It is met on the first net that it fits, 16 digits in float64; one that plants nothing that can be read off, but has the victim's message alone, with one digit and a linear layer.
+    """
+    alone = "" if ATTACKS[SERVERS[name].attack or "dlg"].reads else "&attack=linear_layer"
+    start = chosen(Scenario.parse(f"{GRID}&batch={1 if alone else BATCHES[0]}&model={MODELS[0]}"), name)
+    base = start.replace(attack=ATTACKS["linear_layer"]()) if alone else start
+    rows = {UNDEFENDED: base}
+    for defense in defenses.usual():
+        if not defense.needs.embedding:
+            aware = base.replace(defense=(defense,), attacker="aware")
+            rows[_called(defense)] = base.replace(defense=(defense,)) if problems(aware) else aware
+    return rows | {f"{_secure().title}, {SUMMED} clients": base if base.aggregation.others else base.replace(aggregation=_secure())}
+
+
+def _called(defense: Defense) -> str:
+    """Its title, with its strength where the usual set has several of it."""
+    many = sum(other.name == defense.name for other in defenses.usual()) > 1
+    return defense.short_title() + (f", {defense.level().split(' of ')[0]}" if many else "")
+
+
+def _secure() -> Aggregation:
+    return AGGREGATIONS["secure"](clients=SUMMED)  # type: ignore[call-arg]
+
+
+def _model(text: str) -> Model:
+    return Scenario.parse(f"model={text}").model
+
+
 def read(psnr: Sequence[float]) -> list[bool]:
     """Which samples of a batch were read exactly: to 60 dB and more.
 
@@ -96,4 +148,18 @@ def read(psnr: Sequence[float]) -> list[bool]:
     return [value >= EXACT for value in psnr]
 
 
-__all__ = ["BATCHES", "EXACT", "OPENING", "SCENES", "Scene", "empty", "hides", "in_sight", "liars", "planted", "read"]
+__all__ = [
+    "BATCHES",
+    "EXACT",
+    "OPENING",
+    "SCENES",
+    "UNDEFENDED",
+    "Scene",
+    "against",
+    "empty",
+    "hides",
+    "in_sight",
+    "liars",
+    "planted",
+    "read",
+]
