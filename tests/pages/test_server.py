@@ -15,8 +15,10 @@ from invviz.jobs.store import Store
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families import servers
 from invviz.servers import SERVERS
+from invviz.studies import aggregation
+from invviz.studies.servers import Cell, Study
 from invviz.ui import shipped
-from invviz.ui.server import words
+from invviz.ui.server import grid, sums, words
 
 QUICK = "data=digits&model=mlp(width=8)&server=imprint(bins=32)&batch=16&dtype=float64"
 
@@ -142,3 +144,55 @@ def test_weights_have_the_same_colours_whatever_their_size():
     colours = coloured(rows)
     assert colours.shape == (2, 3, 3) and (colours[0] == colours[1]).all()  # clipped at three root mean squares
     assert tuple(colours[0, 0]) == STOPS[0] and tuple(colours[0, 1]) == STOPS[2] and tuple(colours[0, 2]) == STOPS[-1]
+
+
+def test_a_sum_at_other_sliders_shows_what_was_prepared(server, store_dir):
+    at = server(QUICK)
+    found = aggregation.prepared()
+    assert found is not None and f"recovers {100 * found.at(16, 0, 0.1)[0]:.0f} % of what was unknown" in said(at)
+    next(s for s in at.slider if s.label == "Clients in the sum").set_value(40).run()
+    next(s for s in at.slider if s.label.startswith("Of them collude")).set_value(30).run()
+    assert not at.exception and address(at, "sum") == "40" and address(at, "colluders") == "30"
+    score = found.at(40, 30, 0.1)[0]
+    assert score == pytest.approx(
+        found.at(10, 0, 0.1)[0]
+    ) and f"40 clients, 30 of them collude: an ideal attacker recovers {100 * score:.0f} %" in said(at)
+    assert "K* = p / n = 38" in said(at) and "upper bound for real attackers" in said(at)
+    next(s for s in at.slider if s.label == "Clients in the sum").set_value(5).run()
+    assert not at.exception and "5 clients, 4 of them collude" in said(at), "at most all but the victim"
+
+
+@pytest.mark.parametrize(("honest", "more"), [(37, False), (38, True)])
+def test_the_side_of_k_star_is_said_by_counting(honest, more):
+    found = aggregation.prepared()
+    assert (honest * 64 > 2_410) == more == ("more unknowns" in sums.finding(found, honest + 2, 2, 0.5))
+
+
+def test_the_finding_of_the_grid_follows_its_cells():
+    def study(**shares):
+        return Study(tuple(Cell("imprint", name.replace("_", " "), "", name, value, value) for name, value in shares.items()))
+
+    text = grid.finding(study(No_defense=1.0, good=0.0, edge=0.05, middle=0.89, poor=0.9))
+    assert "servers show 100 %" in text and "Under 5 % show behind good." in text and text.endswith("Of little use: poor.")
+    assert "No defense leaves them under 5 %" in grid.finding(study(No_defense=0.5, edge=0.05)) and "little use" not in grid.finding(
+        study(No_defense=0.5, edge=0.05)
+    )
+    assert grid.finding(study(edge=0.05)) == "No server could be run."
+
+
+def test_every_server_has_a_case_in_the_grid_that_fits():
+    assert len(servers.liars()) > 3
+    for name in servers.liars():
+        cells = servers.against(name)
+        assert not problems(cells[servers.UNDEFENDED]), name
+        assert {"Clipping", "DP-SGD", "InvL-GNP", "InvL-DNP", "Secure aggregation, 8 clients"} <= set(cells)
+        assert all(s.server.name == name for s in cells.values())
+
+
+def test_a_server_that_needs_a_sum_or_another_net_brings_them(server, store_dir):
+    at = server(QUICK.replace("mlp(width=8)", "lenet"))
+    pick = next(s for s in at.selectbox if s.label == "Server")
+    pick.set_value("inconsistent").run()
+    assert not at.exception and "inconsistent" in address(at, "server") and "secure" in address(at, "aggregation") and not at.warning
+    next(s for s in at.selectbox if s.label == "Server").set_value("trap_weights").run()
+    assert not at.exception and "trap_weights" in address(at, "server") and "mlp" in address(at, "model") and not at.warning

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...attacks import ATTACKS
 from ...core.component import Knob
 from ...core.modality import PICTURE
-from ...defenses import Defense
+from ...defenses import DEFENSES, Defense
 from ...metrics import EXACT
 from ...models import Model
 from ...servers import AGGREGATIONS, SERVERS, Aggregation, Server
@@ -45,6 +45,8 @@ FIRST = "imprint"
 GRID = "data=digits&dtype=float64"
 MODELS = ("mlp(width=256)", "lenet", "convnet", "mlp(width=256,act='sigmoid')")  # the first that a server fits
 SUMMED = 8
+COSTLY = ("invl_gnp", "invl_dnp", "water_filling")  # take the whole Jacobian of a batch: minutes each
+LEFT_OUT = ("water_filling",)  # of the grid: as loud as InvL-GNP, along other directions
 UNDEFENDED = "No defense"
 
 
@@ -116,12 +118,15 @@ def against(name: str) -> dict[str, Scenario]:
     alone = "" if ATTACKS[SERVERS[name].attack or "dlg"].reads else "&attack=linear_layer"
     start = chosen(Scenario.parse(f"{GRID}&batch={1 if alone else BATCHES[0]}&model={MODELS[0]}"), name)
     base = start.replace(attack=ATTACKS["linear_layer"]()) if alone else start
-    rows = {UNDEFENDED: base}
-    for defense in defenses.usual():
+    rows = {
+        UNDEFENDED: base,
+        f"{_secure().title}, {SUMMED} clients": base if base.aggregation.others else base.replace(aggregation=_secure()),
+    }
+    for defense in [*(d for d in defenses.usual() if d.name not in COSTLY), *(DEFENSES[name]() for name in COSTLY if name not in LEFT_OUT)]:
         if not defense.needs.embedding:
             aware = base.replace(defense=(defense,), attacker="aware")
             rows[_called(defense)] = base.replace(defense=(defense,)) if problems(aware) else aware
-    return rows | {f"{_secure().title}, {SUMMED} clients": base if base.aggregation.others else base.replace(aggregation=_secure())}
+    return rows
 
 
 def _called(defense: Defense) -> str:

@@ -6,7 +6,7 @@ import functools
 
 import streamlit as st
 
-from ...scenario import Scenario, brought
+from ...scenario import Scenario
 from ...scenario.families import servers
 from ...servers import AGGREGATIONS
 from .. import choice, form, knobs, lesson, press, state, trouble
@@ -53,10 +53,11 @@ def _batch(now: Scenario) -> None:
 def _server(now: Scenario) -> None:
     table, own = servers.liars(), now.server.name
     names = [*table, *([] if own in table else [own])]
-    why = {name: "" if name == own else servers.empty(now.replace(**brought("server", table[name]()))) for name in names}
+    why = {name: "" if name == own else servers.empty(servers.chosen(now, name)) for name in names}
 
     def taken(name: str) -> None:
-        state.change(**brought("server", table[name]()))
+        found = servers.chosen(state.scenario(), name)
+        state.change(server=found.server, attack=found.attack, model=found.model, aggregation=found.aggregation)
         press.acted()
 
     choice.from_list(

@@ -12,11 +12,11 @@ from ...scenario.families import servers
 from .. import asking, glossary, known, more, press, pulse, sight, stale, state, trouble
 from ..victim import Victim, victim_of
 from ..waits import waiting, waits
+from . import grid, sums, tiles, verdict, weights, words
 from . import sent as look
-from . import tiles, verdict, weights, words
 from .tiles import Shown
 
-VIEWS: dict[str, str] = {}
+VIEWS = {**sums.VIEWS, grid.VIEW: "", "defended": ""}
 TURNED = "What was open has an honest server. This page is about servers that lie: the same data and model, with one that does. The other pages show this scenario now, too."
 
 
@@ -63,6 +63,9 @@ def _draw() -> None:
     if sent is not None:
         with more.figures("every detector, its score and its threshold", "detectors"):
             verdict.table(sent)
+    sums.draw()
+    with more.figures("all defenses against all servers", "grid", (grid.VIEW, ""), ("defended", "")):
+        grid.draw()
     _scenes()
     st.code(now.text(), language=None, wrap_lines=True)
 
