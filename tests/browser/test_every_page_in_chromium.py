@@ -229,11 +229,11 @@ def test_a_page(page, server, name, axe, two_results):
         )
 
     page.emulate_media(color_scheme="dark")
-    if name not in ("curves", "guide", "results"):  # two have none, that of the guide is still once the answer is shown
+    if name not in ("curves", "guide", "results", "audit"):  # three have none, that of the guide is still once the answer is shown
         page.get_by_role("slider").first.press("ArrowLeft")
         page.wait_for_timeout(300)
     idle(page)
-    least = {"guide": 45, "results": 40}.get(
+    least = {"guide": 45, "results": 40, "audit": 45}.get(
         name, 60
     )  # pieces of words; one screen of few words has fewer, and words of a table stand in a canvas
     for _ in range(20):  # Streamlit repaints piece by piece when the system's colours change: what counts is where it settles

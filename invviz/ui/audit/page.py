@@ -20,6 +20,35 @@ WHAT = (
     "Hand over the net that your clients train, its weights if you have them, and a few records: this page says what one message of that net gives away of "
     "each of them, and what it takes to hide it. Or begin with the example."
 )
+BEFORE = (
+    (
+        "What you will see",
+        (
+            "Every record beside what attackers make of it, the most exposed first.",
+            "InvRE and the expected best; the strongest attack that fits, which knows your defense.",
+            "The least noise that hides the records, and what to do.",
+            "A report to sign, as HTML, JSON and CSV.",
+        ),
+    ),
+    (
+        "What you hand over",
+        (
+            "**Net**: copy the layers above and change them, or take one of invviz.",
+            "**Weights**: the state dict as safetensors; left out, they are drawn.",
+            "**Records**: npz with x and y, a table as csv, or pictures of one size.",
+            "**Never** .pt, pickle or ONNX, which can run code or change the net.",
+        ),
+    ),
+    (
+        "On your own machine",
+        (
+            "`invviz convert` makes safetensors of a .pt file.",
+            "`invviz audit package.module:factory --data x.npz` audits any net.",
+            "`invviz.audit(net, images, labels)` does so in Python.",
+            "There nothing is uploaded, and nets may be larger.",
+        ),
+    ),
+)
 
 
 def arrive() -> None:
@@ -77,6 +106,7 @@ def _draw() -> None:
     elif found is None:
         st.markdown(f"## {'The audit was stopped before it had found anything' if job else EMPTY}")
         st.caption(WHAT)
+        _before()
     if found is not None and not active:
         screen().made = result.maker(found)
         if own.stale():
@@ -84,6 +114,14 @@ def _draw() -> None:
                 ":material/history: What stands above has changed since; this is the audit of what stood there before. Press Audit again."
             )
         result.draw(found, desk.arrays(own.asked), own.asked_records[0], bool(job and job.state == "stopped"))
+
+
+def _before() -> None:
+    """What there will be to see, what it takes, and the way without this page."""
+    for place, (title, lines) in zip(st.columns(3, gap="large"), BEFORE, strict=True):
+        with place:
+            st.markdown(f"### {title}")
+            st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def _buttons(own: Given, job: Job | None) -> None:
