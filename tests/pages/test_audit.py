@@ -154,7 +154,14 @@ def test_rows_of_a_table_and_a_defense(at):
     found = session_of(at).private.result(given_of(at).asked)
     assert found["defense"].startswith("gaussian_noise") and found["threat_model"]["aware"] and "it knows the defense" in " ".join(html(at))
     next(n for n in at.number_input if n.label == "Records").set_value(2).run()
-    assert "has changed since" in said(at)
+    assert "has changed since" in said(at) and "press Audit again" in said(at)
+    first = next(h for h in html(at) if "most exposed first" in h)
+    for row in ("0.1, 0.5, 0.2", "0.9, 0.1, 0.3", "0.2, 0.2, 0.8"):
+        assert row in first, "short rows are written out, on their own scale"
+    press(at, "Audit")
+    assert "the new one is being computed" in said(at), "the old one stays until then"
+    at = settled(at)
+    assert "has changed since" not in said(at) and session_of(at).private.result(given_of(at).asked)["facts"]["records"] == 2
 
 
 def html(at) -> list[str]:

@@ -72,15 +72,16 @@ def _net(given: dict[str, Any], record: Shape | None, weights: bool) -> tuple[di
     if record is None:
         return {"gives": [classes]}, None
     shape = house_shape(record)
-    _check_model(model, shape, len(record) == 3 and min(record[1:]) > 1, classes)
+    _check_model(model, shape, record, classes)
     wanted = registry_tensors(model, shape, classes) if weights else None
     return {"takes": list(shape), "gives": [classes]}, wanted
 
 
-def _check_model(model: Model, shape: Shape, picture: bool, classes: int) -> None:
+def _check_model(model: Model, shape: Shape, record: Shape, classes: int) -> None:
+    picture = len(record) == 3 and min(record[1:]) > 1
     if not picture and "row" not in model.modalities:
         raise UploadError(
-            f"{model.title} takes pictures, (channels, height, width), and a record of the data is {_x(shape)}. For rows of numbers choose MLP, or write layers."
+            f"{model.title} takes pictures, (channels, height, width), and a record of the data is {_x(record)}. For rows of numbers choose MLP, or write layers."
         )
     said = (
         []

@@ -18,6 +18,7 @@ from ...report.audit import headline, noise, promise, to_html
 from ...risk import TAU
 from .. import drawn, glossary, more, trouble
 
+COLUMNS = 8  # of a row whose numbers are written out
 SHOWN = 8  # records whose pictures are drawn
 READ = "to rounding"
 
@@ -85,8 +86,8 @@ def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int
         ideal = _said(row["ideal_psnr"], row["ideal_word"])
         got = "no answer" if best is None else _said(best["psnr"][k], "exact" if read(best["psnr"][k]) >= EXACT else "")
         cells = [
-            f"<b>{first + k}</b>", _picture(arrays.get("truth"), k, f"record {first + k}", ""), _picture(arrays.get("ideal"), k, f"ideal attacker, record {first + k}", ideal),
-            _picture(arrays.get("guess"), k, f"strongest attack, record {first + k}", got), _said(row["blind_psnr"], ""),
+            f"<b>{first + k}</b>", _picture(found, arrays.get("truth"), k, f"record {first + k}", ""), _picture(found, arrays.get("ideal"), k, f"ideal attacker, record {first + k}", ideal),
+            _picture(found, arrays.get("guess"), k, f"strongest attack, record {first + k}", got), _said(row["blind_psnr"], ""),
         ]  # fmt: skip
         rows.append("<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in zip(classes, cells, strict=True)) + "</tr>")
     caption = "Every record of the batch, the most exposed first. PSNR in dB; the ideal attacker's is expected, single records lie above and below it."
@@ -107,11 +108,22 @@ def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int
         st.caption(f"{len(found['records']) - SHOWN} more records are less exposed; they stand in the files below.")
 
 
-def _picture(every: np.ndarray | None, k: int, alt: str, said: str) -> str:
-    shown = (
-        '<span class="blank"></span>' if every is None else f'<img src="{drawn.thumb(every[k : k + 1].clip(0, 1))}" alt="{escape(alt)}">'
-    )
-    return f'<div class="got">{shown}<span>{said}</span></div>'
+def _picture(found: dict[str, Any], every: np.ndarray | None, k: int, alt: str, said: str) -> str:
+    """A record as a picture, and where it is a short row its numbers on their own scale."""
+    if every is None:
+        return f'<div class="got"><span class="blank"></span><span>{said}</span></div>'
+    numbers = _numbers(found, every[k])
+    shown = f'<img src="{drawn.thumb(every[k : k + 1].clip(0, 1))}" alt="{escape(f"{alt}: {numbers}" if numbers else alt)}">'
+    return f'<div class="got">{"" if numbers else shown}<span>{numbers}{"<br>" * bool(numbers and said)}{said}</span></div>'
+
+
+def _numbers(found: dict[str, Any], record: np.ndarray) -> str:
+    """Of a row of few columns; empty elsewhere."""
+    bounds = found["asked"].get("bounds") or {}
+    if record.size > COLUMNS or max(record.shape) != record.size or len(bounds) != 1:
+        return ""
+    low, high = (np.asarray(end, np.float64).reshape(-1) for end in next(iter(bounds.values())))
+    return ", ".join(f"{value:.3g}" for value in low + (high - low) * record.reshape(-1).astype(np.float64))
 
 
 def _said(psnr: Any, word: str) -> str:
