@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+from ..core.unused import give_back
+
 LOOK = 5.0  # seconds between two looks for new modules: pages import theirs when they are first opened
 EVERY = 60.0  # seconds between two collections of what is not frozen
 THAW = 1800.0  # seconds between two looks at everything: what was frozen by chance, as part of a visit that is over, goes then
@@ -49,9 +51,11 @@ class Collector:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+            give_back()
             return "everything"
         if now - self._collected >= EVERY:
             self._collected = now
             gc.collect()
+            give_back()
             return "young"
         return ""

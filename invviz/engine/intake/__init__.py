@@ -19,6 +19,7 @@ import numpy as np
 from ...core.errors import UploadError
 from ...core.messages import python_path, read, write
 from ...core.paths import IMPORTS
+from ...core.unused import give_back
 from ._limits import DATA, MEMORY, MOST_FILES, PATIENCE, SECONDS, TOO_MUCH, WEIGHTS, check_sizes
 from ._net import module_of
 
@@ -70,10 +71,17 @@ def take(handed: Handed) -> Taken:
     Raises:
         UploadError: something is not what it should be, or takes too much; says what was given, what is allowed, what to do.
     """
-    order = io.BytesIO()
-    write(order, *ordered(handed))
-    with AT_ONCE:
-        answer = _asked(order.getbuffer())
+    try:
+        return _taken(handed)
+    finally:
+        give_back()
+
+
+def _taken(handed: Handed) -> Taken:
+    with io.BytesIO() as order:  # nothing of it stays, whatever is raised
+        write(order, *ordered(handed))
+        with AT_ONCE, order.getbuffer() as whole:
+            answer = _asked(whole)
     try:
         message = read(io.BytesIO(answer))
     except (ValueError, KeyError, json.JSONDecodeError, TypeError) as err:
