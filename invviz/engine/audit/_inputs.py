@@ -62,7 +62,7 @@ def private_of(inputs: Mapping[str, Tensor], public: Collection[str]) -> tuple[s
     if not private:
         raise InvvizError(
             "No input is private and a real number, and the audit differentiates by those. Whole numbers (tokens, categories) are taken as known to "
-            "everybody; give their embeddings or one-hot rows as inputs, or name fewer inputs in public."
+            "everybody; give their embeddings or one-hot rows as inputs, divide bytes of pictures by 255, or name fewer inputs in public."
         )
     counts = {name: len(inputs[name]) for name in private}
     if len(set(counts.values())) > 1:
