@@ -44,7 +44,16 @@ def test_defenses_page_is_made_of_its_figures():
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/adding.md", "docs/flower.md", "docs/theory.md", "docs/redteam_by_hand.md", "benchmarks/README.md", "CHANGELOG.md"],
+    [
+        "README.md",
+        "docs/adding.md",
+        "docs/flower.md",
+        "docs/audit.md",
+        "docs/theory.md",
+        "docs/redteam_by_hand.md",
+        "benchmarks/README.md",
+        "CHANGELOG.md",
+    ],
 )
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text()
