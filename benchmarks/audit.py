@@ -1,4 +1,4 @@
-"""Audits of nets that invviz does not ship, with time and memory: python benchmarks/audit.py a|b|c|d|resnet50|vit [FOLDER]; the report goes there. `a` reads CIFAR-10 in INVVIZ_DATA; WITHIN=480 gives more time."""
+"""Audits of nets that invviz does not ship, with time and memory: python benchmarks/audit.py a|b|c|d|resnet50|vit [FOLDER]; the report goes there. `a` reads CIFAR-10 in INVVIZ_DATA; WITHIN=480 gives more time, DEFENSE a defense of the large nets."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def d() -> invviz.Audit:
 
 def large(name: str) -> invviz.Audit:
     net = getattr(load_torchvision().models, name)()
-    return invviz.risk(net, torch.rand(1, 3, 224, 224), torch.tensor([7]), within=WITHIN, progress=tell)
+    return invviz.risk(net, torch.rand(1, 3, 224, 224), torch.tensor([7]), defense=os.environ.get("DEFENSE", ""), within=WITHIN, progress=tell)
 
 
 def tell(event: object) -> bool:
