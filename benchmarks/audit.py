@@ -77,7 +77,9 @@ def d() -> invviz.Audit:
 
 def large(name: str) -> invviz.Audit:
     net = getattr(load_torchvision().models, name)()
-    return invviz.risk(net, torch.rand(1, 3, 224, 224), torch.tensor([7]), defense=os.environ.get("DEFENSE", ""), within=WITHIN, progress=tell)
+    return invviz.risk(
+        net, torch.rand(1, 3, 224, 224), torch.tensor([7]), defense=os.environ.get("DEFENSE", ""), within=WITHIN, progress=tell
+    )
 
 
 def tell(event: object) -> bool:
