@@ -46,7 +46,7 @@ def read(message: Tree, plan: Bins, columns: slice | None = None) -> Reading:
     """
     weight, bias = message[plan.weight].double(), message[plan.bias].double()
     eps = torch.finfo(message[plan.weight].dtype).eps
-    weight = weight[:, columns or plan.columns or slice(None)]
+    weight, bias = weight[: plan.rows, columns or plan.columns or slice(None)], bias[: plan.rows]
     if plan.ones is not None:
         bias = weight[:, plan.ones]
     copies = [_one(w, b, plan.cumulative, eps) for w, b in zip(weight.chunk(1 + plan.twins), bias.chunk(1 + plan.twins), strict=True)]

@@ -16,6 +16,7 @@ from ..engine.assess import assess
 from ..engine.attack import run
 from ..engine.bounds import HELD, of_lower
 from ..engine.client import Site
+from ..engine.expected import expected_fact
 from ..engine.gap import above, exceeds, gap, reasons
 from ..engine.results import Result
 from ..engine.summary import risk_summary
@@ -92,7 +93,7 @@ def show_run(args: argparse.Namespace) -> int:
         "risk": risk,
         "risk_note": risk_note,
         **_beside(result, risk, ideal_picture),
-        **({"privacy": spent} if spent else {}),
+        **(({"privacy": spent} if spent else {}) | expected_fact(scenario, site)),
     }
     words = _run_words(result, risk, risk_note, facts["gap"]) + (f"\ndp_sgd: {spent['words']}" if spent else "")
     print(to_json(facts) if args.json else words)

@@ -24,6 +24,10 @@ class Plan:
 
     kind: ClassVar[str] = ""
 
+    def expected(self, batch: int) -> float:
+        """The share of a batch of so many samples that is expected to be open to an exact read-out, before any attack; NaN where nothing tells it."""
+        return math.nan
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bins(Plan):
@@ -37,6 +41,7 @@ class Bins(Plan):
         columns: of the victim in the weight; None: all.
         ones: of those columns, that of a constant 1 beside the sample, whose entries stand in the place of the bias's where other clients' biases are summed into that;
             None: the bias's.
+        rows: of the layer that are bins, from the first on; None: all.
         decode: from what the columns hold to samples, (n, columns) to (n, ...); None: they are the sample.
     """
 
@@ -49,6 +54,7 @@ class Bins(Plan):
     counts: tuple[int, ...]
     columns: slice | None = None
     ones: int | None = None
+    rows: int | None = None
     decode: Callable[[Tensor], Tensor] | None = None
 
     def expected(self, batch: int) -> float:
@@ -70,6 +76,10 @@ class Neurons(Plan):
     weight: str
     bias: str
     share: float
+
+    def expected(self, batch: int) -> float:
+        """`share`, of batches of the size that the server knew."""
+        return self.share
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

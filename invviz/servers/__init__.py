@@ -10,6 +10,7 @@ from .inconsistent import Inconsistent
 from .loki import Loki
 from .mkor import MKOR
 from .qbi import QBI
+from .scale_mia import ScaleMIA
 from .sybils import Sybils
 from .trap_weights import TrapWeights
 
@@ -24,6 +25,7 @@ SERVERS: dict[str, type[Server]] = {
     "fishing": Fishing,
     "geminio": Geminio,
     "mkor": MKOR,
+    "scale_mia": ScaleMIA,
 }
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Inconsistent",
     "Loki",
     "Plain",
+    "ScaleMIA",
     "Server",
     "Sybils",
     "TrapWeights",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.component import Component
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from ..core.types import Net, World
-    from ..models import Model
     from .aggregation import Aggregation
 
 
@@ -61,11 +60,11 @@ class Server(Component):
         """
         return []
 
-    def model_problems(self, model: Model, shape: tuple[int, ...]) -> list[str]:
+    def model_problems(self, model: Any, shape: tuple[int, ...]) -> list[str]:
         """Why the honest net's architecture does not suit it, one sentence each; beside `needs_first_linear` and `needs_first_relu`.
 
         Args:
-            model: of the honest net.
+            model: of the honest net (`models.Model`, which this room does not import).
             shape: of a sample.
         """
         return []

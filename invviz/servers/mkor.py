@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.lazy import torch
 from ..core.planted import Classes
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..core.types import World
-    from ..models import Model
 
 PLACES = ((2, 2), (2, 3), (3, 2), (3, 3))  # of a 5 x 5 kernel of stride 2 and padding 2: the four pixels of a block of 2 x 2
 EDGE = 3e-8  # how near to an activation's bounds a feature is taken to lie at most
@@ -50,12 +49,12 @@ class MKOR(Planter):
     plan: ClassVar[str] = "classes"
     modalities: ClassVar[tuple[str, ...]] = ("picture",)
 
-    def model_problems(self, model: Model, shape: tuple[int, ...]) -> list[str]:
+    def model_problems(self, model: Any, shape: tuple[int, ...]) -> list[str]:
         """Another net than LeNet, too few channels, an activation that cannot be undone."""
         wide, acts = 16 * shape[0], ("sigmoid", "tanh", "softplus", "leaky_relu", "elu")
         if model.name != "lenet":
             return [f"{self.name} sets the kernels of LeNet; the model is {model.name}. Use model=lenet(width={wide})."]
-        found, width, act = [], model.width, model.act  # type: ignore[attr-defined]
+        found, width, act = [], model.width, model.act
         if width < wide:
             found.append(
                 f"{self.name} takes 16 channels for each of a picture's {shape[0]}; {model.name} has {width}. Set width={wide} or more."

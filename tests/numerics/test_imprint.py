@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._bins import read
+from invviz.cli import main
 from invviz.core.planted import Bins, expected_alone
 from invviz.core.rng import stream
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
+from invviz.engine.expected import expected_share
 from invviz.engine.observe import observe
 from invviz.scenario import Scenario, problems
 from invviz.servers import SERVERS
@@ -151,6 +154,17 @@ def test_jitter_moves_what_was_planted_and_nothing_else():
     read_now = [run(Scenario.parse(DIGITS.replace("measure=", f"jitter={j},measure=")), SITE) for j in (0.0, 0.01, 10.0)]
     count = [read_of(found) for found in read_now]
     assert count[0] >= count[1] > count[2]
+
+
+def test_the_command_line_says_the_share_beforehand(capsys):
+    assert main(["run", DIGITS, "--json", "--no-risk"]) == 0
+    client = met(DIGITS)
+    assert (
+        json.loads(capsys.readouterr().out)["expected_share"]
+        == pytest.approx(client.net.plan.expected(64))
+        == expected_share(Scenario.parse(DIGITS), SITE)
+    )
+    assert expected_share(Scenario.parse("data=digits&model=mlp"), SITE) is None
 
 
 def test_the_client_does_not_see_the_plan_and_the_attacker_does():
