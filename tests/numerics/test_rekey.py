@@ -119,8 +119,9 @@ def is_whole(folder: Path, rows=STORED) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("kind", WORK)
+@pytest.mark.parametrize("kind", sorted({row[0] for row in FORMER}))
 def test_former_keys_are_those_of_then(kind):
+    assert kind in WORK  # bits and inspect came later: nothing was stored of them
     rows = [row for row in FORMER if row[0] == kind]
     assert len(rows) > 5
     for _, text, key in rows:

@@ -127,3 +127,25 @@ def test_what_does_not_go_is_said():
     assert any("one whole message" in said for said in bits_problems(Scenario.parse("data=notes&model=tiny_lm&rounds=2")))
     assert any("Set batch=10 or less" in said for said in bits_problems(Scenario.parse("data=notes&model=tiny_lm&batch=11")))
     assert not bits_problems(Scenario.parse("data=notes&model=tiny_lm&batch=10"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", ["dager", "embedding_rows"])
+def test_no_attack_has_more_words_in_two_hundred_runs(attack, tmp_path):
+    """On average over 25 sentences at every noise; single sentences may lie above, since the bound is on average over words."""
+    text, site = (
+        f"data=notes(index={{}})&model=tiny_lm(width=16)&attack={attack}&dtype=float64&floor=0&defense=gaussian_noise(sigma={{}})",
+        Site(None, tmp_path, "cpu"),
+    )
+    counted = {index: count(Scenario.parse(text.format(index, 0.0)), site) for index in range(25)}
+    runs = 0
+    for sigma in (0.001, 0.03, 0.1, 0.3, 1.0, 3.0, 30.0, 100.0):
+        reached, bound = [], []
+        for index, found in counted.items():
+            s = Scenario.parse(text.format(index, sigma))
+            at = dataclasses.replace(found, scenario=s)
+            bound.append(np.mean([word.right for sentence in at.here for word in sentence]))
+            reached.append(run(s, site).scores["token_accuracy"][0])
+        runs += len(reached)
+        assert np.mean(reached) <= np.mean(bound) + 0.01, sigma
+    assert runs == 200
