@@ -136,7 +136,8 @@ def sketched_first(scenario: Scenario) -> bool:
 def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
     """Of what is read of the defended message, over all rounds; of a sum by all clients' batches side by side."""
     if client.others:
-        return sums.jacobian_of(scenario, client, _names(scenario.layer, whole) if scenario.layer else None)
+        names = _names(scenario.layer, whole) if scenario.layer else None
+        return sums.jacobian_of(scenario, client, names, moves(scenario, client) if scenario.rounds > 1 else ())
     release = only(client.release, _names(scenario.layer, whole)) if scenario.layer else client.release
     if scenario.rounds > 1:
         release = _over_rounds(scenario, client, release)
@@ -205,7 +206,7 @@ def _over_rounds(scenario: Scenario, client: Client, release: Release) -> Releas
     sizes = [
         Size.of(client.release(c.net, c.batch, None)) for c in clients
     ]  # noise is measured on the whole message, whatever part is read
-    if scenario.only("risk").defense == scenario.defense and scenario.defense.noisy:
+    if not scenario.any_noise and (scenario.defense.noisy or scenario.aggregation.alters):
         variances = [noise_variance(scenario, s, sums.stages_of(scenario, c)) for s, c in zip(sizes, clients, strict=True)]
         sigmas = [(scenario.floor**2 * s.rms**2 + v) ** 0.5 for s, v in zip(sizes, variances, strict=True)]
     else:  # all noise is relative to its own round's message

@@ -129,7 +129,8 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
 
 def _served(scenario: Scenario, client: Client) -> Client:
     """The client as a server meets it that plants nets, or sees messages of several clients as one; those others hold other private samples."""
-    server, shown, count = scenario.server, World.without_public(client.net, client.batch), scenario.aggregation.others
+    server, shown = scenario.server, World.without_public(client.net, client.batch)
+    count = len(scenario.aggregation.members(scenario.rounds)) - 1
     if server.uses_public:
         shown = World(client.net, *public_pictures(scenario, client.batch, client.samples))
     shown = dataclasses.replace(shown, batch_size=scenario.batch)

@@ -40,14 +40,19 @@ def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) 
         size: of the victim's noise-free message; it knows those of the others of a sum.
         stages: as of `Stack.variance`.
     """
-    own = scenario.defense.variance(size, scenario.batch, stages)
-    aggregation = scenario.aggregation
-    if not aggregation.alters:
-        return own
-    theirs = [
+    theirs = (
         scenario.defense.variance(one, scenario.batch, [stage.others[place] for stage in stages]) for place, one in enumerate(size.others)
-    ]
-    return aggregation.noise_share * (own + sum(theirs)) + (1 + aggregation.others) * aggregation.rounding_variance(pace_of(scenario))
+    )
+    rounding = scenario.aggregation.others * scenario.aggregation.rounding_variance(pace_of(scenario))
+    return own_variance(scenario, size, stages) + scenario.aggregation.noise_share * sum(theirs) + rounding
+
+
+def own_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) -> float:
+    """The same of one client's message: in the share of its noise that it adds, with what rounding adds on the way."""
+    aggregation = scenario.aggregation
+    return aggregation.noise_share * scenario.defense.variance(size, scenario.batch, stages) + aggregation.rounding_variance(
+        pace_of(scenario)
+    )
 
 
 def pace_of(scenario: Scenario) -> float:
@@ -129,12 +134,12 @@ def doubts(scenario: Scenario, decomposition: Decomposition, sigma: float, solve
 
 def _of_sum(scenario: Scenario, d: Decomposition) -> str:
     """What the score of a sum over clients leaves out, and how far the others hide the victim."""
-    clients, equations = 1 + scenario.aggregation.others, d.rows or d.num_message
+    clients, equations = d.clients, d.rows or d.num_message
     more = equations >= clients * d.size
     return (
-        f"The server sees a sum over {clients} clients that do not collude. The score is local: the attacker is given every client's slope at its private batch, and who is who among them, which a "
-        f"real one has to find out, so it is an upper bound to first order. The sum has {equations:,} equations for {clients * d.size:,} unknown numbers"
-        + (", so it still tells all of them apart but for noise" if more else ", so the others begin to hide the victim")
+        f"The server sees {'a sum' if scenario.rounds == 1 else f'{scenario.rounds} sums'} over {clients} clients that do not collude. The score is local: the attacker is given every client's slope at its private batch, and who is who among them, which a "
+        f"real one has to find out, so it is an upper bound to first order. There are {equations:,} equations for {clients * d.size:,} unknown numbers"
+        + (", so they are still told apart but for noise" if more else ", so the others begin to hide the victim")
         + f"; that begins at about {number(equations / d.size, 2)} clients."
     )
 

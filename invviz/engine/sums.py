@@ -12,15 +12,15 @@ from ..core.lazy import torch
 from ..core.rng import derive
 from ..core.tree import map_tree
 from ..core.types import Batch, Size
-from ..risk import Jacobian, SumJacobian, only
+from ..risk import Jacobian, SumJacobian, moved, only, over_rounds
 from .adaptive import of_sum
-from .summary import pace_of
+from .summary import own_variance, pace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from torch import Generator
+    from torch import Generator, Tensor
 
     from ..core.types import Net, Observation, Release, Tree, World
     from ..scenario import Scenario
@@ -33,7 +33,7 @@ def held_by_others(scenario: Scenario, count: int) -> list[int]:
     Raises:
         InvvizError: there are not so many.
     """
-    wanted, places = scenario.aggregation.others, count // scenario.batch - 1
+    wanted, places = len(scenario.aggregation.members(scenario.rounds)) - 1, count // scenario.batch - 1
     if wanted > places:
         needed = (1 + wanted) * scenario.batch
         raise InvvizError(
@@ -65,16 +65,26 @@ def summed(scenario: Scenario, messages: Sequence[Release]) -> Release:
     return lambda net, batch, rng: scenario.aggregation.seen([message(net, batch, rng) for message in messages])
 
 
-def jacobian_of(scenario: Scenario, client: Client, names: Collection[str] | None = None) -> SumJacobian:
-    """How the sum moves with the batches of all clients whose messages are in it, the victim's first.
+def jacobian_of(
+    scenario: Scenario, client: Client, names: Collection[str] | None = None, shifts: Sequence[Mapping[str, Tensor]] = ()
+) -> SumJacobian:
+    """How the sum, or the sums of several rounds side by side, move with the batches of all clients whose messages are in them, the victim's first.
+
+    Each round is scaled to the noise of the first. A client who is not in a round adds nothing to it, so that two rounds with and without the victim hold their difference. Source: [D] T7, T8.
 
     Args:
         scenario: what is summed.
         client: the victim, with the others.
         names: parts of the message that are read; None: all of it.
+        shifts: how far the net has moved by each round, of several.
     """
     releases = [client.received(scenario).release, *(one.release for one in client.others)]
     read = [release if names is None else only(release, names) for release in releases]
+    if shifts:
+        scales, members = _scales(scenario, client, shifts), scenario.aggregation.members(len(shifts))
+        read = [
+            over_rounds(r, shifts, [s * there for s, there in zip(scales, its, strict=True)]) for r, its in zip(read, members, strict=True)
+        ]
     return SumJacobian.of_parts([Jacobian.of(r, c.net, c.batch) for r, c in zip(read, (client, *client.others), strict=True)])
 
 
@@ -123,16 +133,29 @@ def _mean(release: Release, clients: int, scenario: Scenario) -> Release:
     return mean
 
 
+def _scales(scenario: Scenario, client: Client, shifts: Sequence[Mapping[str, Tensor]]) -> list[float]:
+    """What the sum of every round is multiplied with, so that its noise is as loud as that of the first: floor, and the noise of those who are in it."""
+    members, sigmas = scenario.aggregation.members(len(shifts)), []
+    for now, shift in enumerate(shifts):
+        there = [dataclasses.replace(one, net=moved(one.net, shift), others=()) for one in (client, *client.others)]
+        own = [client.received(scenario).release, *(one.release for one in client.others)]
+        sizes = [Size.of(release(one.net, one.batch, None)) for release, one in zip(own, there, strict=True)]
+        present = [place for place, its in enumerate(members) if its[now]]
+        noise = sum(own_variance(scenario, sizes[k], _stages(scenario, there[k])) for k in present)
+        sigmas.append((scenario.floor**2 * sizes[0].rms ** 2 + noise) ** 0.5)
+    return [sigmas[0] / max(sigma, 1e-30) for sigma in sigmas]
+
+
 def size_of(scenario: Scenario, client: Client) -> Size:
-    """Of the victim's own message, without noise; it knows those of the others of a sum."""
+    """Of the victim's own message, without noise; it knows those of the others of a sum, of several rounds of the first."""
     own = client.received(scenario).release if client.others else client.release
-    others = tuple(Size.of(one.release(one.net, one.batch, None)) for one in client.others)
+    others = tuple(Size.of(one.release(one.net, one.batch, None)) for one in client.others[: scenario.aggregation.others])
     return dataclasses.replace(Size.of(own(client.net, client.batch, None)), others=others)
 
 
 def stages_of(scenario: Scenario, client: Client) -> tuple[Size, ...]:
     """Sizes of the noise-free message before and after each defense that adds no noise; each knows those of the others of a sum at the same place."""
-    alone = [_stages(scenario, one) for one in (client, *client.others)]
+    alone = [_stages(scenario, one) for one in (client, *client.others[: scenario.aggregation.others])]
     return tuple(dataclasses.replace(own, others=tuple(theirs)) for own, *theirs in zip(*alone, strict=True))
 
 

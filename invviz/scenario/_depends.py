@@ -36,8 +36,8 @@ def spectrum(s: Scenario) -> Depends:
     Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
     """
     none = ("attack", "attacker", "train")
-    s = s.replace(aggregation=s.aggregation.for_risk())
     if s.any_noise:
+        s = s.replace(aggregation=s.aggregation.for_risk())
         return _without(s, *none, "floor", defense=s.defense.for_risk())
     return _without(s, *none)  # the directions that coloured noise hides depend on all other noise, too
 

@@ -51,7 +51,7 @@ def any_attack(s: Scenario) -> Attack:
 
 @functools.lru_cache(maxsize=KEPT)
 def _found(s: Scenario) -> tuple[str, ...]:
-    found = problems(s.replace(attack=any_attack(s)))
+    found = problems(s.replace(attack=any_attack(s), rounds=1 if s.aggregation.others else s.rounds))
     if s.data.modality.discrete:
         return (*found, WORDS.format(data=s.data.name, kind=s.data.modality.a_set))
     if s.prior == "natural" and not s.data.modality.grid:
@@ -59,7 +59,9 @@ def _found(s: Scenario) -> tuple[str, ...]:
         found.append(
             f"The natural prior expects neighbouring pixels to be alike; {s.data.name} is {s.data.modality.a_set}. Use prior=white{either}."
         )
-    summed = 1 + s.aggregation.others
+    summed = len(s.aggregation.members(s.rounds))
+    if summed > 1 and s.rounds > 1:
+        found += _over_rounds(s)
     inputs = summed * s.batch * math.prod(s.shape)
     if s.method == "exact" and inputs > MAX_EXACT_INPUTS:
         found.append(
@@ -77,6 +79,13 @@ def _found(s: Scenario) -> tuple[str, ...]:
             for d in s.defense.live.redrawing
         ]
     return (*found, *(_coloured(s, s.coloured, inputs) if s.coloured else ()))
+
+
+def _over_rounds(s: Scenario) -> list[str]:
+    """Sums of several rounds: what else must be the same in all of them."""
+    if s.malicious:
+        return [f"Several rounds move the net as an honest server does; {s.server.name} plants one net. Set rounds=1."]
+    return []
 
 
 def _whose(summed: int) -> str:

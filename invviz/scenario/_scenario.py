@@ -169,7 +169,7 @@ class Scenario:
     @property
     def any_noise(self) -> bool:
         """Whether its spectrum is the same at every strength of its noise; what a spectrum is kept under names no strength then."""
-        return not self.coloured and (self.rounds == 1 or self.defense.relative)
+        return not self.coloured and (self.rounds == 1 or (self.defense.relative and not self.aggregation.alters))
 
     @property
     def apart(self) -> tuple[Release, ...]:

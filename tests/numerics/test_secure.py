@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_said():
     assert not said("&aggregation=secure(clients=16,colluding=3)") and not said("&aggregation=secure(clients=4,colluding=3)")
     assert "at most 3 can collude. Set colluding=3" in said("&aggregation=secure(clients=4,colluding=4)")
     assert "sends an embedding. Use protocol=hfl" in said("&protocol=vfl&aggregation=secure")
-    assert "rounds is 2. Set rounds=1" in said("&rounds=2&aggregation=secure")
+    assert "Attacks read one sum; rounds is 2. Set rounds=1" in said("&rounds=2&aggregation=secure")
     assert "quantisation is not of that kind" in said("&defense=quantisation&aggregation=secure(shared_noise=True)")
     assert "pruning is not of that kind" in said("&defense=gaussian_noise&defense=pruning&aggregation=secure(shared_noise=True)")
     assert not said("&defense=clipping&defense=gaussian_noise&aggregation=secure(shared_noise=True)")

@@ -30,6 +30,10 @@ class Aggregation(Component):
         """Whether the server sees anything but the message that the victim would send by itself."""
         return self.others > 0
 
+    def members(self, rounds: int) -> list[list[bool]]:
+        """Of every client, the victim first, in which rounds it is in the sum; those who collude are left out."""
+        return [[True] * rounds for _ in range(1 + self.others)]
+
     @property
     def noise_share(self) -> float:
         """Which share of the variance of its defenses' noise each client adds."""

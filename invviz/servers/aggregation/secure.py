@@ -52,6 +52,13 @@ class Secure(Aggregation):
         "each client adds only 1/clients of the variance of its defenses' noise, so that the sum of all has it once (distributed differential privacy)",
     )
 
+    partners: str = knob(
+        "same",
+        "over several rounds: the same clients in each (same), others beside the victim in each (fresh), or a server that chooses them, and leaves the victim out of the last round (without)",
+        choices=("same", "fresh", "without"),
+        late=True,
+    )
+
     @property
     def others(self) -> int:
         """Clients that neither are the victim nor collude."""
@@ -61,6 +68,13 @@ class Secure(Aggregation):
     def alters(self) -> bool:
         """More than one message in one, weights that are rounded, or noise that is shared."""
         return self.others > 0 or self.bits > 0 or self.noise_share < 1
+
+    def members(self, rounds: int) -> list[list[bool]]:
+        """As the partners say; in one round all of them."""
+        always, last = [True] * rounds, [True] * (rounds - 1) + [rounds == 1]
+        if self.partners == "fresh":
+            return [always] + [[at == now for at in range(rounds)] for now in range(rounds) for _ in range(self.others)]
+        return [last if self.partners == "without" else always] + [always] * self.others
 
     @property
     def noise_share(self) -> float:

@@ -8,6 +8,7 @@ import torch
 
 from invviz.engine.assess import assess
 from invviz.engine.client import Site, meet_client
+from invviz.engine.observe import moves
 from invviz.engine.summary import noise_variance, risk_summary
 from invviz.risk import (
     Components,
@@ -202,3 +203,55 @@ def test_every_number_of_clients_at_once_is_each_by_itself(site):
             mean = np.linalg.solve(stacked.T @ stacked + sigma**2 * np.eye(64 * count), stacked.T @ message)[:64]
             assert np.allclose(found.pictures[level, count - 1], 0.5 + 0.25 * mean, atol=1e-6)
     assert found.full == len(parts[0]) / 64
+
+
+def over_rounds(s, site, clients_in):
+    """Victim's posterior from the sums of all rounds: precisions add, each round with its own net, clients and noise. `clients_in`: (round) -> places of its clients."""
+    client = meet_client(s, site)
+    shifts = moves(s, client)
+    everybody, precision = (client, *client.others), 0.0
+    for now, shift in enumerate(shifts):
+        net = dataclasses.replace(client.net, params={k: p + shift.get(k, 0) for k, p in client.net.params.items()})
+        there = [dataclasses.replace(one, net=net, others=()) for one in everybody]
+        gradients = [torch.cat([g.flatten() for g in client.bare(net, one.batch, None).values()]).numpy() for one in there]
+        present = clients_in(now)
+        floor = s.floor**2 * np.mean(gradients[0] ** 2)
+        sigma2 = floor + sum(0.3**2 * np.mean(gradients[k] ** 2) for k in present)
+        rows = np.concatenate([jacobians(there[k])[0] if k in present else np.zeros((len(gradients[0]), 64)) for k in range(len(there))], 1)
+        precision = precision + (rows / 4).T @ (rows / 4) / sigma2
+    return np.trace(np.linalg.inv(np.eye(len(precision)) + precision)[:64, :64]) / 16
+
+
+@pytest.mark.parametrize(
+    ("partners", "clients_in"),
+    [
+        ("same", lambda now: (0, 1, 2, 3)),
+        ("fresh", lambda now: (0, *range(1 + 3 * now, 4 + 3 * now))),
+        ("without", lambda now: (0, 1, 2, 3) if now < 1 else (1, 2, 3)),
+    ],
+)
+def test_sums_of_several_rounds(site, partners, clients_in):
+    how = (
+        f"&protocol=hfl(lr=0.5)&rounds=2&defense=gaussian_noise(sigma=0.3)&aggregation=secure(clients=5,colluding=1,partners='{partners}')"
+    )
+    s = Scenario.parse(BASE + how)
+    found = assess(s, site)
+    said = risk_summary(s, found.decomposition, found.size, found.stages)
+    assert said["invloss"] == pytest.approx(over_rounds(s, site, clients_in), rel=1e-7)
+    assert len(meet_client(s, site).others) == (6 if partners == "fresh" else 3)
+
+
+def test_a_server_that_leaves_the_victim_out_once_has_its_message(site):
+    base = "&protocol=hfl(lr=1e-6)&floor=0.001&batch=1"
+    value = lambda more: risk_of(BASE + base + more, site)  # noqa: E731
+    alone, hidden = value(""), value("&aggregation=secure(clients=18)")
+    chosen = value("&rounds=2&aggregation=secure(clients=18,partners='without')")
+    same = value("&rounds=2&aggregation=secure(clients=18)")
+    assert (
+        hidden < 0.7 < 0.99 < chosen <= alone and same - hidden < 0.05
+    )  # of nets that hardly move the same sum again tells next to nothing
+
+
+def risk_of(text, site):
+    found = assess(Scenario.parse(text), site)
+    return risk_summary(Scenario.parse(text), found.decomposition, found.size, found.stages)["invre"]
