@@ -84,8 +84,12 @@ class Client:
     def received(self, scenario: Scenario) -> Received:
         """What it can look at before it answers; `release` is its own message, whatever the server sees of it."""
         net = dataclasses.replace(self.net, plan=None)
-        release = defended(scenario, self.bare, scenario.defense, dataclasses.replace(self.world, net=net))
-        return Received(net, self.previous, self.batch, sent(scenario, release), tuple(one.net.digest for one in self.others))
+        return Received(net, self.previous, self.batch, self.alone(scenario), tuple(one.net.digest for one in self.others))
+
+    def alone(self, scenario: Scenario) -> Release:
+        """Its own message in its defenses, as it goes into what the server sees."""
+        world = dataclasses.replace(self.world, net=dataclasses.replace(self.net, plan=None))
+        return sent(scenario, defended(scenario, self.bare, scenario.defense, world))
 
     @property
     def fixed(self) -> Release:

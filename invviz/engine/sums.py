@@ -78,7 +78,7 @@ def jacobian_of(
         names: parts of the message that are read; None: all of it.
         shifts: how far the net has moved by each round, of several.
     """
-    releases = [client.received(scenario).release, *(one.release for one in client.others)]
+    releases = [client.alone(scenario), *(one.release for one in client.others)]
     read = [release if names is None else only(release, names) for release in releases]
     if shifts:
         scales, members = _scales(scenario, client, shifts), scenario.aggregation.members(len(shifts))
@@ -138,7 +138,7 @@ def _scales(scenario: Scenario, client: Client, shifts: Sequence[Mapping[str, Te
     members, sigmas = scenario.aggregation.members(len(shifts)), []
     for now, shift in enumerate(shifts):
         there = [dataclasses.replace(one, net=moved(one.net, shift), others=()) for one in (client, *client.others)]
-        own = [client.received(scenario).release, *(one.release for one in client.others)]
+        own = [client.alone(scenario), *(one.release for one in client.others)]
         sizes = [Size.of(release(one.net, one.batch, None)) for release, one in zip(own, there, strict=True)]
         present = [place for place, its in enumerate(members) if its[now]]
         noise = sum(own_variance(scenario, sizes[k], _stages(scenario, there[k])) for k in present)
@@ -148,7 +148,7 @@ def _scales(scenario: Scenario, client: Client, shifts: Sequence[Mapping[str, Te
 
 def size_of(scenario: Scenario, client: Client) -> Size:
     """Of the victim's own message, without noise; it knows those of the others of a sum, of several rounds of the first."""
-    own = client.received(scenario).release if client.others else client.release
+    own = client.alone(scenario) if client.others else client.release
     others = tuple(Size.of(one.release(one.net, one.batch, None)) for one in client.others[: scenario.aggregation.others])
     return dataclasses.replace(Size.of(own(client.net, client.batch, None)), others=others)
 
