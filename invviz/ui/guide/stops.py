@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from ...scenario.families import servers
 from ...studies import gallery
 from ...studies.gallery import made_by
 from .. import glossary, language
@@ -86,7 +87,7 @@ STOPS: tuple[Stop, ...] = (
         made_by("broken"),
     ),
     Stop("cost", "scale", scenes.cost, Opens("curves", gallery.OPENING, scenes.CURVES), "python -m invviz.studies digits"),
-    Stop("open", "words", scenes.open_, Opens("lab", _card("linear")), made_by("linear")),
+    Stop("open", "words", scenes.open_, Opens("server", servers.OPENING), made_by("linear")),
 )
 
 

@@ -34,7 +34,7 @@ def draw() -> None:
     _open(found)
     st.caption(
         "16 digits in float64, each server at its defaults on the first net that it fits; servers that only undo the sum (inconsistent nets, sybils) with one digit and a linear layer. "
-        f"The attacker knows the defense where its read-out can use that. One batch and one seed: differences of a picture or two mean little. Made by `{COMMAND}`."
+        f"The attacker knows the defense where its read-out can use that. Searches are stopped after 40 s. One batch and one seed: differences of a picture or two mean little. Made by `{COMMAND}`."
     )
 
 
