@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tempfile
 import time
@@ -29,7 +30,9 @@ def make(folder: Path = FOLDER) -> None:
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
         for server, column, scenario in wanted():
-            cells.append(known.get(scenario.key("run")) or measured(server, column, scenario, site))
+            there = known.get(scenario.key("run"))
+            cells.append(dataclasses.replace(there, server=server, column=column) if there else measured(server, column, scenario, site))
+            known[cells[-1].key] = cells[-1]  # two columns may be the same
             sys.stderr.write(f"{server}, {column}: {cells[-1].exact} exact, {cells[-1].seen} seen, {cells[-1].why}\n")
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / FILE, Study(tuple(cells)).to_json())

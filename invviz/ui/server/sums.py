@@ -66,7 +66,7 @@ def finding(found: Prepared, clients: int, colluding: int, score: float) -> str:
     who = (
         "One client by itself"
         if clients == 1
-        else f"{clients} clients, {colluding or 'none'} of them {'collude' if colluding != 1 else 'colludes'}"
+        else f"{clients} clients, {colluding or 'none'} of them {'collude' if colluding > 1 else 'colludes'}"
     )
     honest = clients - colluding
     more = honest * found.unknowns > found.equations
