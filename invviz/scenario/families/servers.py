@@ -43,7 +43,14 @@ BATCHES = (16, 32, 64)
 HIDES = "jitter"  # the knob by which a server hides what it planted
 FIRST = "imprint"
 GRID = "data=digits&dtype=float64"
-MODELS = ("mlp(width=256)", "lenet", "lenet(width=16)", "convnet", "mlp(width=256,act='sigmoid')")  # the first that a server fits
+MODELS = (
+    "mlp(width=256)",
+    "lenet",
+    "lenet(width=16)",
+    "mlp(width=256,hidden_layers=2)",
+    "convnet",
+    "mlp(width=256,act='sigmoid')",
+)  # the first that a server fits
 SUMMED = 8
 COSTLY = ("invl_gnp", "invl_dnp", "water_filling")  # take the whole Jacobian of a batch: minutes each
 LEFT_OUT = ("water_filling",)  # of the grid: as loud as InvL-GNP, along other directions
