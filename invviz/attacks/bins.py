@@ -12,10 +12,12 @@ from ._base import Attack
 from ._bins import read
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Generator
 
     from ..core.types import Observation, Progress
     from ._bins import Reading
+
+ALIKE = 1e-3  # of its largest value: bins that differ by no more show the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +66,20 @@ class ReadBins(Attack):
         return Reconstruction(obs.template.at(image), loss, trace=((1, loss),), note=_note(found, plan, obs), failed=False)
 
 
-def chosen(found: Reading, count: int) -> Tensor:
-    """Numbers of at most so many bins: certified ones first, then those that hold most of what was read."""
+def chosen(found: Reading, count: int) -> list[int]:
+    """Numbers of at most so many bins: certified ones first, then those that hold most of what was read; none that shows what another one does.
+
+    Where rows are not quite alike (jitter) an empty bin shows a little of what is above it: of a single sample that again, with hardly any mass.
+    """
     weight = found.mass / found.mass.amax() * found.filled + 2 * found.certain
-    places = weight.argsort(descending=True, stable=True)
-    return places[: min(count, int(found.filled.sum()))]
+    places: list[int] = []
+    for k in weight.argsort(descending=True, stable=True).tolist()[: int(found.filled.sum())]:
+        own = found.values[k]
+        if not any(float((own - found.values[j]).abs().max()) <= ALIKE * float(own.abs().max()) for j in places):
+            places.append(k)
+        if len(places) == count:
+            break
+    return places
 
 
 def _nothing(obs: Observation, note: str) -> Reconstruction:
@@ -83,7 +94,7 @@ def _note(found: Reading, plan: Bins, obs: Observation) -> str:
     elif obs.num_classes < 3:
         said.append("With two classes twins may agree whatever is in a bin, so none is certified.")
     else:
-        said.append(f"Twins certify {certain:,} of them: those hold one sample each.")
+        said.append(f"Twins certify {certain:,} of them: those show one sample each.")
     batch = len(obs.template.private)
     said.append(f"Before the message came, {100 * plan.expected(batch):.0f} % of a batch of {batch:,} were expected to be alone in a bin.")
     return " ".join(said)

@@ -167,6 +167,14 @@ def test_the_command_line_says_the_share_beforehand(capsys):
     assert expected_share(Scenario.parse("data=digits&model=mlp"), SITE) is None
 
 
+@pytest.mark.parametrize("layout", ["cumulative", "sparse"])
+def test_a_little_jitter_leaves_most_to_be_seen(layout):
+    """Empty bins then show the sample above them once more, and must not take another one's place."""
+    text = f"data=digits&model=mlp(width=32)&server=imprint(measure='random',layout='{layout}',jitter=0.000001)&batch=16&dtype=float64"
+    found = run(Scenario.parse(text), SITE)
+    assert sum(float(psnr) > 40 for psnr in found.scores["psnr"]) >= 12
+
+
 def test_the_client_does_not_see_the_plan_and_the_attacker_does():
     scenario = Scenario.parse(DIGITS)
     client = meet_client(scenario, SITE)
