@@ -13,6 +13,7 @@ from ...engine.bits import LEVELS, Counted
 from ...jobs.limits import too_dear
 from ...jobs.store import Job
 from ...scenario import Scenario, bits_problems
+from ...studies import hiding
 from .. import finding, glossary, lesson, look, lookup, pulse, real, sources, state, trouble
 from ..victim import victim_of
 from ..views import RunView
@@ -20,6 +21,7 @@ from ..waits import waiting
 
 CERTAIN = 0.99  # probability of a word from which it is called certain
 GENIE = "Whoever knows the net, the noise's size and all other words. On average over words nobody learns more of one."
+STUDY = "Noise at which half is still learned by whoever knows net and noise: half of the bits of words, InvRE 1/2 of pictures; medians with 95 % intervals."
 NOT_YET = "The attack reads two weight gradients: run it to see which words it gets, and how sure it is of them."
 HALF = "Every word of the vocabulary counts alike. Alternatives are counted, since words do not move in small steps."
 
@@ -149,3 +151,5 @@ def _curve(found: Counted | None, job: Job | None) -> None:
     st.markdown(f"### {title}", help=HALF)
     spec = bits_spec(LEVELS, facts["curve"], facts["entropy"], found.sigma / found.size.rms, _dark())
     st.vega_lite_chart(spec, key="bits", alt=f"Bits learned of a word over the noise, falling; {title}.")
+    if words := hiding.finding():
+        st.caption(f":material/menu_book: Study of {len(hiding.VICTIMS)} sentences and digits, fresh nets: {words}", help=STUDY)
