@@ -243,7 +243,7 @@ def _risk_words(risk: dict[str, Any]) -> str:
         f"expected best {risk['psnr_ceiling']:.1f} dB{'' if sure else f' ({low:.1f} to {high:.1f})'}, the message {tells(risk['invre'])}{spread}: an average over pictures and noise, {bound}",
         f"InvLoss on the straight line {number(risk['invloss'], 4)} ({risk['invloss_is']}); the truncated inverse reaches {number(risk['invloss_bound'], 4)} there",
         of_lower(risk),
-        f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
+        f"{'' if sure else 'at least '}{risk['k_star']:,} of {risk['n'] * risk['clients']:,} directions lie above the noise of {number(risk['sigma'])} per entry "
         f"(floor {number(risk['floor'])}, {risk['prior']} prior)",
         f"{risk['method']} ({risk['why']}): {risk['products']:,} Jacobian products, {risk['seconds']:.1f} s",
     ]

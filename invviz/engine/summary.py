@@ -163,7 +163,7 @@ def risk_summary(
         solved: as of `caveats`.
 
     Returns:
-        scenario, key; n and p, numbers in the batch and in the message; singular_values, descending (of a sketch: the leading ones, each at most the true
+        scenario, key; n and p, numbers in the batch and in the message; clients, whose messages are summed, all of whose numbers the directions are of; singular_values, descending (of a sketch: the leading ones, each at most the true
         one), of what matrix (`singular_values_of`: "J", or under coloured noise J seen through what whitens it together with the other noise, WHITENED), and
         `resolved`, below which they are rounding noise; method; products that it took; sigma, standard deviation of all noise on a message entry,
         made of `floor` (share of the root mean square) and noise_variance (of the defenses); prior; invloss, and what it is the least of (`invloss_is`); invloss_bound and
@@ -185,6 +185,7 @@ def risk_summary(
         "scenario": scenario.text(full=True),
         "key": scenario.key("risk"),
         "n": d.size,
+        "clients": d.clients,
         "p": d.rows or d.num_message,
         "singular_values": d.singular_values.tolist(),
         "singular_values_of": WHITENED if scenario.coloured else "J",

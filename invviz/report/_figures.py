@@ -99,7 +99,7 @@ def spectrum_figure(s: Spectrum, scenario: str) -> Figure:
     """Singular values with the floor: filled above, pale below."""
     values, floor = s.levels, s.floor
     readable, count = int((values > floor).sum()), len(values)
-    total = s.figures["n"]
+    total = s.figures["n"] * s.figures.get("clients", 1)
     kept = "" if count == total else f" (the {count:,} leading ones were computed)"
     finding = f"{'' if s.figures['method'] == 'exact' else 'At least '}{readable:,} of {total:,} directions lie above the noise floor{kept}"
     if not count or values[0] <= 0:

@@ -31,7 +31,7 @@ def spectrum(now: Scenario, risk: RiskView | None, job: Job | None, live: bool =
     values, floor = finding.levels(risk.decomposition, risk.sigma(now))
     count = int((values > floor).sum())
     least = "At least " if risk.decomposition.method == "sketch" else ""
-    title = f"{least}{count:,} of {risk.decomposition.size:,} directions lie above the noise floor"
+    title = f"{least}{count:,} of {risk.decomposition.size * risk.decomposition.clients:,} directions lie above the noise floor"
     if live:
         noise.part("lab", "spectrum")
     with noise.instead("spectrum", live) as needed:

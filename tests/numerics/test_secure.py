@@ -10,6 +10,7 @@ from invviz.core.tree import flatten
 from invviz.core.types import Size
 from invviz.engine.client import Site, meet_client
 from invviz.engine.summary import noise_variance
+from invviz.jobs import price
 from invviz.scenario import Scenario, problems
 from invviz.servers.aggregation import AGGREGATIONS, Secure
 
@@ -160,3 +161,12 @@ def test_keys_hold_what_results_depend_on():
         and "aggregation=secure(clients=9,colluding=3,bits=22)" in s.text()
     )
     assert AGGREGATIONS["secure"] is Secure
+
+
+def test_prices_count_the_clients_that_are_summed():
+    seconds = lambda kind, more: price.seconds(kind, Scenario.parse(f"data=digits&model=lenet&{more}"))  # noqa: E731
+    four = "aggregation=secure(clients=20,colluding=16)"
+    for kind in ("run", "sketch"):
+        assert seconds(kind, "batch=1") < seconds(kind, four) == pytest.approx(seconds(kind, "batch=4"))
+    assert seconds("risk", "batch=1") < seconds("risk", four) < seconds("risk", "batch=4")  # a column moves one client's message alone
+    assert seconds("train", four) == pytest.approx(seconds("train", "batch=1"))  # trains no differently
