@@ -170,7 +170,10 @@ def risk(e: Entry) -> Told:
             f"{number(r['invloss'], 4, 'g')} ({r['invloss_is']}); the truncated inverse reaches {number(r['invloss_bound'], 4, 'g')}",
         ),
         ("lower bound", of_lower(r)),
-        ("readable directions", f"{'' if r['method'] == 'exact' else 'at least '}{r['k_star']:,} of {r['n'] * r.get('clients', 1):,} lie above the noise"),
+        (
+            "readable directions",
+            f"{'' if r['method'] == 'exact' else 'at least '}{r['k_star']:,} of {r['n'] * r.get('clients', 1):,} lie above the noise",
+        ),
         (
             "noise",
             f"{number(r['sigma'], 3, 'g')} on every entry of a message of {r['p']:,} (floor {number(r['floor'], 3, 'g')}, {r['prior']} prior)",
