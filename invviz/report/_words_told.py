@@ -12,7 +12,7 @@ from ._collect import Entry
 from ._numbers import number, seconds
 from ._told import Table, Told
 
-GENIE = "all words but one, the net, the defense and the noise's size: bits are learned by whoever knows the rest, so on average over words nobody learns more"
+GENIE = "all words but one, the net, the defense and the noise's size: bits are learned by whoever knows the rest, so on average over words that are drawn alike nobody learns more; who knows the language may guess better under much noise"
 
 
 def bits(e: Entry) -> Told:

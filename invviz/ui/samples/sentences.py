@@ -20,7 +20,7 @@ from ..views import RunView
 from ..waits import waiting
 
 CERTAIN = 0.99  # probability of a word from which it is called certain
-GENIE = "Whoever knows the net, the noise's size and all other words. On average over words nobody learns more of one."
+GENIE = "Whoever knows the net, the noise's size and all other words. On average over words that are drawn alike nobody learns more of one; who knows the language may guess better under much noise."
 STUDY = "Noise at which half is still learned by whoever knows net and noise: half of the bits of words, InvRE 1/2 of pictures; medians with 95 % intervals."
 NOT_YET = "The attack reads two weight gradients: run it to see which words it gets, and how sure it is of them."
 HALF = "Every word of the vocabulary counts alike. Alternatives are counted, since words do not move in small steps."
