@@ -40,6 +40,7 @@ def small(attack, **parts):
     start = "data=digits&protocol=hfl_training" if attack.needs_training_mode else start
     if attack.reads:
         server = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
+        server = server.replace(bins=16) if "bins" in server.values() else server
         server = server.replace(target=6) if "target" in server.values() else server  # the class of the first victims
         model = MODELS["mlp"](width=16) if server.needs_first_linear else model
         model = MODELS["lenet"](width=16) if server.model_problems(model, (1, 8, 8)) else model
