@@ -204,7 +204,8 @@ def test_transmit_snr_is_the_share_of_one_place():
     with torch.no_grad():
         module[0].weight[2] = 0
         module[0].weight[2, 0, 1, 1] = 500.0
-    assert found("transmit_snr", received(Net.of(module))).flagged
+    told = found("transmit_snr", received(Net.of(module)), most=0.5)
+    assert told.flagged and told.score > 0.99
     assert not found("transmit_snr", received(mlp())).judged
 
 

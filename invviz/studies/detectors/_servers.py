@@ -1,0 +1,137 @@
+"""Dishonest servers: nets that they plant, scored as honest ones are, and what they read of a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.lazy import torch
+from ...core.rng import stream
+from ...core.types import World
+from ...engine.attack import run
+from ...engine.client import Site
+from ...scenario import Scenario
+from ...servers import SERVERS
+from ._scores import COLUMNS, SLOW, scores
+from ._zoo import ARCHITECTURES, DATA, KINDS, line, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...core.received import Received
+    from ...servers import Server
+    from ._zoo import Honest
+
+JITTERS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+SEEDS = (0, 1)  # batches that are read at every jitter
+VISIBLE = 20.0  # dB from which a picture counts as read
+NETS = 24  # planted nets of every server and jitter
+FIRST = 10_001  # lines from here on: honest nets that no threshold has seen
+PUBLIC = 500
+SMALL = ("digits", "photos")  # data sets that planted nets are for
+CLIENTS = 4  # that compare their nets
+READ_ON = "data=cifar10&model=mlp(width=256)&batch=16&dtype=float64&server="
+ALONE = "&aggregation=secure(clients=4,colluding=0)&batch=1&attack=linear_layer"
+READ_WITH = {
+    "inconsistent": ALONE,
+    "sybils": ALONE,
+}  # servers who make a sum into one client's message: closed form reads that of one picture
+
+
+def malicious() -> dict[str, type[Server]]:
+    """Servers that plant nets for clients who send gradients."""
+    return {name: kind for name, kind in SERVERS.items() if kind.malicious and not kind.for_embeddings}
+
+
+def hidden(name: str, jitter: float) -> Server:
+    """A server at its defaults with so much jitter; one that has no such knob only without."""
+    server = SERVERS[name]()
+    return server.replace(jitter=jitter) if jitter else server
+
+
+def can_hide(name: str) -> bool:
+    """Whether it has the knob."""
+    return any(knob.name == "jitter" for knob in SERVERS[name].knobs())
+
+
+def reading(name: str) -> Scenario:
+    """On what it is measured what the server reads, by its own attack where nothing else is said."""
+    text = READ_ON + name + READ_WITH.get(name, "")
+    return Scenario.parse(text.replace("&batch=16", "") if "&batch=1&" in text else text)
+
+
+def read(s: Scenario, jitter: float, site: Site) -> float:
+    """Share of the pictures of a few batches that its own attack shows to 20 dB or more."""
+    shown = []
+    for seed in SEEDS:
+        one = s.replace(server=s.server.replace(jitter=jitter) if jitter else s.server, seed=seed, data=s.data.replace(index=16 * seed))
+        shown += [psnr >= VISIBLE for psnr in (run(one, site).scores["psnr"] or [])]
+    return float(np.mean(shown))
+
+
+def largest_jitter(name: str, site: Site) -> tuple[float, float, float]:
+    """What the server reads without jitter, the largest jitter of JITTERS at which it still reads half of that, and what it reads there."""
+    s = reading(name)
+    plain = read(s, 0.0, site)
+    best = (0.0, plain)
+    for jitter in JITTERS if can_hide(name) else ():
+        now = read(s, jitter, site)
+        if now < plain / 2:
+            break
+        best = (jitter, now)
+    return plain, *best
+
+
+def planted(name: str, jitter: float, count: int, data_dir: Path | None) -> np.ndarray:
+    """Scores of planted nets, (count, columns), each made of another honest net after a round or when it is trained; the net of the round before is honest.
+
+    Args:
+        name: of the server.
+        jitter: its knob.
+        count: how many nets.
+        data_dir: folder with data sets.
+    """
+    server, found, number = hidden(name, jitter), [], FIRST
+    while len(found) < count:
+        number += 1
+        if not _fits(server, number):
+            continue
+        most = 4 if len(found) % 4 == 0 else 2  # a quarter is trained
+        honest = list(line(number, data_dir, most))[-1]
+        received = _received(server, honest, number, data_dir)
+        if received is not None:
+            found.append(scores(received, SLOW if len(found) % 6 else ()))
+    return np.stack(found)
+
+
+def _fits(server: Server, number: int) -> bool:
+    """Whether a line is of a small data set, and its architecture has the first layer that the server sets."""
+    if DATA[number % len(DATA)] not in SMALL:
+        return False
+    return not server.needs_first_linear or ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)] == "mlp"
+
+
+def _received(server: Server, honest: Honest, number: int, data_dir: Path | None) -> Received | None:
+    """What a client has whom this server sends a net; None where it cannot plant one here."""
+    received, data = honest.received, honest.data
+    if server.needs_first_relu and "act=" in honest.model:
+        return None
+    batch = received.batch
+    assert batch is not None and KINDS
+    if server.problems(data.shape, data.num_classes, len(batch.label), 1):
+        return None
+    public = opened(data.name, data_dir).public
+    image, label = public.take(np.linspace(0, len(public) - 1, PUBLIC).astype(int).tolist())
+    world = dataclasses.replace(World.without_public(received.net, batch), batch_size=len(batch.label))
+    if server.uses_public:
+        world = dataclasses.replace(world, public=torch.as_tensor(image), labels=torch.as_tensor(label))
+    nets = [dataclasses.replace(net, plan=None) for net in server.plant(received.net, world, CLIENTS, stream(number, "server"))]
+    changed = [place for place, net in enumerate(nets) if net.params is not received.net.params]
+    looks = changed[0] if changed else 0  # the victim, or the first of the others where it is them whose nets were changed
+    peers = tuple(net.digest for place, net in enumerate(nets) if place != looks)
+    return dataclasses.replace(received, net=nets[looks], peers=peers)
+
+
+__all__ = ["COLUMNS", "largest_jitter", "malicious", "planted", "read", "reading"]
