@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...attacks import ATTACKS
 from ...core.component import Knob
 from ...core.modality import PICTURE
-from ...defenses import DEFENSES, Defense
+from ...defenses import DEFENSES, Coloured, Defense
 from ...metrics import EXACT
 from ...models import Model
 from ...servers import AGGREGATIONS, SERVERS, Aggregation, Server
@@ -52,8 +52,7 @@ MODELS = (
     "mlp(width=256,act='sigmoid')",
 )  # the first that a server fits
 SUMMED = 8
-COSTLY = ("invl_gnp", "invl_dnp", "water_filling")  # take the whole Jacobian of a batch: minutes each
-LEFT_OUT = ("water_filling",)  # of the grid: as loud as InvL-GNP, along other directions
+LEFT_OUT = ("water_filling",)  # of the grid: as loud as InvL-GNP, along other directions, and minutes of work
 UNDEFENDED = "No defense"
 
 
@@ -129,11 +128,17 @@ def against(name: str) -> dict[str, Scenario]:
         UNDEFENDED: base,
         f"{_secure().title}, {SUMMED} clients": base if base.aggregation.others else base.replace(aggregation=_secure()),
     }
-    for defense in [*(d for d in defenses.usual() if d.name not in COSTLY), *(DEFENSES[name]() for name in COSTLY if name not in LEFT_OUT)]:
+    costly = [kind() for name, kind in DEFENSES.items() if _takes_directions(kind) and name not in LEFT_OUT]
+    for defense in [*(d for d in defenses.usual() if not _takes_directions(type(d))), *costly]:
         if not defense.needs.embedding:
             aware = base.replace(defense=(defense,), attacker="aware")
             rows[_called(defense)] = base.replace(defense=(defense,)) if problems(aware) else aware
     return rows
+
+
+def _takes_directions(kind: type[Defense]) -> bool:
+    """Whether it takes the whole Jacobian of a batch, minutes each: of these the grid has one strength."""
+    return issubclass(kind, Coloured) and kind.takes_directions
 
 
 def _called(defense: Defense) -> str:
