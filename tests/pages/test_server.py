@@ -6,9 +6,11 @@ import functools
 
 import numpy as np
 import pytest
+from invviz.studies.detectors import Study as Detected
 from visits import address, asked_for, computed, html, press, said
 
 from invviz.charts.weights import STOPS, coloured
+from invviz.defenses.detectors import DETECTORS
 from invviz.engine.client import Site, meet_client
 from invviz.engine.planted import planted
 from invviz.jobs.store import Store
@@ -16,9 +18,10 @@ from invviz.scenario import Scenario, problems
 from invviz.scenario.families import servers
 from invviz.servers import SERVERS
 from invviz.studies import aggregation
+from invviz.studies import servers as servers_study
 from invviz.studies.servers import Cell, Study
 from invviz.ui import shipped
-from invviz.ui.server import grid, sums, words
+from invviz.ui.server import grid, hiding, sums, verdict, words
 
 QUICK = "data=digits&model=mlp(width=8)&server=imprint(bins=32)&batch=16&dtype=float64"
 
@@ -196,3 +199,67 @@ def test_a_server_that_needs_a_sum_or_another_net_brings_them(server, store_dir)
     assert not at.exception and "inconsistent" in address(at, "server") and "secure" in address(at, "aggregation") and not at.warning
     next(s for s in at.selectbox if s.label == "Server").set_value("trap_weights").run()
     assert not at.exception and "trap_weights" in address(at, "server") and "mlp" in address(at, "model") and not at.warning
+
+
+def studied(**shares):
+    """A study of one detector: by server its share caught without jitter, and with it, where that is given."""
+    rows = []
+    for name, (plain, hidden) in shares.items():
+        for jitter, share in ((0.0, plain), (0.1, hidden)):
+            if share is not None:
+                one = {"judged": 60, "caught": int(60 * share), "share": share, "interval": [0.0, 1.0], "curve": [[0.0, share], [1.0, 1.0]]}
+                row = {
+                    "server": name,
+                    "title": SERVERS[name].title,
+                    "jitter": jitter,
+                    "read_plain": 1.0,
+                    "read": 1.0 if not jitter else 0.5,
+                    "nets": 60,
+                }
+                rows.append({**row, "found": {"weight_structure": one, "dsnr": {"judged": 0}}})
+    return Detected({"nets": 3_000}, {"weight_structure": {"threshold": 1.0}, "dsnr": {"threshold": 10.0}}, tuple(rows))
+
+
+def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
+    text = hiding.finding(studied(imprint=(1.0, None), qbi=(0.5, 0.49), trap_weights=(0.49, None)))
+    assert "of 2 of 3 servers" in text and "none sees Trap weights" in text
+    assert "1 can hide and still read half of what they read: 1 of them escape all detectors then (QBI" in text
+    assert "Imprint layer (Robbing the Fed): at the least jitter tried less than half is read" in text
+    assert "0 of them escape" in hiding.finding(studied(imprint=(1.0, 0.5)))
+
+
+def test_the_study_of_detectors_is_a_table_with_curves_or_its_absence_is_said(server, store_dir, monkeypatch):
+    monkeypatch.setattr(hiding, "shipped", lambda: studied(imprint=(1.0, None), qbi=(0.5, 0.4)))
+    at = server(QUICK)
+    assert not at.exception and "At 1 % false alarms" in said(at) and "Imprint layer" in said(at)
+    table = next(e.proto.body for e in at.get("html") if "at 1 % false alarms" in e.proto.body)
+    assert table.count("<tr>") == 1 + 3 and "D-SNR" not in table and ">40 %" in table
+    monkeypatch.setattr(hiding, "shipped", lambda: None)
+    at = server(QUICK)
+    assert not at.exception and "The study of detectors is not on this machine" in said(at)
+
+
+@pytest.mark.skipif(not servers_study.shipped(), reason="made by python -m invviz.studies servers")
+def test_the_shipped_grid_holds_every_server_and_tells_what_is_known_of_them():
+    found = servers_study.shipped()
+    assert set(found.servers) == set(servers.liars()) and len(found.columns) == len(servers.against("imprint"))
+    for name in found.servers:
+        wanted = servers.against(name)
+        assert all(cell.key == wanted[column].key("run") for column, cell in found.of(name).items()), name
+    share = {name: found.of(name)["Secure aggregation, 8 clients"].exact for name in found.servers}
+    assert (
+        share["loki"] >= 0.85 and share["inconsistent"] == share["sybils"] == 1.0 and share["imprint"] < 0.5
+    )  # whom a sum stops, and whom not
+    assert all((found.of(name)["DP-SGD"].seen or 0) <= 0.05 for name in found.servers)
+
+
+@pytest.mark.parametrize("scene", servers.SCENES, ids=lambda scene: scene.title)
+def test_prepared_verdicts_are_those_of_todays_thresholds(scene):
+    kept = shipped.results(Scenario.parse(scene.scenario), "inspect")
+    assert kept is not None, "made by python -m invviz.gallery servers"
+    told = kept[1]["detectors"]
+    assert set(told) == set(DETECTORS)
+    for name, one in told.items():
+        most = verdict.threshold(name)
+        if one["judged"] and most is not None:
+            assert one["flagged"] == (one["score"] > most), name

@@ -12,7 +12,7 @@ from ...scenario.families import servers
 from .. import asking, glossary, known, more, press, pulse, sight, stale, state, trouble
 from ..victim import Victim, victim_of
 from ..waits import waiting, waits
-from . import grid, sums, tiles, verdict, weights, words
+from . import grid, hiding, sums, tiles, verdict, weights, words
 from . import sent as look
 from .tiles import Shown
 
@@ -63,6 +63,7 @@ def _draw() -> None:
     if sent is not None:
         with more.figures("every detector, its score and its threshold", "detectors"):
             verdict.table(sent)
+    hiding.draw(now.server.name)
     sums.draw()
     with more.figures("all defenses against all servers", "grid", (grid.VIEW, ""), ("defended", "")):
         grid.draw()
