@@ -6,7 +6,6 @@ import functools
 
 import numpy as np
 import pytest
-from invviz.studies.detectors import Study as Detected
 from visits import address, asked_for, computed, html, press, said
 
 from invviz.charts.weights import STOPS, coloured
@@ -19,6 +18,7 @@ from invviz.scenario.families import servers
 from invviz.servers import SERVERS
 from invviz.studies import aggregation
 from invviz.studies import servers as servers_study
+from invviz.studies.detectors import Study as Detected
 from invviz.studies.servers import Cell, Study
 from invviz.ui import shipped
 from invviz.ui.server import grid, hiding, sums, verdict, words
@@ -217,12 +217,16 @@ def studied(**shares):
                     "nets": 60,
                 }
                 rows.append({**row, "found": {"weight_structure": one, "dsnr": {"judged": 0}}})
-    return Detected({"nets": 3_000}, {"weight_structure": {"threshold": 1.0}, "dsnr": {"threshold": 10.0}}, tuple(rows))
+    return Detected(
+        {"nets": 3_000},
+        {"weight_structure": {"threshold": 1.0, "false_alarms": 4, "tested_on": 400}, "dsnr": {"threshold": 10.0}},
+        tuple(rows),
+    )
 
 
 def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
     text = hiding.finding(studied(imprint=(1.0, None), qbi=(0.5, 0.49), trap_weights=(0.49, None)))
-    assert "of 2 of 3 servers" in text and "none sees Trap weights" in text
+    assert "of 2 of 3 servers" in text and "none does of Trap weights" in text
     assert "1 can hide and still read half of what they read: 1 of them escape all detectors then (QBI" in text
     assert "Imprint layer (Robbing the Fed): at the least jitter tried less than half is read" in text
     assert "0 of them escape" in hiding.finding(studied(imprint=(1.0, 0.5)))
@@ -231,9 +235,9 @@ def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
 def test_the_study_of_detectors_is_a_table_with_curves_or_its_absence_is_said(server, store_dir, monkeypatch):
     monkeypatch.setattr(hiding, "shipped", lambda: studied(imprint=(1.0, None), qbi=(0.5, 0.4)))
     at = server(QUICK)
-    assert not at.exception and "At 1 % false alarms" in said(at) and "Imprint layer" in said(at)
-    table = next(e.proto.body for e in at.get("html") if "at 1 % false alarms" in e.proto.body)
-    assert table.count("<tr>") == 1 + 3 and "D-SNR" not in table and ">40 %" in table
+    assert not at.exception and "With thresholds for 1 % false alarms each" in said(at) and "Imprint layer" in said(at)
+    table = next(e.proto.body for e in at.get("html") if "set at 1 % false alarms" in e.proto.body)
+    assert table.count("<tr>") == 1 + 3 and ">1.0 %" in table and "D-SNR" not in table and ">40 %" in table
     monkeypatch.setattr(hiding, "shipped", lambda: None)
     at = server(QUICK)
     assert not at.exception and "The study of detectors is not on this machine" in said(at)

@@ -31,7 +31,7 @@ def draw(server: str) -> None:
     nets = int(found.facts.get("nets", 0))
     st.caption(
         f"Thresholds by half of {nets:,} honest nets (fresh with several starts, early rounds, trained, pruned, quantised), false alarms on the other half; 1 %, or the least rate that so many nets can tell. Hiding: the largest jitter at which "
-        f"the server still reads half of what it read. Read here: 20 dB and more, of three batches of 16. Made by `{COMMAND}`."
+        f"the server still reads half of what it read. Several detectors together raise more alarms than each by itself. Read here: 20 dB and more, of three batches of 16. Made by `{COMMAND}`."
     )
 
 
@@ -40,8 +40,8 @@ def finding(found: Study) -> str:
     names = list(dict.fromkeys(row["server"] for row in found.servers))
     plain = [name for name in names if found.sees(name, False, CAUGHT)]
     unseen = [_title(found, name) for name in names if name not in plain]
-    said = f"At 1 % false alarms some detector catches at least half of the nets of {len(plain)} of {len(names)} servers"
-    said += f"; none sees {', '.join(unseen)}." if unseen else "."
+    said = f"With thresholds for 1 % false alarms each, some detector catches at least half of the nets of {len(plain)} of {len(names)} servers"
+    said += f"; none does of {', '.join(unseen)}." if unseen else "."
     hiders = [name for name in names if found.row(name, True) is not None]
     escaped = [name for name in hiders if not found.sees(name, True, CAUGHT)]
     if hiders:
@@ -66,10 +66,11 @@ def _title(found: Study, name: str) -> str:
 def _table(found: Study) -> None:
     detectors = [name for name in found.detectors if any(_share(row, name) is not None for row in found.servers)]
     head = "".join(f'<th scope="col">{escape(DETECTORS[name].title if name in DETECTORS else name)}</th>' for name in detectors)
-    body = "".join(_row(row, detectors) for row in found.servers)
-    caption = (
-        "Share of planted nets caught at 1 % false alarms (pause on a figure for its 95 % interval); – where the detector cannot judge."
+    alarms = "".join(_alarms(found.detectors[name]) for name in detectors)
+    body = "".join(_row(row, detectors) for row in found.servers) + (
+        f'<tr class="wait"><th scope="row">Honest nets: false alarms</th><td>–</td><td>–</td>{alarms}</tr>'
     )
+    caption = "Share of planted nets caught, thresholds set at 1 % false alarms (pause on a figure for its 95 % interval); – where the detector cannot judge."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
         f'<div class="server verdicts grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><th scope="col">Server</th><th scope="col">Jitter</th><th scope="col">It reads</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -81,6 +82,13 @@ def _row(row: Mapping[str, Any], detectors: list[str]) -> str:
     cells = "".join(_cell(row, name) for name in detectors)
     jitter = f"{100 * row['jitter']:g} %" if row["jitter"] else "none"
     return f'<tr><th scope="row">{escape(str(row["title"]))}</th><td>{jitter}</td><td>{reads}</td>{cells}</tr>'
+
+
+def _alarms(one: Mapping[str, Any]) -> str:
+    """Measured on the half of the honest nets that no threshold has seen."""
+    if one.get("false_alarms") is None or not one.get("tested_on"):
+        return "<td>by rule</td>"
+    return f"<td>{100 * one['false_alarms'] / one['tested_on']:.1f} %</td>"
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
