@@ -78,6 +78,8 @@ def summary(honest: Scores, folder: Path, seconds: float, workers: int) -> Study
                 continue
             jitters, reads, scores = held["jitter"].tolist(), held["read"].tolist(), held["scores"]
         for jitter, read, score in zip(jitters, reads, scores, strict=True):
+            if jitter and not reads[0]:  # half of nothing: there is no most that it could hide with
+                continue
             found = {detector: caught(detector, score, told, honest) for detector in DETECTORS}
             facts = {
                 "server": name,

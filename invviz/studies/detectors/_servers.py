@@ -76,7 +76,7 @@ def largest_jitter(name: str, site: Site) -> tuple[float, float, float]:
     s = reading(name)
     plain = read(s, 0.0, site)
     best = (0.0, plain)
-    for jitter in JITTERS if can_hide(name) else ():
+    for jitter in JITTERS if plain and can_hide(name) else ():
         now = read(s, jitter, site)
         if now < plain / 2:
             break
