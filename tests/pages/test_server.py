@@ -229,6 +229,7 @@ def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
     assert "of 2 of 3 servers" in text and "none does of Trap weights" in text
     assert "1 can hide and still read half of what they read: 1 of them escape all detectors then (QBI" in text
     assert "Imprint layer (Robbing the Fed): at the least jitter tried less than half is read" in text
+    assert text.split("Not in the study: ")[1].startswith("LOKI") and "QBI" not in text.split("Not in the study: ")[1]
     assert "0 of them escape" in hiding.finding(studied(imprint=(1.0, 0.5)))
 
 

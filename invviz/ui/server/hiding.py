@@ -47,10 +47,13 @@ def finding(found: Study) -> str:
     if hiders:
         who = ", ".join(_title(found, name) for name in escaped)
         said += f" {len(hiders)} can hide and still read half of what they read: {len(escaped)} of them escape all detectors then{f' ({who})' if who else ''}."
-    cannot = [name for name in plain if found.row(name, True) is None and _hides(name)]
+    cannot = [
+        name for name in plain if found.row(name, True) is None and _hides(name) and (found.row(name, False) or {}).get("read_plain", 0) > 0
+    ]
     if cannot:
-        said += f" {', '.join(_title(found, name) for name in cannot)}: at the least jitter tried less than half is read, so hiding costs more than it is worth."
-    return said
+        said += f" {', '.join(_title(found, name) for name in cannot)}: at the least jitter tried less than half is read: hiding costs more than half of the pictures."
+    absent = [kind.title for name, kind in servers.liars().items() if name not in names]
+    return said + (f" Not in the study: {', '.join(absent)}." if absent else "")
 
 
 def _hides(name: str) -> bool:
