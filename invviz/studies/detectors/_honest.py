@@ -75,7 +75,13 @@ def of_line(number: int, data_dir: Path | None) -> list[tuple[np.ndarray, list[i
             continue
         kind = KINDS.index(honest.kind)
         row = scores(honest.received, () if kind == looked else SLOW)
-        places = [number, kind, DATA.index(honest.data.name), ARCHITECTURES.index(honest.model.split("(")[0]), STARTS.index(honest.start)]
+        places = [
+            number,
+            kind,
+            DATA.index(honest.scenario.data.name),
+            ARCHITECTURES.index(honest.scenario.model.name),
+            STARTS.index(honest.start),
+        ]
         found.append((row, places))
     return found
 

@@ -13,7 +13,6 @@ from ...core.record import origin, write_whole
 from ...core.version import __version__
 from ...defenses.detectors import DETECTORS
 from ...engine.client import Site
-from ...servers import SERVERS
 from . import FILE, FOLDER, Study
 from ._honest import LINES, Scores
 from ._honest import make as make_honest
@@ -83,7 +82,7 @@ def summary(honest: Scores, folder: Path, seconds: float, workers: int) -> Study
             found = {detector: caught(detector, score, told, honest) for detector in DETECTORS}
             facts = {
                 "server": name,
-                "title": SERVERS[name].title,
+                "title": malicious()[name].title,
                 "jitter": jitter,
                 "read_plain": reads[0],
                 "read": read,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ...core.types import World
 from ...engine.attack import run
 from ...engine.client import Site
 from ...scenario import Scenario
-from ...servers import SERVERS
+from ...scenario.families.servers import hides, liars
 from ._scores import COLUMNS, SLOW, scores
 from ._zoo import ARCHITECTURES, DATA, KINDS, line, opened
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...core.received import Received
-    from ...servers import Server
     from ._zoo import Honest
 
 JITTERS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -40,20 +39,15 @@ READ_WITH = {
 }  # servers who make a sum into one client's message: closed form reads that of one picture
 
 
-def malicious() -> dict[str, type[Server]]:
-    """Servers that plant nets for clients who send gradients."""
-    return {name: kind for name, kind in SERVERS.items() if kind.malicious and not kind.for_embeddings}
+def malicious() -> dict[str, Any]:
+    """Kinds of servers that plant nets for clients who send gradients, by name."""
+    return {name: kind for name, kind in liars().items() if not kind.for_embeddings}
 
 
-def hidden(name: str, jitter: float) -> Server:
+def hidden(name: str, jitter: float) -> Any:
     """A server at its defaults with so much jitter; one that has no such knob only without."""
-    server = SERVERS[name]()
+    server = liars()[name]()
     return server.replace(jitter=jitter) if jitter else server
-
-
-def can_hide(name: str) -> bool:
-    """Whether it has the knob."""
-    return any(knob.name == "jitter" for knob in SERVERS[name].knobs())
 
 
 def reading(name: str) -> Scenario:
@@ -76,7 +70,7 @@ def largest_jitter(name: str, site: Site) -> tuple[float, float, float]:
     s = reading(name)
     plain = read(s, 0.0, site)
     best = (0.0, plain)
-    for jitter in JITTERS if plain and can_hide(name) else ():
+    for jitter in JITTERS if plain and hides(liars()[name]()) else ():
         now = read(s, jitter, site)
         if now < plain / 2:
             break
@@ -106,17 +100,17 @@ def planted(name: str, jitter: float, count: int, data_dir: Path | None) -> np.n
     return np.stack(found)
 
 
-def _fits(server: Server, number: int) -> bool:
+def _fits(server: Any, number: int) -> bool:
     """Whether a line is of a small data set, and its architecture has the first layer that the server sets."""
     if DATA[number % len(DATA)] not in SMALL:
         return False
     return not server.needs_first_linear or ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)] == "mlp"
 
 
-def _received(server: Server, honest: Honest, number: int, data_dir: Path | None) -> Received | None:
+def _received(server: Any, honest: Honest, number: int, data_dir: Path | None) -> Received | None:
     """What a client has whom this server sends a net; None where it cannot plant one here."""
-    received, data = honest.received, honest.data
-    if server.needs_first_relu and "act=" in honest.model:
+    received, data = honest.received, honest.scenario.data
+    if server.needs_first_relu and "act=" in honest.scenario.model.text():
         return None
     batch = received.batch
     assert batch is not None and KINDS

@@ -15,17 +15,13 @@ from ...core.received import Received
 from ...core.rng import derive
 from ...core.tree import map_tree, norm
 from ...core.types import Batch, Net
-from ...datasets import DATASETS
-from ...models import MODELS
-from ...protocols import HFL
+from ...scenario import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from torch import nn
-
-    from ...datasets import Dataset, Samples
 
 DATA = ("digits", "photos", "cifar10")
 ARCHITECTURES = ("mlp", "lenet", "convnet", "preact", "vit")
@@ -47,14 +43,13 @@ class Honest:
     Attributes:
         kind: of KINDS.
         line: which line of nets, each from weights of its own, it belongs to.
-        data, model, start: its data set, architecture (text) and initialisation.
+        scenario, start: its data set and architecture, and its initialisation.
         received: net, the one before, batch and release.
     """
 
     kind: str
     line: int
-    data: Dataset
-    model: str
+    scenario: Scenario
     start: str
     received: Received
 
@@ -68,23 +63,23 @@ def line(number: int, data_dir: Path | None, most: int = len(KINDS)) -> Iterator
         most: how many of KINDS are wanted, the first ones.
     """
     draw = np.random.default_rng(derive(number, "honest nets"))
-    data = DATASETS[DATA[number % len(DATA)]]()
-    samples = opened(data.name, data_dir)
-    model = _architecture(ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)], draw)
+    scenario = Scenario.parse(f"data={DATA[number % len(DATA)]}&model={ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)]}")
+    scenario = scenario.replace(model=scenario.model.replace(**_knobs(draw)[scenario.model.name]))
+    data, model, samples = scenario.data, scenario.model, opened(scenario.data.name, data_dir)
     start = STARTS[number // (len(DATA) * len(ARCHITECTURES)) % len(STARTS)]
     net = Net.of(started(model.build(data.shape, data.num_classes, derive(number, "start") % 2**31), start, number))
     shards = deal(samples, draw)
     batch = _batch(samples, shards[0], int(draw.choice(BATCHES)), draw)
 
     def honest(kind: str, now: Net, before: Net | None) -> Honest:
-        return Honest(kind, number, data, model.text(), start, Received(now, before, batch, HFL().release))
+        return Honest(kind, number, scenario, start, Received(now, before, batch, scenario.protocol.release))
 
     stages = _stages(net, samples, shards, batch, draw)
     for kind, (now, before) in zip(KINDS[:most], stages, strict=False):
         yield honest(kind, now, before)
 
 
-def _stages(net: Net, samples: Samples, shards: list[np.ndarray], batch: Batch, draw: Any) -> Iterator[tuple[Net, Net | None]]:
+def _stages(net: Net, samples: Any, shards: list[np.ndarray], batch: Batch, draw: Any) -> Iterator[tuple[Net, Net | None]]:
     """Each net with the one before it, in the order of KINDS."""
     yield net, None
     after = federated(net, samples, shards, batch, draw)
@@ -102,21 +97,21 @@ def _stages(net: Net, samples: Samples, shards: list[np.ndarray], batch: Batch, 
 
 
 @functools.lru_cache(maxsize=8)
-def opened(name: str, data_dir: Path | None) -> Samples:
-    """A data set, read once a process."""
-    return DATASETS[name]().load(data_dir)
+def opened(name: str, data_dir: Path | None) -> Any:
+    """A data set's samples, read once a process."""
+    return Scenario.parse(f"data={name}").data.load(data_dir)
 
 
-def _architecture(name: str, draw: Any) -> Any:
+def _knobs(draw: Any) -> dict[str, dict[str, Any]]:
+    """Of every architecture; all are drawn whichever is wanted, so that what comes after does not depend on it."""
     pick = lambda *of: of[int(draw.integers(len(of)))]  # noqa: E731
-    knobs: dict[str, dict[str, Any]] = {
+    return {
         "mlp": {"width": pick(16, 32, 64, 128), "act": pick("relu", "relu", "tanh"), "hidden_layers": pick(1, 2, 3)},
         "lenet": {"width": pick(4, 8, 12), "act": pick("sigmoid", "relu", "tanh")},
         "convnet": {"width": pick(4, 8)},
         "preact": {"width": pick(4, 8), "blocks": pick(1, 2), "order": pick("pre", "post"), "skip": pick("on", "on", "off"), "grid": 2},
         "vit": {"width": pick(16, 32), "heads": 2, "blocks": 1},
     }
-    return MODELS[name]().replace(**knobs[name])
 
 
 def started(module: nn.Module, start: str, seed: int) -> nn.Module:
@@ -156,7 +151,7 @@ def _skip(block: nn.Module) -> nn.Module | None:
     return skip[0] if isinstance(skip, torch.nn.Sequential) else skip
 
 
-def deal(samples: Samples, draw: Any) -> list[np.ndarray]:
+def deal(samples: Any, draw: Any) -> list[np.ndarray]:
     """Which public samples each client of a round holds: few classes each, drawn from a Dirichlet law."""
     public = samples.public
     chosen = np.sort(draw.choice(len(public), min(len(public), 2_000), replace=False))
@@ -169,12 +164,12 @@ def deal(samples: Samples, draw: Any) -> list[np.ndarray]:
     return found
 
 
-def _batch(samples: Samples, held: np.ndarray, count: int, draw: Any) -> Batch:
+def _batch(samples: Any, held: np.ndarray, count: int, draw: Any) -> Batch:
     image, label = samples.public.take(draw.choice(held, min(count, len(held)), replace=False).tolist())
     return Batch.of(torch.as_tensor(image), torch.as_tensor(label))
 
 
-def federated(net: Net, samples: Samples, shards: list[np.ndarray], like: Batch, draw: Any) -> Net:
+def federated(net: Net, samples: Any, shards: list[np.ndarray], like: Batch, draw: Any) -> Net:
     """One round: every client takes a few steps of gradient descent on its own samples, and their nets are averaged."""
     lr, ends = float(draw.choice((0.01, 0.05, 0.1))), []
     for held in shards:
@@ -188,7 +183,7 @@ def federated(net: Net, samples: Samples, shards: list[np.ndarray], like: Batch,
     return with_params(net, map_tree(lambda *leaves: torch.stack(leaves).mean(0), *ends))
 
 
-def central(net: Net, samples: Samples, like: Batch, draw: Any) -> Net:
+def central(net: Net, samples: Any, like: Batch, draw: Any) -> Net:
     """A net that is trained: Adam on everybody's samples, in place of many rounds."""
     module = copy.deepcopy(net.module).requires_grad_(True)
     optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
