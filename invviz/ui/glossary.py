@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from . import language, shares
+from . import language, lesson, shares
 
 MOST = 4  # entries in the help of a heading
 SEEN = "invre"  # the term that is explained by pictures, too
@@ -143,7 +143,7 @@ def draw(names: tuple[str, ...]) -> None:
     ordered = [*names, *(name for name in terms() if name not in names)]
     with st.popover(words["words"], icon=":material/menu_book:", type="tertiary", key="words"):
         st.markdown(tip(*names))
-        if SEEN in names and (seen := shares.html(language.FIRST)):
+        if SEEN in names and not lesson.lesson().hide and (seen := shares.html(language.FIRST)):  # they show what such a link hides, perhaps of the very picture
             st.html(seen)
         st.divider()
         st.markdown(tip(*ordered[len(names) :]))
