@@ -143,7 +143,9 @@ def draw(names: tuple[str, ...]) -> None:
     ordered = [*names, *(name for name in terms() if name not in names)]
     with st.popover(words["words"], icon=":material/menu_book:", type="tertiary", key="words"):
         st.markdown(tip(*names))
-        if SEEN in names and not lesson.lesson().hide and (seen := shares.html(language.FIRST)):  # they show what such a link hides, perhaps of the very picture
+        if (
+            SEEN in names and not lesson.lesson().hide and (seen := shares.html(language.FIRST))
+        ):  # they show what such a link hides, perhaps of the very picture
             st.html(seen)
         st.divider()
         st.markdown(tip(*ordered[len(names) :]))
