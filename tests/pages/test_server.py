@@ -152,15 +152,15 @@ def test_weights_have_the_same_colours_whatever_their_size():
 def test_a_sum_at_other_sliders_shows_what_was_prepared(server, store_dir):
     at = server(QUICK)
     found = aggregation.prepared()
-    assert found is not None and f"recovers {100 * found.at(16, 0, 0.1)[0]:.0f} % of what was unknown" in said(at)
+    assert found is not None and f"takes away {100 * found.at(16, 0, 0.1)[0]:.0f} % of the squared error" in said(at)
     next(s for s in at.slider if s.label == "Clients in the sum").set_value(40).run()
     next(s for s in at.slider if s.label.startswith("Of them collude")).set_value(30).run()
     assert not at.exception and address(at, "sum") == "40" and address(at, "colluders") == "30"
     score = found.at(40, 30, 0.1)[0]
     assert score == pytest.approx(
         found.at(10, 0, 0.1)[0]
-    ) and f"40 clients, 30 of them collude: an ideal attacker recovers {100 * score:.0f} %" in said(at)
-    assert "K* = p / n = 38" in said(at) and "upper bound for real attackers" in said(at)
+    ) and f"40 clients, 30 of them collude: for an ideal attacker the sum takes away {100 * score:.0f} %" in said(at)
+    assert "K* = p / n = 38" in said(at) and "To first order no attacker gets more" in said(at)
     next(s for s in at.slider if s.label == "Clients in the sum").set_value(5).run()
     assert not at.exception and "5 clients, 4 of them collude" in said(at), "at most all but the victim"
 
@@ -226,17 +226,17 @@ def studied(**shares):
 
 def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
     text = hiding.finding(studied(imprint=(1.0, None), qbi=(0.5, 0.49), trap_weights=(0.49, None)))
-    assert "of 2 of 3 servers" in text and "none does of Trap weights" in text
-    assert "1 can hide and still read half of what they read: 1 of them escape all detectors then (QBI" in text
-    assert "Imprint layer (Robbing the Fed): at the least jitter tried less than half is read" in text
+    assert "of 2 of 3 servers" in text and "none does so of Trap weights" in text
+    assert "the detector that then sees most catches: QBI (bias by quantiles) (49%)." in text
+    assert "Imprint layer (Robbing the Fed): at the least jitter tried it reads less than half" in text
     assert text.split("Not in the study: ")[1].startswith("LOKI") and "QBI" not in text.split("Not in the study: ")[1]
-    assert "0 of them escape" in hiding.finding(studied(imprint=(1.0, 0.5)))
+    assert "catches: Imprint layer (Robbing the Fed) (50%)." in hiding.finding(studied(imprint=(1.0, 0.5)))
 
 
 def test_the_study_of_detectors_is_a_table_with_curves_or_its_absence_is_said(server, store_dir, monkeypatch):
     monkeypatch.setattr(hiding, "shipped", lambda: studied(imprint=(1.0, None), qbi=(0.5, 0.4)))
     at = server(QUICK)
-    assert not at.exception and "With thresholds for 1 % false alarms each" in said(at) and "Imprint layer" in said(at)
+    assert not at.exception and "at thresholds for 1 % false alarms each" in said(at) and "Imprint layer" in said(at)
     table = next(e.proto.body for e in at.get("html") if "set at 1 % false alarms" in e.proto.body)
     assert table.count("<tr>") == 1 + 3 and ">1.0 %" in table and "D-SNR" not in table and ">40 %" in table
     monkeypatch.setattr(hiding, "shipped", lambda: None)

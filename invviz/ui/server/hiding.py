@@ -31,7 +31,7 @@ def draw(server: str) -> None:
     nets = int(found.facts.get("nets", 0))
     st.caption(
         f"Thresholds by half of {nets:,} honest nets (fresh with several starts, early rounds, trained, pruned, quantised), false alarms on the other half; 1 %, or the least rate that so many nets can tell. Hiding: the largest jitter at which "
-        f"the server still reads half of what it read. Several detectors together raise more alarms than each by itself. Read here: 20 dB and more, of three batches of 16. Made by `{COMMAND}`."
+        f"the server still reads half of what it read. Several detectors together raise more alarms than each by itself. Read here: 20 dB and more (the tiles above light up from 60 dB), of other pictures: batches of 16 of CIFAR-10. Made by `{COMMAND}`."
     )
 
 
@@ -40,18 +40,17 @@ def finding(found: Study) -> str:
     names = list(dict.fromkeys(row["server"] for row in found.servers))
     plain = [name for name in names if found.sees(name, False, CAUGHT)]
     unseen = [_title(found, name) for name in names if name not in plain]
-    said = f"With thresholds for 1 % false alarms each, some detector catches at least half of the nets of {len(plain)} of {len(names)} servers"
-    said += f"; none does of {', '.join(unseen)}." if unseen else "."
+    said = f"Without jitter, at thresholds for 1 % false alarms each, some detector catches at least half of the planted nets of {len(plain)} of {len(names)} servers"
+    said += f"; none does so of {', '.join(unseen)}." if unseen else "."
     hiders = [name for name in names if found.row(name, True) is not None]
-    escaped = [name for name in hiders if not found.sees(name, True, CAUGHT)]
     if hiders:
-        who = ", ".join(_title(found, name) for name in escaped)
-        said += f" {len(hiders)} can hide and still read half of what they read: {len(escaped)} of them escape all detectors then{f' ({who})' if who else ''}."
+        who = ", ".join(f"{_title(found, name)} ({_most(found, name):.0%})" for name in hiders)
+        said += f" With jitter to hide behind, these still read at least half of what they read without; of their nets the detector that then sees most catches: {who}."
     cannot = [
         name for name in plain if found.row(name, True) is None and _hides(name) and (found.row(name, False) or {}).get("read_plain", 0) > 0
     ]
     if cannot:
-        said += f" {', '.join(_title(found, name) for name in cannot)}: at the least jitter tried less than half is read: hiding costs more than half of the pictures."
+        said += f" {', '.join(_title(found, name) for name in cannot)}: at the least jitter tried it reads less than half of that, so hiding costs it more than half of the pictures."
     absent = [kind.title for name, kind in servers.liars().items() if name not in names]
     return said + (f" Not in the study: {', '.join(absent)}." if absent else "")
 
@@ -59,6 +58,12 @@ def finding(found: Study) -> str:
 def _hides(name: str) -> bool:
     table = servers.liars()
     return name in table and servers.hides(table[name]()) is not None
+
+
+def _most(found: Study, name: str) -> float:
+    """The share of a hiding server's nets that the detector catches that sees most of them."""
+    row = found.row(name, True) or {"found": {}}
+    return max((one["share"] for one in row["found"].values() if one["judged"]), default=0.0)
 
 
 def _title(found: Study, name: str) -> str:

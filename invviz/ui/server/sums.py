@@ -71,14 +71,14 @@ def finding(found: Prepared, clients: int, colluding: int, score: float) -> str:
     honest = clients - colluding
     more = honest * found.unknowns > found.equations
     side = f"{'more' if more else 'fewer'} unknowns than the sum has numbers"
-    return f"{who}: an ideal attacker recovers {100 * score:.0f} % of what was unknown of one ({side})."
+    return f"{who}: for an ideal attacker the sum takes away {100 * score:.0f} % of the squared error of guessing one ({side})."
 
 
 def caveats(found: Prepared) -> str:
     """What the curve is of, and what it assumes."""
     return (
         f"Dashed: the ideal attacker in closed form; the other clients' pictures are noise with a shape to it. Grey: without colluders. From K* = p / n = {found.full:.0f} clients on that do not collude "
-        f"the sum has fewer numbers (p = {found.equations:,}) than unknowns (n = {found.unknowns} a client); each colluder moves that by one. Noise, and clients whose slopes are alike, protect earlier. An upper bound for real attackers: slopes at the truth are given, and who is who. "
+        f"the sum has fewer numbers (p = {found.equations:,}) than unknowns (n = {found.unknowns} a client); each colluder moves that by one. Noise, and clients whose slopes are alike, protect earlier. To first order no attacker gets more (slopes at the truth are given, and who is who); where the net curves one may. "
         f"Digits, one picture a client; the mask of secure aggregation itself costs no accuracy and adds no noise here. {found.scenario.text()}. Made by `{COMMAND}`."
     )
 
