@@ -256,7 +256,9 @@ def test_an_answer_without_a_guess_that_can_be_made_is_not_shown(visit, views):
     assert not at.exception and "Tenfold noise hides them" not in text(at)
 
 
-@pytest.mark.parametrize(("stop", "title"), [("0", "What leaves"), ("99", "What if the server lies"), ("x", "What leaves"), ("", "What leaves")])
+@pytest.mark.parametrize(
+    ("stop", "title"), [("0", "What leaves"), ("99", "What if the server lies"), ("x", "What leaves"), ("", "What leaves")]
+)
 def test_a_stop_that_is_none_is_the_nearest(visit, stop, title):
     at = visit("guide", stop=stop, lang="xx")
     assert not at.exception and title in text(at)

@@ -64,7 +64,9 @@ def headline(found: dict[str, Any]) -> str:
             f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {_records(found['facts']['records'])}"
         )
     if risk:
-        above = best is not None and risk["floor"] > 0 and mean_psnr(best) > read(risk["psnr_ceiling"])  # without a reason that reads as a contradiction
+        above = (
+            best is not None and risk["floor"] > 0 and mean_psnr(best) > read(risk["psnr_ceiling"])
+        )  # without a reason that reads as a contradiction
         held = f", held to a noise floor of {100 * risk['floor']:g} % that the message does not have," if above else ""
         parts.append(
             f"the ideal attacker{held} is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}{'' if sharp(risk) else ' (a sketch that is not sharp)'}"

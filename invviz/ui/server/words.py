@@ -22,7 +22,11 @@ def finding(now: Scenario, found: AttackOutcome, shown: Shown, expected: float |
         expected: share of the batch that was expected to be read before any attack; None where nobody can say.
     """
     jitter = getattr(now.server, servers.HIDES, 0)  # what was expected does not know of it
-    told = "" if expected is None else f"{expected * now.batch:.0f} {'were' if found.psnr is not None else 'are'} predicted{' for a server that does not hide' if jitter else ''}"
+    told = (
+        ""
+        if expected is None
+        else f"{expected * now.batch:.0f} {'were' if found.psnr is not None else 'are'} predicted{' for a server that does not hide' if jitter else ''}"
+    )
     if found.psnr is None:
         if found.job is not None and found.job.active:
             return f"{now.server.short_title()} is reading the batch ...{f' {told}.' if told else ''}"
