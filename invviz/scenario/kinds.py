@@ -33,6 +33,7 @@ class Score:
         of: (scenario as text, result, folder of its arrays) -> number, or None; named as "module:function".
         title: what it is, for the head of a column.
         form: of the number, as people read it.
+        unit: in which a person writes a span of it.
         times: what a stored number is multiplied with before it is shown, or compared with what a person writes.
         says: more of it, as a sentence; empty where the title is enough.
     """
@@ -40,6 +41,7 @@ class Score:
     of: str
     title: str
     form: str
+    unit: str
     times: float = 1.0
     says: str = ""
 
@@ -47,7 +49,7 @@ class Score:
         """The number as people read it.
 
         Example:
-            >>> Score("", "accuracy", "{:.1f} %", 100).words(0.917), Score("", "PSNR", "{:.1f} dB").words(math.inf)
+            >>> Score("", "accuracy", "{:.1f} %", "in %", 100).words(0.917), Score("", "PSNR", "{:.1f} dB", "in dB").words(math.inf)
             ('91.7 %', 'exact')
         """
         return self.form.format(self.times * value) if math.isfinite(value) else "exact"
@@ -67,6 +69,7 @@ class KindOfWork:
         core: numbers and words that a table relies on, and their types.
         more: those that pages and reports rely on besides.
         arrays: pictures that belong to it, all of one shape.
+        others: arrays that belong to it besides, each of a shape of its own.
         title: heading of a section.
         noun: one of them, within a sentence.
         plural: of the noun; empty: with an s.
@@ -89,6 +92,7 @@ class KindOfWork:
     core: Facts = dataclasses.field(default_factory=dict)
     more: Facts = dataclasses.field(default_factory=dict)
     arrays: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     title: str = ""
     noun: str = ""
     plural: str = ""
@@ -119,6 +123,7 @@ SPECTRUM: dict[str, Any] = {
         "invviz.jobs.store._scores:invre",
         "InvRE",
         "{:.2f}",
+        "0 to 1",
         says="InvRE is listed at 1 % noise: a spectrum holds for every noise. Where the noise was part of what was computed (coloured noise, several rounds) it is at that one.",
     ),
     "page": "risk",
@@ -138,12 +143,10 @@ WORK: dict[str, KindOfWork] = {
             "matching_loss": MAYBE, "accuracy": MAYBE,
         },
         arrays=("truth", "guess"),
-        title="Attack",
-        noun="attack",
-        verb=("run",),
+        title="Attack", noun="attack", verb=("run",),
         uses=("attack", "server", "aggregation"),
         priority=1,
-        score=Score("invviz.jobs.store._scores:psnr", "PSNR", "{:.1f} dB"),
+        score=Score("invviz.jobs.store._scores:psnr", "PSNR", "{:.1f} dB", "in dB"),
         page="lab",
     ),
     "risk": KindOfWork(
@@ -151,8 +154,7 @@ WORK: dict[str, KindOfWork] = {
         compute="invviz.jobs.worker._outcome:assessed",
         price="invviz.jobs.price:spectrum",
         **SPECTRUM,
-        title="Risk score",
-        noun="risk score",
+        title="Risk score", noun="risk score",
         verb=("risk",),
     ),
     "sketch": KindOfWork(
@@ -174,11 +176,9 @@ WORK: dict[str, KindOfWork] = {
         section="invviz.report._sections:training",
         core={"accuracy": NUMBER, "best": NUMBER, "seconds": NUMBER},
         more={"rounds": NUMBER, "trained_on": NUMBER, "history": list},
-        title="Training",
-        noun="training",
-        verb=("train",),
+        title="Training", noun="training", verb=("train",),
         uses=("train",),
-        score=Score("invviz.jobs.store._scores:accuracy", "accuracy", "{:.1f} %", 100),
+        score=Score("invviz.jobs.store._scores:accuracy", "accuracy", "{:.1f} %", "in %", 100),
         page="curves",
     ),
     "clients": KindOfWork(
@@ -191,7 +191,7 @@ WORK: dict[str, KindOfWork] = {
         verb=("risk", "--clients"),
         uses=("train", "server"),
         parallel=True,
-        score=Score("invviz.jobs.store._scores:most_exposed", "highest InvRE", "{:.2f}", says="Of all clients the most exposed one."),
+        score=Score("invviz.jobs.store._scores:most_exposed", "highest InvRE", "{:.2f}", "0 to 1", says="Of all clients the most exposed one."),
         page="curves",
     ),
     "labels": KindOfWork(
@@ -203,20 +203,19 @@ WORK: dict[str, KindOfWork] = {
         more={"trial": MAYBE, "trial_known": MAYBE, "norm_auc": list, "pictures": NUMBER},
         title="Labels from returned gradients", noun="look for labels", plural="looks for labels",
         verb=("labels",),
-        score=Score("invviz.jobs.store._scores:labels_told", "labels told", "{:.0f} %", 100),
+        score=Score("invviz.jobs.store._scores:labels_told", "labels told", "{:.0f} %", "in %", 100),
         page="vertical",
     ),
     "bits": KindOfWork(
         _depends.alternatives,
         compute="invviz.jobs.worker._outcome:counted",
         price="invviz.jobs.price:alternatives",
-        section="invviz.report._words_told:bits",
-        core={"half": NUMBER, "entropy": NUMBER},
+        section="invviz.report._words_told:bits", core={"half": NUMBER, "entropy": NUMBER},
         more={"halves": list, "sentences": list, "levels": list, "curve": list, "curve_right": list, "size": dict, "stages": list},
-        arrays=("truth",),
+        arrays=("truth",), others=("gram",),
         title="Bits learned of words", noun="count of words' alternatives", plural="counts of words' alternatives",
         verb=("risk",), uses=("server",), priority=1,
-        score=Score("invviz.jobs.store._scores:bits", "half drowns at", "{:.3g} × noise", says="The noise at which half of a word's bits drown, over the message's typical entry."),
+        score=Score("invviz.jobs.store._scores:bits", "half drowns at", "{:.3g} × noise", "× noise", says="The noise at which half of a word's bits drown, over the message's typical entry."),
         page="lab",
     ),
     "inspect": KindOfWork(
@@ -228,6 +227,7 @@ WORK: dict[str, KindOfWork] = {
         more={"digest": str, "words": str, "planted": dict, "expected": MAYBE}, arrays=("rows", "beside_rows"),
         title="What detectors say", noun="look by detectors", plural="looks by detectors",
         verb=("inspect",), uses=("server",), priority=1, page="server",
+        score=Score("invviz.jobs.store._scores:flagging", "detectors that flag", "{:.0f}", "how many", says="Of those that could judge the net; 0 is no proof that it is honest."),
     ),
     "weights": KindOfWork(_depends.trained_weights),
 }  # fmt: skip

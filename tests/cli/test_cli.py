@@ -167,7 +167,7 @@ def test_risk_prints_its_fields(capsys, monkeypatch, tmp_path):
 
 
 FIELDS = (
-    "scenario key n p singular_values singular_values_of resolved method products sigma floor noise_variance prior invloss invloss_is invloss_interval invloss_bound "
+    "scenario key n clients p singular_values singular_values_of resolved method products sigma floor noise_variance prior invloss invloss_is invloss_interval invloss_bound "
     "invloss_bound_here invloss_lower invloss_lower_counts invloss_lower_reason invloss_samples k_star invre invre_interval psnr_ceiling psnr_solved bound bound_reasons word "
     "psnr_interval psnr_spread trust caveats seconds why"
 )
@@ -179,6 +179,7 @@ def test_risk_by_either_method_prints_every_documented_field(method, capsys, tmp
     assert main(["risk", text, "--json", "--method", method, "--set", f"store={tmp_path}"]) == 0
     found = strict(capsys.readouterr().out)
     assert set(found) == set(FIELDS.split())
+    assert found["clients"] == 1, "nobody sums"
     assert found["method"] == method and "as the scenario says" in found["why"]
     assert Scenario.parse(found["scenario"]).method == method and found["key"] == Scenario.parse(text).replace(method=method).key("risk")
     for name, interval in (("invloss", "invloss_interval"), ("invre", "invre_interval"), ("psnr_ceiling", "psnr_interval")):

@@ -28,9 +28,11 @@ SCENARIOS: dict[Kind, Scenario] = {  # in the order of the kinds
     "train": Scenario.parse(f"data=digits&model=mlp(width=8)&{TRAIN}"),
     "clients": Scenario.parse(f"data=digits&model=mlp(width=8)&{TRAIN}"),
     "labels": Scenario.parse("data=digits&model=convnet(width=2)&protocol=vfl(parties=2,cut=1)&attack=rmle"),
+    "bits": Scenario.parse("data=notes&model=tiny_lm(width=8,heads=1)&batch=1&attack=dager"),
+    "inspect": Scenario.parse("data=digits&model=mlp(width=8)&server=imprint(bins=8)"),
 }
 KINDS = askable()
-FILES = {"run": "guess.npy", "risk": "gains.npy"}
+FILES = {"run": "guess.npy", "risk": "gains.npy", "bits": "gram.npy", "inspect": "rows.npy"}
 
 
 def cut(raw: bytes) -> bytes:
@@ -150,7 +152,7 @@ def test_a_result_cut_short_is_computed_again_when_asked_for(kind, store, capsys
     assert f"{key_of(kind)}: done" in capsys.readouterr().err
     assert main(["report", key_of(kind), "--set", f"store={store.path}"]) == 0
     after = store.result(key_of(kind))
-    same = [name for name in ("scores", "n", "accuracy", "clients", "hint") if name in before]
+    same = [name for name in ("scores", "n", "accuracy", "clients", "hint", "half", "detectors") if name in before]
     assert same and [after[name] for name in same] == [before[name] for name in same]
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,20 @@ def test_every_kind_that_is_listed_has_a_score_and_a_page():
     for kind in askable():
         work_ = WORK[kind]
         assert work_.page in PAGES and work_.score and callable(found(work_.score.of)) and work_.score.words(0.5)
+        assert work_.score.unit and ("%" in work_.score.unit) is (work_.score.times == 100), "a person writes a span in what is shown"
+
+
+def test_a_look_by_detectors_is_scored_by_those_that_flag():
+    """Counted here; one that could not judge is no score of 0."""
+    one, other, unable = {"judged": True, "flagged": True}, {"judged": True, "flagged": False}, {"judged": False, "flagged": False}
+    for detectors in ([one, other, unable, one], [other], [unable, unable], []):
+        told = {
+            "detectors": {str(k): d for k, d in enumerate(detectors)},
+            "flagged": [str(k) for k, d in enumerate(detectors) if d["flagged"]],
+        }
+        score = _filing.filed("inspect", "data=digits&model=mlp", told, Path()).score
+        assert score == (sum(d["flagged"] for d in detectors) if any(d["judged"] for d in detectors) else None)
+    assert WORK["inspect"].score.words(2.0) == "2"
 
 
 def test_a_result_that_cannot_be_scored_is_listed_without(store):

@@ -30,6 +30,7 @@ SHAPES = {
     "vgg6": (3, 16, 16),
     "vit": (3, 16, 16),
     "preact": (3, 16, 16),
+    "tiny_lm": (6,),
 }
 SMALL = {
     "mlp": {"width": 8},
@@ -40,6 +41,7 @@ SMALL = {
     "vgg6": {"width": 2, "hidden": 8},
     "vit": {"width": 8},
     "preact": {"width": 4},
+    "tiny_lm": {"width": 8, "heads": 1},
 }
 
 

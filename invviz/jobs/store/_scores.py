@@ -53,6 +53,11 @@ def labels_told(scenario: str, result: Result, folder: Path) -> float | None:
     return max((float(share) for share in (result["hint"], result.get("trial")) if share is not None), default=None)
 
 
+def flagging(scenario: str, result: Result, folder: Path) -> float | None:
+    """How many detectors flag the net; None where none of them could judge it."""
+    return float(len(result["flagged"])) if any(one["judged"] for one in result["detectors"].values()) else None
+
+
 def _mean(values: list[Any]) -> float | None:
     """Of numbers of which infinite ones are written as words."""
     numbers = [float(value) for value in values if value is not None]

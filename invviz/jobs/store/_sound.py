@@ -67,13 +67,15 @@ def unsized(result: Mapping[str, Any]) -> str:
 
 def missing(kind: Kind, arrays: Mapping[str, np.ndarray]) -> str:
     """The same of its arrays."""
-    names = WORK[kind].arrays
-    for name in names:
+    names, others = WORK[kind].arrays, WORK[kind].others
+    for name in (*names, *others):
         if name not in arrays:
             return f"{name}.npy is missing"
         if arrays[name].ndim < 2 or arrays[name].dtype.kind not in "fui":
-            return f"{name}.npy holds no pictures but {arrays[name].dtype} of shape {arrays[name].shape}"
-        if arrays[name].shape != arrays[names[0]].shape:
+            return (
+                f"{name}.npy holds no {'numbers' if name in others else 'pictures'} but {arrays[name].dtype} of shape {arrays[name].shape}"
+            )
+        if name in names and arrays[name].shape != arrays[names[0]].shape:
             return f"{name}.npy has the shape {arrays[name].shape}, {names[0]}.npy {arrays[names[0]].shape}"
     return ""
 

@@ -100,7 +100,7 @@ def span(text: str, score: Score | None) -> tuple[float | None, float | None, st
     """Ends of `20..30`, either of which may be left out, as scores are stored; and what is wrong with it.
 
     Example:
-        >>> percent, decibel = Score("", "accuracy", "{:.1f} %", 100), Score("", "PSNR", "{:.1f} dB")
+        >>> percent, decibel = Score("", "accuracy", "{:.1f} %", "in %", 100), Score("", "PSNR", "{:.1f} dB", "in dB")
         >>> span("20..30", decibel), span("..90", percent)
         ((20.0, 30.0, ''), (None, 0.9, ''))
         >>> span("30..20", decibel)[2]
@@ -133,9 +133,8 @@ def draw(store: Store, chosen: Choice) -> None:
             _part(part, there)
         score = score_of(kind)
         if score is not None:
-            unit = "in %" if score.times != 1 else "in dB" if "dB" in score.form else "0 to 1"
             st.text_input(
-                f"{score.title} ({unit})",
+                f"{score.title} ({score.unit})",
                 state.view("span"),
                 placeholder="from..to",
                 help=f"As in 0.5..0.9; one of the two may be left out. {score.says}",
