@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._colours import DEFENSE, IDEAL, framed, line
+from ._colours import DASHED, DEFENSE, IDEAL, framed, line
 
 
 def bits_spec(levels: Sequence[float], bits: Sequence[float], entropy: float, noise: float, dark: bool = False) -> dict[str, Any]:
@@ -22,7 +22,11 @@ def bits_spec(levels: Sequence[float], bits: Sequence[float], entropy: float, no
     x = {"field": "noise", "type": "quantitative", "scale": {"type": "log"}, "title": "noise over the message's typical entry"}
     y = {"field": "bits", "type": "quantitative", "title": "bits learned of a word", "scale": {"domain": [0, entropy]}}
     layers: list[dict[str, Any]] = [
-        {"data": {"values": values}, "mark": {"type": "line", "color": line(IDEAL, dark), "strokeWidth": 2}, "encoding": {"x": x, "y": y}}
+        {
+            "data": {"values": values},
+            "mark": {"type": "line", "color": line(IDEAL, dark), "strokeDash": DASHED, "strokeWidth": 2},
+            "encoding": {"x": x, "y": y},
+        }
     ]
     if levels[0] <= noise <= levels[-1]:
         rule = {"type": "rule", "color": line(DEFENSE, dark), "strokeWidth": 2}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._colours import DASHED, SOLID, TRUTH, framed, ink, line
+from ._colours import TRUTH, framed, ink, line
 
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # of detectors, the surest first
+COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # of detectors, the surest first
 LEFT = 1e-3  # false alarms at the left end
 
 
 def curves(
     found: Mapping[str, Sequence[Sequence[float]]], hidden: Mapping[str, Sequence[Sequence[float]]], dark: bool = False
 ) -> dict[str, Any]:
-    """Solid without jitter, dashed with it, one colour a detector; false alarms on a log axis.
+    """Broad without jitter, fine with it, one colour a detector; false alarms on a log axis.
 
     Args:
         found: (false alarms, caught) by detector, at most as many as there are colours.
@@ -38,15 +38,15 @@ def curves(
             "field": "detector", "type": "nominal", "title": None, "legend": {"orient": "bottom", "columns": 2, "labelLimit": 0},
             "scale": {"domain": names, "range": [line(colour, dark) for colour in COLOURS[: len(names)]]},
         },
-        "strokeDash": {
+        "strokeWidth": {
             "field": "way", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
-            "scale": {"domain": ["as published", "hiding"], "range": [SOLID, DASHED]},
+            "scale": {"domain": ["as published", "hiding"], "range": [3, 1.2]},
         },
     }  # fmt: skip
     at = {"data": {"values": [{"alarms": 0.01, "text": "1 %"}]}}
     place = {"x": {"field": "alarms", "type": "quantitative"}}
     layers: list[dict[str, Any]] = [
-        {"data": {"values": rows}, "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2}, "encoding": encoding},
+        {"data": {"values": rows}, "mark": {"type": "line", "interpolate": "step-after"}, "encoding": encoding},
         {**at, "mark": {"type": "rule", "color": line(TRUTH, dark)}, "encoding": place},
         {
             **at,

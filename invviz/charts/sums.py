@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._colours import DASHED, DEFENSE, IDEAL, TRUTH, framed, ink, line
+from ._colours import DASHED, DEFENSE, IDEAL, framed, ink, line
+
+DIAMOND = "M0,-1L1,0L0,1L-1,0Z"  # filled and hollow circles are attackers who know and who do not
 
 
 def curve(
@@ -34,12 +36,12 @@ def curve(
         {"data": {"values": rows(points)}, "mark": ideal, "encoding": {"x": x, "y": y}},
         {
             "data": {"values": rows([here])},
-            "mark": {"type": "point", "filled": True, "size": 110, "color": line(IDEAL, dark)},
+            "mark": {"type": "point", "shape": DIAMOND, "filled": True, "size": 110, "color": line(IDEAL, dark)},
             "encoding": {"x": x, "y": y},
         },
     ]
     if plain:
-        faint = {"type": "line", "color": line(TRUTH, dark), "strokeDash": DASHED, "strokeWidth": 1.5}
+        faint = {"type": "line", "color": line(IDEAL, dark), "strokeDash": DASHED, "strokeWidth": 1.5, "opacity": 0.4}
         layers.insert(0, {"data": {"values": rows(plain)}, "mark": faint, "encoding": {"x": x, "y": y}})
     if full <= most:
         at = {"data": {"values": [{"clients": full, "text": f"K* = {full:.0f}"}]}}

@@ -43,7 +43,7 @@ class AGGP(Defense):
     identity: ClassVar[Value] = 0
     level_words: ClassVar[str] = "neurons that at most {v} samples fire are pruned"
     off_words: ClassVar[str] = "off"
-    suggested: ClassVar[Suggested] = Suggested(swept=(1, 16))
+    suggested: ClassVar[Suggested] = Suggested(swept=(1, 16), levels=(1, 4, 16))
     hides: ClassVar[bool] = True
     reads_batch: ClassVar[bool] = True
     guarantee: ClassVar[str] = "none: what is left of a neuron that one sample fires is that sample"

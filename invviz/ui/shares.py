@@ -64,4 +64,4 @@ def _tile(one: Share, said: str, lang: str) -> str:
     noise = words["noise"].format(level=language.figure(f"{number(100 * one.noise, 2)} %", lang))
     said = said.format(left=language.figure(f"{number(100 * one.left, 2)} %", lang))
     picture = f'<img src="{drawn.thumb(one.pixels)}" alt="{escape(words["alt"].format(name=name))}">'
-    return f'<span><b>{escape(name)}</b>{picture}<span>{escape(said)}</span><span class="noise-level">{escape(noise)}</span></span>'
+    return f'<span class="ideal"><b>{escape(name)}</b>{picture}<span>{escape(said)}</span><span class="noise-level">{escape(noise)}</span></span>'

@@ -11,7 +11,7 @@ LIT = "document.querySelectorAll('.server.tiles .lit').length"
 def test_a_person_lets_a_server_read(page, server):
     page.goto(f"{server}server?{QUICK}")
     page.get_by_role("button", name="Let it read").wait_for()
-    page.get_by_text("Can the client notice?").wait_for(timeout=120_000)  # the look is taken by itself
+    page.get_by_text("Can the client notice?", exact=True).wait_for(timeout=120_000)  # the look is taken by itself
     assert page.evaluate(LIT) == 0
     idle(page)
     page.get_by_role("button", name="Let it read").click()

@@ -32,8 +32,8 @@ def test_the_sum_is_the_victims_gradient(way, model):
 
 def test_a_picture_comes_out_of_the_sum():
     text = f"{TEXT.replace('batch=4', 'batch=1')}&attack=linear_layer&server="
-    read, honest = (run(Scenario.parse(f"{text}{server}"), SITE).scores["psnr"][0] for server in ("inconsistent", "honest"))
-    assert read > 100 > 40 > honest
+    assert run(Scenario.parse(f"{text}inconsistent"), SITE).scores["psnr"][0] > 100
+    assert "the sum over 10 clients holds 10 samples: linear_layer recovers at most 1" in problems(Scenario.parse(f"{text}honest"))[0]
 
 
 def test_jitter_lets_the_others_speak():

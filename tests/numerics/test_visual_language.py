@@ -15,7 +15,23 @@ import pytest
 from PIL import Image
 
 from invviz import charts
-from invviz.charts import before_after, calibration, conditions, depth, equal, overlay, progress, race, spectrum, spread, tangent, tradeoff
+from invviz.charts import (
+    before_after,
+    bits,
+    calibration,
+    conditions,
+    depth,
+    equal,
+    overlay,
+    progress,
+    race,
+    roc,
+    spectrum,
+    spread,
+    sums,
+    tangent,
+    tradeoff,
+)
 from invviz.charts._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
 from invviz.charts._heights import apart
 from invviz.charts.pictures import strip_png, to_png
@@ -50,6 +66,7 @@ def plane(dark):
 
 FIGURES = {
     "before_after.before_after": lambda dark, hollow: before_after.before_after(VALUES, VALUES / 2, (0.01, 0.1), dark),
+    "bits.bits_spec": lambda dark, hollow: bits.bits_spec([0.1, 1.0, 10.0], [6.0, 4.0, 1.0], 6.8, 1.0, dark),
     "calibration.scatter": lambda dark, hollow: calibration.scatter([POINT], "ceiling (dB)", not hollow, dark),
     "calibration.bend": lambda dark, hollow: calibration.bend([0.01, 0.1], [0.1, 0.2], [0.2, 0.3], dark),
     "conditions.strip": lambda dark, hollow: conditions.strip(
@@ -62,8 +79,10 @@ FIGURES = {
     "progress.loss_spec": lambda dark, hollow: progress.loss_spec(np.arange(9), VALUES[:9], 9, 3, dark),
     "progress.psnr_spec": lambda dark, hollow: progress.psnr_spec(np.arange(9), VALUES[:9], 9, 3, dark),
     "race.race": lambda dark, hollow: race.race([run(hollow, k) for k in range(5)], "run 0", 34.0, 10.0, dark),
+    "roc.curves": lambda dark, hollow: roc.curves({name: [(0.0, 0.5), (1.0, 1.0)] for name in "abcd"}, {"a": [(0.0, 0.1), (1.0, 1.0)]}, dark),
     "spectrum.spectrum_spec": lambda dark, hollow: spectrum.spectrum_spec(VALUES, 0.1, dark),
     "spread.spread": lambda dark, hollow: spread.spread({"a": [(7, 20.0, False), (8, 12.0, True)]}, hollow, dark),
+    "sums.curve": lambda dark, hollow: sums.curve([(1, 1.0), (8, 0.5)], [(1, 1.0), (8, 0.6)], (4, 0.8), 6.0, 16, dark),
     "tangent.over_strength": lambda dark, hollow: tangent.over_strength(
         [tangent.Line("ideal", [20.0, 15.0], ideal=True), tangent.Line("real", [12.0, 9.0], [[11.0, 13.0], [9.0]], hollow=hollow, thin=True)], [0.1, 1.0], 1.0, "strength", dark
     ),

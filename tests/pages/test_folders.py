@@ -17,7 +17,7 @@ from invviz.ui import pages, trouble
 from invviz.ui.curves import take
 
 QUICK = "data=digits&model=mlp(width=8)&attack=linear_layer"
-PAGES = [name for name in pages.PAGES if name != "guide"]  # which asks the store for nothing
+PAGES = [name for name in pages.PAGES if name not in ("guide", "audit")]  # which ask the store for nothing
 
 
 @pytest.fixture(params=["own", "classroom"])

@@ -77,7 +77,7 @@ def finding(found: Prepared, clients: int, colluding: int, score: float) -> str:
 def caveats(found: Prepared) -> str:
     """What the curve is of, and what it assumes."""
     return (
-        f"Dashed: the ideal attacker in closed form; the other clients' pictures are noise with a shape to it. Grey: without colluders. From K* = p / n = {found.full:.0f} clients on that do not collude "
+        f"Dashed: the ideal attacker in closed form; the other clients' pictures are noise with a shape to it. Pale: without colluders. From K* = p / n = {found.full:.0f} clients on that do not collude "
         f"the sum has fewer numbers (p = {found.equations:,}) than unknowns (n = {found.unknowns} a client); each colluder moves that by one. Noise, and clients whose slopes are alike, protect earlier. To first order no attacker gets more (slopes at the truth are given, and who is who); where the net curves one may. "
         f"Digits, one picture a client; the mask of secure aggregation itself costs no accuracy and adds no noise here. {found.scenario.text()}. Made by `{COMMAND}`."
     )
