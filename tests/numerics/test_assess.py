@@ -212,7 +212,16 @@ def test_the_net_moves_on_by_public_pictures_alone(site, monkeypatch):
     assert all(torch.equal(a[k], b[k]) for a, b in zip(again, shifts, strict=True) for k in a)
 
 
-def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch):
+@pytest.fixture
+def nothing_kept():
+    """The dataset priors that tests before found are kept in the process: as in a fresh one, before and after."""
+    module = sys.modules["invviz.engine.assess"]  # the package has a function of that name
+    module._components.cache_clear()
+    yield module
+    module._components.cache_clear()
+
+
+def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch, nothing_kept):
     given, fit = [], risk.Components.fit.__func__
     monkeypatch.setattr(risk.Components, "fit", classmethod(lambda cls, pictures: given.append(pictures) or fit(cls, pictures)))
     scenario = Scenario.parse(DIGITS + "&method=exact&prior=dataset&floor=0.5")
@@ -232,19 +241,13 @@ def test_the_dataset_prior_is_made_of_public_pictures(site, monkeypatch):
 
 
 @pytest.mark.parametrize("order", ["mixed", "by class"])
-def test_the_dataset_prior_does_not_depend_on_the_order_of_files(order, site, monkeypatch):
+def test_the_dataset_prior_does_not_depend_on_the_order_of_files(order, site, monkeypatch, nothing_kept):
     """Of files in the order of classes the first ones, which were taken, are of one class."""
-    module = sys.modules["invviz.engine.assess"]  # the package has a function of that name
-
     labels = np.arange(4_000) % 4 if order == "mixed" else np.arange(4_000) // 1_000
     images = np.repeat((60 * labels).astype(np.uint8), 64).reshape(-1, 1, 8, 8)
     made = Samples(ArrayPictures(images[:1], labels[:1]), ArrayPictures(images, labels), ("a", "b", "c", "d"))
     monkeypatch.setattr(type(Scenario.parse(DIGITS).data), "load", lambda self, folder: made)
-    module._components.cache_clear()
-    try:
-        found = module._components(Scenario.parse(DIGITS).data, Scenario.parse(DIGITS).protocol, None)
-    finally:
-        module._components.cache_clear()
+    found = nothing_kept._components(Scenario.parse(DIGITS).data, Scenario.parse(DIGITS).protocol, None)
     assert abs(found.mean.mean() - images.mean() / 255) < 0.01
     assert Scenario.parse(DIGITS).key("risk") != Scenario.parse(DIGITS + "&prior=dataset").key("risk")
 
