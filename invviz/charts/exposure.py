@@ -13,11 +13,12 @@ Figure = go.Figure
 MOST = 100.0  # dB that are drawn; what is exact to rounding lies there
 
 
-def exposure_figure(rows: Sequence[tuple[int, float, float | None, str]]) -> Figure:
-    """Dots, the most exposed record on the left.
+def exposure_figure(rows: Sequence[tuple[int, float, float | None, str]], ordered: bool = True) -> Figure:
+    """Dots, one record beside the other.
 
     Args:
         rows: record, expected PSNR of the ideal attacker in dB (NaN where not known), PSNR of the best real attack (None without one), and its name.
+        ordered: whether the most exposed record is the first.
     """
     names = [str(record) for record, *_ in rows]
     shown = lambda v: None if v is None or math.isnan(v) else min(v, MOST)  # noqa: E731
@@ -31,7 +32,7 @@ def exposure_figure(rows: Sequence[tuple[int, float, float | None, str]]) -> Fig
         marker={"color": REAL, "size": 10}, hovertemplate="record %{x}: %{y:.1f} dB by %{text}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(
-        xaxis={"title": "record, most exposed first", "type": "category"},
+        xaxis={"title": "record, most exposed first" if ordered else "record", "type": "category"},
         yaxis={"title": "PSNR (dB)"},
         legend={"orientation": "h", "y": 1.12},
         margin={"l": 60, "r": 20, "t": 40, "b": 50},

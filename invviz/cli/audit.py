@@ -66,7 +66,7 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     verb.add_argument("--ceiling", type=float, metavar="DB", help="wanted expected best, for the least noise")
     verb.add_argument("--floor", type=float, default=0.01, help="noise of any real system, for the ideal attacker only (default: 0.01)")
     verb.add_argument("--method", choices=("auto", "exact", "sketch", "quick"), default="auto", help="of the spectrum")
-    verb.add_argument("--seconds", type=float, default=120.0, help="for all attacks together (default: 120)")
+    verb.add_argument("--seconds", type=float, help="for all attacks together (default: what is left of --within)")
     verb.add_argument("--within", type=float, default=240.0, help="seconds for everything, about; what is cut short is said (default: 240)")
     verb.add_argument("--seed", type=int, default=7, help="of noise and attacks (default: 7)")
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
@@ -107,6 +107,7 @@ def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: A
         found = audit(
             net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, similar=similar, bounds=args.bounds,
             ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, within=args.within, device=_device(args.device), seed=args.seed, progress=line.report,
+            first=(args.records or (0, 0))[0],
         )  # fmt: skip
     _put(args, _words(found) if form == "text" else found.text(form))
     return 0
@@ -119,7 +120,7 @@ def _read(args: argparse.Namespace, form: str, net: Any, loss: Any, sent: Any, i
     with ProgressLine():
         found = reconstruct(
             sent, net, shapes, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, public=args.public, bounds=args.bounds or (0.0, 1.0),
-            seconds=args.seconds, device=_device(args.device), seed=args.seed,
+            seconds=args.seconds or 120.0, device=_device(args.device), seed=args.seed,
         )  # fmt: skip
     if form == "npz":
         answer: dict[str, Any] = {name: np.asarray(value) for name, value in found.inputs.items()}

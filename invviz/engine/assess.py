@@ -33,7 +33,7 @@ from ..risk import (
     sketch,
     trust,
 )
-from ..scenario import Scenario, risk_problems
+from ..scenario import MAX_EXACT_INPUTS, Scenario, risk_problems
 from . import sums
 from ._clock import Clock
 from .client import Client, Site, meet_client
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 AUTO_INPUTS = 3_072  # auto takes the exact spectrum up to this many inputs ...
 AUTO_WORK = 5e10  # ... and up to so many bytes written by its products: about a minute on one core
+MINUTE = 60.0  # seconds that these two stand for
 LEAN_ROWS = 1_024  # messages up to this long are decomposed through their rows, which is quick ...
 LEAN_NUMBERS = 3e7  # ... as long as the rows fit in memory
 PUBLIC = 3_200  # public pictures that the dataset prior is made of, at most
@@ -74,7 +75,7 @@ def assess(
         picture: an uploaded picture, shape (c, h, w), if the scenario names one.
         client: whose release it is; None for the scenario's own victim.
         first: make the first sketch only, of a few dozen products, whatever the method is (see `sketched_first`).
-        seconds: after which a sketch ends, and the curvature is measured only where there is time left for it; what was left out is said in `why`. None: no limit.
+        seconds: auto takes the exact spectrum where it is expected to take no longer; a sketch ends after them, and the curvature is measured only where there is time left for it; what was left out is said in `why`. None: no limit.
 
     Raises:
         ScenarioError: the parts do not fit together, or there is no such layer.
@@ -99,7 +100,7 @@ def assess(
     prior = Prior(scenario.prior, scenario.shape, scenario.batch, components)
     if client.others:
         prior, image = SumPrior.of(prior, 1 + len(client.others)), jacobian.batch.private
-    method, why = choose(scenario, *jacobian.shape, jacobian.work)
+    method, why = choose(scenario, *jacobian.shape, jacobian.work, seconds)
     if first:
         method, why = "sketch", "a first look: the fewest products that show anything"
     products, exact = first_budget(jacobian.work) if first else None, method == "exact"
@@ -145,7 +146,7 @@ def _jacobian(scenario: Scenario, client: Client, whole: Tree) -> Jacobian:
     return Jacobian.of(release, client.net, client.batch, is_gradient=plain and not scenario.aggregation.alters)
 
 
-def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
+def choose(scenario: Scenario, p: int, n: int, work: float, seconds: float | None = None) -> tuple[str, str]:
     """The method, and why it was chosen, in words; the same on every machine.
 
     Args:
@@ -153,6 +154,7 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
         p: numbers in the message that is read.
         n: numbers in the batch.
         work: bytes that one evaluation of the release writes (`Jacobian.work`).
+        seconds: that there are; None: about a minute.
     """
     if scenario.method in ("exact", "sketch"):
         return scenario.method, "as the scenario says"
@@ -163,6 +165,12 @@ def choose(scenario: Scenario, p: int, n: int, work: float) -> tuple[str, str]:
         return "exact", "it takes no more work than a sketch"
     if scenario.method == "quick":
         return "sketch", "it is the quickest"
+    if seconds is not None:
+        price = MINUTE * max((n / AUTO_INPUTS) ** 3, n * work / AUTO_WORK)
+        if n > MAX_EXACT_INPUTS:
+            return "sketch", f"{n:,} inputs are more than the {MAX_EXACT_INPUTS:,} of which the exact spectrum can be taken"
+        fits = price <= seconds
+        return ("exact" if fits else "sketch"), f"the exact one takes about {price:,.0f} s of one core, and there are {seconds:,.0f} s"
     if n > AUTO_INPUTS:
         return "sketch", f"{n:,} inputs are more than the {AUTO_INPUTS:,} up to which auto takes the exact spectrum"
     if n * work > AUTO_WORK:

@@ -18,13 +18,14 @@ POINTS = 400  # of a line; more than the page shows
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """One axis: its words (with the unit), its ends, whether it is logarithmic, and how numbers are written."""
+    """One axis: its words (with the unit), its ends, whether it is logarithmic, and how numbers are written; with `names` these stand at 1, 2, 3 and so on."""
 
     title: str
     low: float
     high: float
     log: bool = False
     form: str = "g"
+    names: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -39,7 +40,9 @@ class Axis:
         return ((v - low) / (high - low)).clip(0, 1)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Places with their labels, at most about eight."""
+        """Places with their labels, at most about eight, of names sixteen."""
+        if self.names:
+            return [(float(k), name) for k, name in enumerate(self.names, 1)][:: -(-len(self.names) // 16)]
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             places = [10.0**e for e in range(first, last + 1, max(1, -(-(last - first + 1) // 7)))]

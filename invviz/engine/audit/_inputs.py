@@ -22,6 +22,7 @@ Bounds = Any  # (low, high), each a number or an array like one record; or a map
 
 TOLD = "The attacker is told the targets."
 CHANNELS = (1, 3)
+IGNORED = -100  # cross-entropy's ignore_index
 
 
 def inputs_of(batch: Inputs, dtype: Any, device: Any) -> dict[str, Tensor]:
@@ -86,10 +87,12 @@ def task_of(loss: Loss | None, targets: Any, count: int, dtype: Any, device: Any
             )
         if label.shape[0:1] != (count,):
             raise InvvizError(f"There are {count} records and {tuple(label.shape)} targets.")
+        _refuse_ignored(label, IGNORED)
         return CLASSIFICATION, {"label": label.long()}, []
     if targets is not None and not isinstance(targets, Mapping):
         label = torch.as_tensor(targets, device=device)
         label = label.to(dtype) if label.is_floating_point() else label
+        _refuse_ignored(label, IGNORED if loss is torch.nn.functional.cross_entropy else getattr(loss, "ignore_index", None))
         plain = not label.is_floating_point() and label.ndim == 1 and _is_cross_entropy(loss)
         task = CLASSIFICATION if plain else Task("own loss", with_tangent(lambda outputs, given: loss(outputs, given["label"])))
         return task, {"label": label}, [] if plain else [TOLD]
@@ -100,6 +103,18 @@ def task_of(loss: Loss | None, targets: Any, count: int, dtype: Any, device: Any
     back = lambda given: {k.removeprefix("target "): v for k, v in given.items() if k != "label"} if label else None  # noqa: E731
     task = Task("own loss", with_tangent(lambda outputs, given: loss(outputs, back(given))))
     return task, {"label": zeros, **label}, [TOLD] if label else []
+
+
+def _refuse_ignored(label: Tensor, ignored: int | None) -> None:
+    """Refuse records that the loss leaves out: nothing of them is in the message, and they would read as hidden."""
+    if ignored is None or label.is_floating_point() or not label.ndim:
+        return
+    out = (label.flatten(1) if label.ndim > 1 else label[:, None]).eq(ignored).all(1).nonzero().flatten().tolist()
+    if out:
+        raise InvvizError(
+            f"The label of record {', '.join(map(str, out[:8]))} of the batch is {ignored}, which the loss leaves out (ignore_index): nothing of such a record is in the message. "
+            "Leave these records out, or give them their class numbers."
+        )
 
 
 def _is_cross_entropy(loss: Loss) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...metrics import EXACT, GAINS, word_of_share
+from ...scenario import MAX_EXACT_INPUTS
+from .findings import ON_REQUEST
 
 if TYPE_CHECKING:
     from .findings import Findings
@@ -66,7 +68,7 @@ def _lead(found: Findings) -> float:
     """By how many dB the most exposed record lies above the median one, by the ideal attacker; a sketch knows the least of each alone, and nothing follows from that."""
     if found.risk is not None and found.risk["method"] == "sketch":
         return 0.0
-    values = [row.ideal_psnr for row in found.records if not math.isnan(row.ideal_psnr)]
+    values = [row.ideal_psnr for row in found.records if row.blind_psnr < row.ideal_psnr]  # what a guess gets is not told by the message
     return max(values) - statistics.median(values) if len(values) > 2 else 0.0
 
 
@@ -79,8 +81,13 @@ def _width(found: Findings) -> float:
     return 0.0 if found.risk is None else found.risk["invre_interval"][1] - found.risk["invre_interval"][0]
 
 
+def _late(found: Findings) -> list[str]:
+    """Attacks that their time was too short for."""
+    return [f"{one.attack} ({one.seconds:.0f} s)" for one in found.attacks if one.stopped and not one.note.startswith(ON_REQUEST)]
+
+
 def _worst(found: Findings) -> int:
-    return max(found.records, key=lambda row: -math.inf if math.isnan(row.ideal_psnr) else row.ideal_psnr).record
+    return max(found.records, key=lambda row: row.ideal_psnr if row.blind_psnr < row.ideal_psnr else -math.inf).record
 
 
 ADVICE = (
@@ -141,14 +148,15 @@ ADVICE = (
         lambda f: _width(f) > UNSHARP,
         lambda f: (
             f"The sketch is not sharp here (InvRE {f.risk['invre_interval'][0]:.2f} to {f.risk['invre_interval'][1]:.2f}): "  # type: ignore[index]
-            "set method='exact' where the batch has at most 8,192 private numbers, or audit fewer records, or give it more time (within). "
+            f"set method='exact' where the batch has at most {MAX_EXACT_INPUTS:,} private numbers, or audit fewer records, or give it more time: the exact spectrum is taken "
+            "where half of `within` is enough for it. "
             f"Until then take the message for {word_of_share(f.risk['invre_interval'][1])}."  # type: ignore[index]
         ),
     ),
     Advice(
         "cut short",
-        lambda f: any(one.stopped for one in f.attacks),
-        lambda f: f"Stopped at the end of their time: {', '.join(one.attack for one in f.attacks if one.stopped)}. Give more seconds to see whether they get further.",
+        lambda f: bool(_late(f)),
+        lambda f: f"Stopped at the end of their time: {', '.join(_late(f))}. Give more time (within) to see whether they get further.",
     ),
     Advice(
         "means less",

@@ -16,7 +16,7 @@ from ...core.task import CLASSIFICATION
 from ...metrics import EXACT, PSNR
 from ...scenario import problems
 from ..attack import run
-from .findings import Tried
+from .findings import ON_REQUEST, Tried
 from .settings import Case, case_of
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def attempts(
     """
     listed = listed_of(scenario, attacks, (subject.similar is not None) * LEARNING)
     start, found = time.monotonic(), list[Attempt]()
-    for place, attack in enumerate(listed):
+    barred = [unfit(subject, scenario, attack) for attack in listed]
+    for place, (attack, why) in enumerate(zip(listed, barred, strict=True)):
         text = attack.text()
-        why = unfit(subject, scenario, attack)
         if not why and attacks is None and (name := next((a.told.attack for a in found if _exact(a)), "")):
             why = f"not needed: {name} read every record to rounding"
         left = seconds - (time.monotonic() - start)
@@ -77,7 +77,7 @@ def attempts(
         if why:
             found.append(Attempt(Tried(text, error=why)))
             continue
-        found.append(_tried(subject, scenario, attack, left / (len(listed) - place), report))
+        found.append(_tried(subject, scenario, attack, left / barred[place:].count(""), report))
     return sorted(found, key=lambda one: -min(one.told.mean, EXACT + 1e-3 * one.told.mean) if one.told.psnr else np.inf)
 
 
@@ -125,7 +125,14 @@ def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float,
     raw = subject.rescaled and attack.name in READS_LAYERS
     case: Case = case_of(subject, scenario.replace(attack=attack), raw)
     start = time.monotonic()
-    progress = lambda event: time.monotonic() - start < seconds and (report is None or report(event))  # noqa: E731
+    asked: list[bool] = []
+
+    def progress(event: Event) -> bool:
+        if report is not None and not report(event):
+            asked.append(True)
+            return False
+        return time.monotonic() - start < seconds
+
     try:
         result: Result = run(case.scenario, case.site, progress, client=case.client)
     except InvvizError as err:
@@ -135,7 +142,9 @@ def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float,
         return Attempt(Tried(attack.text(), error=f"it broke off: {said}", seconds=time.monotonic() - start))
     guess, truth = (subject.unit(side) if raw else side for side in (result.guess, result.truth))
     psnr = tuple(float(v) for v in PSNR().score(guess.astype(np.float64), truth.astype(np.float64)))
-    told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, result.note, result.failed, result.stopped)
+    note = result.note.replace(ON_REQUEST, "").strip() if result.stopped else result.note
+    note = f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note
+    told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, note, result.failed, result.stopped)
     return Attempt(told, guess)
 
 

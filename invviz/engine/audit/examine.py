@@ -21,7 +21,7 @@ from ..calibrate_noise import least_strength
 from ..summary import floor_share, risk_summary
 from .advice import advice, limits
 from .attempts import Attempt, attempts, best_of
-from .findings import Budget, Exposure, Findings, LeastNoise
+from .findings import GUESSED, Budget, Exposure, Findings, LeastNoise
 from .settings import case_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ UNCOUNTED = (
 )
 MEAN = 0.5  # the middle of the bounds, and the mean of the priors
 SHARE = 0.5  # of the limit, for the spectrum where somebody attacks
+ATTACKS = 120.0  # seconds for the attacks where nobody sets a time
 LEAST = 5.0  # seconds for the attacks, however long the spectrum took: those in closed form need no more
 GAIN = 1.0  # dB over what somebody has who sees no message: up to there a record counts as hidden (`metrics.word_of_share`)
 
@@ -61,10 +62,11 @@ def examine(
     subject: Subject,
     scenario: Scenario,
     attacks: Sequence[Attack] | None = None,
-    seconds: float = 120.0,
+    seconds: float | None = None,
     ceiling: float | None = None,
     report: Callable[[Event], bool] | None = None,
     limit: float | None = None,
+    first: int = 0,
 ) -> Examined:
     """Compute everything.
 
@@ -72,9 +74,10 @@ def examine(
         subject: net and batch.
         scenario: made by `settings.scenario_of`.
         attacks: to try; None: the strongest by experience; empty: none.
-        seconds: for all attacks together.
+        seconds: for all attacks together; None: what is left of the limit, ATTACKS without one.
         ceiling: wanted expected best in dB; None: where records count as hidden.
-        limit: seconds for everything: half of it for the spectrum, if it is sketched, and for the attacks what is left then; None: no limit.
+        limit: seconds for everything: half of it for the spectrum, and for the attacks what is left then; None: no limit.
+        first: number of the first record.
         report: progress; answering False during the spectrum stops the audit, during an attack that attack.
 
     Raises:
@@ -90,9 +93,10 @@ def examine(
         why = str(err)
     risk = _risk(scenario, found) if found else None
     if limit is not None:
-        seconds = min(seconds, max(limit - (time.monotonic() - start), LEAST))
-    tried = attempts(subject, scenario, attacks, seconds, report)
-    records = exposures(found, risk, tried, subject)
+        left = max(limit - (time.monotonic() - start), LEAST)
+        seconds = left if seconds is None else min(seconds, left)
+    tried = attempts(subject, scenario, attacks, ATTACKS if seconds is None else seconds, report)
+    records = exposures(found, risk, tried, subject, first)
     strongest = next((place for place, one in enumerate(tried) if one.told.psnr), None)
     made = Findings(
         facts=dict(subject.facts),
@@ -108,7 +112,7 @@ def examine(
         strongest=strongest,
         least_noise=least_noise(scenario, found, ceiling) if found else None,
         budget=budget(scenario.defense),
-        defense="&".join(value for part, value in scenario.pairs() if part == "defense"),
+        defense="&".join(value for part, value in scenario.pairs(full=True) if part == "defense"),
         advice=(),
         limits=(),
         seconds=0.0,
@@ -130,10 +134,13 @@ def _expected(scenario: Scenario, found: Assessment | None, risk: dict[str, Any]
     return in_brackets(reasons(scenario, floor_share(scenario, found.size, risk["noise_variance"]), risk["method"]))
 
 
-def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequence[Attempt], subject: Subject) -> tuple[Exposure, ...]:
-    """What is told of every record, the most exposed first: by the better of the ideal and the real attackers."""
+def exposures(
+    found: Assessment | None, risk: dict[str, Any] | None, tried: Sequence[Attempt], subject: Subject, first: int = 0
+) -> tuple[Exposure, ...]:
+    """What is told of every record, the most exposed first: by the better of the ideal and the real attackers. A sketch, which knows the least of each, ranks none."""
     count = subject.facts["records"]
     each = subject.batch.private[0].numel()
+    sketch = risk is not None and risk["method"] == "sketch"
     rows = []
     for k in range(count):
         best, loss, share = best_of(tried, k), math.nan, math.nan
@@ -141,20 +148,26 @@ def exposures(found: Assessment | None, risk: dict[str, Any] | None, tried: Sequ
             loss = float(sample_loss(found.decomposition, risk["sigma"])[k])
             share = 1 - loss / (found.decomposition.trace / count)
         attacked = None if best is None else (best[0], 1 - 10 ** (-best[0] / 10) / TAU**2)
+        blind = psnr_of(float((subject.batch.private[k].double() - MEAN).square().mean()))
+        expected = psnr_of(loss / each) if found else math.nan
+        word = _word(share, sketch) if risk else "not computed"
         rows.append(
             Exposure(
-                record=k,
-                ideal_psnr=psnr_of(loss / each) if found else math.nan,
+                record=first + k,
+                ideal_psnr=expected,
                 ideal_share=share,
-                ideal_word=_word(share, risk["method"] == "sketch") if risk else "not computed",
+                ideal_word=GUESSED if blind >= expected and not sketch and word != WORDS[0] else word,
                 attacked_psnr=attacked and attacked[0],
                 attacked_share=attacked and attacked[1],
                 attack=best[1] if best else "",
-                blind_psnr=psnr_of(float((subject.batch.private[k].double() - MEAN).square().mean())),
+                blind_psnr=blind,
             )
         )
     known = lambda v: -math.inf if v is None or math.isnan(v) else v  # noqa: E731
-    return tuple(sorted(rows, key=lambda row: (-max(known(row.ideal_psnr), known(row.attacked_psnr)), row.record)))
+    if sketch:
+        return tuple(rows)
+    guessed = lambda row: max(row.ideal_psnr, known(row.attacked_psnr)) <= row.blind_psnr  # noqa: E731
+    return tuple(sorted(rows, key=lambda row: (guessed(row), -max(known(row.ideal_psnr), known(row.attacked_psnr)), row.record)))
 
 
 def _word(share: float, at_least: bool) -> str:

@@ -7,16 +7,19 @@ from typing import Any
 
 from ...core.plain import plain
 
+GUESSED = "no more than a guess"
+ON_REQUEST = "Stopped on request."
+
 
 @dataclasses.dataclass(frozen=True)
 class Exposure:
     """What is told of one record.
 
     Attributes:
-        record: its place in the batch, from 0.
+        record: its number: its place in the batch, from the number of the first one on.
         ideal_psnr: expected PSNR in dB of the ideal attacker on this record; of a sketch it is at least that.
         ideal_share: of the prior's variance that the message takes away, 0 to 1; likewise.
-        ideal_word: in a word; of a sketch "at least" that, or "not known".
+        ideal_word: in a word; of a sketch "at least" that, or "not known"; GUESSED where guessing the middle gets as much and more.
         attacked_psnr: in dB, the best that a real attack got of this record; None where none gave an answer.
         attacked_share: of the prior's variance that this answer does without: 1 - its mean squared error over the prior's; below 0 where it is worse than guessing.
         attack: which one that was.
@@ -45,7 +48,7 @@ class Tried:
         threat_model: letter of the table in key carletti2025sok.
         note: what it says of itself.
         failed: whether it can tell itself that it failed.
-        stopped: at the end of its time.
+        stopped: at the end of its time; on request where `note` says so.
         error: why it gave no answer, or was not tried.
     """
 
@@ -112,7 +115,7 @@ class Findings:
         risk: figures of the spectrum (`engine.summary.risk_summary`); None where there is none, and then `risk_error` says why.
         risk_error: in words.
         expected: what the expected best is: a bound, or why not.
-        records: most exposed first.
+        records: most exposed first, and those that a guess gets last; in the order of the batch where a sketch does not know the order.
         attacks: strongest first; those that were not tried last.
         strongest: place in `attacks`; None where none gave an answer.
         least_noise: None where the spectrum does not say.

@@ -15,7 +15,7 @@ from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
-from ._words import headline, noise, promise
+from ._words import GUESSED, exposed, headline, noise, ordered, promise, state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,8 +39,9 @@ def audit(
     ceiling: float | None = None,
     floor: float = 0.01,
     method: str = "auto",
-    seconds: float = 120.0,
+    seconds: float | None = None,
     within: float | None = 240.0,
+    first: int = 0,
     device: str | None = None,
     seed: int = 7,
     progress: Callable[[Event], bool] | None = None,
@@ -65,9 +66,11 @@ def audit(
         ceiling: wanted expected best in dB, for the least noise; None: where records count as hidden.
         floor: noise of any real system, as a share of the message; for the ideal attacker only.
         method: of the spectrum: "auto", "exact", "sketch", "quick".
-        seconds: for all attacks together.
-        within: seconds for everything, about: a sketch of the spectrum ends after half of it with the interval that it has then, and attacks after what is left. What was cut
-            short or left out is said. None: no limit; a sketch then always makes the same products.
+        seconds: for all attacks together; None: what is left of `within`, 120 without one.
+        within: seconds for everything, about: the spectrum is exact where half of it is expected to be enough (all of it without attacks), else a sketch, which ends then with the
+            interval that it has, and attacks have what is left. What was cut short or left out is said. None: no limit; exact where it takes about a minute, and a sketch then
+            always makes the same products.
+        first: number of the batch's first record in the file that it is from; records are named from there on.
         device: where to compute; None: where the net is.
         seed: of noise and attacks.
         progress: told of the running work; answering False stops it.
@@ -91,12 +94,14 @@ def audit(
     from ...engine.audit.settings import attacks_of, scenario_of
     from ...engine.audit.subject import subject
 
-    if not seconds > 0 or not (within is None or within > 0):
-        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and for within None.")
+    if not all(one is None or one > 0 for one in (seconds, within)):
+        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and None.")
+    if not (isinstance(first, int) and first >= 0):
+        raise InvvizError(f"first={first!r}; allowed: a whole number from 0 on, the first record's in its file.")
     listed = attacks_of(attacks)
     who = subject(module, batch, targets, loss, public, bounds, device, similar)
     scenario = scenario_of(who, protocol, defense, prior, seed, floor, method)
-    found = examine(who, scenario, listed, seconds, ceiling, progress, within)
+    found = examine(who, scenario, listed, seconds, ceiling, progress, within, first)
     asked = {
         "protocol": scenario.protocol.text(full=True),
         "defense": found.findings.defense,
@@ -111,6 +116,7 @@ def audit(
         "method": method,
         "seconds": seconds,
         "within": within,
+        "first": first,
         "seed": seed,
     }
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -204,17 +210,21 @@ def _named(loss: Any) -> str:
 
 
 __all__ = [
+    "GUESSED",
     "SCHEMA",
     "Audit",
     "Reconstructed",
     "audit",
     "defend",
+    "exposed",
     "headline",
     "noise",
+    "ordered",
     "promise",
     "reconstruct",
     "risk",
     "schema",
+    "state",
     "to_html",
     "uploaded",
     "write",

@@ -46,7 +46,7 @@ class Audit:
 
     @property
     def records(self) -> tuple[Exposure, ...]:
-        """Exposure of each record, the most exposed first."""
+        """Exposure of each record, the most exposed first; of a sketch, which knows no order, as they came."""
         return self.findings.records
 
     @property
@@ -123,7 +123,7 @@ class Audit:
         )
 
     def rows(self) -> pd.DataFrame:
-        """One row a record, the most exposed first."""
+        """One row a record, in the order of `records`."""
         import pandas as pd
 
         return pd.DataFrame([dataclasses.asdict(row) for row in self.records])
@@ -133,7 +133,7 @@ class Audit:
         from ...charts.exposure import exposure_figure
 
         rows = [(r.record, r.ideal_psnr, r.attacked_psnr, r.attack) for r in self.records]
-        return exposure_figure(rows)
+        return exposure_figure(rows, self.risk is None or self.risk["method"] != "sketch")
 
     def report(self, path: str | Path) -> Path:
         """Write a report: .html to read and to sign, .json, or .csv of the records.

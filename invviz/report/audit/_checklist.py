@@ -39,7 +39,7 @@ POINTS: tuple[Point, ...] = (
     Point(NIST, "MANAGE 1.3", "responses to the risks of high priority are developed and documented", "What to do; the choice is the owner's.", "partly"),
     Point(NIST, "MANAGE 1.4", "negative residual risks are documented", "Risks to sign.", "partly"),
     Point(ISO, "6 Context assessment, with threat modelling", "who may get at the data, with which means and motives", "Threat model states means and knowledge of one attacker; motives are left to the owner.", "partly"),
-    Point(ISO, "7 Data assessment, with attack modelling", "features of the data, and whether the maximum or the average risk counts", "Records are told of one by one, the most exposed first.", "partly"),
+    Point(ISO, "7 Data assessment, with attack modelling", "features of the data, and whether the maximum or the average risk counts", "Records are told of one by one.", "partly"),
     Point(ISO, "8 Identifiability assessment, with adversarial testing", "to quantify, to test as an adversary, to mitigate and to evaluate again", "Expected best, Attacks, least noise. Who a record belongs to was not asked.", "partly"),
     Point(ISO, "9 Governance", "roles, responsibilities, procedures before and after", "Nothing but a place to sign.", "no"),
 )  # fmt: skip

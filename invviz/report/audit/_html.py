@@ -14,7 +14,7 @@ from ...core.plain import read
 from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
-from ._words import dB, expected_dB, headline, interval, mean_psnr, noise, promise, strongest, word
+from ._words import dB, expected_dB, exposed, headline, interval, mean_psnr, noise, ordered, promise, state, strongest, word
 
 TOP = 100.0  # dB that are drawn
 
@@ -38,6 +38,7 @@ def _found(found: dict[str, Any]) -> str:
     return section(
         "Finding",
         f"<p><b>{escape(headline(found))}</b></p>",
+        f"<p>{escape(exposed(found))}</p>",
         "<p>What to do</p>",
         items(found["advice"] or ["Nothing that follows from these figures."]),
     )
@@ -90,7 +91,7 @@ def _records(found: dict[str, Any]) -> str:
         ]
         for r in found["records"]
     ]
-    sketch = found["risk"] is not None and found["risk"]["method"] == "sketch"
+    sketch = not ordered(found)
     head = (
         "record",
         "expected best, at least" if sketch else "expected best",
@@ -124,12 +125,19 @@ def _records(found: dict[str, Any]) -> str:
             f"Every record: {'the least that ' * sketch}the ideal attacker {'is expected to get ' * sketch}(purple) and the best real attack (orange)",
             chart(
                 "Exposure of every record",
-                Axis("record, most exposed first", 0.5, count + 0.5, form=",d"),
+                Axis(
+                    "record" if sketch else "record, most exposed first",
+                    0.5,
+                    count + 0.5,
+                    names=tuple(str(r["record"]) for r in found["records"]),
+                ),
                 Axis("PSNR (dB)", low, high),
                 marks,
             ),
         )
-    return section("Records", drawn, table("Every record, the most exposed first", head, rows))
+    return section(
+        "Records", drawn, table(f"Every record, {'order not known: sketch' if sketch else 'the most exposed first'}", head, rows)
+    )
 
 
 def _seen(value: Any) -> float:
@@ -160,7 +168,7 @@ def _beside(found: dict[str, Any]) -> str:
         ]
     rows.append(("Least noise", noise(found)))
     tried = [
-        [a["attack"], dB(None if not a["psnr"] else mean_psnr(a)), f"{a['seconds']:.1f}", _state(a), a["error"] or a["note"]]
+        [a["attack"], dB(None if not a["psnr"] else mean_psnr(a)), f"{a['seconds']:.1f}", state(a), a["error"] or a["note"]]
         for a in found["attacks"]
     ]
     tried_table = (
@@ -173,12 +181,6 @@ def _beside(found: dict[str, Any]) -> str:
         else note("No attack was tried.")
     )
     return section("Strongest attack beside the ceiling", pairs(rows), tried_table)
-
-
-def _state(attack: dict[str, Any]) -> str:
-    if not attack["psnr"]:
-        return "no answer"
-    return "stopped at the end of its time" if attack["stopped"] else "failed in its own eyes" if attack["failed"] else "answered"
 
 
 def _spectrum(found: dict[str, Any]) -> str:

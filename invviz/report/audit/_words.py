@@ -7,7 +7,9 @@ from typing import Any
 from ...core.figures import number
 from ...core.plain import read
 from ...engine.audit.advice import UNSHARP
+from ...engine.audit.findings import GUESSED, ON_REQUEST
 from ...metrics import EXACT, decibels, word_of_share
+from ...risk import psnr_of
 
 
 def dB(value: Any) -> str:  # noqa: N802
@@ -55,25 +57,62 @@ def mean_psnr(attack: dict[str, Any]) -> float:
     return sum(values) / len(values)
 
 
+def of_mean_error(values: list[Any]) -> float:
+    """PSNR of the mean squared error in dB: a mean of decibels would let one record that is right stand for many that are wrong."""
+    errors = [10 ** (-read(v) / 10) for v in values]
+    return psnr_of(sum(errors) / len(errors))
+
+
+def _read(attack: dict[str, Any]) -> str:
+    """How many records it has to rounding, which a mean error hides unless it has all."""
+    count = sum(read(v) >= EXACT for v in attack["psnr"])
+    return f", {count} of them to rounding" if 0 < count < len(attack["psnr"]) else ""
+
+
+def ordered(found: dict[str, Any]) -> bool:
+    """Whether it is known which record is more exposed than which: a sketch knows the least of each alone."""
+    return found["risk"] is None or found["risk"]["method"] != "sketch"
+
+
+def state(attack: dict[str, Any]) -> str:
+    """How an attack ended."""
+    if not attack["psnr"]:
+        return "no answer"
+    if attack["stopped"]:
+        return (
+            "stopped on request" if attack["note"].startswith(ON_REQUEST) else f"stopped at the end of its time ({attack['seconds']:.0f} s)"
+        )
+    return "failed in its own eyes" if attack["failed"] else "answered"
+
+
+def exposed(found: dict[str, Any]) -> str:
+    """The most exposed record in a sentence, where the order is known."""
+    if not ordered(found):
+        return "Which record is most exposed is not known: the spectrum is a sketch, which says of each record that the ideal attacker is expected to get at least so much."
+    worst = found["records"][0]
+    if worst["ideal_word"] == GUESSED and worst["attacked_psnr"] is None:
+        return "No record is told beyond what guessing the middle gets."
+    return f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
+
+
 def headline(found: dict[str, Any]) -> str:
     """The finding in one sentence."""
     risk, best = found["risk"], strongest(found)
     parts = []
     if best:
         parts.append(
-            f"the strongest attack ({best['attack']}) gets {decibels(mean_psnr(best))} on average over {_records(found['facts']['records'])}"
+            f"the strongest attack ({best['attack']}) gets {decibels(of_mean_error(best['psnr']))} over {_records(found['facts']['records'])}{_read(best)}"
         )
     if risk:
         above = (
-            best is not None and risk["floor"] > 0 and mean_psnr(best) > read(risk["psnr_ceiling"])
+            best is not None and risk["floor"] > 0 and of_mean_error(best["psnr"]) > read(risk["psnr_ceiling"])
         )  # without a reason that reads as a contradiction
         held = f", held to a noise floor of {100 * risk['floor']:g} % that the message does not have," if above else ""
         parts.append(
             f"the ideal attacker{held} is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}{'' if sharp(risk) else ' (a sketch that is not sharp)'}"
         )
     if parts:
-        blind = [read(row["blind_psnr"]) for row in found["records"]]
-        parts.append(f"guessing the middle gets {decibels(sum(blind) / len(blind))}")
+        parts.append(f"guessing the middle gets {decibels(of_mean_error([row['blind_psnr'] for row in found['records']]))}")
     said = "; ".join(parts) or "neither an attack nor the spectrum gave an answer"
     return said[:1].upper() + said[1:] + "."
 
@@ -84,15 +123,12 @@ def _records(count: int) -> str:
 
 def summary(found: dict[str, Any]) -> list[str]:
     """A few lines for a terminal."""
-    facts, worst = found["facts"], found["records"][0]
+    facts = found["facts"]
     lines = [
         f"{facts['module']}: {facts['trained']:,} trained parameters, {_records(facts['records'])}, {found['defense'] or 'no defense'}.",
         headline(found),
     ]
-    least = "at least " if found["risk"] and found["risk"]["method"] == "sketch" else ""
-    lines.append(
-        f"Most exposed: record {worst['record']}, {least}{expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
-    )
+    lines.append(exposed(found))
     lines += [f"Note: {note}" for note in found["notes"]]
     lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]
     lines += [f"- {one}" for one in found["advice"]]

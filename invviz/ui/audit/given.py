@@ -53,9 +53,7 @@ class Given:
         taken: what reading came to; None where nothing was read or it was refused.
         refused: why, in words.
         asked: key of the audit that was asked for last.
-        asked_records: first record of that batch, and the one behind its last.
         before: key of the audit before, which stays until there is a new one.
-        before_first: first record of that.
     """
 
     form: str = "layers"
@@ -74,9 +72,7 @@ class Given:
     taken: Taken | None = None
     refused: str = ""
     asked: str = ""
-    asked_records: tuple[int, int] = (0, 0)
     before: str = ""
-    before_first: int = 0
     _read: str = ""
 
     def change(self, **new: Any) -> None:
@@ -130,12 +126,12 @@ class Given:
         """Have it audited by the private worker."""
         assert self.taken is not None and self.taken.inputs is not None and self.taken.targets is not None
         first, end = self.batch
-        settings = self._settings()
+        settings = {**self._settings(), "first": first}
         arrays = {"inputs": self.taken.inputs[first:end], "targets": self.taken.targets[first:end]}
         arrays |= {f"weight {name}": value for name, value in self.taken.weights.items()}
         if self.asked and session().private.result(self.asked) is not None:
-            self.before, self.before_first = self.asked, self.asked_records[0]
-        self.asked, self.asked_records = self._key(), (first, end)
+            self.before = self.asked
+        self.asked = self._key()
         header = {"net": dict(self.taken.net), "settings": settings, "weights_seed": self.seed}
         session().private.audit(self.asked, header, arrays)
 

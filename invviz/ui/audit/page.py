@@ -97,10 +97,10 @@ def _draw() -> None:
     active = job is not None and job.active
     pulse.keep(active)
     _buttons(own, job if active else None)
-    found, key, first = desk.result(own.asked) if own.asked else None, own.asked, own.asked_records[0]
+    found, key = desk.result(own.asked) if own.asked else None, own.asked
     if job is not None and active:
         st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, trouble.plain(_progress(job)))
-        found, key, first = desk.result(own.before) if own.before else None, own.before, own.before_first
+        found, key = desk.result(own.before) if own.before else None, own.before
     elif job is not None and job.state == "failed":
         st.markdown("## This net cannot be audited as it is")
         st.error(trouble.plain(job.error).replace("\n", "  \n"), icon=":material/block:")
@@ -113,7 +113,7 @@ def _draw() -> None:
         if active or own.stale():
             now = "the new one is being computed" if active else "press Audit again"
             st.caption(f":material/history: What stands above has changed since; this is the audit of what stood there before, and {now}.")
-        result.draw(found, desk.arrays(key), first, bool(job and job.state == "stopped"))
+        result.draw(found, desk.arrays(key), bool(job and job.state == "stopped"))
 
 
 def _before() -> None:

@@ -14,7 +14,7 @@ import streamlit as st
 from ...charts.spectrum import spectrum_spec
 from ...core.plain import read
 from ...metrics import EXACT, decibels
-from ...report.audit import headline, noise, promise, to_html
+from ...report.audit import GUESSED, exposed, headline, noise, ordered, promise, state, to_html
 from ...risk import TAU
 from .. import drawn, glossary, more, trouble
 
@@ -23,20 +23,19 @@ SHOWN = 8  # records whose pictures are drawn
 READ = "to rounding"
 
 
-def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int, stopped: bool) -> None:
+def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool) -> None:
     """All of it.
 
     Args:
         found: the audit as JSON.
         arrays: "truth", "ideal", "guess", (b, ...) between 0 and 1.
-        first: place of the batch's first record among those that were handed over.
         stopped: whether it was stopped early.
     """
-    st.markdown(f"## {trouble.plain(_finding(found, first))}", help=glossary.tip("invre", "ideal", "best"))
+    st.markdown(f"## {trouble.plain(_finding(found))}", help=glossary.tip("invre", "ideal", "best"))
     st.caption(f"{trouble.plain(headline(found))}{' Stopped early: attacks had less time.' if stopped else ''}")
     left, right = st.columns([1.7, 1], gap="large")
     with left:
-        _records(found, arrays, first)
+        _records(found, arrays)
     with right, st.container(key="own-figures"):
         _figures(found)
         _advice(found)
@@ -54,10 +53,13 @@ def maker(found: dict[str, Any]) -> Callable[[], str]:
     return lambda: to_html(found)
 
 
-def _finding(found: dict[str, Any], first: int) -> str:
+def _finding(found: dict[str, Any]) -> str:
     """The worst record in one sentence."""
-    worst = found["records"][0]
-    name, ideal, real = f"Record {first + worst['record']}", worst["ideal_psnr"], worst["attacked_psnr"]
+    read_by = [r for r in found["records"] if r["attacked_psnr"] is not None and read(r["attacked_psnr"]) >= EXACT]
+    if not ordered(found) and not read_by:
+        return exposed(found).partition(":")[0]
+    worst = read_by[0] if not ordered(found) else found["records"][0]
+    name, ideal, real = f"Record {worst['record']}", worst["ideal_psnr"], worst["attacked_psnr"]
     if real is not None and read(real) >= EXACT:
         return f"{name} is read {READ} by a real attack"
     if ideal is None:
@@ -66,10 +68,12 @@ def _finding(found: dict[str, Any], first: int) -> str:
             if real is not None
             else "Neither a spectrum nor an attack has an answer"
         )
+    if worst["ideal_word"] == GUESSED and real is None:
+        return exposed(found).rstrip(".")
     return f"{name} is most exposed: the ideal attacker is expected to get {decibels(read(ideal))}, {worst['ideal_word']}"
 
 
-def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int) -> None:
+def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     best = None if found["strongest"] is None else found["attacks"][found["strongest"]]
     heads = [
         "record",
@@ -82,30 +86,29 @@ def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray], first: int
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     rows = []
     for row in found["records"][:SHOWN]:
-        k = row["record"]
+        number = row["record"]
+        k = number - found["asked"]["first"]
         ideal = _said(row["ideal_psnr"], row["ideal_word"])
         got = "no answer" if best is None else _said(best["psnr"][k], "exact" if read(best["psnr"][k]) >= EXACT else "")
         cells = [
-            f"<b>{first + k}</b>", _picture(found, arrays.get("truth"), k, f"record {first + k}", ""), _picture(found, arrays.get("ideal"), k, f"ideal attacker, record {first + k}", ideal),
-            _picture(found, arrays.get("guess"), k, f"strongest attack, record {first + k}", got), _said(row["blind_psnr"], ""),
+            f"<b>{number}</b>", _picture(found, arrays.get("truth"), k, f"record {number}", ""), _picture(found, arrays.get("ideal"), k, f"ideal attacker, record {number}", ideal),
+            _picture(found, arrays.get("guess"), k, f"strongest attack, record {number}", got), _said(row["blind_psnr"], ""),
         ]  # fmt: skip
         rows.append("<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in zip(classes, cells, strict=True)) + "</tr>")
-    caption = "Every record of the batch, the most exposed first. PSNR in dB; the ideal attacker's is expected, single records lie above and below it."
+    caption = f"Every record of the batch, {'the most exposed first' if ordered(found) else 'order not known: sketch'}. PSNR in dB; the ideal attacker's is expected, single records lie above and below it."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
         f'<div class="vertical depths audit{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
     if beyond := [
-        first + r["record"]
-        for r in found["records"]
-        if r["attacked_psnr"] and r["ideal_psnr"] and read(r["attacked_psnr"]) > read(r["ideal_psnr"])
+        r["record"] for r in found["records"] if r["attacked_psnr"] and r["ideal_psnr"] and read(r["attacked_psnr"]) > read(r["ideal_psnr"])
     ]:
         which = f"Record{'s' * (len(beyond) > 1)} {', '.join(map(str, beyond[:SHOWN]))}"
         st.caption(
             f":material/info: {which}: a real attack got more than the ideal attacker is expected to. The expected best is {found['expected']}."
         )
     if len(found["records"]) > SHOWN:
-        st.caption(f"{len(found['records']) - SHOWN} more records are less exposed; they stand in the files below.")
+        st.caption(f"{len(found['records']) - SHOWN} more records stand in the files below{', less exposed' * ordered(found)}.")
 
 
 def _picture(found: dict[str, Any], every: np.ndarray | None, k: int, alt: str, said: str) -> str:
@@ -200,7 +203,7 @@ def _spectrum(found: dict[str, Any]) -> None:
 def _attacks(found: dict[str, Any]) -> None:
     st.markdown("### Attacks that were tried, and those that were not")
     said = [
-        f"{one['attack']}: " + (f"{decibels(sum(map(read, one['psnr'])) / len(one['psnr']))} on average, {one['seconds']:.1f} s{', stopped' * one['stopped']}" if one["psnr"] else one["error"])
+        f"{one['attack']}: " + (f"{decibels(sum(map(read, one['psnr'])) / len(one['psnr']))} on average, {one['seconds']:.1f} s{', ' + state(one) if one['stopped'] else ''}" if one["psnr"] else one["error"])
         for one in found["attacks"]
     ]  # fmt: skip
     _listed(said or ["none"])
