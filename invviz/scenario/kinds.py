@@ -227,7 +227,7 @@ WORK: dict[str, KindOfWork] = {
         more={"digest": str, "words": str, "planted": dict, "expected": MAYBE}, arrays=("rows", "beside_rows"),
         title="What detectors say", noun="look by detectors", plural="looks by detectors",
         verb=("inspect",), uses=("server",), priority=1, page="server",
-        score=Score("invviz.jobs.store._scores:flagging", "detectors that flag", "{:.0f}", "how many", says="Of those that could judge the net; 0 is no proof that it is honest."),
+        score=Score("invviz.jobs.store._scores:flagging", "flags", "{:.0f}", "how many", says="Detectors that flag the net, of those that could judge it; 0 is no proof that it is honest."),
     ),
     "weights": KindOfWork(_depends.trained_weights),
 }  # fmt: skip
