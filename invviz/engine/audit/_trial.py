@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...core.types import Batch, Net
+
+
+CHANNEL = "Pictures are (records, channels, height, width); of one channel, x[:, None] adds it."
 
 
 def tried(net: Net, batch: Batch) -> list[Reason]:
@@ -34,8 +38,19 @@ def tried(net: Net, batch: Batch) -> list[Reason]:
         try:
             made[name] = step().detach()
         except Exception as err:  # noqa: BLE001  (the user's own code runs here: whatever it raises is the reason)
-            return [_raised(name, err, ", ".join(f"{name} {tuple(value.shape)}" for name, value in _inputs(net, batch).items()))]
+            given = _inputs(net, batch)
+            found = _raised(name, err, ", ".join(f"{name} {tuple(value.shape)}" for name, value in given.items()))
+            return [
+                dataclasses.replace(found, repair=f"{found.repair} {CHANNEL}")
+                if name == "forward" and _lacks_channel(net, given)
+                else found
+            ]
     return [*_ways(net, batch), *_results(made)]
+
+
+def _lacks_channel(net: Net, given: Mapping[str, Tensor]) -> bool:
+    """Whether pictures without a channel go into a net of pictures."""
+    return any(isinstance(part, torch.nn.Conv2d) for part in net.module.modules()) and any(v.ndim == 3 for v in given.values())
 
 
 def _inputs(net: Net, batch: Batch) -> Mapping[str, Tensor]:

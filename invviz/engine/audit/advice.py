@@ -81,6 +81,11 @@ def _width(found: Findings) -> float:
     return 0.0 if found.risk is None else found.risk["invre_interval"][1] - found.risk["invre_interval"][0]
 
 
+def times(sigma: float | None) -> str:
+    """A standard deviation of noise with its unit."""
+    return f"{sigma:g} times the typical entry of the message{', more noise than signal' if sigma is not None and sigma > 1 else ''}"
+
+
 def _late(found: Findings) -> list[str]:
     """Attacks that their time was too short for."""
     return [f"{one.attack} ({one.seconds:.0f} s)" for one in found.attacks if one.stopped and not one.note.startswith(ON_REQUEST)]
@@ -111,7 +116,7 @@ ADVICE = (
         "least noise",
         lambda f: f.least_noise is not None and f.least_noise.sigma is not None and _ceiling(f) > f.least_noise.wanted,
         lambda f: (
-            f"{f.least_noise.defense} is the least Gaussian noise that brings the expected best down to {f.least_noise.wanted:.1f} dB"  # type: ignore[union-attr]
+            f"{f.least_noise.defense} ({times(f.least_noise.sigma)}) is the least Gaussian noise that brings the expected best down to {f.least_noise.wanted:.1f} dB"  # type: ignore[union-attr]
             f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Train with it first: it may cost accuracy."
         ),
     ),

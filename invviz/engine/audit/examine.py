@@ -100,7 +100,7 @@ def examine(
     strongest = next((place for place, one in enumerate(tried) if one.told.psnr), None)
     made = Findings(
         facts=dict(subject.facts),
-        scenario=scenario.text(full=True),
+        scenario="&".join(one for one in scenario.text(full=True).split("&") if not one.startswith("attack=")),  # those tried are listed
         settings=hashlib.sha256(f"{scenario.text(full=True)}|{seconds}|{ceiling}|{[a.told.attack for a in tried]}".encode()).hexdigest()[:16],
         reasons=tuple(dataclasses.asdict(one) for one in subject.reasons),
         notes=subject.notes,

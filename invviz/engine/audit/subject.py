@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.errors import InvvizError
 from ...core.lazy import torch
+from ...core.task import CLASSIFICATION
 from ...core.types import Batch
 from ...datasets import Samples
 from ._first import first_layer
@@ -125,6 +126,7 @@ def subject(
     if not all(part.unit for part in parts):
         net = dataclasses.replace(raw, scaled=True)
         unit_batch = Batch({PRIVATE: packed({p.name: p.to_unit(inputs[p.name]) for p in parts}, parts), **known}, goals, kind)
+    _in_range(raw, raw_batch)
     found = sorted([*found, *tried(net, unit_batch)], key=lambda one: ("cannot", "less", "note").index(one.weight))
     _refuse(found)
     first, act = first_layer(raw, raw_batch)
@@ -207,6 +209,22 @@ def _public(known: Similar | None) -> tuple[str, Samples | None]:
     if known is None:
         return "", None
     return digest({"records": torch.as_tensor(known.images), "classes": torch.as_tensor(known.labels)}), Samples(known, known, ())
+
+
+def _in_range(net: OwnNet, batch: Batch) -> None:
+    """Refuse class numbers that the net has no score for; a net that does not take the batch is told of later."""
+    if net.task is not CLASSIFICATION:
+        return
+    try:
+        with torch.no_grad():
+            out = net.outputs(net.params, batch)
+    except Exception:  # noqa: BLE001  (the user's own code: `tried` says what is wrong)
+        return
+    low, high = int(batch.label.min()), int(batch.label.max())
+    if torch.is_tensor(out) and out.ndim == 2 and batch.label.ndim == 1 and not 0 <= low <= high < out.shape[1]:
+        raise InvvizError(
+            f"Targets are class numbers from {low} to {high}; the net gives {out.shape[1]} scores a record, so classes are 0 to {out.shape[1] - 1}."
+        )
 
 
 def _classes(net: OwnNet, batch: Batch) -> int:

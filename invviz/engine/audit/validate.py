@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ...core.errors import InvvizError
 from ...core.lazy import torch
 from ._reason import Reason
 from ._trial import tried
@@ -50,6 +51,14 @@ def mend(module: nn.Module) -> tuple[nn.Module, list[Reason]]:
 
 def _unwrapped(module: nn.Module) -> nn.Module:
     """Without what stands around the net itself."""
+    if not isinstance(module, torch.nn.Module):
+        name = getattr(module, "__name__", type(module).__name__)
+        what = (
+            f"the class {name}; give an object, as in {name}(...)"
+            if isinstance(module, type)
+            else f"{type(module).__name__}; give a torch.nn.Module"
+        )
+        raise InvvizError(f"module is {what}.")
     while type(module).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
         module = getattr(module, "_orig_mod", None) or module.module  # type: ignore[assignment]
     return module

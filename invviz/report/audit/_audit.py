@@ -193,7 +193,9 @@ def threat_model(found: Findings) -> dict[str, Any]:
     return {
         "server": "honest but curious: it follows the protocol and keeps what it sees",
         "sees": "one message of this client",
-        "knows": first.given if first else "message, net",
+        "knows": first.given
+        if first
+        else "message, net, targets and what is expected of records (the ideal attacker; no other was tried or had an answer)",
         "letter": first.threat_model if first else "",
         "aware": bool(found.defense),
         "told_targets": "The attacker is told the targets." in found.notes or bool(first and "labels" in first.given),

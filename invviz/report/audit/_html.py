@@ -14,7 +14,7 @@ from ...core.plain import read
 from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
-from ._words import dB, expected_dB, exposed, headline, interval, mean_psnr, noise, ordered, promise, state, strongest, word
+from ._words import SCALE, dB, expected_dB, exposed, headline, interval, mean_psnr, noise, ordered, promise, state, strongest, warned, word
 
 TOP = 100.0  # dB that are drawn
 
@@ -37,8 +37,10 @@ def to_html(found: Mapping[str, Any]) -> str:
 def _found(found: dict[str, Any]) -> str:
     return section(
         "Finding",
+        *(f"<p><b>{escape(one)}</b></p>" for one in warned(found)),
         f"<p><b>{escape(headline(found))}</b></p>",
         f"<p>{escape(exposed(found))}</p>",
+        note(SCALE),
         "<p>What to do</p>",
         items(found["advice"] or ["Nothing that follows from these figures."]),
     )

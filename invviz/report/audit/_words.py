@@ -6,10 +6,18 @@ from typing import Any
 
 from ...core.figures import number
 from ...core.plain import read
-from ...engine.audit.advice import UNSHARP
+from ...engine.audit.advice import UNSHARP, times
 from ...engine.audit.findings import GUESSED, ON_REQUEST
-from ...metrics import EXACT, decibels, word_of_share
+from ...metrics import EXACT, GAINS, WORDS, decibels, word_of_share
 from ...risk import psnr_of
+
+GONE = [100 * (1 - 10 ** (-gain / 10)) for gain in GAINS]
+SCALE = (
+    f"Words: by how much of the squared error of a guess without the message the message takes away: {WORDS[0]} up to {GONE[0]:.0f} %, {WORDS[1]} from there on, "
+    f"{WORDS[2]} from {GONE[1]:.0f} %, {WORDS[3]} from {GONE[2]:.0f} %. InvRE is that share over all records, from 0 (nothing) to 1 (everything). "
+    "A sketch computes it from some products instead of all directions, and gives an interval."
+)
+TRAINING = "Batch norm is in training mode: these figures are of a message made with the statistics that the net has, which nobody sends if clients train in that mode."
 
 
 def dB(value: Any) -> str:  # noqa: N802
@@ -85,6 +93,11 @@ def state(attack: dict[str, Any]) -> str:
     return "failed in its own eyes" if attack["failed"] else "answered"
 
 
+def warned(found: dict[str, Any]) -> list[str]:
+    """What has to be read before any figure."""
+    return [TRAINING] if any(one["name"] == "batch_norm" for one in found["reasons"]) else []
+
+
 def exposed(found: dict[str, Any]) -> str:
     """The most exposed record in a sentence, where the order is known."""
     if not ordered(found):
@@ -128,6 +141,7 @@ def summary(found: dict[str, Any]) -> list[str]:
         f"{facts['module']}: {facts['trained']:,} trained parameters, {_records(facts['records'])}, {found['defense'] or 'no defense'}.",
         headline(found),
     ]
+    lines[1:1] = warned(found)
     lines.append(exposed(found))
     lines += [f"Note: {note}" for note in found["notes"]]
     lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]
@@ -142,7 +156,10 @@ def noise(found: dict[str, Any]) -> str:
         return "not computed"
     if least["sigma"] is None:
         return f"none for {number(least['wanted'], 4)} dB: {least['reason']}"
-    return f"{least['defense']} brings the expected best down to {least['wanted']:.1f} dB"
+    if read(found["risk"]["psnr_interval"][1]) <= least["wanted"]:
+        more = " beyond what there is" if found["risk"]["noise_variance"] > 0 else ""
+        return f"none needed{more}: the expected best is {expected_dB(found['risk']['psnr_ceiling'])}, and {least['wanted']:.1f} dB were wanted"
+    return f"{least['defense']} ({times(least['sigma'])}) brings the expected best down to {least['wanted']:.1f} dB"
 
 
 def promise(found: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ import torch
 import invviz
 from invviz.core.errors import InvvizError
 from invviz.engine.assess import choose
-from invviz.report.audit import _words
+from invviz.engine.audit.advice import times
+from invviz.report.audit import _words, noise
 from invviz.scenario import Scenario
 
 
@@ -111,3 +112,50 @@ def test_attacks_have_the_time_that_is_left_and_say_when_it_was_over(monkeypatch
     assert any("Stopped at the end of their time: inverting_gradients" in one for one in found.advice)
     asked = {**row, "note": "Stopped on request."}
     assert _words.state(asked) == "stopped on request"
+
+
+def test_noise_has_its_unit_and_is_not_asked_for_where_none_is_needed():
+    bare = invviz.risk(*case(), method="exact")
+    sigma = bare.least_noise.sigma
+    unit = f"gaussian_noise(sigma={sigma:g}) ({sigma:g} times the typical entry of the message"
+    assert any(unit in one for one in bare.advice)
+    assert unit in bare.text("html")
+    assert times(1.0) == "1 times the typical entry of the message"
+    assert times(1.01).endswith(", more noise than signal")
+    behind = invviz.risk(*case(), method="exact", defense=bare.least_noise.defense)
+    assert behind.psnr_ceiling <= behind.least_noise.wanted
+    assert noise(behind.to_json()).startswith("none needed beyond what there is: ")
+
+
+def test_batch_norm_in_training_mode_is_said_before_any_figure():
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Flatten(), torch.nn.Linear(8, 3))
+    _, x, y = case()
+    trains = str(invviz.risk(module.train(), x, y))
+    assert trains.index("which nobody sends if clients train in that mode") < trains.index("expected to get")
+    assert "nobody sends" in invviz.risk(module.train(), x, y).text("html")
+    assert "nobody sends" not in str(invviz.risk(module.eval(), x, y))
+
+
+def test_without_attacks_the_ideal_attacker_is_told_of_and_the_scenario_names_no_attack():
+    found = invviz.risk(*case())
+    told = found.to_json()
+    assert told["threat_model"]["knows"].startswith("message, net, targets and what is expected of records")
+    assert "attack=" not in told["scenario"]
+    assert "attacker=" in told["scenario"]
+    page = found.text("html")
+    assert all(f"{words} from {limit} %" in page for words, limit in (("recognisable", 75), ("readable", 90)))
+    assert "hidden up to 21 %" in page
+
+
+def test_what_does_not_fit_is_said_with_what_is_allowed():
+    module, x, _ = case()
+    with pytest.raises(InvvizError, match=r"from 0 to 3; the net gives 3 scores a record, so classes are 0 to 2"):
+        invviz.risk(module, x, torch.tensor([0, 1, 3]))
+    with pytest.raises(InvvizError, match=r"from -1 to 1"):
+        invviz.risk(module, x, torch.tensor([0, 1, -1]))
+    with pytest.raises(InvvizError, match=r"module is the class Linear; give an object, as in Linear\(...\)"):
+        invviz.risk(torch.nn.Linear, x, torch.tensor([0, 1, 2]))
+    pictures = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(968, 3))
+    with pytest.raises(InvvizError, match=r"x\[:, None\] adds it"):
+        invviz.risk(pictures, torch.rand(6, 24, 24), torch.zeros(6, dtype=torch.int64))
