@@ -15,7 +15,7 @@ from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
-from ._words import GUESSED, exposed, headline, noise, ordered, promise, state
+from ._words import GUESSED, exposed, headline, noise, ordered, promise, state, warned
 
 if TYPE_CHECKING:
     from torch import nn
@@ -227,5 +227,6 @@ __all__ = [
     "state",
     "to_html",
     "uploaded",
+    "warned",
     "write",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
+
+from ._blocks import note, section, table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,3 +53,20 @@ RISKS = (
     "A server that sends another net than this one (a malicious server) may read more.",
 )
 """Which the owner accepts or does not, by signature."""
+
+
+def to_sign(found: dict[str, Any]) -> str:
+    """Open risks with a place to sign."""
+    rows = [[risk, "", "", ""] for risk in found["open_risks"]]
+    return section(
+        "Risks to sign", table("Open risks; the owner decides", ("risk", "accepted or treated how", "name and date", "signature"), rows)
+    )
+
+
+def mapped(found: dict[str, Any]) -> str:
+    """Which points of which documents the report speaks to."""
+    rows = [[f"{p['source']} {p['place']}".strip(), p["asks"], p["here"], p["covered"]] for p in found["checklist"]]
+    said = (
+        "A map of this report to points of four documents, in our words; no statement of conformity with any of them, and no legal advice."
+    )
+    return section("Checklist", note(said), table("Which point this report speaks to", ("document", "asks for", "here", "covered"), rows))

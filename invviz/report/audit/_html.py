@@ -14,7 +14,24 @@ from ...core.plain import read
 from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
-from ._words import SCALE, dB, expected_dB, exposed, headline, interval, mean_psnr, noise, ordered, promise, state, strongest, warned, word
+from ._checklist import mapped, to_sign
+from ._words import (
+    SCALE,
+    dB,
+    expected_dB,
+    exposed,
+    headline,
+    interval,
+    mean_psnr,
+    noise,
+    ordered,
+    promise,
+    share,
+    state,
+    strongest,
+    warned,
+    word,
+)
 
 TOP = 100.0  # dB that are drawn
 
@@ -28,7 +45,7 @@ def to_html(found: Mapping[str, Any]) -> str:
     found = dict(found)
     parts = (
         _found(found), _scope(found), _threat(found), _records(found), _beside(found), _spectrum(found), _promise(found), _validator(found),
-        listed("Limits", found["limits"]), _sign(found), _checklist(found), _again(found),
+        listed("Limits", found["limits"]), to_sign(found), mapped(found), _again(found),
     )  # fmt: skip
     made = datetime.datetime.fromisoformat(found["made"])
     return _page(f"Audit of {found['facts']['module']}", made, found["versions"], "\n".join(parts), "")
@@ -85,7 +102,7 @@ def _records(found: dict[str, Any]) -> str:
         [
             str(r["record"]),
             expected_dB(r["ideal_psnr"]),
-            _share(r["ideal_share"]),
+            share(r["ideal_share"]),
             r["ideal_word"],
             dB(r["attacked_psnr"]),
             r["attack"] or "none",
@@ -144,10 +161,6 @@ def _records(found: dict[str, Any]) -> str:
 
 def _seen(value: Any) -> float:
     return max(-20.0, min(read(value), TOP))
-
-
-def _share(value: Any) -> str:
-    return "none" if value is None else f"{100 * read(value):.1f} %"
 
 
 def _beside(found: dict[str, Any]) -> str:
@@ -225,21 +238,6 @@ def _validator(found: dict[str, Any]) -> str:
     return section(
         "Validator", table("What makes the numbers mean less, and what is only said", ("weight", "what", "where", "repair"), rows)
     )
-
-
-def _sign(found: dict[str, Any]) -> str:
-    rows = [[risk, "", "", ""] for risk in found["open_risks"]]
-    return section(
-        "Risks to sign", table("Open risks; the owner decides", ("risk", "accepted or treated how", "name and date", "signature"), rows)
-    )
-
-
-def _checklist(found: dict[str, Any]) -> str:
-    rows = [[f"{p['source']} {p['place']}".strip(), p["asks"], p["here"], p["covered"]] for p in found["checklist"]]
-    said = (
-        "A map of this report to points of four documents, in our words; no statement of conformity with any of them, and no legal advice."
-    )
-    return section("Checklist", note(said), table("Which point this report speaks to", ("document", "asks for", "here", "covered"), rows))
 
 
 def _again(found: dict[str, Any]) -> str:

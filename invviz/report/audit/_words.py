@@ -33,6 +33,11 @@ def expected_dB(value: Any) -> str:  # noqa: N802
     return "not computed" if value is None else decibels(read(value))
 
 
+def share(value: Any) -> str:
+    """A share for a table."""
+    return "none" if value is None else f"{100 * read(value):.1f} %"
+
+
 def interval(found: dict[str, Any], name: str, digits: int, unit: str = "") -> str:
     """A figure of the spectrum with its interval where it has one; the interval alone where the sketch is not sharp."""
     low, high = (read(v) for v in found[f"{name}_interval"])

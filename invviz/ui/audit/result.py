@@ -14,7 +14,7 @@ import streamlit as st
 from ...charts.spectrum import spectrum_spec
 from ...core.plain import read
 from ...metrics import EXACT, decibels
-from ...report.audit import GUESSED, exposed, headline, noise, ordered, promise, state, to_html
+from ...report.audit import GUESSED, exposed, headline, noise, ordered, promise, state, to_html, warned
 from ...risk import TAU
 from .. import drawn, glossary, more, trouble
 
@@ -32,7 +32,7 @@ def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool)
         stopped: whether it was stopped early.
     """
     st.markdown(f"## {trouble.plain(_finding(found))}", help=glossary.tip("invre", "ideal", "best"))
-    st.caption(f"{trouble.plain(headline(found))}{' Stopped early: attacks had less time.' if stopped else ''}")
+    st.caption(f"{trouble.plain(' '.join([*warned(found), headline(found)]))}{' Stopped early: attacks had less time.' if stopped else ''}")
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         _records(found, arrays)
