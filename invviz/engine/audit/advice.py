@@ -117,7 +117,7 @@ ADVICE = (
         lambda f: f.least_noise is not None and f.least_noise.sigma is not None and _ceiling(f) > f.least_noise.wanted,
         lambda f: (
             f"{f.least_noise.defense} ({times(f.least_noise.sigma)}) is the least Gaussian noise that brings the expected best down to {f.least_noise.wanted:.1f} dB"  # type: ignore[union-attr]
-            f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Train with it first: it may cost accuracy."
+            f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Before you trust it, audit again with it (no attack was run behind it), and train with it: it may cost accuracy."
         ),
     ),
     Advice(
