@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import Component, knob
 from ..core.errors import InvvizError
-from ..core.types import Knowledge
+from ..core.types import Knowledge, Reconstruction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from ..core.types import Observation, Progress, Reconstruction, Tree
+    from ..core.types import Observation, Progress, Tree
 
     Conversation = Talk["ServerGradient | None", "Tree | None", Callable[[Observation], Reconstruction]]
 
 
 class Unreadable(InvvizError):
     """A net or a message that an attack cannot work on; says why."""
+
+
+def nothing_read(obs: Observation, why: object, stopped: bool = False) -> Reconstruction:
+    """The answer of an attack that could not read anything: the middle of the bounds, or no words, with the reason."""
+    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=str(why), failed=True, stopped=stopped)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.lazy import torch
 from ..core.planted import Bins
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack
+from ._base import Attack, nothing_read
 from ._bins import read
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ class ReadBins(Attack):
         """One division for each bin; `rng` is not used."""
         plan, message = obs.net.plan, obs.sent or obs.message
         if not isinstance(plan, Bins) or not {plan.weight, plan.bias} <= set(message):
-            return _nothing(obs, "There is no layer of bins in this net. Use server=imprint.")
+            return nothing_read(obs, "There is no layer of bins in this net. Use server=imprint.")
         if not (torch.isfinite(message[plan.weight]).all() and torch.isfinite(message[plan.bias]).all()):
-            return _nothing(obs, "The gradient of the planted layer is not finite: nothing can be read off it.")
+            return nothing_read(obs, "The gradient of the planted layer is not finite: nothing can be read off it.")
         found = read(message, plan)
         if not found.filled.any():
-            return _nothing(obs, "All bins are empty, or their gradient is zero: nothing can be read off it.")
+            return nothing_read(obs, "All bins are empty, or their gradient is zero: nothing can be read off it.")
         if obs.num_classes < 3:
             found = dataclasses.replace(found, certain=torch.zeros_like(found.certain))
         places = chosen(found, len(obs.template.private))
@@ -80,10 +80,6 @@ def chosen(found: Reading, count: int) -> list[int]:
         if len(places) == count:
             break
     return places
-
-
-def _nothing(obs: Observation, note: str) -> Reconstruction:
-    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)
 
 
 def _note(found: Reading, plan: Bins, obs: Observation) -> str:

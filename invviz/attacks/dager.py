@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.lazy import torch
 from ..core.tree import flatten, numel
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack, Unreadable
+from ._base import Attack, Unreadable, nothing_read
 from ._matching import up_to_length
 from ._prefixes import Prefixes
 from ._span import Span
@@ -53,26 +53,25 @@ class Dager(Attack):
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The sentences; `rng` is not used. No words where the span tells nothing."""
-        nothing = obs.template.at(torch.zeros_like(obs.template.private))
         if not all(torch.isfinite(leaf).all() for leaf in obs.message.values()):
-            return Reconstruction(nothing, float("inf"), note="The message is not finite: nothing can be read off it.", failed=True)
+            return nothing_read(obs, "The message is not finite: nothing can be read off it.")
         try:
             prefixes = Prefixes(obs)
         except Unreadable as why:
-            return Reconstruction(nothing, float("inf"), note=str(why), failed=True)
+            return nothing_read(obs, why)
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         spans = [Span.of(prefixes.gradient(layer), rounding) for layer in (0, 1)]
         told = " and ".join(f"{len(span.basis)} of {span.basis.shape[1]}" for span in spans)
         ranks = f"The gradients by the first two attentions have rank {told}"
         if any(span.full for span in spans):
             note = f"{ranks}: as many different words as the net is wide, or more, or noise in their place; any word passes the test."
-            return Reconstruction(nothing, float("inf"), note=note, failed=True)
+            return nothing_read(obs, note)
         words = _words(prefixes, spans[0])
         tried = f"{ranks}; of {prefixes.words - 1} words {float(words.sum(1).double().mean()):.1f} pass at a place"
         grown, stopped = _grown(prefixes, spans[1], words, progress)
         if not grown or sum(map(len, grown)) > SPURIOUS * len(spans[1].basis):
             why = "no beginning of a sentence passes" if not grown else "too many beginnings of sentences pass"
-            return Reconstruction(nothing, float("inf"), note=f"{tried}; {why}: noise has moved the span.", failed=True, stopped=stopped)
+            return nothing_read(obs, f"{tried}; {why}: noise has moved the span.", stopped)
         found, left, scale = _counted(obs, grown, EXACT * rounding)
         progress(Step(prefixes.length + 1, prefixes.length + 1, left, found.private))
         said, failed = _certificate(obs, left, spans[1].noise, rounding)

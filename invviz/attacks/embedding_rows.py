@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.lazy import torch
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack, Unreadable
+from ._base import Attack, Unreadable, nothing_read
 from ._matching import up_to_length
 
 if TYPE_CHECKING:
@@ -50,18 +50,17 @@ class EmbeddingRows(Attack):
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The words; `rng` is not used. No words where the embeddings' gradients are not there, or zero."""
         like = obs.template.private
-        nothing = obs.template.at(torch.zeros_like(like))
         try:
             words, places = _rows(obs)
         except Unreadable as why:
-            return Reconstruction(nothing, float("inf"), note=str(why), failed=True)
+            return nothing_read(obs, why)
         occurs = _above_noise(words)
         occurs[0] = False
         held = _above_noise(places, least=0.0)
         held[0] = False  # the mark's place
         if not (occurs.any() and held.any()):
             note = "No row of the word embedding's gradient stands out: no word is told."
-            return Reconstruction(nothing, float("inf"), note=note, failed=True)
+            return nothing_read(obs, note)
         share = torch.linalg.lstsq(places.T, words.T, driver="gelsd").solution.T  # (words, places): of every word how much of each place
         used = int(held.nonzero().max())  # the last place that holds a word
         share[~occurs] = -torch.inf

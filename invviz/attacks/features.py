@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
-from ._base import Attack, Unreadable
+from ._base import Attack, Unreadable, nothing_read
 from ._features import Features, Reading, features_of
 from ._labels import infer_label
 from ._lbfgs import lbfgs
@@ -71,7 +71,7 @@ class FeatureInversion(Attack):
         try:
             read = self._read(obs, rng)
         except Unreadable as why:
-            return Reconstruction(obs.template.at(obs.grey), float("inf"), note=str(why), failed=True)
+            return nothing_read(obs, why)
         smooth = is_smooth(obs.net)
         own, filling, answers = in_double(obs) if smooth else obs, Filling(progress, obs.grey, self.steps), list[Reconstruction]()
         for number, features in enumerate(read.features):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.lazy import torch
 from ..core.types import Batch, Knowledge, Reconstruction, Step
-from ._base import Attack
+from ._base import Attack, nothing_read
 from ._closed_form import WHAT, changed_before
 from ._labels import told_label
 from ._matching import UNMATCHED, up_to_length
@@ -71,7 +71,7 @@ def _by_chance(unexplained: float, rows: int) -> bool:
 
 def _nothing(obs: Observation) -> Reconstruction:
     note = "The first layer's gradient is zero (no neuron is active) or not finite: nothing can be read off it."
-    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)
+    return nothing_read(obs, note)
 
 
 def _certificate(obs: Observation, row: Tensor, found: Batch, unexplained: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.lazy import torch
 from ..core.planted import Neurons
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack
+from ._base import Attack, nothing_read
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -47,13 +47,13 @@ class ReadNeurons(Attack):
         """One division for each row; `rng` is not used."""
         plan, message = obs.net.plan, obs.sent or obs.message
         if not isinstance(plan, Neurons) or not {plan.weight, plan.bias} <= set(message):
-            return _nothing(obs, "The first layer of this net was not planted. Use server=trap_weights.")
+            return nothing_read(obs, "The first layer of this net was not planted. Use server=trap_weights.")
         weight, bias = message[plan.weight], message[plan.bias]
         if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
-            return _nothing(obs, "The gradient of the first layer is not finite: nothing can be read off it.")
+            return nothing_read(obs, "The gradient of the first layer is not finite: nothing can be read off it.")
         shown = rows(weight, bias)
         if not len(shown):
-            return _nothing(obs, "No sample activates any row, or the gradient is zero: nothing can be read off it.")
+            return nothing_read(obs, "No sample activates any row, or the gradient is zero: nothing can be read off it.")
         groups = alike(shown, ROUNDINGS * torch.finfo(weight.dtype).eps)
         image, batch = obs.grey, len(obs.template.private)
         places = chosen(shown, groups, batch, obs.bounds)
@@ -113,7 +113,3 @@ def chosen(shown: Tensor, groups: list[list[int]], count: int, bounds: tuple[flo
     contrast = shown.std(1)
     worth = lambda group: (len(group) > 1, bool(inside[group[0]]), float(contrast[group[0]]))  # noqa: E731
     return [group[0] for group in sorted(groups, key=worth, reverse=True)[:count]]
-
-
-def _nothing(obs: Observation, note: str) -> Reconstruction:
-    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.lazy import torch
 from ..core.planted import Classes
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack
+from ._base import Attack, nothing_read
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -46,12 +46,12 @@ class PerClass(Attack):
         """One picture for every class that the batch holds; `rng` is not used."""
         plan, message, batch = obs.net.plan, obs.sent or obs.message, len(obs.template.private)
         if not isinstance(plan, Classes) or not {plan.weight, plan.bias} <= set(message):
-            return _nothing(obs, "The scores of this net were not planted. Use server=mkor.")
+            return nothing_read(obs, "The scores of this net were not planted. Use server=mkor.")
         if not all(torch.isfinite(message[name]).all() for name in (plan.weight, plan.bias)):
-            return _nothing(obs, "The gradient of the last layer is not finite: nothing can be read off it.")
+            return nothing_read(obs, "The gradient of the last layer is not finite: nothing can be read off it.")
         counts, means, exact = features(message, plan, batch)
         if counts is None:
-            return _nothing(obs, "The last bias does not give whole numbers of samples, so the message was altered: nothing was read.")
+            return nothing_read(obs, "The last bias does not give whole numbers of samples, so the message was altered: nothing was read.")
         held = counts.nonzero().flatten()
         image, label = obs.grey, obs.template.label.clone()
         shown = plan.decode(means[held]).nan_to_num(sum(obs.bounds) / 2)[:batch]
@@ -81,7 +81,3 @@ def features(message: Tree, plan: Classes, batch: int) -> tuple[Tensor | None, T
         total = batch * weight[missing].mean(0)  # of all features, over the number of classes
         return counts, (total - batch * weight) / counts.clamp(min=1)[:, None], True
     return counts, weight / bias[:, None], False
-
-
-def _nothing(obs: Observation, note: str) -> Reconstruction:
-    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)

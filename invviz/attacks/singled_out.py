@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.planted import Single
 from ..core.types import Knowledge, Reconstruction, Step
-from ._base import Attack
+from ._base import Attack, nothing_read
 from ._descent import match_direction
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class SingledOut(Attack):
         """One division, or a search; of the batch the first place is filled."""
         plan, message = obs.net.plan, obs.sent or obs.message
         if not isinstance(plan, Single) or not set(plan.trusted) <= set(message):
-            return _nothing(obs, "Nothing in this net singles out a sample. Use server=fishing.")
+            return nothing_read(obs, "Nothing in this net singles out a sample. Use server=fishing.")
         if not all(torch.isfinite(leaf).all() for leaf in message.values()):
-            return _nothing(obs, "The message is not finite: nothing can be read off it.")
+            return nothing_read(obs, "The message is not finite: nothing can be read off it.")
         own = {name: message[name] for name in plan.trusted}
         count, said = _count(obs, plan)
         if count == 0 or not any(leaf.any() for leaf in own.values()):
-            return _nothing(obs, f"{said} There is nothing to read.".strip())
+            return nothing_read(obs, f"{said} There is nothing to read.".strip())
         label = torch.full_like(obs.template.label[:1], plan.label)
         template = obs.template.single(0).at(obs.grey[:1], label)
         alone = dataclasses.replace(obs, message=own, sent=None, seen=None, template=template)
@@ -83,7 +83,7 @@ def _closed(obs: Observation, progress: Progress) -> Reconstruction:
     row = bias @ weight / (bias**2).sum()
     loss = float(((weight - torch.outer(bias, row)) ** 2).sum() / (weight**2).sum())
     if not torch.isfinite(row).all():
-        return _nothing(obs, "The first layer's gradient is zero: nothing can be read off it.")
+        return nothing_read(obs, "The first layer's gradient is zero: nothing can be read off it.")
     image = row.reshape(obs.template.private.shape).to(obs.template.private).clamp(*obs.bounds)
     progress(Step(1, 1, loss, image))
     return Reconstruction(obs.template.at(image), loss, trace=((1, loss),), failed=loss > MIXED)
@@ -100,7 +100,3 @@ def _count(obs: Observation, plan: Single) -> tuple[int | None, str]:
         return None, "The last bias does not tell how many samples are in the gradient."
     samples = {0: "no sample", 1: "one sample"}.get(round(found), f"{round(found):,} samples, of which a mean is read")
     return round(found), f"The last bias tells that the gradient holds {samples}."
-
-
-def _nothing(obs: Observation, note: str) -> Reconstruction:
-    return Reconstruction(obs.template.at(obs.grey), float("inf"), note=note, failed=True)

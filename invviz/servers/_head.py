@@ -1,4 +1,4 @@
-"""The last layer of a net, and what comes into it."""
+"""The last layer of a net, what comes into it, and what servers ask for that single out one sample by it."""
 
 from __future__ import annotations
 
@@ -35,3 +35,25 @@ def features(net: Net, world: World) -> Tensor:
     finally:
         handle.remove()
     return kept[0].flatten(1)
+
+
+def singling_problems(name: str, does: str, target: int, num_classes: int, together: int) -> list[str]:
+    """Why no one sample can be singled out by a class: there is none of that number, or nothing to pick it out of.
+
+    Args:
+        name: of the server.
+        does: what it does with the class, in a verb.
+        target: number of the class.
+        num_classes: of the data set.
+        together: samples in all messages that it sees in one.
+    """
+    found = []
+    if target >= num_classes:
+        found.append(
+            f"{name} {does} class {target}, and classes are numbered 0 to {num_classes - 1}. Set target={num_classes - 1} or less."
+        )
+    if together == 1:
+        found.append(
+            f"{name} picks one sample out of a batch; batch is 1. Set batch=2 or more, or use server=honest, which reads one sample as well."
+        )
+    return found

@@ -9,6 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.planted import Single
 from ..core.types import Net
+from ._head import singling_problems
 from ._planter import Planter, copied
 
 if TYPE_CHECKING:
@@ -45,16 +46,7 @@ class Geminio(Planter):
 
     def problems(self, shape: tuple[int, ...], num_classes: int, batch: int, clients: int) -> list[str]:
         """A class that there is none of, a batch of one."""
-        found = []
-        if self.target >= num_classes:
-            found.append(
-                f"{self.name} asks for class {self.target}, and classes are numbered 0 to {num_classes - 1}. Set target={num_classes - 1} or less."
-            )
-        if batch * clients == 1:
-            found.append(
-                f"{self.name} picks one sample out of a batch; batch is 1. Set batch=2 or more, or use server=honest, which reads one sample as well."
-            )
-        return found
+        return singling_problems(self.name, "asks for", self.target, num_classes, batch * clients)
 
     def planted(self, net: Net, world: World, clients: int, rng: Generator) -> Sequence[Net]:
         """The same net for everybody."""
