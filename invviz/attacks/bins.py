@@ -92,5 +92,6 @@ def _note(found: Reading, plan: Bins, obs: Observation) -> str:
     else:
         said.append(f"Twins certify {certain:,} of them: those show one sample each.")
     batch = len(obs.template.private)
-    said.append(f"Before the message came, {100 * plan.expected(batch):.0f} % of a batch of {batch:,} were expected to be alone in a bin.")
+    share = plan.expected(batch, obs.knowledge.clients)
+    said.append(f"Before the message came, {100 * share:.0f} % of a batch of {batch:,} were expected to be alone in a bin.")
     return " ".join(said)

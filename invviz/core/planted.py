@@ -24,8 +24,13 @@ class Plan:
 
     kind: ClassVar[str] = ""
 
-    def expected(self, batch: int) -> float:
-        """The share of a batch of so many samples that is expected to be open to an exact read-out, before any attack; NaN where nothing tells it."""
+    def expected(self, batch: int, clients: int = 1) -> float:
+        """The share of a batch of so many samples that is expected to be open to an exact read-out, before any attack; NaN where nothing tells it.
+
+        Args:
+            batch: samples of the victim.
+            clients: whose messages are seen as one sum.
+        """
         return math.nan
 
 
@@ -57,9 +62,9 @@ class Bins(Plan):
     rows: int | None = None
     decode: Callable[[Tensor], Tensor] | None = None
 
-    def expected(self, batch: int) -> float:
-        """The share of a batch of so many samples that is expected to be alone in its bin, before any attack."""
-        return expected_alone(self.counts, batch)
+    def expected(self, batch: int, clients: int = 1) -> float:
+        """The share that is expected to be alone in its bin, before any attack: among the samples of all clients of a sum, but where each has columns of its own."""
+        return expected_alone(self.counts, batch * (1 if self.columns is not None else clients))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,7 +82,7 @@ class Neurons(Plan):
     bias: str
     share: float
 
-    def expected(self, batch: int) -> float:
+    def expected(self, batch: int, clients: int = 1) -> float:
         """`share`, of batches of the size that the server knew."""
         return self.share
 

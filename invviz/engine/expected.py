@@ -23,8 +23,13 @@ def expected_share(scenario: Scenario, site: Site, client: Client | None = None)
     """
     if not check(scenario).server.plan:
         return None
-    plan = (client or meet_client(scenario, site)).net.plan
-    share = math.nan if plan is None else plan.expected(scenario.batch)
+    return by_its_notes(scenario, client or meet_client(scenario, site))
+
+
+def by_its_notes(scenario: Scenario, client: Client) -> float | None:
+    """The same of a client who met the server."""
+    plan = client.net.plan
+    share = math.nan if plan is None else plan.expected(scenario.batch, 1 + len(client.others))
     return None if math.isnan(share) else share
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.lazy import torch
-from ..core.planted import Bins, Neurons
+from .expected import by_its_notes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +67,7 @@ def planted(scenario: Scenario, client: Client) -> Planted:
         client: who was met by the server.
     """
     assert client.previous is not None
-    honest, expected = client.previous, _expected(scenario, client)
+    honest, expected = client.previous, by_its_notes(scenario, client)
     for net in (client.net, *(other.net for other in client.others)):
         name = _changed(net, honest)
         if name:
@@ -81,16 +80,6 @@ def planted(scenario: Scenario, client: Client) -> Planted:
     old = known[beside]
     sizes = (_shape(new), _shape(old), _rms(new), _rms(old))
     return Planted(name, beside, net is client.net, *sizes, *_odd(new), _rows(new), _rows(old), expected)
-
-
-def _expected(scenario: Scenario, client: Client) -> float | None:
-    """By the server's own notes; of a sum whose bins all clients share, among the samples of all."""
-    plan = client.net.plan
-    if isinstance(plan, Neurons):
-        return None if math.isnan(plan.share) else plan.share
-    if not isinstance(plan, Bins):
-        return None
-    return plan.expected(scenario.batch * (1 if plan.columns is not None else 1 + len(client.others)))
 
 
 def _changed(net: Net, honest: Net) -> str:

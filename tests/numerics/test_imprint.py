@@ -167,6 +167,14 @@ def test_the_command_line_says_the_share_beforehand(capsys):
     assert expected_share(Scenario.parse("data=digits&model=mlp"), SITE) is None
 
 
+def test_what_is_expected_of_a_sum_counts_the_samples_of_all_its_clients_where_they_share_the_bins():
+    summed = Scenario.parse(f"{DIGITS.replace('batch=64', 'batch=8')}&aggregation=secure(clients=5,colluding=1)")
+    plan = meet_client(summed, SITE).net.plan
+    assert expected_share(summed, SITE) == expected_alone(plan.counts, 32) < plan.expected(8) == expected_alone(plan.counts, 8)
+    own = dataclasses.replace(plan, columns=slice(0, 64))
+    assert own.expected(8, 4) == expected_alone(plan.counts, 8)
+
+
 @pytest.mark.parametrize("layout", ["cumulative", "sparse"])
 def test_a_little_jitter_leaves_most_to_be_seen(layout):
     """Empty bins then show the sample above them once more, and must not take another one's place."""
