@@ -39,6 +39,13 @@ def eventually(what, most=60.0):
     return found
 
 
+def least_noises(page):
+    """Buttons of the table of least noises, once the browser draws it: until then Streamlit's own stands there, which is hidden from that moment on, perhaps under the click."""
+    page.get_by_role("slider", name="What an ideal attacker may get on average").wait_for()
+    idle(page)
+    return page.get_by_role("button", name="Open it").filter(visible=True)
+
+
 def fits(page, widths=(900, 1440)):
     """Nothing scrolls sideways, in narrow windows and in wide ones."""
     for width in widths:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looking import fits, idle, unfold
+from looking import fits, idle, least_noises, unfold
 
 pytestmark = pytest.mark.browser
 QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
@@ -23,8 +23,7 @@ def test_a_person_compares_defenses(page, server):
     page.get_by_role("spinbutton", name="at most (dB)").fill("20")
     page.keyboard.press("Enter")
     page.wait_for_function("location.href.includes('target=20')")
-    idle(page)
-    page.get_by_role("button", name="Open it").first.click()
+    least_noises(page).first.click()
     page.wait_for_function("location.href.includes('defense=gaussian_noise')")
     page.get_by_text("Before and after: Gaussian noise").first.wait_for()
     idle(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looking import eventually, idle, unfold
+from looking import eventually, idle, least_noises, unfold
 
 pytestmark = pytest.mark.browser
 MAIN = "document.querySelector('[data-testid=stMain]')"
@@ -59,10 +59,10 @@ def test_a_scene_of_the_lab_is_in_sight(page, server):
 def test_a_strength_that_is_opened_is_in_sight(page, server):
     page.goto(server + "defend?data=digits&model=lenet")
     unfold(page, "the least noise that hides it")
-    page.get_by_role("button", name="Open it").first.wait_for()
-    idle(page)
+    opening = least_noises(page)
+    opening.first.wait_for()
     down(page)
-    page.get_by_role("button", name="Open it").first.click()
+    opening.first.click()
     page.wait_for_function("location.href.includes('defense=')")
     eventually(lambda: 0 <= height(page, "opened") < 300)
 

@@ -73,11 +73,15 @@ class Prepared:
             raise ValueError(
                 f"clients={clients}, colluding={colluding}: allowed are 1 to {self.most} clients, of which 0 to {max(clients - 1, 0)} collude."
             )
-        place = float(np.interp(np.log(max(noise, 1e-300)), np.log(self.noises), np.arange(len(self.noises))))
+        place = self._place(noise)
         low = min(int(place), len(self.noises) - 2)
         share, honest = place - low, clients - colluding - 1
         mix = lambda values: (1 - share) * values[low, honest].astype(float) + share * values[low + 1, honest].astype(float)  # noqa: E731
         return float(self._smooth(place)[honest]), mix(self.pictures) / 255
+
+    def _place(self, noise: float) -> float:
+        """Where a noise lies between the prepared levels; at an end where it lies beyond them."""
+        return float(np.interp(np.log(max(noise, 1e-300)), np.log(self.noises), np.arange(len(self.noises))))
 
     @functools.cached_property
     def _smooth(self) -> Any:
@@ -88,7 +92,8 @@ class Prepared:
 
     def curve(self, noise: float, colluding: int = 0) -> list[tuple[int, float]]:
         """(clients, InvRE) for every number of clients above the colluders."""
-        return [(clients, self.at(clients, colluding, noise)[0]) for clients in range(colluding + 1, self.most + 1)]
+        invre = self._smooth(self._place(noise))
+        return [(clients, float(invre[clients - colluding - 1])) for clients in range(colluding + 1, self.most + 1)]
 
 
 @functools.lru_cache(maxsize=1)
