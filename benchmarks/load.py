@@ -1,9 +1,11 @@
-"""Many visitors on one server: `python benchmarks/load.py [slide|classroom|uploads] --seconds 600 --sessions 1,10,30`.
+"""Many visitors on one server: `python benchmarks/load.py [slide|classroom|uploads|greedy] --seconds 600 --sessions 1,10,30`.
 
 - slide: sessions that move the Lab's noise slider every 1 to 3 seconds, with idle and with busy workers: p50 and p95 from the move to the finished
   redrawing, CPU of the server for each, memory, and how long its health address took.
 - classroom: sessions that come, look at a page, move a slider where there is one, and go, for the whole time: memory and open files every tenth of it.
 - uploads: tabs that upload a picture of their own, wait for `--settle` seconds and close all at once: memory of all processes, and the health address meanwhile.
+- greedy: in the profile of a classroom one visitor asks for as much as one may have waiting, and others ask for one quick job each: how long each waits until it
+  begins, and until it is done.
 
 Speaks Streamlit's websocket (`_tab.py`). `--tree DIR` serves another checkout, to set two versions beside each other in one run. Linux only (/proc).
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import json
 import os
 import random
 import subprocess
@@ -146,6 +149,55 @@ def keep_busy(store: Path, tree: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tree, check=True)
 
 
+ASK = """
+import json, sys, time
+from invviz.core.errors import LimitError
+from invviz.jobs import limits
+from invviz.jobs.store import Store
+from invviz.scenario import Scenario
+store, asked = Store(sys.argv[1], gate=limits.gate()), 0
+first = [store.submit("run", Scenario.parse(sys.argv[4] + str(seed)), f"first-{seed}") for seed in range(900, 906)]
+while any(store.job(key).state in ("queued", "running") for key in first):  # until the workers have come up
+    time.sleep(0.5)
+try:
+    for seed in range(1000):  # each as dear as one job may be here
+        s = next(s for steps in range(60000, 0, -1000) if not limits.too_dear("run", s := Scenario.parse(sys.argv[2].format(steps=steps) + str(seed))))
+        store.submit("run", s, "greedy")
+        asked += 1
+except LimitError as err:
+    print(json.dumps({"asked": asked, "refused": str(err), "job": s.text()}), flush=True)
+until, waits = time.time() + float(sys.argv[3]), []
+while time.time() < until:
+    time.sleep(5)
+    s, start, begun = Scenario.parse(sys.argv[4] + str(len(waits))), time.time(), None
+    key = store.submit("run", s, f"pupil-{len(waits)}")
+    while (job := store.job(key)).state not in ("done", "failed", "stopped"):
+        begun = begun or (time.time() if job.state == "running" else None)
+        time.sleep(0.05)
+    waits.append([(begun or time.time()) - start, time.time() - start, job.state, limits.check_price("run", s)])
+print(json.dumps(waits))
+"""
+DEAR = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.05)&attack=inverting_gradients(steps={steps})&seed="
+PUPIL = "data=digits&model=lenet&defense=gaussian_noise(sigma=0.05)&attack=dlg&seed="
+
+
+def greedy(server: Server, store: Path, tree: Path, seconds: float) -> None:
+    """What others wait for while one visitor has as much waiting as one may."""
+    out = subprocess.run(
+        [sys.executable, "-c", ASK, str(store), DEAR, str(seconds), PUPIL], cwd=tree, check=True, capture_output=True, text=True
+    )
+    told, found = map(json.loads, out.stdout.splitlines())
+    begun, done = ([row[place] for row in found] for place in (0, 1))
+    print(f"One visitor has {told['asked']} jobs waiting ({told['job']}), then: {told['refused']}\n")
+    print(
+        "| others | price, s | wait until it begins: median, most, s | until it is done: median, most, s | not done |\n|---|---|---|---|---|"
+    )
+    print(
+        f"| {len(found)} | {max(row[3] for row in found):.0f} | {quantile(begun, 0.5):.1f}, {max(begun):.1f} | {quantile(done, 0.5):.1f}, {max(done):.1f} "
+        f"| {sum(row[2] != 'done' for row in found)} |"
+    )
+
+
 async def settled(server: Server) -> None:
     """One visitor starts workers and imports; wait until they have."""
     tab = Tab(server.url)
@@ -176,6 +228,8 @@ async def measure(args: argparse.Namespace) -> None:
                             f"| {f['memory']:.0f}, {f['memory_end']:.0f} | {f['health']:.0f}, {f['health_most']:.0f} |",
                             flush=True,
                         )
+                    elif args.what == "greedy":
+                        await asyncio.to_thread(greedy, server, Path(folder), args.tree, args.seconds)
                     elif args.what == "classroom":
                         await classroom(server, sessions, args.seconds)
                     else:
@@ -186,13 +240,15 @@ async def measure(args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="slide", choices=["slide", "classroom", "uploads"])
+    parser.add_argument("what", nargs="?", default="slide", choices=["slide", "classroom", "uploads", "greedy"])
     parser.add_argument("--sessions", default="1,10,30")
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--workers", default="idle,busy")
     parser.add_argument("--settle", type=float, default=60.0)
     parser.add_argument("--tree", type=Path, default=ROOT)
     args = parser.parse_args()
+    if args.what == "greedy":
+        os.environ["INVVIZ_PROFILE"] = "classroom"
     print(f"{os.cpu_count()} cores, load of the machine before: {os.getloadavg()[0]:.1f}\n", flush=True)
     asyncio.run(measure(args))
 

@@ -30,7 +30,12 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         help="first put these jobs, which failed or whose results were damaged or removed, into the queue again",
     )
     worker.add_argument("--kinds", default=",".join(askable()), help="what to compute, with commas (default: %(default)s)")
-    worker.add_argument("--most", type=float, metavar="SECONDS", help="only what takes at most so long, by its price when it was queued")
+    worker.add_argument(
+        "--most",
+        type=float,
+        metavar="SECONDS",
+        help="only what takes at most so long, by its price when it was queued, and of those for whom nothing else is computed",
+    )
     worker.add_argument("--parent", type=int, metavar="PID", help="end when the process that started this one is gone")
     worker.add_argument("--pipe", action="store_true", help="take jobs from stdin and answer on stdout; nothing is written to the store")
     worker.add_argument(

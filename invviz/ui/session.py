@@ -5,8 +5,6 @@ They are module globals and not in Streamlit's caches, which any browser can emp
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import os
 import subprocess
 import threading
@@ -32,8 +30,6 @@ from .private import PrivateDesk
 
 IMAGES = 200  # that a tab remembers; most take a few kilobytes
 LOOK = 0.25  # seconds between two looks for tabs that were closed
-LEND_EVERY = 8  # of those looks one at the queue
-PATIENT, MOST_LENT = 6.0, 2  # seconds that a quick job waits before a worker more is started for it, and how many there are at most
 
 
 class Station:
@@ -49,8 +45,6 @@ class Station:
         self._lock = threading.Lock()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._num_workers = 0
-        self._lent: list[subprocess.Popen[bytes]] = []
-        self._seen: dict[str, float] = {}  # quick jobs that wait, and since when they were seen to
 
     @property
     def num_workers(self) -> int:
@@ -61,12 +55,15 @@ class Station:
         """Start the workers, and again those that died.
 
         INVVIZ_WORKERS says how many (0 in tests). Where there are several, the first serves attacks only, so that nobody who presses Run waits for somebody's
-        spectrum, and one more makes first sketches, so that a new picture never waits for anything.
+        spectrum, and one more makes first sketches, so that a new picture never waits for anything. Where the profile promises that quick jobs do not wait behind
+        somebody's dear ones, one more serves those alone: it takes nothing of a visitor for whom something is computed already.
         """
         wanted = int(os.environ.get("INVVIZ_WORKERS", max(2, (os.cpu_count() or 2) - 1)))
         kinds: list[tuple[str, ...]] = [()] * wanted
         if wanted > 1:
             kinds = [("--kinds", "run"), *kinds[1:], ("--kinds", "sketch")]
+        if wanted and (quick := limits().quick):
+            kinds.append(("--most", str(quick)))
         with self._lock:
             for place, only in enumerate(kinds):
                 if place not in self._workers or self._workers[place].poll() is not None:
@@ -74,24 +71,6 @@ class Station:
                         self.site, "--parent", str(os.getpid()), *only, stdin=subprocess.DEVNULL, background=True
                     )
             self._num_workers = wanted
-
-    def lend_a_hand(self) -> None:
-        """Where quick jobs have waited for a while behind dear ones, start one more worker for quick ones alone, which leaves when there are none; only where the profile promises that."""
-        quick = limits().quick
-        if not quick or not self._workers:
-            return
-        now = time.monotonic()
-        waiting = self.store.quick_ones(quick)
-        self._seen = {key: self._seen.get(key, now) for key in waiting}
-        with self._lock:
-            self._lent = [hand for hand in self._lent if hand.poll() is None]
-            if len(self._lent) < MOST_LENT and any(now - since > PATIENT for since in self._seen.values()):
-                self._seen = dict.fromkeys(waiting, now)
-                self._lent.append(
-                    start_worker(
-                        self.site, "--once", "--most", str(quick), "--parent", str(os.getpid()), stdin=subprocess.DEVNULL, background=True
-                    )
-                )
 
 
 def _alone(address: str | None) -> bool:
@@ -194,16 +173,12 @@ def _look_for_the_gone() -> None:
 
 def _look(server: runtime.Runtime) -> None:
     leaving: list[Visitor] = []
-    for turn in itertools.count():
+    while True:
         time.sleep(LOOK)
         with _lock:
             gone = [name for name in _visitors if not server.is_active_session(name)]
             leaving += [_visitors.pop(name) for name in gone]
-            here = _station
         leaving = [visitor for visitor in leaving if not _left(visitor)]
-        if here is not None and turn % LEND_EVERY == 0:
-            with contextlib.suppress(StoreError):
-                here.lend_a_hand()
 
 
 def _left(visitor: Visitor) -> bool:

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from test_store import Named, claim, submit
+from test_store import claim, submit
 
 from invviz.core.errors import LimitError, TextError
 from invviz.engine.client import Site
@@ -130,22 +130,22 @@ def test_tabs_of_a_server_that_is_no_more_are_not_waited_for(store):
     assert [store.job(f"run-{name}").state for name in "abcd"] == ["stopped", "queued", "queued", "queued"]
 
 
-def test_quick_jobs_behind_a_dear_one_are_found_and_can_be_claimed_alone(tmp_path):
+def test_a_worker_for_quick_jobs_takes_those_of_whom_nothing_is_computed_for(tmp_path):
     prices = {"long": 100.0, "longer": 200.0}
     store = Store(tmp_path, gate=Gate(price=lambda kind, s: prices.get(s.name, 10.0)))
-    submit(store, "quick", watcher="two")
-    assert store.quick_ones(30) == []  # nothing dear is being computed
+    submit(store, "long", "longer", "small", watcher="one")
+    assert store.claim("w", most=5) is None and store.claim("w", most=10).key == "run-small"
     claim(store)
-    submit(store, "long", "longer", watcher="one")
-    claim(store)
-    submit(store, "next", watcher="three")
-    store.submit("run", Named("sweep"), "sweep-1", priority=-1)
-    assert store.quick_ones(30) == ["run-next"]
+    submit(store, "mine", watcher="one")
+    assert store.claim("w", most=30) is None, "one has two running: what is quick of the same waits for a turn"
+    submit(store, "next", "after", watcher="two")
     assert store.claim("w", most=30).key == "run-next"
-    assert store.claim("w", most=30).key == "run-sweep" and store.claim("w", most=30) is None
+    assert store.claim("w", most=30) is None, "two is served now"
+    assert claim(store).key == "run-after"
 
 
-def test_a_worker_is_lent_to_quick_jobs_that_have_waited_and_only_where_that_is_promised(store_dir, monkeypatch):
+@pytest.mark.parametrize(("profile", "quick"), [("own", 0), ("classroom", 1)])
+def test_a_worker_for_quick_jobs_stands_by_where_that_is_promised(store_dir, monkeypatch, profile, quick):
     from invviz.ui import session
 
     started = []
@@ -155,19 +155,17 @@ def test_a_worker_is_lent_to_quick_jobs_that_have_waited_and_only_where_that_is_
             return None
 
     monkeypatch.setattr(session, "start_worker", lambda site, *more, **_: started.append(more) or Hand())
-    monkeypatch.setattr(session, "PATIENT", 0.0)
+    monkeypatch.setenv("INVVIZ_PROFILE", profile)
+    monkeypatch.setenv("INVVIZ_WORKERS", "2")
     station = session.Station()
-    station._workers[0] = Hand()
-    monkeypatch.setattr(station.store, "quick_ones", lambda most: ["run-a"])
     for _ in range(3):
-        station.lend_a_hand()
-        time.sleep(0.01)
-    assert not started
-    monkeypatch.setenv("INVVIZ_PROFILE", "classroom")
-    for _ in range(9):
-        station.lend_a_hand()
-        time.sleep(0.01)
-    assert len(started) == session.MOST_LENT and all("--once" in more and "30.0" in more for more in started)
+        station.keep_workers()
+    assert len(started) == 3 + quick and sum("--most" in more and "30.0" in more for more in started) == quick
+    assert station.num_workers == 2
+    monkeypatch.setenv("INVVIZ_WORKERS", "0")
+    started.clear()
+    session.Station().keep_workers()
+    assert not started, "a server without workers has none for quick jobs either"
 
 
 def test_a_job_that_takes_too_long_is_stopped_with_what_it_has_and_says_so(store, tmp_path, monkeypatch):

@@ -161,14 +161,6 @@ class Store(WorkerSide, Reading, Listing, Room, Classes):
         for watcher in filter(_queue.dead, watchers):
             self.unwatch(watcher)
 
-    def quick_ones(self, most: float) -> list[str]:
-        """Keys of jobs of at most this price that wait, though one that is dearer is being computed; in the order of the queue, nothing that nobody waits for at a page."""
-        with self._db.read() as con:
-            if not con.execute("SELECT 1 FROM jobs WHERE state = 'running' AND price > ? LIMIT 1", (most,)).fetchone():
-                return []
-            rows = con.execute("SELECT key FROM jobs WHERE state = 'queued' AND price <= ? AND priority >= 0 ORDER BY ticket", (most,))
-            return [row["key"] for row in rows]
-
     def stop(self, key: str, watcher: str | None = None) -> bool:
         """Stop a job; a running one stops at its next step and keeps what it has.
 

@@ -19,11 +19,11 @@ WITH spent AS (
     FROM jobs WHERE started IS NOT NULL AND (state = 'running' OR finished > :now - :memory) GROUP BY owner
 ),
 turns AS (
-    SELECT key, kind, priority, ticket, price,
+    SELECT key, kind, owner, priority, ticket, price,
         SUM(price) OVER (PARTITION BY owner ORDER BY priority DESC, ticket) + COALESCE(spent.seconds, 0) AS turn
     FROM jobs LEFT JOIN spent USING (owner) WHERE state = 'queued'
 )
-SELECT key, kind, price, ROW_NUMBER() OVER (ORDER BY priority DESC, turn, ticket) AS position FROM turns ORDER BY position
+SELECT key, kind, owner, price, ROW_NUMBER() OVER (ORDER BY priority DESC, turn, ticket) AS position FROM turns ORDER BY position
 """
 MEMORY = 600.0  # seconds for which it counts what somebody has had
 
@@ -36,9 +36,11 @@ def positions(con: sqlite3.Connection, now: float) -> dict[str, int]:
 def pick(
     con: sqlite3.Connection, now: float, kinds: Sequence[str] | None, keys: Container[str] | None = None, most: float | None = None
 ) -> str | None:
-    """Key of the waiting job whose turn it is, among these kinds and keys, and of at most this price."""
+    """Key of the waiting job whose turn it is, among these kinds and keys; with `most`, of at most this price and of one for whom nothing is computed yet."""
+    served = set() if most is None else {row["owner"] for row in con.execute("SELECT owner FROM jobs WHERE state = 'running'")}
     for row in _ordered(con, now):
-        if (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys) and (most is None or row["price"] <= most):
+        quick = most is None or (row["price"] <= most and row["owner"] not in served)
+        if quick and (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys):
             return row["key"]
     return None
 

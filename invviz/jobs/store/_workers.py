@@ -44,7 +44,7 @@ class WorkerSide:
             worker: its name; it must live in this process, whose end is taken for its death.
             kinds: what it computes; None for everything.
             keys: jobs that it computes; None for all.
-            most: seconds, by its price, that the job may take; None for any.
+            most: seconds, by its price, that the job may take, whose owner has nothing running; None for any.
 
         Returns:
             The job, or None where nothing waits.

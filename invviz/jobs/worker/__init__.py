@@ -102,7 +102,7 @@ def work(
         once: end when nothing waits.
         kinds: what to compute; None for everything.
         parent_pid: end when this process, which started this one, is gone.
-        most: only jobs of at most this price, in seconds.
+        most: only jobs of at most this price, in seconds, of those for whom nothing else is computed.
     """
     bound_memory()
     name = f"{socket.gethostname()}:{os.getpid()}"
