@@ -19,6 +19,7 @@ from ..scenario import Scenario, bits_problems
 from .client import Client, Site, meet_client
 from .results import Event, Reporter
 from .summary import noise_variance
+from .sums import stages_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -157,9 +158,7 @@ def count(scenario: Scenario, site: Site, report: Reporter | None = None, client
         moved = messages - messages[int(tokens[row, place]) - 1]
         gram[row, place] = moved @ moved.T
     whole = client.release(client.net, client.batch, None)
-    world = dataclasses.replace(client.world, net=client.net)
-    stages = tuple(Size.of(release(client.net, client.batch, None)) for release in scenario.defense.between(client.bare, world))
-    return Counted(scenario, Size.of(whole), stages, tokens.cpu().numpy(), gram)
+    return Counted(scenario, Size.of(whole), stages_of(scenario, client), tokens.cpu().numpy(), gram)
 
 
 def _sent(client: Client, tokens: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.lazy import torch
+from ..defenses.detectors import constant_rows, duplicate_rows, zeros
 from .expected import by_its_notes
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from ..scenario import Scenario
     from .client import Client
 
-ALIKE, EVEN = 0.999, 1e-3  # |cosine| from which two rows count as one; standard deviation over |mean| up to which a row counts as constant
-MOST = 2_048  # rows that are compared
 ROWS, COLUMNS = 64, 96  # of a layer that are kept, evenly spread over those that there are
 
 
@@ -35,7 +34,7 @@ class Planted:
         rows, beside_rows: (ROWS, COLUMNS) in units of the layer's own root mean square; NaN where the layer has no more.
         alike: share of the planted rows that repeat another one up to a factor (|cosine| > 0.999); rows of zeros left out.
         constant: share of them whose entries are all one number and not zero.
-        zeros: share of the planted entries that are zero.
+        zeros: share of the planted entries that are zero. (Of a layer with fewer than 4 rows or columns the three are 0: it says nothing.)
         expected: share of the victim's batch that the server's notes expect to be read, before any message; None where it has no such note.
     """
 
@@ -98,15 +97,9 @@ def _rms(weight: Tensor) -> float:
 
 
 def _odd(weight: Tensor) -> tuple[float, float, float]:
-    """Share of rows that repeat another, of constant ones, and of zeros."""
+    """Share of rows that repeat another, of constant ones, and of zeros, as the detector of weight structure measures them."""
     flat = weight.detach().flatten(1).double()
-    rows = flat[flat.any(1)][:MOST]
-    if len(rows) < 2 or rows.shape[1] < 2:
-        return 0.0, 0.0, float((flat == 0).double().mean())
-    unit = rows / rows.norm(dim=1, keepdim=True)
-    alike = ((unit @ unit.T).abs() - torch.eye(len(rows), dtype=rows.dtype, device=rows.device)).amax(1) > ALIKE
-    constant = rows.std(1) <= EVEN * rows.mean(1).abs()
-    return float(alike.double().mean()), float(constant.double().mean()), float((flat == 0).double().mean())
+    return duplicate_rows(flat), constant_rows(flat), zeros(flat)
 
 
 def _rows(weight: Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a client can notice before it answers. A detector is one file here and its line in the table."""
 
 from ._base import Detector
+from ._signals import constant_rows, duplicate_rows, zeros
 from .dsnr import DSNR
 from .gradient_ratio import GradientRatio
 from .loss_jump import LossJump
@@ -30,4 +31,4 @@ DETECTORS: dict[str, type[Detector]] = {
 }
 """Those that look at weights alone first, then those that try the net on the client's batch."""
 
-__all__ = ["DETECTORS", "Detector"]
+__all__ = ["DETECTORS", "Detector", "constant_rows", "duplicate_rows", "zeros"]
