@@ -128,8 +128,8 @@ def judged(
     if seen is None:
         return found
     failed, said = _cleared(seen, whose) if found.failed else _accused(seen, whose, decodes)
-    if obs.template.modality.discrete:
-        said = said.replace("picture", obs.template.modality.one)
+    kind = obs.template.modality
+    said = said.replace("pictures", kind.many).replace("picture", kind.one)
     return dataclasses.replace(found, failed=failed, note=" ".join(part for part in (found.note, said) if part))
 
 

@@ -217,3 +217,8 @@ def test_a_decoder_is_held_to_the_median_of_the_others():
     told = {loss: Comparison(loss, others, 0.0, 50.0) for loss in (0.1, 0.3, 0.5)}
     assert [_accused(seen, "others")[0] for seen in told.values()] == [False, True, True]
     assert [_accused(seen, "others", decodes=True)[0] for seen in told.values()] == [False, False, True]
+
+
+def test_what_is_said_of_other_samples_is_said_of_their_kind():
+    note = run(Scenario.parse("data=breast_cancer&model=mlp&defense=gaussian_noise(sigma=3)&attack=dlg(steps=5)"), SITE).note
+    assert "other rows" in note and "picture" not in note, note
