@@ -86,9 +86,29 @@ def test_the_keyboard_goes_from_the_question_over_the_scale_to_the_answer(page, 
     page.get_by_role("button", name="ideal attacker", exact=True).click()
     page.wait_for_function("document.querySelector('.entry:popover-open')")
     covered = page.evaluate("""() => { const a = document.querySelector('.entry:popover-open').getBoundingClientRect();
-      return [...document.querySelectorAll('.guide .said')].map(e => e.getBoundingClientRect()).filter(b => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).length; }""")
-    assert covered == 0, "it opens beside the text, not over it"
+      return [...document.querySelectorAll('.guide .said, .guide img')].map(e => e.getBoundingClientRect()).filter(b => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom).length; }""")
+    assert covered == 0, "it opens over neither the text nor the pictures"
     inside = page.evaluate(
         "(() => { const a = document.querySelector('.entry:popover-open').getBoundingClientRect(); return a.left >= 0 && a.right <= innerWidth && a.bottom <= innerHeight })()"
     )
     assert inside
+
+
+WIDTHS = "() => [...document.querySelectorAll('.guide.tiles figure')].map(e => e.firstElementChild.nextElementSibling.getBoundingClientRect().width)"
+
+
+@pytest.mark.parametrize(("width", "height", "least"), [(1440, 900, 190), (1920, 1080, 250), (900, 700, 150)])
+def test_in_front_of_a_class_pictures_are_large_and_the_stop_with_most_fits(page, server, width, height, least):
+    """On a projector: four pictures of the stop on noise, wide, and what InvRE is a share of whole at the window's foot; on the smallest one scrolls, and nothing is cut."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{server}guide?present=on&stop=3&shown=noise&guess_noise=3")
+    page.locator(".guide.answer").wait_for()
+    idle(page)
+    widths = page.evaluate(WIDTHS)
+    assert len(widths) == 4 and min(widths) >= least
+    assert width == 900 or page.evaluate(SCROLLS) <= 0
+    page.wait_for_function(FITS, timeout=20_000)
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.shares .row > span, .guide figcaption')].filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).length"
+    )
+    assert cut == 0

@@ -6,14 +6,16 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from visits import address, asked_for, leave_address, press, said
 
-from invviz.metrics import EXACT, _words
+from invviz.attacks._priors import smoothness
+from invviz.metrics import EXACT, PSNR, SSIM, _words
 from invviz.servers import SERVERS
 from invviz.ui import glossary, language
 from invviz.ui.defend import story
-from invviz.ui.guide import page, scenes
-from invviz.ui.guide.stops import MOST, STOPS, compared, count, places, told
+from invviz.ui.guide import page, pictures, scenes
+from invviz.ui.guide.stops import MOST, STOPS, compared, count, filled, places, told
 from invviz.ui.pages import PAGES
 
 LANGUAGES = ("en", "de")
@@ -168,10 +170,64 @@ def test_what_was_got_stands_on_the_scale_itself():
         back.scale[back.answer].said
     )
     cost = scenes.cost()
-    assert any(np.array_equal(cost.scale[cost.answer].pixels, one.pixels) for one in cost.after) and {one.role for one in cost.after} == {
-        "unaware",
-        "aware",
-    }
+    assert [one.role for one in cost.after] == ["aware"] and np.array_equal(cost.scale[cost.answer].pixels, cost.after[0].pixels)
+
+
+def test_who_knows_the_noise_gets_no_less_than_who_does_not():
+    """It may run either program, so the better counts; both figures are told. The worse one expects pictures that are softer than digits, twice as soft as this one."""
+    cost = scenes.cost()
+    decibels_ = {who: float(re.search(r"([\d.]+) dB", cost.figures[who])[1]) for who in ("unaware", "aware", "best")}
+    assert decibels_["aware"] < decibels_["unaware"] == decibels_["best"] and cost.after[0].said == cost.figures["best"]
+    note = filled(language.words("en")["stops"]["cost"]["note"], cost, "en").replace("\u00a0", " ")
+    assert cost.figures["unaware"] in note and cost.figures["aware"] in note and "softer pictures than digits are" in note
+    truth = torch.from_numpy(cost.before[0].pixels[:, :1].astype("float64"))
+    chance = np.sqrt(2 * truth.numel())  # under the expectation the sum of squares of n standard normal numbers: n, give or take this
+    assert smoothness(truth, 0.5) > 2 * truth.numel() > truth.numel() + 5 * chance
+    face = torch.from_numpy(scenes.case("no_noise").truth.pixels.astype("float64") / 255)
+    assert face.max() <= 1 and smoothness(face, 0.5) < face.numel(), "a photograph is as soft as expected"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_words_for_pictures_follow_the_rule_that_stands_beneath_them(lang):
+    """Limits in decibels from the picture's own baseline; what is a word by its structure alone says so; the ends of each scale are what they are called."""
+    seen = set()
+    for stop in STOPS:
+        scene = stop.scene()
+        base = scene.without
+        if base is None:
+            assert stop.key in ("leaves", "directions", "open") and not pictures.rule(scene, lang)
+            continue
+        limits = dict(zip(_words.WORDS[1:], (base.psnr[0] + 1, base.plain_psnr[0] + 6, base.plain_psnr[0] + 10), strict=True))
+        line = pictures.rule(scene, lang)
+        for limit in limits.values():
+            assert language.figure(f"{limit:.1f} dB", lang) in line, stop.key
+        for one in (*scene.before, *scene.after):
+            if not (found := re.fullmatch(r"(\w+)( by structure)?, ([\d.]+) dB", one.said)):
+                continue
+            name, structure, level = found[1], bool(found[2]), float(found[3])
+            by_psnr = ([name_ for name_, limit in limits.items() if level >= limit] or ["hidden"])[-1]
+            assert (name != by_psnr) is structure and _words.WORDS.index(name) >= _words.WORDS.index(by_psnr), (stop.key, one.said)
+            seen.add((name, structure))
+    assert {("hidden", False), ("readable", False), ("readable", True)} <= seen
+    for scene in (scenes.back(), scenes.noise(), scenes.fooled(), scenes.cost()):
+        truth = next(one for one in scene.before if one.role == "truth").pixels
+        score = lambda one, truth=truth: (PSNR().score(_unit(one.pixels), _unit(truth)), SSIM().score(_unit(one.pixels), _unit(truth)))  # noqa: E731
+        ends = [_words.word(*score(one), scene.without) for one in (scene.scale[0], scene.scale[-1])]
+        assert ends == ["hidden", "readable"], "nothing and everything"
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+    unit = pixels / 255 if pixels.dtype == np.uint8 else pixels
+    return unit[:, :1] if unit.shape[1] == 3 and np.ptp(unit, axis=1).max() == 0 else unit
+
+
+def test_no_sign_stands_for_words_that_were_not_said():
+    """Signs come after words, in the names of pictures alone."""
+    for lang in LANGUAGES:
+        for stop in STOPS:
+            kept = language.words(lang)["stops"][stop.key]
+            assert not [one for one in kept.values() if isinstance(one, str) and re.search("[○●◆]", one)]
+        assert all(re.match(r"\w", name) for name in language.words(lang)["pictures"].values() if not name.startswith("{"))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -95,7 +95,7 @@ def lines(story: Story) -> tuple[Line, ...]:
         Line(f"… {percent(broken.BENEATH['beneath'])} beneath", mean("beneath"), each("beneath"), "triangle-up"),
         Line("isotropic", mean("isotropic"), each("isotropic"), "square", thin=True),
         Line("ideal attacker", _ideal(story), ideal=True),
-        Line("knows its law", mean("law"), each("law")),
+        Line("knows how it is drawn", mean("law"), each("law")),
         Line("unaware", mean("unaware"), each("unaware"), hollow=True),
     )
 

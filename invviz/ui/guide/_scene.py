@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from ...metrics import EXACT, Baseline, quality, word
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +43,7 @@ class Scene:
         scale: pictures from nothing to everything, on which a guess is set; their figures are shown with the answer.
         spectrum: singular values, the noise floor and the places of the two options among them, shown with the answer.
         shares: whether the answer ends with what InvRE is a share of, in pictures.
+        without: how good what needs no message is of the picture, from which the words for pictures count; None where none is said.
         built: whether what the answer calls not built here is built by now.
     """
 
@@ -50,5 +54,17 @@ class Scene:
     options: tuple[Picture, ...] = ()
     scale: tuple[Picture, ...] = ()
     spectrum: tuple[np.ndarray, float, tuple[int, int]] | None = None
+    without: Baseline | None = None
     built: bool = False
     shares: bool = False
+
+
+def in_short(psnr: Any, ssim: Any = float("nan"), baseline: Baseline | None = None) -> str:
+    """Word and PSNR of a guess, and that its structure is why where its PSNR alone would not give that word. Arguments as of `metrics.quality`.
+
+    Of one that is exact to rounding that alone is said, for its decibels are those of rounding.
+    """
+    if np.min(psnr) >= EXACT:
+        return "exact"
+    structure = baseline is not None and word(psnr, np.full(np.shape(psnr), np.nan), baseline) != word(psnr, ssim, baseline)
+    return quality(psnr, ssim, baseline, " by structure, " if structure else ", ")

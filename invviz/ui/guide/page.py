@@ -53,6 +53,8 @@ def _draw() -> None:
             pictures.draw(stop, scene, said, guess, answered, lang)
             if stop.kind == "scale":
                 scale.draw(stop, scene, guess, answered, lang)
+            if answered and scene.without:
+                st.html(pictures.rule(scene, lang))
             if scene.shares and answered:
                 st.html(f'<div class="guide">{shares.html(lang)}</div>')
         with st.container(key="guide-act"):

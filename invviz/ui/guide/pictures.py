@@ -10,6 +10,7 @@ import streamlit as st
 
 from ...charts._colours import GROUNDS
 from ...charts.spectrum import spectrum_spec
+from ...metrics import GAINS, WORDS, decibels
 from .. import drawn, language
 from ._scene import Picture, Scene
 from .stops import Stop, Told
@@ -54,6 +55,16 @@ def figure(one: Picture, lang: str) -> str:
     """What is said of a picture."""
     level = language.figure(one.said, lang)
     return language.words(lang)["pictures"][one.unit].format(level=level, also=language.figure(one.also, lang)) if one.unit else level
+
+
+def rule(scene: Scene, lang: str) -> str:
+    """From how many decibels on a word for pictures is said of this one, quietly beneath them; empty where none is said."""
+    if scene.without is None:
+        return ""
+    unseen, plain = float(np.mean(scene.without.psnr)), float(np.mean(scene.without.plain_psnr))
+    limits = {name: base + gain for name, base, gain in zip(WORDS[1:], (unseen, plain, plain), GAINS, strict=True)}
+    said = {name: language.figure(decibels(limit), lang) for name, limit in limits.items()}
+    return f'<div class="guide" lang="{lang}"><p class="rule">{escape(language.words(lang)["page"]["rule"].format(**said))}</p></div>'
 
 
 def _spectrum(spectrum: tuple[np.ndarray, float, tuple[int, int]], said: Told, lang: str) -> None:

@@ -11,7 +11,7 @@ from .. import language, press, state
 from ..widgets import holds
 from . import board, pictures
 from ._scene import Scene
-from .stops import Stop, named
+from .stops import Stop, filled, named
 
 GUESS = "guess_"  # with a stop's key: the name of its guess in the address
 NONE = -1  # place on a scale of no guess yet
@@ -21,7 +21,7 @@ def draw(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: str)
     """A place for no guess yet, then from nothing to everything; with the answer, what each is, and which is it."""
     words, kept = language.words(lang)["page"], language.words(lang)["stops"][stop.key]
     over = answered or board.sent(stop)
-    how = " ".join((words["both"], kept["note"])) if answered else words["move"]
+    how = " ".join((words["both"], filled(kept["note"], scene, lang))) if answered else words["move"]
     names = named(len(scene.scale), lang)
     with st.container(key="guide-scale", gap=None):
         st.html(f'<style>.st-key-guide-scale {{ --places: {len(names) + 1} }}</style><div class="guide" lang="{lang}">{escape(how)}</div>')
@@ -32,7 +32,8 @@ def draw(stop: Stop, scene: Scene, guess: int | None, answered: bool, lang: str)
                     for place, name in enumerate(names):
                         take = functools.partial(state.set_view, GUESS + stop.key, str(place))
                         press.button(name, f"{GUESS}{stop.key} {place}", take, type="tertiary")
-        _slider(stop, guess, over, names, lang)
+        if not answered:
+            _slider(stop, guess, over, names, lang)
 
 
 def _strip(scene: Scene, guess: int | None, answered: bool, names: list[str], lang: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from ...core.figures import number, percent
 from ...engine.baseline import baseline_of
-from ...metrics import EXACT, PSNR, SSIM, Baseline, decibels, quality, word
+from ...metrics import PSNR, SSIM, Baseline, decibels, word
 from ...risk.decomposition import Decomposition
 from ...servers import SERVERS
 from ...studies import gallery
@@ -19,7 +18,7 @@ from .. import finding, shipped
 from ..views import RiskView
 from ._cost import ALLOWED, DEFENSE, PICTURE, STUDY, cost
 from ._cost import STRENGTH as STRENGTH_THERE
-from ._scene import Picture, Scene
+from ._scene import Picture, Scene, in_short
 
 LEVELS = (10.0, 3.162, 1.0, 0.3162, 0.1, 0.001)  # of noise, at which ideal pictures make a scale from nothing to everything
 COARSE, FINE = 5, 648  # of the kept directions: one that this noise leaves, one that it drowns
@@ -88,11 +87,6 @@ def case(name: str) -> Case | None:
     return Case(scene, view, baseline_of(scene.scenario, scene.arrays["truth"], None))
 
 
-def in_short(psnr: Any, ssim: Any = float("nan"), baseline: Baseline | None = None) -> str:
-    """Word and PSNR of a guess; of one that is exact to rounding that alone, for its decibels are those of rounding. Arguments as of `metrics.quality`."""
-    return "exact" if np.min(psnr) >= EXACT else quality(psnr, ssim, baseline)
-
-
 def leaves() -> Scene | None:
     """Whose message is it?"""
     kept = messages.load()
@@ -120,6 +114,7 @@ def back() -> Scene | None:
         before=(found.truth,),
         after=(found.real,),
         scale=scale,
+        without=found.baseline,
     )
 
 
@@ -134,7 +129,7 @@ def noise() -> Scene | None:
     figures = {"real": found.real.said, "ideal": seen.said, "share": percent(found.view.figures(found.sigma).score)}
     scale = tuple(Picture("plain", ideal, percent(level), "noise") for level, ideal in zip(LEVELS, ideals, strict=True))
     answer = _nearest(list(np.log(LEVELS)), float(np.log(sigma)))
-    return Scene(figures, answer, before=(found.truth, found.real), after=(seen,), scale=scale, shares=True)
+    return Scene(figures, answer, before=(found.truth, found.real), after=(seen,), scale=scale, shares=True, without=found.baseline)
 
 
 def directions() -> Scene | None:
@@ -168,7 +163,7 @@ def failed() -> Scene | None:
     score = found.view.figures(found.sigma).score
     figures = {"steps": f"{found.scene.result['steps']:,}", "real": found.real.said, "ideal": found.ideal.said}
     figures |= {"invre": f"{score:.2f}", "share": percent(score)}
-    return Scene(figures, 1, before=(found.real,), after=(found.ideal, found.truth))
+    return Scene(figures, 1, before=(found.real,), after=(found.ideal, found.truth), without=found.baseline)
 
 
 def fooled() -> Scene | None:
@@ -187,6 +182,7 @@ def fooled() -> Scene | None:
         before=(Picture("truth", story.truths[DIGIT]), Picture("unaware", last["unaware"].guess, said["unaware"])),
         after=(Picture("law", last["law"].guess, said["law"]), Picture("solves", last["tangent"].guess, said["tangent"])),
         scale=tuple(Picture("plain", one.guess, in_short(one.psnr)) for one in shown),
+        without=base,
     )
 
 
