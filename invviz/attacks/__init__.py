@@ -31,6 +31,7 @@ from .rmle import RMLE
 from .see_through import SeeThrough
 from .singled_out import SingledOut
 from .spear import Spear
+from .tableak import TabLeak
 from .tangent import Tangent
 from .unsplit import UnSplit
 
@@ -55,6 +56,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "spear": Spear,
     "dager": Dager,
     "embedding_rows": EmbeddingRows,
+    "tableak": TabLeak,
     "features": FeatureInversion,
     "tangent": Tangent,
     "rmle": RMLE,
@@ -104,6 +106,7 @@ __all__ = [
     "ServerGradient",
     "SingledOut",
     "Spear",
+    "TabLeak",
     "Tangent",
     "UnSplit",
 ]

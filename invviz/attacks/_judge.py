@@ -180,7 +180,7 @@ def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | Non
     size = float(target.norm())
     if not 0 < size < math.inf:
         return None
-    target, free = target / size, _length_is_free(obs)
+    target, free = target / size, length_is_free(obs)
 
     def sent(image: Tensor) -> Tensor:
         message = flatten(white(obs.simulate(obs.template.at(image, answer.label)))).double() * kept.to(target.device)
@@ -217,7 +217,7 @@ def _by_intervals(obs: Observation, answer: Batch, others: Tensor) -> Comparison
     return Comparison(loss, tuple(sorted(losses)), min(AT_TRUTH, loss), math.inf)
 
 
-def _length_is_free(obs: Observation) -> bool:
+def length_is_free(obs: Observation) -> bool:
     """Whether the message is a gradient or an update, and no embedding."""
     return {without_round(name) for name in obs.message} <= set(obs.net.params)
 

@@ -12,6 +12,8 @@ from .lazy import torch
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from .table import Column
+
     Tree = Mapping[str, Tensor]
 
 Release = Callable[["Net", "Batch", "Generator | None"], "Tree"]
@@ -112,6 +114,7 @@ class Observation:
         None  # messages that the same party has sent of other private pictures, (n, ...) each, where the attacker collects them
     )
     bounds: tuple[float, float] = (0.0, 1.0)
+    columns: tuple[Column, ...] = ()  # of rows of a table: what everybody knows of them, their scales and words
     pace: float = 1.0  # local steps times their learning rate, where the client takes several and the attacker knows them: the message over the mean of their gradients
     seen: Tree | None = None  # which entries were sent at all (1 or 0), where the attacker knows that the others were held back
     noise: float = 0.0  # standard deviation of the noise on every entry, where the attacker knows it
@@ -166,6 +169,7 @@ class Reconstruction:
     note: str = ""
     failed: bool = False  # the attack itself can tell: diverged, stuck, precondition not met
     stopped: bool = False
+    certainty: Tensor | None = None  # of every cell of a row, in [0, 1], (b, columns), where the attack says how sure it is of it
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from .adult import Adult
 from .breast_cancer import BreastCancer
 from .cifar10 import Cifar10
 from .digits import Digits
+from .fair import Fair
 from .imagenet import Imagenet
 from .mnist import Mnist
 from .notes import Notes
@@ -29,6 +30,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "adult": Adult,
     "breast_cancer": BreastCancer,
     "wine": Wine,
+    "fair": Fair,
     "notes": Notes,
 }
 

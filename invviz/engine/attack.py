@@ -112,6 +112,7 @@ def run(
         truth=truth,
         labels=_numpy(client.batch.label),
         guessed_labels=_numpy(labels)[order],
+        certainty=None if found.certainty is None else _numpy(found.certainty)[order],
         loss=found.loss,
         trace=found.trace,
         seconds=seconds,

@@ -95,6 +95,7 @@ def _overhears(scenario: Scenario, client: Client, knowledge: Knowledge, world: 
         knowledge=knowledge,
         num_classes=scenario.data.num_classes,
         bounds=scenario.data.modality.bounds,
+        columns=scenario.columns,
         pace=scenario.protocol.local_steps * scenario.protocol.lr if knowledge.training else 1.0,  # type: ignore[attr-defined]
         public=public,
         public_labels=labels,

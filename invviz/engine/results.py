@@ -62,6 +62,7 @@ class Result:
     data_note: str = ""
     accuracy: float | None = None
     baseline: Baseline | None = None  # what needs no message, of the same pictures; None of rows of a table
+    certainty: np.ndarray | None = None  # how sure the attack itself is of every cell of a row, in [0, 1], (b, columns)
     release_ms: dict[str, float] = dataclasses.field(default_factory=dict)  # what making one message takes, "bare" and "defended"
 
     @property
@@ -88,6 +89,7 @@ class Result:
             else {k: [None if math.isnan(x) else x for x in v] for k, v in dataclasses.asdict(self.baseline).items()},
             "absent": self.absent,
             **({"sentences": self.sentences} if self.sentences else {}),
+            **({} if self.certainty is None else {"certainty": np.round(self.certainty, 3).tolist()}),
             "labels": self.labels.tolist(),
             "guessed_labels": self.guessed_labels.tolist(),
             "given": self.given,

@@ -30,6 +30,7 @@ PICTURES = {
     "photos": 600,
     "breast_cancer": 500,
     "wine": 150,
+    "fair": 5_000,
     "notes": 2_000,
 }  # public ones; of other sets as many as training looks at
 MOST_PUBLIC = 60_000
