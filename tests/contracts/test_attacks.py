@@ -33,6 +33,8 @@ def small(attack, **parts):
     quick = attack.replace(**{k.name: few[k.name] for k in attack.knobs() if k.name in few})
     if attack.modalities == ("tokens",):
         return Scenario.parse("data=notes").replace(attack=quick, model=MODELS["tiny_lm"](width=16), **parts)
+    if attack.modalities == ("row",):
+        return Scenario.parse("data=wine").replace(attack=quick, model=MODELS["mlp"](width=16), **parts)
     model = MODELS["mlp"](width=16) if attack.needs_first_linear else MODELS["lenet"](width=4)
     model = MODELS["vit"](width=16, skip="off", norm="none") if attack.needs_positions else model
     model = MODELS["preact"](width=4) if attack.needs_training_mode else model
