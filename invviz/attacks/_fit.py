@@ -85,7 +85,7 @@ class Fit:
     def levels(self, least: int = 4) -> list[int]:
         """How many unknowns are searched one stage after the other: frequencies below 4, 8, 16, ... half waves a side, then all."""
         found, edge = [], float(least)
-        while edge < min(self.space.shape[-2:]):
+        while edge < min(self.space.shape[2:] or self.space.shape[-2:]):  # of series their length alone
             found.append(int((self.radius < edge).sum()))
             edge *= 2
         return [*found, self.size]

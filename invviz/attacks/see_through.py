@@ -43,6 +43,7 @@ class SeeThrough(Attack):
     name: ClassVar[str] = "see_through"
     title: ClassVar[str] = "See through gradients (GradInversion)"
     paper: ClassVar[str] = "yin2021see"
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")  # its starts are moved down and across onto each other
 
     steps: int = knob(500, "steps, of all starts together", low=1, high=100_000, unit="steps")
     restarts: int = knob(4, "starts, searched side by side; the best is chosen by the matching loss", low=1, high=50)

@@ -9,12 +9,15 @@ from PIL import Image
 
 from ..core.pixels import as_bytes
 from ._colours import DASHED, IDEAL, TRUTH, frame
+from .series import small
 
 STRIP = 8  # entries of a line that is still drawn as it is
 
 
 def squared(raw: np.ndarray) -> np.ndarray:
-    """Pictures (b, c, h, w) as they are; rows of a table, (b, c, 1, d), line by line as nearly square tiles, the rest of the last line light; whatever else a sample is, (b, ..., d), as a grey map of its numbers. Bytes."""
+    """Pictures (b, c, h, w) as they are; rows of a table, (b, c, 1, d), line by line as nearly square tiles, the rest of the last line light; series (b, channels, length) as lines; whatever else a sample is, (b, ..., d), as a grey map of its numbers. Bytes."""
+    if raw.ndim == 3 and raw.shape[-1] > STRIP:
+        return small(raw)
     if raw.ndim != 4:
         raw = raw.reshape(len(raw), 1, -1, raw.shape[-1])
     count, channels, height, width = raw.shape

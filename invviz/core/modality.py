@@ -56,5 +56,8 @@ ROW = Modality(
 TOKENS = Modality(
     "tokens", "sentence", "sentences", ("tokens",), (0.0, 2.0**31), discrete=True
 )  # numbers of words in their data set's vocabulary, (b, length), filled up with 0 behind the last word
+SERIES = Modality(
+    "series", "series", "series", ("image",), told="a set of time series, whose neighbours follow each other in time", grid=True
+)  # (b, channels, length): values along time
 
-MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW, TOKENS)}
+MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW, TOKENS, SERIES)}

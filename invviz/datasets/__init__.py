@@ -9,6 +9,8 @@ from .breast_cancer import BreastCancer
 from .cifar10 import Cifar10
 from .digits import Digits
 from .fair import Fair
+from .ecg import Ecg
+from .gunpoint import GunPoint
 from .imagenet import Imagenet
 from .mnist import Mnist
 from .notes import Notes
@@ -32,6 +34,8 @@ DATASETS: dict[str, type[Dataset]] = {
     "wine": Wine,
     "fair": Fair,
     "notes": Notes,
+    "ecg": Ecg,
+    "gunpoint": GunPoint,
 }
 
 __all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "pictures_like", "read_upload"]

@@ -12,7 +12,6 @@ import numpy as np
 from ..attacks import MaliciousAttack
 from ..core.even import stride
 from ..core.lazy import torch
-from ..core.modality import PICTURE
 from ..core.rng import stream
 from ..core.types import Reconstruction
 from ..metrics import PSNR, match
@@ -125,7 +124,7 @@ def run(
         stopped=found.stopped,
         data_note=client.note,
         accuracy=client.accuracy,
-        baseline=None if kind is not PICTURE else baseline_of(scenario, truth, site.data_dir),
+        baseline=baseline_of(scenario, truth, site.data_dir) if kind.grid else None,
         release_ms=release_ms,
     )
 

@@ -4,6 +4,7 @@ from ._assignment import match
 from ._base import Metric
 from ._words import EXACT, GAINS, TELLS, WORDS, Baseline, decibels, quality, rank, tells, word, word_of_share
 from .cells import Cells
+from .correlation import Correlation
 from .edit_distance import EditDistance
 from .lpips import LPIPS
 from .mse import MSE
@@ -23,6 +24,7 @@ METRICS: dict[str, type[Metric]] = {
     "rouge_1": Rouge1,
     "rouge_2": Rouge2,
     "edit_distance": EditDistance,
+    "correlation": Correlation,
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "WORDS",
     "Baseline",
     "Cells",
+    "Correlation",
     "Metric",
     "decibels",
     "match",

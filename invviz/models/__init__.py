@@ -3,6 +3,8 @@
 from ._base import Model, Shape
 from .alexnet import AlexNet
 from .convnet import ConvNet
+from .convnet1d import ConvNet1d
+from .gru import GRU
 from .lenet import LeNet
 from .mlp import MLP
 from .preact import PreAct
@@ -21,6 +23,23 @@ MODELS: dict[str, type[Model]] = {
     "vit": ViT,
     "preact": PreAct,
     "tiny_lm": TinyLM,
+    "convnet1d": ConvNet1d,
+    "gru": GRU,
 }
 
-__all__ = ["MLP", "MODELS", "VGG6", "AlexNet", "ConvNet", "LeNet", "Model", "PreAct", "ResNet18", "Shape", "TinyLM", "ViT"]
+__all__ = [
+    "GRU",
+    "MLP",
+    "MODELS",
+    "VGG6",
+    "AlexNet",
+    "ConvNet",
+    "ConvNet1d",
+    "LeNet",
+    "Model",
+    "PreAct",
+    "ResNet18",
+    "Shape",
+    "TinyLM",
+    "ViT",
+]

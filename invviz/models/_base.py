@@ -35,6 +35,10 @@ class Model(Component):
 
     init: str = knob("random", "weights: random (fresh) or trained on the public part of the data", choices=("random", "trained"))
 
+    def begins_with(self, shape: Shape) -> str:
+        """Its first layer, in the words of `first_layer`, for samples of some shape."""
+        return self.first_layer
+
     def problems(self, shape: Shape) -> list[str]:
         """Why it cannot be built for pictures of some shape, beside `min_side`; one sentence each."""
         return []

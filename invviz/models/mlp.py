@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,7 +29,7 @@ class MLP(Model):
     title: ClassVar[str] = "MLP"
     paper: ClassVar[str] = "phong2018additively"
     cuts: ClassVar[tuple[str, ...]] = ("linear", *(f"linear {k}" for k in range(2, MOST + 1)))  # the first `hidden_layers` of them
-    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row", "series")
     first_layer: ClassVar[str] = "linear"
 
     width: int = knob(128, "neurons of every hidden layer", low=1, high=4096, unit="neurons")
@@ -43,11 +44,11 @@ class MLP(Model):
 
     def products(self, shape: Shape, num_classes: int) -> int:
         """Linear layers alone."""
-        return self.width * (shape[0] * shape[1] * shape[2] + (self.hidden_layers - 1) * self.width + num_classes)
+        return self.width * (math.prod(shape) + (self.hidden_layers - 1) * self.width + num_classes)
 
     def layers(self, shape: Shape, num_classes: int) -> nn.Module:
         """Flatten, linear and activation as often as there are hidden layers, linear."""
-        nn, sizes = torch.nn, [shape[0] * shape[1] * shape[2], *[self.width] * self.hidden_layers]
+        nn, sizes = torch.nn, [math.prod(shape), *[self.width] * self.hidden_layers]
         inner = [layer for given, made in pairwise(sizes) for layer in (nn.Linear(given, made), activation(self.act))]
         return nn.Sequential(nn.Flatten(), *inner, nn.Linear(self.width, num_classes))
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvvizError
-from ..core.modality import PICTURE
 from ..core.types import Size
 from ..core.version import __version__
 from ..engine.baseline import baseline_of
@@ -92,7 +91,7 @@ class Entry:
 
     def baseline(self, truth: np.ndarray) -> Baseline | None:
         """How good what needs no message is of these pictures; None of samples that are none."""
-        return None if self.scenario.data.modality is not PICTURE else baseline_of(self.scenario, truth, Site.from_env().data_dir)
+        return baseline_of(self.scenario, truth, Site.from_env().data_dir) if self.scenario.data.modality.grid else None
 
     @property
     def command(self) -> str:

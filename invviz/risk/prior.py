@@ -11,6 +11,7 @@ import numpy as np
 from scipy import fft
 
 from ..core.errors import KnobError
+from ..core.waves import power
 
 PRIORS = ("white", "natural", "dataset")
 MEAN = 0.5  # of every pixel (white and natural)
@@ -60,7 +61,8 @@ class Prior:
 
     white: C = TAU^2 I, every pixel by itself.
     natural: power 1 / (1 + k^2 + l^2) at the frequency (k, l) of the orthonormal 2-D cosine transform, that is 1/f^2 with a finite mean
-    brightness; stationary under the transform's mirror boundary; correlated channels; scaled to a mean pixel variance of TAU^2.
+    brightness; of series (channels, length) 1/f^4 with an even start, so that second differences along time are small (`core.waves`); stationary under the transform's mirror
+    boundary; correlated channels; scaled to a mean pixel variance of TAU^2.
     dataset: mean and principal components of public pictures of the same data set, never of the victims.
     The first two have no parameters fitted to any data. Source: [D], theory section 3.
 
@@ -123,9 +125,9 @@ class Prior:
             p = self.components
             own = p.remainder + (p.directions**2) @ (p.variances - p.remainder)
             return np.tile(own, self.batch) + self.input_noise
-        _, h, w = self.shape
+        _, h, w = _plane(self.shape)
         rows, columns = (fft.idct(np.eye(side), axis=0, norm="ortho") ** 2 for side in (h, w))  # type: ignore[operator]
-        return np.tile((rows @ _power(h, w) @ columns.T).ravel(), self.batch * self.shape[0]) + self.input_noise
+        return np.tile((rows @ _power(*self.shape[1:]) @ columns.T).ravel(), self.batch * self.shape[0]) + self.input_noise
 
     def noisy(self, variance: float) -> Prior:
         """The law of the picture after independent noise of this variance on every pixel."""
@@ -181,10 +183,10 @@ class Prior:
         return x * x.dtype.type(rest) + ((x @ directions) * (own - rest).astype(x.dtype)) @ directions.T
 
     def _by_waves(self, x: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
-        c, h, w = self.shape
+        c, h, w = _plane(self.shape)
         values, vectors = _mixing(c)
         vectors = vectors.astype(x.dtype)
-        scale = function(values[:, None, None] * _power(h, w) + self.input_noise).astype(x.dtype)
+        scale = function(values[:, None, None] * _power(*self.shape[1:]) + self.input_noise).astype(x.dtype)
         waves: Any = fft.dctn(x.reshape(*x.shape[:-1], c, h, w), axes=(-2, -1), norm="ortho")
         waves = np.einsum("dc,...dhw->...chw", vectors, waves) * scale
         waves = np.einsum("cd,...dhw->...chw", vectors, waves)
@@ -203,11 +205,15 @@ class Prior:
         return self.batch * float(function(values).sum())
 
 
+def _plane(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Channels, height and width; a series (channels, length) is one line high."""
+    return shape if len(shape) == 3 else (shape[0], 1, shape[-1])
+
+
 @functools.cache
-def _power(h: int, w: int) -> np.ndarray:
-    """Variance of each cosine coefficient, shape (h, w); their mean is TAU^2."""
-    power = 1 / (1 + np.arange(h)[:, None] ** 2 + np.arange(w)[None, :] ** 2)
-    return TAU**2 * power / power.mean()
+def _power(*sides: int) -> np.ndarray:
+    """Variance of each cosine coefficient, shape (h, w), of series (1, length); their mean is TAU^2."""
+    return TAU**2 * power(*np.ogrid[tuple(slice(side) for side in sides)]).reshape(-1, sides[-1])
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def message(s: Scenario) -> Iterator[str]:
 def net(s: Scenario) -> Iterator[str]:
     """How the net begins: attacks that read the first layer rest on its kind."""
     attack, model = s.attack, s.model
-    first = s.server.first_layer or model.first_layer
+    first = s.server.first_layer or model.begins_with(s.shape)
     if attack.needs_first_linear and first != "linear":
         yield f"{attack.name} reads the picture off a fully connected first layer; {model.name} begins with a {first}. Use model=mlp."
     if attack.needs_positions and first != "patch embedding":

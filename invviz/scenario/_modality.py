@@ -28,7 +28,7 @@ def modality(s: Scenario) -> Iterator[str]:
     if kind.discrete and not s.attack.made_for(kind):
         yield f"{s.attack.name} reads {made_for(s.attack) or 'continuous numbers'}; {them}, which are words. Use {attacks_for(kind)}."
     elif not s.attack.takes(kind.name):
-        either = ", or pca_prior(tv=0)" * ATTACKS["pca_prior"].takes(kind.name)
+        either = (", or pca_prior" + "(tv=0)" * (not kind.grid)) * ATTACKS["pca_prior"].takes(kind.name)
         yield f"{s.attack.name} reads {made_for(s.attack)}; {them}. Use dlg{either}."
     for defense in s.defense.not_for(kind):
         works = (

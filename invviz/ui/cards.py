@@ -16,6 +16,13 @@ BEYOND = (
         "data=notes&model=tiny_lm&defense=gaussian_noise(sigma=0.01)&attack=dager&batch=2",
         "Two sentences, one gradient",
         "Notes about invented patients, read word by word. How much noise does it take to hide a word?",
+        ":material/notes:",
+    ),
+    (
+        "data=ecg(index=2)&model=convnet1d&defense=gaussian_noise(sigma=0.1)&attack=inverting_gradients(steps=300,restarts=1,tv=0.01)&prior=natural",
+        "A heartbeat in a gradient",
+        "Three seconds of an invented person's heart. Which waves drown first when the noise grows?",
+        ":material/ecg_heart:",
     ),
 )
 
@@ -42,7 +49,7 @@ def draw() -> None:
             )
             st.caption(scene.card.lesson)
     st.markdown("### Samples that are no pictures")
-    for scenario, title, lesson_ in BEYOND:
+    for scenario, title, lesson_, icon in BEYOND:
         show = functools.partial(state.open_scenario, Scenario.parse(scenario))
-        press.button(title, f"card/{title}", show, shows=sight.TOP, help=lesson_, icon=":material/notes:")
+        press.button(title, f"card/{title}", show, shows=sight.TOP, help=lesson_, icon=icon)
         st.caption(lesson_)

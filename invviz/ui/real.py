@@ -12,7 +12,7 @@ from ..jobs.price import seconds
 from ..jobs.store import Job
 from ..scenario import Scenario, problems
 from . import drawn, glossary, lesson, press, sources, stale, trouble
-from .guessed import how_good, image, level, level_of_words
+from .guessed import how_good, image, level, level_of_words, likeness
 from .victim import victim_of
 from .views import RunView
 from .waits import could_not, waiting
@@ -69,7 +69,7 @@ def _scores(now: Scenario, run: RunView) -> str:
     none, victim = np.array([np.nan]), victim_of(now)
     if isinstance(victim, str):
         return level(float(scores["psnr"].mean()))
-    ssim, cells = scores.get("ssim", none), scores.get("cells", none)
+    ssim, cells = scores.get(likeness(now).name, none), scores.get("cells", none)
     return how_good(now, victim.truth, scores["psnr"].tolist(), ssim.tolist(), float(cells.mean()))
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ..charts._colours import IDEAL, TRUTH
 from ..charts.rows import table_html
+from ..core.modality import SERIES
 from ..jobs.limits import risk_problems
 from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, quality
@@ -16,8 +17,8 @@ from ..scenario import Scenario
 from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real, sources, state, trouble
 from .components import noise, stops
 from .components.table import NoiseTable, Shown
-from .guessed import how_good, image, level
-from .samples import sentences
+from .guessed import how_good, image, level, likeness, similar
+from .samples import sentences, series
 from .victim import baseline, victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -47,6 +48,8 @@ def _draw() -> None:
         with st.container(width=740, key="pictures"):
             if now.columns and not lesson.lesson().hide:
                 table(now, risk, run, old, run_job)
+            if now.data.modality is SERIES:
+                series.draw(now, risk, run, old, run_job)
             truth, best, got = st.columns(3, gap="small")
             with truth:
                 picture_truth(now)
@@ -142,10 +145,14 @@ def picture_ideal(now: Scenario, risk: RiskView | None, job: Job | None, live: b
         st.caption(trouble.plain(reason or waiting(job, "spectrum")))
         return None
     picture = risk.draw(risk.sigma(now)).clip(0, 1)
-    psnr, ssim = PSNR().score(picture, risk.truth), SSIM().score(picture, risk.truth)
+    psnr, ssim = PSNR().score(picture, risk.truth), likeness(now).score(picture, risk.truth)
     cells = float(Cells().of_rows(picture, risk.truth, now.columns).mean()) if now.columns else np.nan
     so_far = level(float(psnr.mean()))
-    said = "not scored here" if lesson.hidden("score") else quality(psnr, ssim, None if now.columns else baseline(now, risk.truth), ": ")
+    said = (
+        "not scored here"
+        if lesson.hidden("score")
+        else quality(psnr, similar(now, ssim), None if now.columns else baseline(now, risk.truth), ": ")
+    )
     what = f"A first sketch of the ideal attacker's picture: {so_far} so far." if risk.first else ""
     if live:
         noise.part("lab", "picture", title="The ideal attacker's picture")

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from ..core.errors import InvvizError
-from ..core.modality import PICTURE
 from ..engine.baseline import baseline_of, cells_without_message
 from ..metrics import Baseline
 from ..scenario import Scenario
@@ -51,8 +50,8 @@ def victim_of(scenario: Scenario) -> Victim | str:
 
 
 def baseline(scenario: Scenario, truth: np.ndarray) -> Baseline | None:
-    """How good what needs no message is of a batch of pictures; None of other samples, which have no words."""
-    return unseen(scenario, truth) if scenario.data.modality is PICTURE else None
+    """How good what needs no message is of a batch of pictures or series; None of other samples, which have no words."""
+    return unseen(scenario, truth) if scenario.data.modality.grid else None
 
 
 def unseen(scenario: Scenario, truth: np.ndarray) -> Baseline:

@@ -64,7 +64,8 @@ def drawn(seed, count, data=DATA, width=LIMITS["width"]):
             source = some(PARTS["data"][data[rng.integers(len(data))]], rng, {})
             table = bool(source.columns)  # most parts are for pictures only
             attack = some(kind, rng, {**FEW, "tv": 0.0} if table else FEW, width)
-            model = some(PARTS["model"]["mlp"] if table else pick(PARTS["model"]), rng, {"init": "random"}, width)
+            nets = {name: net for name, net in PARTS["model"].items() if net.takes(source.modality.name)}
+            model = some(PARTS["model"]["mlp"] if table else pick(nets), rng, {"init": "random"}, width)
             scenario = Scenario(
                 data=source,
                 model=model,

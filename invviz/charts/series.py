@@ -1,0 +1,68 @@
+"""Series over time: what is private, what an ideal attacker makes of it, what a real one got; and small pictures of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ._colours import IDEAL, REAL, TRUTH, dash, framed, ink, line
+
+WIDE, HIGH, FINER = 192, 96, 3  # pixels of a small picture; it is drawn so many times larger first, for smooth lines
+
+
+def series_spec(
+    seconds: float,
+    unit: str,
+    truth: np.ndarray,
+    ideal: np.ndarray | None = None,
+    spread: np.ndarray | None = None,
+    guess: np.ndarray | None = None,
+    dark: bool = False,
+) -> dict[str, Any]:
+    """Lines of one channel over time, on one scale.
+
+    Args:
+        seconds: from the first value to behind the last one.
+        unit: of the values.
+        truth: (length,), in that unit; likewise the others.
+        ideal: what the ideal attacker sees.
+        spread: one standard deviation of what it is left in doubt about, at every value.
+        guess: what a real attack got.
+        dark: the ground.
+    """
+    time = np.arange(len(truth)) * seconds / len(truth)
+    x = {"field": "t", "type": "quantitative", "title": "seconds", "scale": {"nice": False, "domain": [0, seconds]}}
+    y = {"type": "quantitative", "title": unit, "scale": {"zero": False}}
+    layers: list[dict[str, Any]] = []
+    if ideal is not None and spread is not None:
+        band = [{"t": t, "low": v - s, "high": v + s} for t, v, s in zip(time.tolist(), ideal.tolist(), spread.tolist(), strict=True)]
+        mark = {"type": "area", "color": line(IDEAL, dark), "opacity": 0.18}
+        layers.append({"data": {"values": band}, "mark": mark, "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}})
+    for values, colour, width in ((truth, TRUTH, 3.0), (ideal, IDEAL, 2.0), (guess, REAL, 1.5)):
+        if values is not None:
+            rows = [{"t": t, "v": v} for t, v in zip(time.tolist(), values.tolist(), strict=True)]
+            shade = ink(colour, dark) if colour == TRUTH else line(colour, dark)
+            mark = {"type": "line", "color": shade, "strokeWidth": width, "strokeDash": dash(colour), "interpolate": "linear"}
+            layers.append({"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": {**y, "field": "v"}}})
+    return framed({"height": 260, "layer": layers}, dark)
+
+
+def small(raw: np.ndarray) -> np.ndarray:
+    """Series (b, channels, length) of bytes as pictures of lines, (b, 1, HIGH, WIDE) bytes: 0 below, 255 above."""
+    return np.stack([_small(one) for one in raw])[:, None]
+
+
+def _small(one: np.ndarray) -> np.ndarray:
+    size = WIDE * FINER, HIGH * FINER
+    sheet = Image.new("L", size, 255)
+    pen = ImageDraw.Draw(sheet)
+    for channel in one:
+        across = np.linspace(FINER, size[0] - FINER, len(channel))
+        down = size[1] - FINER - channel / 255 * (size[1] - 2 * FINER)
+        pen.line(list(zip(across.tolist(), down.tolist(), strict=True)), fill=40, width=2 * FINER, joint="curve")
+    return np.asarray(sheet.resize((WIDE, HIGH), Image.Resampling.BOX))
+
+
+__all__ = ["HIGH", "WIDE", "series_spec", "small"]
