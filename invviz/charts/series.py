@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from ._colours import IDEAL, REAL, TRUTH, dash, framed, ink, line
 
-WIDE, HIGH, FINER = 192, 96, 3  # pixels of a small picture; it is drawn so many times larger first, for smooth lines
+WIDE, HIGH, FINER = 192, 144, 3  # pixels of a small picture; it is drawn so many times larger first, for smooth lines
 
 
 def series_spec(

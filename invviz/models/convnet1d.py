@@ -27,8 +27,8 @@ class ConvNet1d(Model):
     modalities: ClassVar[tuple[str, ...]] = ("series",)
     held: ClassVar[float] = 1.9
     cuts: ClassVar[tuple[str, ...]] = ("conv 1", "conv 2")
-    epochs: ClassVar[int] = 20
-    train_lr: ClassVar[float] = 6e-3
+    epochs: ClassVar[int] = 12
+    train_lr: ClassVar[float] = 1e-2
 
     width: int = knob(16, "channels of each convolution", low=1, high=256, unit="channels")
     kernel: int = knob(15, "values that a convolution reads at once, an odd number", low=3, high=31, unit="values")

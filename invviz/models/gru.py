@@ -30,8 +30,8 @@ class GRU(Model):
     first_layer: ClassVar[str] = "recurrent layer"
     act: ClassVar[str] = "gates"  # no attack that counts on ReLU reads it
     cuts: ClassVar[tuple[str, ...]] = ()
-    epochs: ClassVar[int] = 20
-    train_lr: ClassVar[float] = 2e-2
+    epochs: ClassVar[int] = 40
+    train_lr: ClassVar[float] = 1e-2
 
     width: int = knob(32, "numbers that it remembers", low=1, high=256, unit="numbers")
     values: int = knob(8, "values of every channel that a step reads; the length of the series: one step", low=1, high=4096, unit="values")

@@ -38,7 +38,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
         st.markdown("## InvRE: not for this scenario" if missing else "## InvRE ...")
         st.caption(trouble.plain(missing) or "The risk score appears as soon as the spectrum is known.")
     elif risk.first:
-        _first(risk.figures(risk.sigma(now)), risk.decomposition.products)
+        _first(now, risk.figures(risk.sigma(now)), risk.decomposition.products)
     else:
         sigma = risk.sigma(now)
         score, ceiling = invre(risk.decomposition, sigma), psnr_ceiling(risk.decomposition, sigma)
@@ -50,7 +50,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, ideal_psnr: 
             if needed:
                 st.markdown(f"## InvRE {score:.2f}: an ideal attacker recovers {100 * score:.0f} % of what was unknown", help=HELP)
                 st.markdown(f"Expected best **{ceiling:.1f} dB** (the message {tells(score)}): {means}")
-        if words := _gap(risk, run, ideal_psnr):
+        if words := things.say(now, _gap(risk, run, ideal_psnr)):
             with st.container(key="after-noise-finding"):
                 st.markdown(words, help=HELP)
         if risk.decomposition.method == "sketch":
@@ -71,13 +71,13 @@ def untold(now: Scenario) -> None:
     _explanations(now, None)
 
 
-def _first(known: Figures, products: int) -> None:
+def _first(now: Scenario, known: Figures, products: int) -> None:
     """What a first sketch says: how far apart the ends are, and no verdict."""
     score, share = _ends(f"{known.low:.2f}", f"{known.high:.2f}"), _ends(f"{100 * known.low:.0f}", f"{100 * known.high:.0f}")
     st.markdown(f"## InvRE {score}: an ideal attacker recovers {share} % of what was unknown", help=HELP)
-    st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {MEANS}; not a bound.")
+    st.markdown(f"Expected best **{_ends(f'{known.worst:.0f}', f'{known.best:.0f}')} dB**: {things.say(now, MEANS)}; not a bound.")
     st.caption(
-        f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; picture and figures sharpen when it is there."
+        f":material/draw: A first sketch from {products} Jacobian products, with its 95 % interval. The whole spectrum is being computed; {things.say(now, 'picture')} and figures sharpen when it is there."
     )
 
 

@@ -274,7 +274,7 @@ def test_correlation_is_pearsons():
     assert np.isnan(score(np.zeros((1, 1, 1, 4)), np.ones((1, 1, 1, 4)))).all()  # a row is no series
 
 
-@pytest.mark.parametrize(("net", "least"), [("convnet1d", 0.9), ("gru", 0.6), ("mlp", 0.8)])
+@pytest.mark.parametrize(("net", "least"), [("convnet1d", 0.85), ("gru", 0.7)])
 def test_trained_nets_tell_rhythms_apart(net, least, site):
     """Four classes; a guess is right a quarter of the time."""
     client = meet_client(Scenario.parse(f"data=ecg&model={net}(init='trained')&attack=dlg"), site)

@@ -26,7 +26,7 @@ def empty(now: Scenario) -> str:
 
 def axes(now: Scenario) -> dict[str, str]:
     """Along what it can be compared, by title; rounds only where the message of several of them has a risk."""
-    titles = AXES | ({"pictures": "Rows"} if now.data.columns else {})
+    titles = AXES | {"pictures": now.data.modality.many.capitalize()}
     return {name: title for name, title in titles.items() if name != "rounds" or any(not risk_problems(s) for s in over_rounds(now)[1:])}
 
 
