@@ -8,8 +8,8 @@ from .adult import Adult
 from .breast_cancer import BreastCancer
 from .cifar10 import Cifar10
 from .digits import Digits
-from .fair import Fair
 from .ecg import Ecg
+from .fair import Fair
 from .gunpoint import GunPoint
 from .imagenet import Imagenet
 from .mnist import Mnist
