@@ -26,6 +26,7 @@ from invviz.charts import (
     progress,
     race,
     roc,
+    series,
     spectrum,
     spread,
     sums,
@@ -87,6 +88,7 @@ FIGURES = {
         [tangent.Line("ideal", [20.0, 15.0], ideal=True), tangent.Line("real", [12.0, 9.0], [[11.0, 13.0], [9.0]], hollow=hollow, thin=True)], [0.1, 1.0], 1.0, "strength", dark
     ),
     "tradeoff.plane": lambda dark, hollow: plane(dark),
+    "series.series_spec": lambda dark, hollow: series.series_spec(3.0, "mV", VALUES, VALUES / 2, VALUES / 9, VALUES / 3, dark),
 }  # fmt: skip
 LOOKS = pytest.mark.parametrize(("name", "dark", "hollow"), [(n, d, h) for n in FIGURES for d in (False, True) for h in (False, True)])
 ORANGES = {REAL, *(shade for pair in race.SHADES for shade in pair)}
