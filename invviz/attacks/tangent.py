@@ -15,7 +15,7 @@ from ._coloured_map import Place, descend, error, fits
 from ._fit import Fit
 from ._matching import Enough, Watch, in_double, search
 from ._priors import textures
-from ._tangent import LITTLE, Projected
+from ._tangent import LARGE, LITTLE, Projected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ UNEXPLAINED = 1e-11  # misfit, squared, from which on pictures are still far off
 SURE = 50.0  # dB: an answer counts as determined where rounding alone would leave at least this
 MIRRORS = 3  # most of one start, one after the other, as long as each explains more
 STARTS = 3  # most where the law of the noise is known: they end in the same picture almost always
+ROUGH = 0.1  # gain below which all stages but the last are over where there are many unknowns (LARGE)
 CLEAR = 1e-13  # share of |K|^2 below which a curvature is lost in rounding: K^T K - K^T J (J^T J)^-1 J^T K cancels
 
 
@@ -102,8 +103,9 @@ class Tangent(Attack):
             for one in tried:
                 one.frame = one.frame if one is _least(tried) else None  # as large as the message times the picture
             tried.append(Projected(fit, watch, z, torch.zeros_like(z)))
-            for weight in weights:
-                tried[-1].descend(weight, goal, little)
+            for weight in weights[:-1]:
+                tried[-1].descend(weight, goal, max(little, ROUGH) if fit.size > LARGE else little)
+            tried[-1].descend(weights[-1], goal, little)
             watch.see(
                 tried[-1].objective, obs.template.at(fit.picture(tried[-1].z), label)
             )  # a stage with nothing left to do has not been seen

@@ -153,15 +153,39 @@ def test_the_sentence_and_headline_follow_the_figures():
     def made(aware, missed=0):
         return {"less": {"unaware": [0.2, -1.0, 1.4], "aware": aware, "real": aware, "ceiling": [3.0, 2.0, 4.0]}, "missed": missed}
 
-    arms = {"gaussian_noise": {"less": {"aware": [0.0, 0.0, 0.0]}, "missed": 0}}
+    arms = {"gaussian_noise": {"less": {"unaware": [0.0] * 3, "aware": [0.0] * 3}, "missed": 0}}
     arms |= {"invl_gnp": made([2.0, 1.0, 3.0]), "invl_dnp(low=0.6)": made([0.1, -1.0, 1.0]), "water_filling": made([-2.0, -3.0, -1.0], 1)}
-    said = _words.sentence("InvL-GNP", arms["invl_gnp"])
-    assert "the aware attack 2.0 dB [1.0 to 3.0] more" in said and "the unaware attack no clear difference (+0.2 dB [-1.0 to +1.4])" in said
-    assert "strongest setting" in _words.sentence("Water-filling", arms["water_filling"]) and "setting" not in said
-    head = _words.headline(arms, TITLES, "accuracy", 0.03)
-    assert head.startswith("At 3 points less accuracy, the aware attack sees")
-    assert "less behind Water-filling (cost: training)" in head and "more behind InvL-GNP" in head and "unclear, behind InvL-DNP" in head
-    assert "Isotropic" not in head
+    said = _words.sentence("invl_dnp(low=0.6)", "InvL-DNP", arms["invl_dnp(low=0.6)"])
+    assert (
+        "the aware attack no clear difference (+0.1 dB" in said
+        and "the unaware attack no clear difference (+0.2 dB [-1.0 to +1.4])" in said
+    )
+    assert "strongest setting" in _words.sentence("water_filling", "Water-filling", arms["water_filling"]) and "setting" not in said
+    head = _words.headline(arms, TITLES, "accuracy", 0.03, "unaware")
+    assert head.startswith("At 3 points less accuracy, the unaware attack sees") and "Isotropic" not in head and "Not ranked" not in head
+    arms["invl_dnp(low=0.6)"] = made([-2.0, -3.0, -1.0])
+    assert "less behind InvL-DNP" in _words.headline(arms, TITLES, "accuracy", 0.03)
+
+
+def test_noise_that_is_solved_for_is_not_ranked_among_attackers_who_know_it():
+    """It was: "less behind InvL-GNP and Water-filling" stood as the headline of a study in which nobody solved for their noise."""
+    arms = {
+        name: {"less": {who: [-2.0, -3.0, -1.0] for who in _words.WHO}, "missed": 0}
+        for name in ("invl_gnp", "invl_dnp(low=0.6)", "water_filling")
+    }
+    head = _words.headline(arms, TITLES, "accuracy", 0.01)
+    ranked, left = head.split("Not ranked: ")
+    assert "InvL-DNP" in ranked and "InvL-GNP" not in ranked and "Water-filling" not in ranked
+    assert "InvL-GNP" in left and "Water-filling" in left
+    del arms["invl_dnp(low=0.6)"]
+    assert "nothing is ranked. Not ranked: InvL-GNP" in _words.headline(arms, TITLES, "accuracy", 0.01)
+    for name, every in (("invl_gnp", False), ("invl_dnp(low=0.6)", True)):
+        said = _words.sentence(name, "It", {"less": {who: [-2.0, -3.0, -1.0] for who in _words.WHO}, "missed": 0})
+        assert (
+            "the unaware attack 2.0 dB" in said
+            and ("the aware attack 2.0 dB" in said) is every
+            and ("solve for its noise" in said) is not every
+        )
 
 
 def test_an_attacker_who_is_misled_by_what_he_knows_is_named():

@@ -9,7 +9,7 @@ import pytest
 from invviz.defenses import DEFENSES
 from invviz.engine.attack import run
 from invviz.engine.client import Site
-from invviz.metrics import PSNR
+from invviz.metrics import PSNR, SSIM
 from invviz.scenario import Scenario, problems
 from invviz.scenario.families.attacks import attackers
 from invviz.studies import redteam
@@ -78,6 +78,19 @@ def test_of_every_picture_the_strongest_attack_counts_and_the_picture_read_best_
     assert study.found["digits"]["none"][0].tried == 1  # an attack that gave up is none to choose from
 
 
+def test_attacks_and_pictures_are_ranked_by_the_word_first_and_by_psnr_within_it():
+    s = Scenario.parse(BASE)
+    bar = (12.0, 13.0, 0.2, 0.2)
+    one = redteam.Attacked(
+        s, {"dlg": 15.0, "pca_prior": 14.0}, bar, {"dlg": 0.3, "pca_prior": 0.8}
+    )  # 75 % of the similarity that the bar lacks
+    assert one.word(15.0, 0.3) == "blurred" and one.word(14.0, 0.8) == "readable" and one.strongest == ("pca_prior", 14.0, "readable")
+    assert redteam.Attacked(s, one.got, bar).strongest[0] == "dlg", "without SSIM by PSNR alone"
+    assert redteam.Attacked(s, one.got, bar[:2]).strongest[0] == "dlg", "cells of before"
+    several = redteam.Finding(None, (15.0, 14.0), ("blurred", "readable"), (12.0, 12.0), ("dlg", "pca_prior"), 2, "")
+    assert several.worst == 14.0 and several.attack == "pca_prior" and redteam.got(several).startswith("readable, 14.0 dB")
+
+
 def test_words_stand_on_the_strongest_setting(study):
     assert "behind Magnitude pruning" in redteam.headline(study, "digits") or "behind Pruning" in redteam.headline(study, "digits")
     broken = Redteam(FACTS, (*study.cells[:4], cell("pruning(fraction=0.99)", 1, {"dlg": 60.0}), study.cells[5]))
@@ -108,10 +121,11 @@ def test_an_attacked_cell_is_what_its_own_line_of_text_gives(tmp_path, monkeypat
     s, site = Scenario.parse(f"{BASE}&defense=pruning(fraction=0.9)"), Site(None, tmp_path, "cpu")
     two = {name: one for name, one in attackers(s).items() if name in ("features", "pca_prior")}
     found = _make.attacked(s, site, list(two))
-    assert set(found["got"]) == set(two)
+    assert set(found["got"]) == set(two) == set(found["ssim"])
     for name, one in two.items():
         again = run(Scenario.parse(one.text()), site)
         assert found["got"][name] == pytest.approx(again.scores["psnr"][0], abs=0.01)
+        assert found["ssim"][name] == pytest.approx(again.scores["ssim"][0], abs=1e-3)
 
 
 def test_what_the_label_alone_gives_is_the_bar(tmp_path):
@@ -120,9 +134,10 @@ def test_what_the_label_alone_gives_is_the_bar(tmp_path):
     truth, label = samples.victims.take([0])
     images, labels = samples.public.take(range(len(samples.public)))
     mean = images[labels == label[0]].astype(float).mean(0, keepdims=True)
-    low, plain = _make.bar(s, site)
+    low, plain, low_ssim, plain_ssim = _make.bar(s, site)
     assert low == pytest.approx(float(PSNR().score(mean, truth)[0]), abs=0.01) and plain == low and low > 15
-    one = redteam.Attacked(s, {}, low, plain)
+    assert low_ssim == pytest.approx(float(SSIM().score(mean, truth)[0]), abs=1e-3) and plain_ssim == low_ssim
+    one = redteam.Attacked(s, {}, (low, plain))
     assert [one.word(low + more) for more in (0.5, 2.0, 7.0, 11.0)] == ["hidden", "blurred", "recognisable", "readable"]
 
 
@@ -149,9 +164,17 @@ def test_the_shipped_study_is_whole_and_of_today_s_attacks():
         s = Scenario.parse(one["scenario"])
         assert one["got"], one["scenario"]
         assert all(got is None or -redteam.MOST <= got <= redteam.MOST for got in one["got"].values())
-        low, plain = one["bar"]
+        low, plain = one["bar"][:2]
         assert 3 < low <= plain < 40
         if place % 10 == 0:
             assert not (names := _make.lacking(s, one)), f"{redteam.COMMAND} attacks this cell again with {', '.join(names)}: {s.text()}"
     for victim, rows in study.found.items():
         assert "none" in rows and len({len(one.psnr) for row in rows.values() for one in row}) == 1, victim  # as many pictures everywhere
+
+
+def test_what_attacks_are_ranked_by_is_said_with_the_cells_that_lack_ssim(study):
+    assert redteam.ranked(study, "digits").endswith("on all cells, attacked before SSIM was kept, by PSNR alone.")
+    some = Redteam(FACTS, ({**study.cells[0], "ssim": {"dlg": 0.9}}, *study.cells[1:]))
+    assert "on 5 of 6 cells" in redteam.ranked(some, "digits")
+    every = Redteam(FACTS, tuple({**one, "ssim": {"dlg": 0.9}} for one in study.cells))
+    assert redteam.ranked(every, "digits").endswith("then by PSNR.")

@@ -73,6 +73,9 @@ def test_slope_and_curvature_are_those_of_the_objective_with_the_best_d():
         assert -2 * float(slope @ v) == pytest.approx(change, rel=1e-3)
     values = torch.linalg.eigvalsh(curvature)
     assert values[0] > 0
+    multiplied = at._multiplied()  # the way of many unknowns
+    prior = at._prior
+    assert torch.allclose(multiplied, curvature - 1e-3 * (prior.T @ prior), rtol=0, atol=1e-9 * float(multiplied.abs().max()))
     trial = z + 1e-2 * v
     assert at._objective(trial) == pytest.approx(objective(trial), rel=1e-6)  # by conjugate gradients with the factor of another point
 

@@ -319,6 +319,14 @@ def test_direction_is_read_from_the_measure_where_nothing_is_lost():
     assert (found.strength.value, found.value.value, found.missed) == (pytest.approx(2.0), pytest.approx(12.0), 1)
 
 
+@pytest.mark.parametrize("attack", ["dlg", "tangent"])
+def test_noise_that_is_solved_for_is_the_best_only_where_that_was_tried(attack):
+    rows = sweep({"gaussian_noise": UP, "invl_gnp(reuse=10)": (GRID, UP[1], lambda s: UP[2](s) - 2.0)}).assign(attack=attack)
+    by = {one.defense: one for one in at_drop(rows, "strongest", (0.05,), resamples=5)}
+    gap = {"dlg": (0.0, -2.0), "tangent": (2.0, 0.0)}[attack]
+    assert (by["gaussian_noise"].over_best.value, by["invl_gnp(reuse=10)"].over_best.value) == pytest.approx(gap)
+
+
 def test_differences_are_paired_over_pictures_and_seeds():
     """What makes one picture easier moves all defenses alike."""
     shifted = (GRID, UP[1], lambda s: UP[2](s) + 2.0)

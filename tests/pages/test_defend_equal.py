@@ -33,7 +33,8 @@ def test_the_section_says_what_the_study_says(defend, view, kind, target):
     assert equal_cost.headline(arms, equal_cost.TITLES, kind, target) in shown
     for name, arm in arms.items():
         assert f"{arm['aware'][0]:.1f}</b>" in shown
-        assert name == equal_cost.BASELINE or equal_cost.sentence(equal_cost.TITLES[name], arm) in shown
+        assert name == equal_cost.BASELINE or equal_cost.sentence(name, equal_cost.TITLES[name], arm) in shown
+    assert shown.count("void: did not solve for this noise") == 2 * sum(map(equal_cost.void, arms)) == 6
     assert equal_cost.COMMAND in shown and study.scenario in shown and "InvL-ENP is left out" in shown
 
 

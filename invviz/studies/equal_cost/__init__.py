@@ -17,7 +17,7 @@ from ...core.shipped import reading
 from ..kept import HEAD, of_today, tuples
 from ._grid import TITLES
 from ._sums import BASELINE
-from ._words import headline, misled, sentence
+from ._words import headline, misled, sentence, void
 
 FOLDER = GALLERY / "equal"
 COMMAND = "python -m invviz.equal"
@@ -86,4 +86,4 @@ def load() -> EqualCostStudy | None:
     return None
 
 
-__all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "EqualCostStudy", "headline", "load", "misled", "sentence"]
+__all__ = ["BASELINE", "COMMAND", "FOLDER", "TITLES", "EqualCostStudy", "headline", "load", "misled", "sentence", "void"]

@@ -17,12 +17,12 @@ from ...core.paths import GALLERY
 from ...core.plain import to_json
 from ...core.shipped import reading
 from ...defenses import Defense
-from ...metrics import Baseline, word
+from ...metrics import Baseline, rank, word
 from ...scenario import Scenario
 from ..kept import HEAD, of_today, tuples
 from ._plan import LEVELS, SEEDS, VICTIMS, Victim
 from ._plan import cells as planned_cells
-from ._words import LIMIT, beside, by, got, headline, named, strength, table
+from ._words import LIMIT, beside, by, got, headline, named, ranked, strength, table
 
 FOLDER = GALLERY / "redteam"
 COMMAND = "python -m invviz.studies redteam"
@@ -31,16 +31,27 @@ MOST = 200.0  # dB; stands for "no error at all"
 
 @dataclasses.dataclass(frozen=True)
 class Attacked:
-    """One cell: PSNR by attack, and what the label alone gives, without and with the picture's own mean colour."""
+    """One cell: PSNR and SSIM by attack (SSIM of those alone that were attacked since it is kept), and what the label alone gives.
+
+    `bar`: PSNR without and with the picture's own mean colour, and SSIM likewise where it is kept.
+    """
 
     scenario: Scenario
     got: Mapping[str, float]
-    bar: float
-    plain: float
+    bar: tuple[float | None, ...]
+    ssim: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
 
-    def word(self, psnr: float) -> str:
-        """How much of the picture this PSNR shows."""
-        return word(psnr, math.nan, Baseline((self.bar,), (math.nan,), (self.plain,), (math.nan,)))
+    def word(self, psnr: float, ssim: float | None = None) -> str:
+        """How much of the picture these scores show; without SSIM by PSNR alone."""
+        low, plain, low_ssim, plain_ssim = (math.nan if value is None else value for value in (*self.bar, None, None)[:4])
+        return word(psnr, math.nan if ssim is None else ssim, Baseline((low,), (low_ssim,), (plain,), (plain_ssim,)))
+
+    @property
+    def strongest(self) -> tuple[str, float, str]:
+        """Name, PSNR and word of the attack that shows most: by the word first, then by PSNR."""
+        said = {name: self.word(psnr, self.ssim.get(name)) for name, psnr in self.got.items()}
+        best = max(self.got, key=lambda name: (rank(said[name]), self.got[name]))
+        return best, self.got[best], said[best]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Finding:
     Attributes:
         defense: None: nothing was defended.
         psnr: in dB, of every picture the strongest attack's.
-        words: of every picture how much of it shows (`metrics.word`, by PSNR), set against what the label alone gives.
+        words: of every picture how much of it shows (`metrics.word`, by PSNR and SSIM; where SSIM was not kept by PSNR alone), set against what the label alone gives.
         bars: PSNR of that, of every picture.
         attacks: of every picture the strongest attack's name.
         tried: how many attacks there were to choose from.
@@ -73,14 +84,19 @@ class Finding:
         return statistics.median(self.psnr)
 
     @property
+    def place(self) -> int:
+        """Of the picture that was read best: by its word, then by PSNR."""
+        return max(range(len(self.psnr)), key=lambda k: (rank(self.words[k]), self.psnr[k]))
+
+    @property
     def worst(self) -> float:
         """For the client whose picture was read best, in dB."""
-        return max(self.psnr)
+        return self.psnr[self.place]
 
     @property
     def attack(self) -> str:
         """Which one got most of all."""
-        return self.attacks[self.psnr.index(self.worst)]
+        return self.attacks[self.place]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,7 +105,8 @@ class Redteam:
 
     Attributes:
         facts: date, machine, versions, seconds it took.
-        cells: scenario (its attack left at the default), keys (their beginnings, by attack), bar (what the label alone gives, without and with the picture's own mean colour), PSNR by attack (None: it gave up), seconds.
+        cells: scenario (its attack left at the default), keys (their beginnings, by attack), bar (what the label alone gives: PSNR without and with the picture's own mean colour,
+            then SSIM likewise), got (PSNR by attack; None: it gave up), ssim (by attack), seconds. Cells of before 30 November 2026, 13:00, have no SSIM.
     """
 
     facts: Mapping[str, Any]
@@ -111,28 +128,33 @@ class Redteam:
         return None if found is None else cls(**tuples(found))
 
     @cached_property
-    def found(self) -> dict[str, dict[str, list[Finding]]]:
-        """By victim, then by the defense's name ("none" first): a finding for every strength, the weakest first.
-
-        A picture that was not yet attacked behind every defense is left out, so that all rows are of the same pictures.
-        """
-        groups: dict[tuple[str, Defense | None], list[Attacked]] = {}
+    def attacked(self) -> dict[str, list[Attacked]]:
+        """By victim the cells of pictures that were attacked behind every defense; others are left out, so that all rows are of the same pictures."""
         titles = {_apart(Scenario.parse(victim.base)): name for name, victim in VICTIMS.items()}
         kept: dict[tuple[str, int], list[Attacked]] = {}
         for cell in self.cells:
             s = Scenario.parse(cell["scenario"])
             if victim := titles.get(_apart(s)):
                 got = {name: psnr for name, psnr in cell["got"].items() if psnr is not None}
-                kept.setdefault((victim, s.data.index), []).append(Attacked(s, got, *cell["bar"]))
+                kept.setdefault((victim, s.data.index), []).append(Attacked(s, got, tuple(cell["bar"]), cell.get("ssim", {})))
+        whole: dict[str, list[Attacked]] = {}
         for (victim, number), several in kept.items():
-            if len(several) < sum(1 for _ in planned_cells(victim, number)):
-                continue
-            for one in several:
-                groups.setdefault((victim, one.scenario.defense[0] if one.scenario.defense else None), []).append(one)
-        table: dict[str, dict[str, list[Finding]]] = {name: {} for name in VICTIMS}
-        for (victim, defense), pictures in groups.items():
-            table[victim].setdefault(defense.name if defense else "none", []).append(_finding(defense, pictures))
-        return {victim: {name: sorted(row, key=_level) for name, row in rows.items()} for victim, rows in table.items() if rows}
+            if len(several) >= sum(1 for _ in planned_cells(victim, number)):
+                whole.setdefault(victim, []).extend(several)
+        return {name: whole[name] for name in VICTIMS if name in whole}
+
+    @cached_property
+    def found(self) -> dict[str, dict[str, list[Finding]]]:
+        """By victim, then by the defense's name ("none" first): a finding for every strength, the weakest first."""
+        table: dict[str, dict[str, list[Finding]]] = {}
+        for victim, cells in self.attacked.items():
+            groups: dict[Defense | None, list[Attacked]] = {}
+            for one in cells:
+                groups.setdefault(one.scenario.defense[0] if one.scenario.defense else None, []).append(one)
+            rows = table.setdefault(victim, {})
+            for defense, pictures in groups.items():
+                rows.setdefault(defense.name if defense else "none", []).append(_finding(defense, pictures))
+        return {victim: {name: sorted(row, key=_level) for name, row in rows.items()} for victim, rows in table.items()}
 
     def pictures(self, victim: str) -> int:
         """How many of a victim's were attacked, undefended."""
@@ -169,14 +191,12 @@ def _apart(s: Scenario) -> str:
 def _finding(defense: Defense | None, pictures: list[Attacked]) -> Finding:
     from ...attacks import ATTACKS
 
-    names = tuple(max(one.got, key=lambda name: one.got[name]) for one in pictures)
-    psnr = tuple(one.got[name] for name, one in zip(names, pictures, strict=True))
-    words = tuple(one.word(value) for value, one in zip(psnr, pictures, strict=True))
-    best = psnr.index(max(psnr))
-    s, attack = pictures[best].scenario, names[best]
+    names, psnr, words = zip(*(one.strongest for one in pictures), strict=True)
+    bars = tuple(one.bar[0] for one in pictures)
+    found = Finding(defense, psnr, words, bars, names, max(len(one.got) for one in pictures), "")
+    s, attack = pictures[found.place].scenario, found.attack
     own = s.attack if s.attack.name == attack else ATTACKS[attack]()
-    bars = tuple(one.bar for one in pictures)
-    return Finding(defense, psnr, words, bars, names, max(len(one.got) for one in pictures), s.replace(attack=own).text())
+    return dataclasses.replace(found, scenario=s.replace(attack=own).text())
 
 
 def _level(finding: Finding) -> int:
@@ -212,6 +232,7 @@ __all__ = [
     "headline",
     "load",
     "named",
+    "ranked",
     "strength",
     "table",
 ]

@@ -20,7 +20,6 @@ from ...core.version import __version__
 from ...engine.attack import run
 from ...engine.baseline import baseline_of, guess_by_labels
 from ...engine.client import Site
-from ...metrics import PSNR
 from ...scenario import Scenario
 from ...scenario.families.attacks import attackers
 from . import FOLDER, MOST, Redteam
@@ -92,8 +91,8 @@ def short(one: Scenario) -> str:
 
 
 def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
-    """What these attacks get of one cell, and seconds in all: PSNR in dB by name (None: it gave up with an error); and the bar (see `bar`)."""
-    start, got, keys = time.monotonic(), {}, {}
+    """What these attacks get of one cell, and seconds in all: PSNR in dB and SSIM by name (None: it gave up with an error); and the bar (see `bar`)."""
+    start, got, ssim, keys = time.monotonic(), {}, {}, {}
     for name, one in attackers(s).items():
         if name not in names:
             continue
@@ -105,18 +104,30 @@ def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
             continue
         psnr = (found.scores["psnr"] or [None])[0]
         got[name] = None if psnr is None else round(float(np.clip(psnr, -MOST, MOST)), 2)
-    return {"scenario": s.text(), "keys": keys, "bar": bar(s, site), "got": got, "seconds": round(time.monotonic() - start, 1)}
+        ssim[name] = known((found.scores.get("ssim") or [None])[0])
+    return {
+        "scenario": s.text(),
+        "keys": keys,
+        "bar": bar(s, site),
+        "got": got,
+        "ssim": ssim,
+        "seconds": round(time.monotonic() - start, 1),
+    }
 
 
-def bar(s: Scenario, site: Site) -> list[float]:
-    """What the label alone gives of a cell's picture: PSNR in dB of the best of the mean public picture of its class, the mean of all and any flat grey; and the same with the picture's own mean colour among them.
+def known(score: float | None) -> float | None:
+    """A score for JSON, which has no NaN."""
+    return None if score is None or not np.isfinite(score) else round(float(score), 4)
+
+
+def bar(s: Scenario, site: Site) -> list[float | None]:
+    """What the label alone gives of a cell's picture: PSNR in dB of the best of the mean public picture of its class, the mean of all and any flat grey; the same with the picture's own mean colour among them; then SSIM likewise.
 
     Attackers here are told the label, and some know public pictures: where a message says nothing, they answer with the mean of the class.
     """
     truth = s.protocol.part(s.data.load(site.data_dir).victims.take([s.data.index])[0])
-    own = float(PSNR().score(guess_by_labels(s, 1, site.data_dir), truth)[0])
-    without = baseline_of(s, truth, site.data_dir)
-    return [round(max(own, without.psnr[0]), 2), round(max(own, without.plain_psnr[0]), 2)]
+    found = baseline_of(s, truth, site.data_dir).or_better(guess_by_labels(s, 1, site.data_dir).astype(truth.dtype), truth)
+    return [round(found.psnr[0], 2), round(found.plain_psnr[0], 2), known(found.ssim[0]), known(found.plain_ssim[0])]
 
 
 def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +138,7 @@ def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, A
         **new,
         "keys": {**old["keys"], **new["keys"]},
         "got": {**old["got"], **new["got"]},
+        "ssim": {**old.get("ssim", {}), **new.get("ssim", {})},
         "seconds": round(old["seconds"] + new["seconds"], 1),
     }
 

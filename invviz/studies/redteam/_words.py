@@ -20,6 +20,16 @@ LIMIT = (
     "have here, and none on those that nobody tried."
 )
 
+RANKED = "Attacks and pictures are ranked by the word, which counts PSNR and SSIM, then by PSNR"
+
+
+def ranked(study: Redteam, victim: str) -> str:
+    """What attacks are ranked by, and on how many of a victim's cells SSIM was not kept."""
+    cells = study.attacked[victim]
+    without = sum(not any(value is not None for value in one.ssim.values()) for one in cells)
+    which = "all cells" if without == len(cells) else f"{without} of {len(cells)} cells"
+    return f"{RANKED}{f'; on {which}, attacked before SSIM was kept, by PSNR alone' if without else ''}."
+
 
 def named(defense: Defense | None) -> str:
     """Short title of a defense without its strength; of none "No defense"."""
@@ -33,7 +43,7 @@ def strength(defense: Defense) -> str:
 
 def got(finding: Finding) -> str:
     """What the strongest attacks got: word and PSNR of the picture that was read best, and the median over all where there are several; "exact" from 60 dB on."""
-    word = finding.words[finding.psnr.index(finding.worst)]
+    word = finding.words[finding.place]
     rest = f" (median of {len(finding.psnr)}: {_level(finding.median)})" if len(finding.psnr) > 1 else ""
     return f"{word}, {_level(finding.worst)}{rest}"
 
@@ -98,7 +108,7 @@ def table(study: Redteam) -> list[str]:
             "",
             f"### {VICTIMS[victim].title}, {pictures} picture{'s' * (pictures != 1)}",
             "",
-            f"`{VICTIMS[victim].base}`. {headline(study, victim)}.",
+            f"`{VICTIMS[victim].base}`. {headline(study, victim)}. {ranked(study, victim)}",
             "",
         ]
         lines += ["| defense | " + " | ".join(LEVELS) + " |", "|---|" + "---|" * len(LEVELS)]

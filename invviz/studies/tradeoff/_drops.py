@@ -9,6 +9,7 @@ import numpy as np
 
 from ..equal_cost._sums import crossing, read, rising
 from ..statistics import RESAMPLES, interval, weights
+from ._choice import solvable, solved
 from ._measures import AT, NONE, Mean, Table, shares
 from ._points import Point, points
 from ._strongest import curves
@@ -29,7 +30,7 @@ class AtDrop:
         strength: found between those tried; nan for a defense without one.
         value: of the measure there.
         over_best: value minus that of the defense with the smallest one at this drop, in the same resamples; its interval says whether
-            the two can be told apart.
+            the two can be told apart. A defense whose noise may be solved for (`solvable`) is not the best one unless that was tried, so there it may be below 0.
         missed: -1: even the weakest strength tried costs more, so value lies between it and no defense; 1: the strongest one tried costs
             less, and stands here; else 0.
         whole: whether every seed, picture and attack of the sweep is in it.
@@ -116,10 +117,12 @@ def at_drop(
             arm = table[(table["defense"] == p.defense) & (table["strength_name"] == p.strength_name)]
             arms[p.defense, p.strength_name] = _curve(arm, bare, (seeds, pictures), drawn)
     arms = {name: arm for name, arm in arms.items() if arm is not None}
+    tried = solved(rows, measure)
     alone, results = len(seeds) == len(pictures) == 1, []
     for drop in drops if arms else ():
         here = {name: arm.at(drop) for name, arm in arms.items()}
-        best = min(here.values(), key=lambda part: part[1][0])[1]
+        held = {name: part for name, part in here.items() if tried or not solvable(name[0])} or here
+        best = min(held.values(), key=lambda part: part[1][0])[1]
         for (defense, name), (strength, value, missed) in here.items():
             whole = all(p.whole for p in found if p.defense in (defense, NONE))
             spans = [_mean(each, alone) for each in (strength, value, value - best)]

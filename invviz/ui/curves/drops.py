@@ -43,7 +43,9 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
     bare = f"{found[0].value.value:{kind.format}}"
     note = f"{kind.title}{unit}, lower is more private (no defense: {bare}), with 95 % intervals. Bold: best of its column; ≈: cannot be told apart from the best. Weaker than all tried: even the weakest setting costs more, so the figure lies between it and no defense."
     doubted = [] if solved(part.rows, measure) else [line for line in lines if solvable(line)]
-    note += f" {DOUBT}: who knows it may solve for its noise (see the warning above)." if doubted else ""
+    note += (
+        f" {DOUBT}: who knows it may solve for its noise (see the warning above), so it is not counted among the best." if doubted else ""
+    )
     body = "".join(_row(place, line, names, line in doubted, at, areas, kind.format) for place, line in enumerate(lines))
     st.html(
         f'<div class="curves drops"><table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -55,7 +57,7 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
 def _row(
     place: int, line: str, names: Mapping[str, str], doubted: bool, at: Sequence[AtDrop], areas: Mapping[str, Volume] | str, form: str
 ) -> str:
-    cells = "".join(f"<td>{_cell(one, form)}</td>" for drop in DROPS for one in at if one.defense == line and one.drop == drop)
+    cells = "".join(f"<td>{_cell(one, form, doubted)}</td>" for drop in DROPS for one in at if one.defense == line and one.drop == drop)
     area = areas.get(line) if not isinstance(areas, str) else None
     volume = spread(area.volume, ".2f") if area is not None and area.volume.value == area.volume.value else "–"
     return (
@@ -63,12 +65,12 @@ def _row(
     )
 
 
-def _cell(one: AtDrop, form: str) -> str:
+def _cell(one: AtDrop, form: str, doubted: bool) -> str:
     if one.value.value != one.value.value:
         return "–"
     figure = _aside(spread(one.value, form))
-    leads = one.over_best.value == 0
-    tied = not leads and one.over_best.interval is not None and one.over_best.interval[0] <= 0
+    leads = not doubted and one.over_best.value == 0
+    tied = not doubted and not leads and one.over_best.interval is not None and one.over_best.interval[0] <= 0
     figure = f"<b>{figure}</b>" if leads else f"≈ {figure}" if tied else figure
     strength = f"{one.strength_name} {number(one.strength.value)}" if one.strength.value == one.strength.value else ""
     return f'{figure}<span class="level">{escape(strength)}{" · " * bool(strength and one.missed)}{MISSED[one.missed]}</span>'

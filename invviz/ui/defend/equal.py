@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...charts._colours import css
 from ...charts.equal import COLOURS, SHAPES, panel
-from ...core.figures import number, percent
+from ...core.figures import listed, number, percent
 from ...defenses import DEFENSES, Stack
 from ...scenario import Scenario
 from ...studies import equal_cost
@@ -22,6 +22,7 @@ MARKS = dict(zip(SHAPES, "●■◆▲▼", strict=True))
 WIDEST = 0.15  # of accuracy that panels show below the undefended one
 HIGHEST = 35.0  # dB that panels over accuracy show: above it nothing is lost yet
 HEAD = ("Defense", "Strength there", "Accuracy", "○ Unaware attack", "● Aware attack", "Ideal attacker", "Noise energy")
+VOID = "void: did not solve for this noise"
 AWAY = {0: "", 1: "never costs that much: strongest setting", -1: "always costs more: weakest setting"}
 
 
@@ -38,7 +39,7 @@ def draw() -> None:
     arms = study.point(kind, target)
     st.markdown(f"**{equal_cost.headline(arms, TITLES, kind, target)}**")
     st.html(_table(study, arms))
-    lines = [f"- {equal_cost.sentence(TITLES[name], arm)}" for name, arm in arms.items() if name != equal_cost.BASELINE]
+    lines = [f"- {equal_cost.sentence(name, TITLES[name], arm)}" for name, arm in arms.items() if name != equal_cost.BASELINE]
     st.markdown("\n".join(lines))
     if words := equal_cost.misled(arms, TITLES):
         st.caption(words)
@@ -80,16 +81,28 @@ def _table(study: EqualCostStudy, arms: Mapping[str, Any]) -> str:
     rows = [_row("No defense", "", "", "", bare | {"energy": None})]
     for place, (name, arm) in enumerate(arms.items()):
         mark = f'<span aria-hidden="true" style="color:{css(COLOURS[place])}">{MARKS[SHAPES[place]]}</span> '
-        rows.append(_row(TITLES[name], mark, _spread(arm["strength"], number, knob=_knob(name)), AWAY[arm["missed"]], arm))
+        rows.append(
+            _row(
+                TITLES[name],
+                mark,
+                _spread(arm["strength"], number, knob=_knob(name)),
+                AWAY[arm["missed"]],
+                arm,
+                VOID * equal_cost.void(name),
+            )
+        )
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "PSNR in dB that each attacker reaches, on average over pictures and seeds; the lower, the better hidden."
     return f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _row(title: str, mark: str, strength: str, aside: str, figures: Mapping[str, Any]) -> str:
+def _row(title: str, mark: str, strength: str, aside: str, figures: Mapping[str, Any], void: str = "") -> str:
     cells = [strength + (f'<span class="level">{aside}</span>' if aside else "")]
     cells.append(_spread([100 * v for v in figures["accuracy"]], "{:.1f}".format, " %"))
-    cells += [_spread(figures[who], "{:.1f}".format) for who in PANELS]
+    cells += [
+        _spread(figures[who], "{:.1f}".format) + (f'<span class="level">{void}</span>' if void and who != "unaware" else "")
+        for who in PANELS
+    ]
     cells.append(_spread([100 * v for v in figures["energy"]], number, " %") if figures["energy"] else "")
     return f'<tr><th scope="row">{mark}<b>{escape(title)}</b></th>' + "".join(f"<td>{cell or '–'}</td>" for cell in cells) + "</tr>"
 
@@ -118,6 +131,7 @@ def _panels(study: EqualCostStudy, kind: str, target: float) -> None:
         rows = [
             {"name": TITLES[name], "strength": strength, "rank": rank, **_ends("x", c[kind]), **_ends("y", c[who])}
             for name, curve in curves.items()
+            if who == "unaware" or not equal_cost.void(name)
             for rank, (strength, c) in enumerate(zip(study.arms[name]["strengths"], curve, strict=True))
         ]
         column.caption(f"**{title}**")
@@ -139,6 +153,7 @@ def _alt(title: str, kind: str) -> str:
 def _small_print(study: EqualCostStudy) -> str:
     t, facts = study.training, study.facts
     return (
+        f"The panels of attackers who know the defense leave out {listed([TITLES[name] for name in study.arms if equal_cost.void(name)])}: their figures there are void. "
         "Vertical line: where the table is taken; panels over accuracy leave out what costs nothing and what leaves little. Between the strengths that were tried, figures are interpolated straight over the logarithm of the "
         f"strength; intervals draw pictures and seeds again ({study.resamples:,} times, the same for all defenses); {len(study.seeds)} seeds make them rough. "
         "The aware attack is told the defense and its strength, of isotropic noise the standard deviation itself; the shape of the other noises it "

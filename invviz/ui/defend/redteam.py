@@ -64,7 +64,7 @@ def _small_print(study: Redteam, whose: str) -> str:
     return (
         f"Made by `{redteam.COMMAND}` in {in_words(facts['seconds'])} on {facts['machine']} ({facts['date']}) from `{VICTIMS[whose].base}`; every cell can be "
         "attacked again from its own line (pause on it). Behind noise in the tangent space every attack that may solve for it does so first, so many names stand for one search. Attacks with a prior know the public pictures of the same data set, which are much like the private ones; a prior from elsewhere gets less. All are told the label, so words are set against "
-        f"what the label alone gives, {_alone(study, whose)}: the mean public picture of its class, with which some attacks answer where a message says nothing."
+        f"what the label alone gives, {_alone(study, whose)}: the mean public picture of its class, with which some attacks answer where a message says nothing. {redteam.ranked(study, whose)}"
     )
 
 
