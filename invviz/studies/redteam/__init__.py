@@ -192,7 +192,7 @@ def _finding(defense: Defense | None, pictures: list[Attacked]) -> Finding:
     from ...attacks import ATTACKS
 
     names, psnr, words = zip(*(one.strongest for one in pictures), strict=True)
-    bars = tuple(one.bar[0] for one in pictures)
+    bars = tuple(float(one.bar[0] or math.nan) for one in pictures)
     found = Finding(defense, psnr, words, bars, names, max(len(one.got) for one in pictures), "")
     s, attack = pictures[found.place].scenario, found.attack
     own = s.attack if s.attack.name == attack else ATTACKS[attack]()
