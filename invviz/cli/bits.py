@@ -1,6 +1,8 @@
-"""`risk` of sentences: bits that a message tells of every word."""
+"""`risk` of sentences and of the words in rows: bits that a message tells of each."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from ..core.figures import number
 from ..engine.bits import count
@@ -39,3 +41,16 @@ def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
     for row in zip(facts["levels"], facts["curve"], facts["curve_right"], strict=True):
         print("{:>8}  {:.2f}  {:.0%}".format(number(row[0]), *row[1:]))
     return 0
+
+
+def cell_lines(facts: dict[str, Any]) -> list[str]:
+    """What is learned of the cells of rows that hold words, row by row; after an empty line."""
+    lines = [
+        "",
+        "bits learned of cells with words, by whoever knows all other cells (an upper bound on what the message tells of that cell):",
+    ]
+    for row, (said, bits, entropies) in enumerate(zip(facts["cells"], facts["bits"], facts["entropies"], strict=True)):
+        lines += [
+            f"row {row}: " + ", ".join(f"{name} {bit:.2f} of {of:.2f}" for name, bit, of in zip(said, bits, entropies, strict=True))
+        ]
+    return lines

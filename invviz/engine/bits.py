@@ -1,4 +1,4 @@
-"""The risk of sentences: bits that a message tells of every word, all other words being known, at any noise. Alternatives are counted; no attack is run."""
+"""The risk of words, in sentences and in the cells of rows: bits that a message tells of each, all else being known, at any noise. Alternatives are counted; no attack is run."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from .sums import stages_of
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..core.table import Column
     from ..core.types import Tree
 
 AT_ONCE = 16  # messages that are made together
@@ -34,14 +35,14 @@ LEVELS = tuple(float(f"{10**power:.3g}") for power in np.arange(-3, 3.01, 0.25))
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Counted:
-    """The alternatives of every word of a batch.
+    """The alternatives of every word of a batch: of sentences at every place, of rows in every column that is a choice.
 
     Attributes:
         scenario: whose message it is.
         size: of the noise-free message.
         stages: as of `Stack.variance`.
-        truth: numbers of words, (b, length).
-        gram: (b, length, words, words) without number 0; zeros where no word stands.
+        truth: numbers of words, (b, length); or rows, (b, 1, 1, d).
+        gram: (b, length, words, words) without number 0, zeros where no word stands; of rows (b, choices, most words, most words), zeros behind a choice's own words.
         stored: `facts`, where they were kept.
     """
 
@@ -70,32 +71,62 @@ class Counted:
 
     def learned(self, sigma: float) -> list[list[Learned]]:
         """What is learned of every word of every sentence at some noise."""
-        return [[self._at(row, place).learned(sigma) for place in np.flatnonzero(words).tolist()] for row, words in enumerate(self.truth)]
+        return [[self._at(row, place).learned(sigma) for place in self._places(row)] for row in range(len(self.truth))]
+
+    @property
+    def choices(self) -> list[Column]:
+        """The columns of a row whose words are counted; none of sentences."""
+        return choices_of(self.scenario)
+
+    def _places(self, row: int) -> list[int]:
+        return list(range(len(self.choices))) if self.choices else np.flatnonzero(self.truth[row]).tolist()
 
     def _at(self, row: int, place: int) -> Alternatives:
-        gram = self.gram[row, place]
-        return Alternatives(gram, np.full(len(gram), 1 / len(gram)), int(self.truth[row, place]) - 1)
+        gram, words = self.gram[row, place], self.gram.shape[-1]
+        if self.choices:
+            words = self.choices[place].width
+            gram, true = gram[:words, :words], int(self.truth[row].reshape(-1)[self.choices[place].part].argmax())
+        else:
+            true = int(self.truth[row, place]) - 1
+        return Alternatives(gram, np.full(words, 1 / words), true)
+
+    def _said(self, row: int) -> list[str]:
+        """What stands in every place of a row or a sentence."""
+        if self.choices:
+            flat = self.truth[row].reshape(-1)
+            return [f"{column.name}: {column.text(flat)}" for column in self.choices]
+        known = self.scenario.data.vocabulary
+        assert known is not None
+        return known.sentence(self.truth[row]).split()
+
+    def _word(self, place: int, number: int) -> str:
+        known = self.scenario.data.vocabulary
+        if self.choices:
+            return self.choices[place].choices[number]
+        assert known is not None
+        return known.word(number + 1)
 
     def facts(self) -> dict[str, Any]:
         """What holds at any noise, in plain numbers and words: the mean over all words at every level, and at which level half of each word's bits drown."""
         if self.stored is not None:
             return dict(self.stored)
-        levels = [
-            [self._at(row, place).bits_at(LEVELS, self.size.rms) for place in np.flatnonzero(w).tolist()]
-            for row, w in enumerate(self.truth)
-        ]
+        each = [[self._at(row, place) for place in self._places(row)] for row in range(len(self.truth))]
+        levels = [[one.bits_at(LEVELS, self.size.rms) for one in own] for own in each]
         every = np.array([word for sentence in levels for word in sentence])  # (words, levels, 2)
-        known, entropy = self.scenario.data.vocabulary, float(np.log2(self.gram.shape[-1]))
-        assert known is not None
-        curve = every[:, :, 0].mean(0)
+        entropy = float(np.mean([one.entropy for own in each for one in own]))
+        curve, said = every[:, :, 0].mean(0), [self._said(row) for row in range(len(self.truth))]
         return {
-            "sentences": [known.sentence(row) for row in self.truth],
+            "sentences": [("; " if self.choices else " ").join(words) for words in said],
+            **({"cells": said} if self.choices else {}),
             "entropy": entropy,
             "levels": list(LEVELS),
             "curve": curve.tolist(),
             "curve_right": every[:, :, 1].mean(0).tolist(),
             "half": half(curve, entropy),
-            "halves": [[half([bits for bits, _ in word], entropy) for word in sentence] for sentence in levels],
+            "halves": [
+                [half([bits for bits, _ in word], one.entropy) for word, one in zip(own, alternatives, strict=True)]
+                for own, alternatives in zip(levels, each, strict=True)
+            ],
             "size": dataclasses.asdict(self.size),
             "stages": [dataclasses.asdict(stage) for stage in self.stages],
         }
@@ -104,12 +135,11 @@ class Counted:
         """The same, and what is learned at the scenario's noise."""
         here = self.here
         every = [word for sentence in here for word in sentence]
-        known = self.scenario.data.vocabulary
-        assert known is not None
         return {
             "bits": [[word.bits for word in sentence] for sentence in here],
             "right": [[word.right for word in sentence] for sentence in here],
-            "likely": [[known.word(int(word.shares.argmax()) + 1) for word in sentence] for sentence in here],
+            "entropies": [[word.entropy for word in sentence] for sentence in here],
+            "likely": [[self._word(place, int(word.shares.argmax())) for place, word in enumerate(sentence)] for sentence in here],
             "invre": float(np.mean([word.invre for word in every])),
             "mean_bits": float(np.mean([word.bits for word in every])),
             "mean_right": float(np.mean([word.right for word in every])),
@@ -139,30 +169,48 @@ def count(scenario: Scenario, site: Site, report: Reporter | None = None, client
         client: whose release it is; None for the scenario's own victim.
 
     Raises:
-        ScenarioError: the parts do not fit together, or the samples are no sentences.
+        ScenarioError: the parts do not fit together, or the samples have no words.
         Cancelled: `report` answered False.
     """
     if found := bits_problems(scenario):
         raise ScenarioError(found)
     client = client or meet_client(scenario, site, report)
-    start, tokens = time.monotonic(), client.batch.private
-    words, (rows, length) = scenario.data.num_classes - 1, tokens.shape
-    gram = np.zeros((rows, length, words, words))
-    places = (tokens != 0).nonzero().tolist()
+    start, private, choices = time.monotonic(), client.batch.private, choices_of(scenario)
+    words = max((c.width for c in choices), default=scenario.data.num_classes - 1)
+    gram = np.zeros((len(private), len(choices) or private.shape[1], words, words))
+    places = [(row, k) for row in range(len(private)) for k in range(len(choices))] or (private != 0).nonzero().tolist()
     for number, (row, place) in enumerate(places):
         if report is not None and not report(Event("alternatives", number, len(places), time.monotonic() - start)):
             raise Cancelled("stopped")
-        tried = tokens.repeat(words, 1, 1)
-        tried[:, row, place] = torch.arange(1, words + 1, device=tokens.device)
+        tried, true = _chosen(private, row, choices[place]) if choices else _written(private, row, place, words)
         messages = _sent(client, tried).double().cpu().numpy()
-        moved = messages - messages[int(tokens[row, place]) - 1]
-        gram[row, place] = moved @ moved.T
+        moved = messages - messages[true]
+        gram[row, place, : len(moved), : len(moved)] = moved @ moved.T
     whole = client.release(client.net, client.batch, None)
-    return Counted(scenario, Size.of(whole), stages_of(scenario, client), tokens.cpu().numpy(), gram)
+    return Counted(scenario, Size.of(whole), stages_of(scenario, client), private.cpu().numpy(), gram)
+
+
+def choices_of(scenario: Scenario) -> list[Column]:
+    """The columns of what the client holds of a row whose words are counted; none of samples that are no rows."""
+    return [column for column in scenario.columns if column.choices]
+
+
+def _written(tokens: Tensor, row: int, place: int, words: int) -> tuple[Tensor, int]:
+    """The batch with every word in one place of a sentence, (words, b, length), and the number of the true one."""
+    tried = tokens.repeat(words, 1, 1)
+    tried[:, row, place] = torch.arange(1, words + 1, device=tokens.device)
+    return tried, int(tokens[row, place]) - 1
+
+
+def _chosen(rows: Tensor, row: int, column: Column) -> tuple[Tensor, int]:
+    """The batch with every word in one cell of a row, (words, b, 1, 1, d), and the number of the true one."""
+    tried = rows.repeat(column.width, *(1 for _ in rows.shape))
+    tried[:, row, ..., column.part] = torch.eye(column.width, dtype=rows.dtype, device=rows.device)[:, None, None]
+    return tried, int(rows[row, ..., column.part].argmax())
 
 
 def _sent(client: Client, tokens: Tensor) -> Tensor:
-    """Noise-free messages of batches (n, b, length), (n, entries): many at once where the defenses can be traced so, else one by one."""
+    """Noise-free messages of batches (n, b, ...), (n, entries): many at once where the defenses can be traced so, else one by one."""
 
     def one(batch: Tensor) -> Tensor:
         message: Tree = client.release(client.net, client.batch.at(batch), None)

@@ -83,8 +83,9 @@ def labels(s: Scenario) -> float:
 
 
 def alternatives(s: Scenario) -> float:
-    """A message for every word at every place of the batch, and their Gram matrices."""
-    return 0.5 + s.batch * int(np.prod(s.shape)) * s.data.num_classes * _step(s) * 2
+    """A message for every word at every place of the batch, or in every cell, and their Gram matrices."""
+    words = sum(len(c.choices) for c in s.columns) if s.columns else int(np.prod(s.shape)) * s.data.num_classes
+    return 0.5 + s.batch * words * _step(s) * 2
 
 
 def inspection(s: Scenario) -> float:

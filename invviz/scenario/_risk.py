@@ -22,23 +22,21 @@ def risk_problems(scenario: Scenario) -> list[str]:
 
 
 def bits_problems(scenario: Scenario) -> list[str]:
-    """Why the alternatives of a scenario's words are not counted, one sentence each."""
+    """Why the alternatives of a scenario's words, in sentences or in the cells of rows, are not counted, one sentence each."""
     s = scenario
     found = problems(s.replace(attack=any_attack(s)))
-    if not s.data.modality.discrete:
-        return [
-            *found,
-            f"Alternatives are counted of words; {s.data.name} is {s.data.modality.a_set}. Ask for the risk score of its spectrum.",
-        ]
+    thing, each = ("words", math.prod(s.shape)) if s.data.modality.discrete else ("cells", sum(bool(c.choices) for c in s.columns))
+    if not s.data.modality.discrete and not each:
+        what = "a table of numbers alone" if s.columns else s.data.modality.a_set
+        return [*found, f"Alternatives are counted of words; {s.data.name} is {what}. Ask for the risk score of its spectrum."]
     if s.rounds > 1 or s.aggregation.others or s.layer:
         found.append(
             f"Alternatives of words are counted for one whole message; rounds is {s.rounds}, aggregation is {s.aggregation.name}, layer is "
             f"{s.layer_name or 'empty'}. Set rounds=1 and aggregation=plain, and leave layer out."
         )
-    places = s.batch * math.prod(s.shape)
-    if places > MOST_WORDS:
+    if s.batch * each > MOST_WORDS:
         found.append(
-            f"Alternatives are counted for at most {MOST_WORDS} places of words; this batch has {places}. Set batch={MOST_WORDS // math.prod(s.shape)} or less."
+            f"Alternatives are counted for at most {MOST_WORDS} {'places of words' if thing == 'words' else 'cells of words'}; this batch has {s.batch * each}. Set batch={MOST_WORDS // each} or less."
         )
     return found
 
