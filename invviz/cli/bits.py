@@ -9,7 +9,7 @@ from ..engine.bits import count
 from ..engine.client import Site
 from ..engine.results import Result
 from ..jobs.worker import set_threads
-from ..scenario import Scenario
+from ..scenario import Scenario, bits_problems
 from ._show import ProgressLine, to_json
 
 
@@ -43,14 +43,17 @@ def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
     return 0
 
 
-def cell_lines(facts: dict[str, Any]) -> list[str]:
-    """What is learned of the cells of rows that hold words, row by row; after an empty line."""
+def add_cells(facts: dict[str, Any], scenario: Scenario, site: Site) -> list[str]:
+    """Put what is learned of the cells of rows that hold words into the facts of a risk score, and tell it row by row, after an empty line; nothing where there are no such cells."""
+    if bits_problems(scenario):
+        return []
+    told = count(scenario, site).summary()
+    facts["cells"] = {name: told[name] for name in ("cells", "bits", "entropies", "right", "likely")}
     lines = [
         "",
         "bits learned of cells with words, by whoever knows all other cells (an upper bound on what the message tells of that cell):",
     ]
-    for row, (said, bits, entropies) in enumerate(zip(facts["cells"], facts["bits"], facts["entropies"], strict=True)):
-        lines += [
-            f"row {row}: " + ", ".join(f"{name} {bit:.2f} of {of:.2f}" for name, bit, of in zip(said, bits, entropies, strict=True))
-        ]
+    for row, (said, bits, entropies) in enumerate(zip(told["cells"], told["bits"], told["entropies"], strict=True)):
+        each = (f"{name} {bit:.2f} of {of:.2f}" for name, bit, of in zip(said, bits, entropies, strict=True))
+        lines.append(f"row {row}: {', '.join(each)}")
     return lines

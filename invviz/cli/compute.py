@@ -14,7 +14,6 @@ from ..core.errors import InvvizError
 from ..core.figures import number
 from ..engine.assess import assess
 from ..engine.attack import run
-from ..engine.bits import count
 from ..engine.bounds import HELD, of_lower
 from ..engine.client import Site
 from ..engine.expected import expected_fact
@@ -24,12 +23,12 @@ from ..engine.summary import risk_summary
 from ..jobs.worker import set_threads
 from ..metrics import PSNR, tells
 from ..risk import ideal
-from ..scenario import Scenario, bits_problems, check, risk_problems
+from ..scenario import Scenario, check, risk_problems
 from . import _out
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
-from .bits import cell_lines, sentence_lines, show_bits
+from .bits import add_cells, sentence_lines, show_bits
 from .parts import budget_of
 
 UNITS = {
@@ -163,17 +162,14 @@ def show_risk(args: argparse.Namespace) -> int:
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
     if args.clients:
         return _show_clients(scenario, site, args.json)
-    if args.method:
-        scenario = scenario.replace(method=args.method)
+    scenario = scenario.replace(method=args.method or scenario.method)
     if scenario.data.modality.discrete:
         return show_bits(scenario, site, args.json)
     with ProgressLine() as line:
         facts, _ = _assess(scenario, site, line)
-        words = None if bits_problems(scenario) else count(scenario, site).summary()
-    if words:
-        facts["cells"] = {name: words[name] for name in ("cells", "bits", "entropies", "right", "likely")}
+        lines = add_cells(facts, scenario, site)
     facts["singular_values"] = facts["singular_values"][: args.values]
-    print(to_json(facts) if args.json else "\n".join([_risk_words(facts), *(cell_lines(words) if words else [])]))
+    print(to_json(facts) if args.json else "\n".join([_risk_words(facts), *lines]))
     return 0
 
 
