@@ -105,6 +105,7 @@ class TabLeak(Attack):
             if watch.best is not None:
                 rows, value = fitted(loss, layout.hard(watch.best.private.flatten(1)), layout, LAST)
                 watch.see(value, at(rows))
+            watch.steps = len(watch.trace)  # it went all its way: no start is stuck
 
         found = search(obs, watch, 1, attempt)
         if "starts" not in kept:

@@ -22,6 +22,8 @@ def table_html(
     variance: np.ndarray | None = None,
     dark: bool = False,
     faded: Collection[str] = (),
+    bits: Mapping[str, tuple[float, float]] | None = None,
+    agree: Mapping[str, Sequence[float] | None] | None = None,
 ) -> str:
     """One row: name of the column, true cell, ideal attacker's, real attacks', how much of the cell the message tells. Every text is escaped.
 
@@ -34,6 +36,8 @@ def table_html(
         variance: likewise; that prior variance (see `cells`).
         dark: whether it stands on a dark ground.
         faded: names of attacks whose guesses are of other settings.
+        bits: of columns that are choices, by name: bits that the message tells of the cell, and of how many; in place of the share.
+        agree: of real attacks by their names: how sure each is of its own cells, in [0, 1], one a column.
     """
     names = decode(columns, truth)
     best = None if ideal is None else cells(columns, truth, ideal, sure, variance)
@@ -41,17 +45,23 @@ def table_html(
     body = []
     for k, (column, (name, true)) in enumerate(zip(columns, names, strict=True)):
         told = math.nan if best is None else best[k].sure
+        counted = (bits or {}).get(column.name)
+        share = _bits(*counted) if counted else "" if math.isnan(told) else _bar(told)
+        own = {who: sure[k] for who, sure in (agree or {}).items() if sure}
         near = f' title="right within {escape(column.tolerance)}"' if column.tolerance else ""
         shown = f'<th scope="row"{near}>{escape(name)}</th><td>{escape(true)}</td>'
         body.append(
-            f"<tr>{shown}{_guessed(best, k)}{''.join(_guessed(one, k, who in faded) for who, one in real.items())}<td>{'' if math.isnan(told) else _bar(told)}</td></tr>",
+            f"<tr>{shown}{_guessed(best, k)}{''.join(_guessed(one, k, who in faded, own.get(who)) for who, one in real.items())}<td>{share}</td></tr>",
         )
     heads = (
         ("column", ""),
         ("true", ""),
         (f"ideal attacker{_count(best)}", ' class="ideal"'),
         *((f"{who}{_count(one)}", ' class="real old"' if who in faded else ' class="real"') for who, one in real.items()),
-        ("how sure", ' title="Share of what was unknown about the cell that the message tells."'),
+        (
+            "how sure",
+            ' title="Of a number the share of what was unknown that the message tells; of words the bits, told to whoever knows all other cells."',
+        ),
     )
     head = "".join(f'<th scope="col"{more}>{escape(text)}</th>' for text, more in heads)
     return (
@@ -64,8 +74,8 @@ def _count(found: list[Cell] | None) -> str:
     return "" if found is None else f" ({sum(cell.right for cell in found)} of {len(found)} right)"
 
 
-def _guessed(found: list[Cell] | None, k: int, old: bool = False) -> str:
-    """A guessed cell: a tick, or a word for those who do not see it, and what was guessed."""
+def _guessed(found: list[Cell] | None, k: int, old: bool = False, agree: float | None = None) -> str:
+    """A guessed cell: a tick, or a word for those who do not see it, what was guessed, and how sure the attack is of it."""
     if found is None:
         return "<td></td>"
     cell = found[k]
@@ -73,7 +83,14 @@ def _guessed(found: list[Cell] | None, k: int, old: bool = False) -> str:
     mark = (
         '<span aria-hidden="true">&#10003;</span><span class="said">right: </span>' if cell.right else '<span class="said">wrong: </span>'
     )
+    if agree is not None:
+        weight = f' <span class="weight">{"certain" if agree >= 1 else f"{100 * agree:.0f} % agree"}</span>'
     return f'<td class="{"hit" if cell.right else "miss"}{" old" * old}">{mark} {escape(cell.guess)}{weight}</td>'
+
+
+def _bits(bits: float, of: float) -> str:
+    """Bits told of a cell, as a bar with their number."""
+    return f"{_bar(bits / of).rpartition('</span>')[0]}</span>{max(bits, 0.0):.1f} of {of:.1f} bits"
 
 
 def _bar(share: float) -> str:

@@ -76,6 +76,11 @@ class Fair(Table):
         return _load()
 
 
+def is_here() -> bool:
+    """Whether the package that brings it is installed; it is not imported."""
+    return importlib.util.find_spec("statsmodels") is not None
+
+
 def _file() -> Path:
     found = importlib.util.find_spec("statsmodels")
     if found is None or found.origin is None:
@@ -92,7 +97,7 @@ def _load() -> Samples:
             head, *lines = csv.reader(file)
         if tuple(head) != HEADS or len(lines) != COUNT:
             raise ValueError(f"{len(lines):,} rows of {', '.join(head)[:200]}")
-        raw = dict(zip(HEADS, np.array(lines, np.float64).T, strict=True))
+        raw: dict[str, np.ndarray] = dict(zip(head, np.array(lines, np.float64).T, strict=True))
         values = [
             *(raw[name] for name in ("age", "yrs_married", "children")),
             *(

@@ -7,6 +7,7 @@ import functools
 import streamlit as st
 
 from ..charts._colours import IDEAL, REAL, TRUTH
+from ..datasets.fair import is_here as fair_is_here
 from ..scenario import Scenario
 from ..studies import gallery
 from . import drawn, lesson, press, sight, state
@@ -25,6 +26,19 @@ BEYOND = (
         ":material/ecg_heart:",
     ),
 )
+
+MARRIAGES = (
+    "data=fair&model=mlp&defense=gaussian_noise(sigma=0.3)&attack=tableak(steps=300)&batch=4",
+    "Four answers to a survey",
+    "Marriages, and what nobody would tell of them: which cells does the attack call certain, and is it right?",
+    ":material/table:",
+)
+TUMOURS = (
+    "data=breast_cancer&model=mlp&defense=gaussian_noise(sigma=0.3)&attack=tableak(steps=300)&batch=2",
+    "Two biopsies in a table",
+    "Thirty measurements each, read cell by cell: which does the attack call certain, and is it right?",
+    ":material/table:",
+)  # where the package that brings the survey is not there
 
 
 def draw() -> None:
@@ -49,7 +63,7 @@ def draw() -> None:
             )
             st.caption(scene.card.lesson)
     st.markdown("### Samples that are no pictures")
-    for scenario, title, lesson_, icon in BEYOND:
+    for scenario, title, lesson_, icon in (*BEYOND, MARRIAGES if fair_is_here() else TUMOURS):
         show = functools.partial(state.open_scenario, Scenario.parse(scenario))
         press.button(title, f"card/{title}", show, shows=sight.TOP, help=lesson_, icon=icon)
         st.caption(lesson_)

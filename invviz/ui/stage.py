@@ -8,17 +8,16 @@ import numpy as np
 import streamlit as st
 
 from ..charts._colours import IDEAL, TRUTH
-from ..charts.rows import table_html
 from ..core.modality import SERIES
 from ..jobs.limits import risk_problems
 from ..jobs.store import Job
 from ..metrics import PSNR, SSIM, Cells, quality
 from ..scenario import Scenario
-from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real, sources, state, trouble
+from . import charts, drawn, finding, form, glossary, lesson, look, pulse, real, state, trouble
 from .components import noise, stops
 from .components.table import NoiseTable, Shown
 from .guessed import how_good, image, level, likeness, similar
-from .samples import sentences, series
+from .samples import rows, sentences, series
 from .victim import baseline, victim_of
 from .views import RiskView, RunView
 from .waits import waiting
@@ -39,7 +38,8 @@ def _draw() -> None:
     state.write_address()
     risk, risk_job = look.risk_of(now)
     run, run_job = look.run_of(now)
-    active = [j for j in (risk_job, run_job) if j is not None and j.active]
+    words, counting = rows.words_told(now)
+    active = [j for j in (risk_job, run_job, counting) if j is not None and j.active]
     pulse.keep(bool(active))
     old = _remembered(now, run)
     moves = _moves(now, risk)
@@ -47,7 +47,7 @@ def _draw() -> None:
     with st.container(horizontal=True, gap="medium", key="row"):
         with st.container(width=740, key="pictures"):
             if now.columns and not lesson.lesson().hide:
-                table(now, risk, run, old, run_job)
+                rows.table(now, risk, run, old, run_job, words)
             if now.data.modality is SERIES:
                 series.draw(now, risk, run, old, run_job)
             truth, best, got = st.columns(3, gap="small")
@@ -76,26 +76,6 @@ def _unless(what: str, draw: Callable[[], None]) -> None:
         st.info(lesson.HIDDEN, icon=":material/visibility_off:")
     else:
         draw()
-
-
-def table(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView | None, job: Job | None) -> None:
-    """In place of the pictures of a table: its row, what the ideal attacker and the real one make of it, and how sure each cell is."""
-    victim = victim_of(now)
-    if isinstance(victim, str):
-        return
-    sigma = risk.sigma(now) if risk else 0.0
-    live = sources.live_picture(now) if job is not None and job.state == "running" else None
-    shown, faded = run or old, live is None and run is None and old is not None
-    guess = live / 255 if live is not None else shown and shown.guess  # what is sent while it runs are bytes
-    known = risk.portrait.known(sigma)[0] if risk and risk.portrait else None
-    spread = risk.decomposition.variances.reshape(risk.truth.shape)[0] if risk else None
-    ideal = risk.draw(sigma)[0] if risk else None
-    dark = st.context.theme.type == "dark"
-    name = "an earlier attack" if faded else "real attack"
-    guesses = {name: None if guess is None else guess[0]}
-    st.html(table_html(now.columns, victim.truth[0], ideal, guesses, known, spread, dark, {name} if faded else ()))
-    if now.batch > 1:
-        st.caption(f"The first of {now.batch} rows in the batch.")
 
 
 def picture_truth(now: Scenario) -> None:

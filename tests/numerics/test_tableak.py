@@ -174,6 +174,7 @@ def test_certain_cells_are_right_more_often():
         certain = found.certainty.numpy()[order]
         sure += hit[certain == 1].tolist()
         unsure += hit[certain < 1].tolist()
+        assert "stuck at" not in found.note and "cells are the same in all of them" in found.note
     assert min(len(sure), len(unsure)) >= 15 and np.mean(sure) > np.mean(unsure) + 0.1
 
 

@@ -363,6 +363,11 @@ def test_html_of_a_row():
     assert "30 %" in text and "100 %" in text and "60 %" in text, "how sure, and the weight of the guessed word"
     assert "ideal attacker (2 of 2 right)" in text and "real attack (1 of 2 right)" in text
     assert "right: " not in table_html(odd, truth), "nothing is guessed yet"
+    told = table_html(odd, truth, truth, {"a": guess}, np.array([0.2, 0.4, 1.0]), bits={"<b>": (0.75, 1.0)}, agree={"a": [1.0, 0.25]})
+    assert "0.8 of 1.0 bits" in told and "width:75%" in told and "100 %" in told and "30 %" not in told, (
+        "bits of words, the share of numbers"
+    )
+    assert re.findall(r'class="weight">(.*?)<', told) == ["certain", "25 % agree"], "in place of the weight"
 
 
 def test_rows_are_drawn_as_tiles():

@@ -14,10 +14,11 @@ from ...jobs.limits import too_dear
 from ...jobs.store import Job
 from ...scenario import Scenario, bits_problems
 from ...studies import hiding
-from .. import finding, glossary, lesson, look, lookup, pulse, real, sources, state, trouble
+from .. import finding, glossary, lesson, look, pulse, real, state, trouble
 from ..victim import victim_of
 from ..views import RunView
 from ..waits import waiting
+from ._counted import counted
 
 CERTAIN = 0.99  # probability of a word from which it is called certain
 GENIE = "Whoever knows the net, the noise's size and all other words. On average over words that are drawn alike nobody learns more of one; who knows the language may guess better under much noise."
@@ -33,7 +34,7 @@ def draw(now: Scenario) -> None:
     if isinstance(victim, str):
         st.warning(trouble.plain(victim), icon=":material/image_not_supported:")
         return
-    words, (found, counting), (run, running) = _words(now), _counted(now, victim.truth), look.run_of(now)
+    words, (found, counting), (run, running) = _words(now), counted(now, victim.truth), look.run_of(now)
     pulse.keep(any(job is not None and job.active for job in (counting, running)))
     truth, best, got = st.columns(3, gap="medium")
     with truth:
@@ -67,18 +68,6 @@ def _hidden(what: str) -> bool:
     if lesson.hidden(what):
         st.caption(lesson.HIDDEN)
     return lesson.hidden(what)
-
-
-def _counted(now: Scenario, truth: np.ndarray) -> tuple[Counted | None, Job | None]:
-    """The alternatives of the words on the screen; counted where that is not done yet."""
-    if bits_problems(now) or too_dear("bits", now):
-        return None, None
-    found, job = lookup.counted(now, truth)
-    if found is None and (job is None or job.state in ("done", "stopped", "pruned")):
-        sources.ask("bits", now)
-        job = lookup.jobs("bits", [now]).get(now)
-    sources.join(now, job)
-    return found, job
 
 
 def _ideal(now: Scenario, words: Vocabulary, found: Counted | None, job: Job | None) -> None:
