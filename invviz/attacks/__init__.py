@@ -20,6 +20,7 @@ from .idlg import IDLG
 from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
 from .inverting_gradients_fd import InvertingGradientsFD
+from .lamp import LAMP
 from .least_squares import LeastSquares
 from .linear_layer import LinearLayer
 from .neurons import ReadNeurons
@@ -32,6 +33,7 @@ from .see_through import SeeThrough
 from .singled_out import SingledOut
 from .spear import Spear
 from .tableak import TabLeak
+from .tag import TAG
 from .tangent import Tangent
 from .unsplit import UnSplit
 
@@ -57,6 +59,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "dager": Dager,
     "embedding_rows": EmbeddingRows,
     "tableak": TabLeak,
+    "tag": TAG,
+    "lamp": LAMP,
     "features": FeatureInversion,
     "tangent": Tangent,
     "rmle": RMLE,
@@ -77,7 +81,9 @@ __all__ = [
     "DLG",
     "FORA",
     "IDLG",
+    "LAMP",
     "RMLE",
+    "TAG",
     "APRILOptimisation",
     "Attack",
     "ClassPrior",

@@ -1,4 +1,4 @@
-"""What layers of a decoder are given for words that somebody tries."""
+"""What layers of a language net are given for words that somebody tries."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..core.types import Net, Observation, Tree
 
+EQUAL = 1e-9  # of the largest number: what lies within moves by rounding alone
 AT_ONCE = 4_096  # sentences that go through the net together
 
 
@@ -21,7 +22,7 @@ class Prefixes:
     """The inputs of the first two attentions, in float64, for words of the attacker's choice.
 
     Args:
-        obs: what the attacker sees; its net is a decoder whose blocks have one map `qkv` each.
+        obs: what the attacker sees; its net has blocks with one map `qkv` each.
 
     Raises:
         Unreadable: there are not two of them.
@@ -39,6 +40,14 @@ class Prefixes:
     def gradient(self, layer: int) -> Tensor:
         """Of the map of a block, counted from 0: (rows, width)."""
         return self.message[f"{self.names[layer]}.weight"].detach().double().cpu()
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a place sees what stands behind it, as in an encoder: another last word is tried."""
+        tried = torch.ones(2, self.length, dtype=torch.long)
+        tried[1, -1] = min(2, self.words - 1)
+        one, other = self.inputs(tried, 1)[:, : self.length]
+        return not torch.allclose(one, other, rtol=0, atol=EQUAL * float(one.abs().max()))
 
     def inputs(self, tokens: Tensor, layer: int) -> Tensor:
         """What that map is given for sentences (n, t), at the mark and at every word: (n, t + 1, width)."""

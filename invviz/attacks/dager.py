@@ -1,4 +1,4 @@
-"""DAGER: the sentences of a batch read off the gradients of the first two attentions of a decoder."""
+"""DAGER: the sentences of a batch read off the gradients of the first two attentions of a language net."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ._base import Attack, Unreadable, nothing_read
 from ._matching import up_to_length
 from ._prefixes import Prefixes
 from ._span import Span
+from ._whole_sentences import whole_sentences
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,6 +23,8 @@ SOLVED = 20_000  # numbers at the end of the message from which it is told how o
 EXACT = 300.0  # times the message's precision: what the sentences found may leave of it by rounding
 SCALED = 1e-3  # distance from one at which the message's scale is told
 ALIKE = 1.2  # times the noise: what they may leave of it by noise
+NOISE = "noise has moved the span"
+MARK = "noise has moved the span, or the second attention is the last and a class read off the mark shows little of its inputs"
 SPURIOUS = 2  # times as many beginnings as the span has dimensions, of which each takes one: more of them pass by chance
 
 
@@ -31,7 +34,7 @@ class Dager(Attack):
 
     The gradient by a linear map of attention is a sum of outer products with what goes in, so its rows span all inputs of that map and, at fewer tokens than numbers in one, nothing else.
     In the first block the input depends on one word and its place: every word is tried at every place (sums of such inputs may be others, so more words pass than there are). In the second it depends on all words before: sentences grow from the left, and a
-    beginning is kept as long as it lies in the span. How often each one is in the batch, and where it ends, is solved for, because a batch's gradient is the mean of its sentences'.
+    beginning is kept as long as it lies in the span. In an encoder it depends on all words, so whole sentences of the words that passed are tried, at most 50,000 of them. How often each one is in the batch, and where it ends, is solved for, because a batch's gradient is the mean of its sentences'.
     [P] (key petrov2024dager). Ours: thresholds come from the noise that further singular values show; the counts. In float64.
     """
 
@@ -41,15 +44,16 @@ class Dager(Attack):
     modalities: ClassVar[tuple[str, ...]] = ("tokens",)
     exact: ClassVar[str] = (
         "a decoder whose attention is wider than the batch has different beginnings of sentences (at most one for every word, and one for the mark before all), "
-        "and an undisturbed gradient of one step"
+        "or an encoder whose attention is wider than its different sentences have words and marks, whose second attention is not the last before a class is read off the mark, and of whose words "
+        "that pass at most 50,000 sentences can be made; and an undisturbed gradient of one step"
     )
     needs_gradient: ClassVar[bool] = True
     solves: ClassVar[bool] = True
     one_round: ClassVar[bool] = True
 
     def wants(self) -> Knowledge:
-        """How many sentences there are."""
-        return Knowledge(batch_size=True)
+        """How many sentences there are, and their classes where the net tells classes."""
+        return Knowledge(labels=True, batch_size=True)
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The sentences; `rng` is not used. No words where the span tells nothing."""
@@ -68,11 +72,20 @@ class Dager(Attack):
             return nothing_read(obs, note)
         words = _words(prefixes, spans[0])
         tried = f"{ranks}; of {prefixes.words - 1} words {float(words.sum(1).double().mean()):.1f} pass at a place"
-        grown, stopped = _grown(prefixes, spans[1], words, progress)
+        whole = prefixes.looks_ahead
+        try:
+            grown, stopped = (whole_sentences if whole else _grown)(prefixes, spans[1], words, progress)
+        except Unreadable as why:
+            return nothing_read(obs, f"{tried}. {why}")
         if not grown or sum(map(len, grown)) > SPURIOUS * len(spans[1].basis):
-            why = "no beginning of a sentence passes" if not grown else "too many beginnings of sentences pass"
-            return nothing_read(obs, f"{tried}; {why}: noise has moved the span.", stopped)
-        found, left, scale = _counted(obs, grown, EXACT * rounding)
+            what = "whole sentence" if whole else "beginning of a sentence"
+            why = (
+                f"no {what} passes"
+                if not grown
+                else f"too many {what.replace('sentence', 'sentences').replace('beginning of a', 'beginnings of')} pass"
+            )
+            return nothing_read(obs, f"{tried}; {why}: {MARK if whole and not grown else NOISE}.", stopped)
+        found, left, scale = _counted(obs, grown, EXACT * rounding, whole)
         progress(Step(prefixes.length + 1, prefixes.length + 1, left, found.private))
         said, failed = _certificate(obs, left, spans[1].noise, rounding)
         scaled = (
@@ -134,10 +147,11 @@ def _rows(sentences: Tensor, size: int) -> Tensor:
     return torch.nn.functional.pad(sentences[:size], (0, 0, 0, max(0, size - len(sentences))))
 
 
-def _counted(obs: Observation, grown: list[Tensor], enough: float) -> tuple[Batch, float, float]:
+def _counted(obs: Observation, grown: list[Tensor], enough: float, whole: bool) -> tuple[Batch, float, float]:
     """The batch that explains the message best, of sentences that end where no beginning goes on or, where those do not do, anywhere; and the share of the message that it leaves, up to the message's length, and that length over its own."""
     length, best = obs.template.private.shape[1], None
-    for sentences in (_leaves(grown, length), torch.cat([_filled(begun, length) for begun in grown])):
+    every = torch.cat([_filled(begun, length) for begun in grown])
+    for sentences in (every,) if whole else (_leaves(grown, length), every):
         found = _most_likely(obs, sentences)
         square, scale = up_to_length(obs.simulate(found), obs.message)
         left = max(square, 0.0) ** 0.5
@@ -161,9 +175,10 @@ def _leaves(grown: list[Tensor], length: int) -> Tensor:
 def _most_likely(obs: Observation, sentences: Tensor) -> Batch:
     """The batch whose sentences are these as often as the message says: least squares of its last numbers, rounded to whole counts of as many as the batch has."""
     like, size = obs.template.private, len(obs.template.private)
-    one = obs.template.single(0)
+    one, classes = obs.template.single(0), obs.template.label.unique()
+    each = [(row, label) for row in sentences for label in classes]
     take = min(SOLVED, numel(obs.message))
-    columns = [flatten(obs.simulate(one.at(row[None].to(like))))[-take:].double() for row in sentences]
+    columns = [flatten(obs.simulate(one.at(row[None].to(like), label[None])))[-take:].double() for row, label in each]
     seen = flatten(obs.message)[-take:].double()
     counts = torch.linalg.lstsq(torch.stack(columns, 1), seen[:, None]).solution[:, 0].clamp(min=0).cpu()
     counts = counts * size / counts.sum().clamp(min=1e-300)
@@ -171,6 +186,7 @@ def _most_likely(obs: Observation, sentences: Tensor) -> Batch:
     missing = size - int(whole.sum())
     if missing > 0:
         whole[(counts - whole).topk(min(missing, len(whole))).indices] += 1
-    chosen = torch.arange(len(sentences)).repeat_interleave(whole.long())[:size]
+    chosen = torch.arange(len(each)).repeat_interleave(whole.long())[:size]
     chosen = torch.cat([chosen, chosen.new_full((size - len(chosen),), int(counts.argmax()))])
-    return obs.template.at(sentences[chosen].to(like))
+    rows, labels = (torch.stack(part) for part in zip(*(each[k] for k in chosen.tolist()), strict=True))
+    return obs.template.at(rows.to(like), labels)

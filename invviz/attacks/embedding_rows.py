@@ -44,8 +44,8 @@ class EmbeddingRows(Attack):
     one_round: ClassVar[bool] = True
 
     def wants(self) -> Knowledge:
-        """How many sentences there are."""
-        return Knowledge(batch_size=True)
+        """How many sentences there are, and their classes where the net tells classes."""
+        return Knowledge(labels=True, batch_size=True)
 
     def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
         """The words; `rng` is not used. No words where the embeddings' gradients are not there, or zero."""

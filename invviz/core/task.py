@@ -76,18 +76,29 @@ def _next_token(outputs: Tensor, inputs: Tree) -> Tensor:
     """The mean over sentences of the mean over their words and their end, so that a batch's gradient is the mean of its sentences' gradients."""
     wanted = inputs["tokens"]
     counts = ends(wanted)
-    wrong = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), _closed(wanted), reduction="none")
+    closed = _closed(wanted)
+    told = closed.transpose(1, 2) if wanted.is_floating_point() else closed
+    wrong = torch.nn.functional.cross_entropy(outputs.transpose(1, 2), told, reduction="none")
     return ((wrong * counts).sum(1) / counts.sum(1)).mean()
 
 
 def _closed(tokens: Tensor) -> Tensor:
-    """Tokens (b, t) with a place for the end behind them, (b, t + 1)."""
+    """Tokens (b, t), or shares of words (b, t, words), with a place for the end behind them, (b, t + 1, ...)."""
+    if tokens.is_floating_point():
+        nothing = torch.nn.functional.one_hot(torch.zeros(len(tokens), 1, dtype=torch.long, device=tokens.device), tokens.shape[2])
+        return torch.cat([tokens, nothing.to(tokens)], 1)
     return torch.cat([tokens, torch.zeros_like(tokens[:, :1])], 1)
+
+
+def present(tokens: Tensor) -> Tensor:
+    """Which places of sentences (b, t) hold a word or stand before one, (b, t) of 0 and 1; of shares of words (b, t, words) to what share, differentiable."""
+    held = 1 - tokens[..., 0] if tokens.is_floating_point() else (tokens != 0).long()
+    return held.flip(1).cummax(1).values.flip(1)
 
 
 def ends(tokens: Tensor) -> Tensor:
     """Which places of sentences (b, t) and of the end behind them are foretold, (b, t + 1): the words, and the first place behind the last one."""
-    words = (tokens != 0).long().flip(1).cummax(1).values.flip(1)
+    words = present(tokens)
     return torch.cat([torch.ones_like(words[:, :1]), words], 1)
 
 

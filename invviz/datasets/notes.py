@@ -84,6 +84,7 @@ TEMPLATES = (
 )
 
 
+@functools.lru_cache(maxsize=1)
 def _vocabulary() -> Vocabulary:
     plain = {word for template in TEMPLATES for word in template.split() if not word.startswith("{")}
     return Vocabulary.of([*sorted(plain), *(word for words in SLOTS.values() for word in words)])
@@ -109,7 +110,7 @@ class Sentences:
 class Notes(Dataset):
     """Short notes with invented names, ages, telephone numbers, towns, drugs and diagnoses; word tokens, 2,000 public sentences and 400 private ones.
 
-    Eight templates and lists of words, filled with a fixed seed. A class is a word of the vocabulary; the label of a sentence is its last word.
+    Eight templates and lists of words, filled with a fixed seed. A class is a word of the vocabulary; that of a note is what it is about: its diagnosis, without one its drug, else its month.
     """
 
     name: ClassVar[str] = "notes"
@@ -142,10 +143,17 @@ def _made(count: int, rng: np.random.Generator) -> Sentences:
     """So many sentences; locked, because caches hand the same arrays to everyone."""
     filled = [" ".join(_word(part, rng) for part in TEMPLATES[rng.integers(len(TEMPLATES))].split()) for _ in range(count)]
     tokens = _vocabulary().encode(filled, LENGTH)
-    labels = tokens[np.arange(count), (tokens != 0).sum(1) - 1]
+    labels = np.array([_about(row) for row in tokens.tolist()])
     for array in (tokens, labels):
         array.setflags(write=False)
     return Sentences(tokens, labels)
+
+
+def _about(tokens: Sequence[int]) -> int:
+    """The number of the diagnosis in a note; without one that of its drug, else of its month."""
+    numbers = _vocabulary().numbers
+    kinds = [{numbers[word] for word in SLOTS[slot]} for slot in ("illness", "drug", "month")]
+    return next(token for kind in kinds for token in tokens if token in kind)
 
 
 def _word(part: str, rng: np.random.Generator) -> str:

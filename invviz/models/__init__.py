@@ -9,6 +9,7 @@ from .lenet import LeNet
 from .mlp import MLP
 from .preact import PreAct
 from .resnet18 import ResNet18
+from .tiny_bert import TinyBERT
 from .tiny_lm import TinyLM
 from .vgg6 import VGG6
 from .vit import ViT
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Model]] = {
     "tiny_lm": TinyLM,
     "convnet1d": ConvNet1d,
     "gru": GRU,
+    "tiny_bert": TinyBERT,
 }
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "PreAct",
     "ResNet18",
     "Shape",
+    "TinyBERT",
     "TinyLM",
     "ViT",
 ]

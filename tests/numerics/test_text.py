@@ -50,9 +50,8 @@ def test_notes_are_the_same_everywhere_and_hold_no_real_person():
     tokens, labels = samples.victims.take(range(400))
     sentences = [words.sentence(row) for row in tokens]
     assert sentences[0] == "give karin ivanov 2 3 units of aspirin" and "private" not in data.citation
-    assert np.array_equal(words.encode(sentences, 12), tokens) and all(
-        words.word(k) == s.split()[-1] for k, s in zip(labels, sentences, strict=True)
-    )
+    assert np.array_equal(words.encode(sentences, 12), tokens)
+    assert all(words.word(k) in s.split() for k, s in zip(labels, sentences, strict=True))
     assert max(len(s.split()) for s in sentences) <= 12 and len(set(sentences)) > 380
 
 

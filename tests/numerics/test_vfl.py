@@ -31,6 +31,7 @@ SHAPES = {
     "vit": (3, 16, 16),
     "preact": (3, 16, 16),
     "tiny_lm": (6,),
+    "tiny_bert": (6,),
 }
 SMALL = {
     "mlp": {"width": 8},
@@ -42,6 +43,7 @@ SMALL = {
     "vit": {"width": 8},
     "preact": {"width": 4},
     "tiny_lm": {"width": 8, "heads": 1},
+    "tiny_bert": {"width": 8, "heads": 1},
 }
 
 
