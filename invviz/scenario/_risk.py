@@ -44,7 +44,7 @@ def bits_problems(scenario: Scenario) -> list[str]:
 def any_attack(s: Scenario) -> Attack:
     """An attack that fits wherever the rest fits."""
     kind = s.data.modality
-    return ATTACKS["dlg"]() if not kind.discrete else next(attack() for attack in ATTACKS.values() if attack.made_for(kind))
+    return ATTACKS["dlg"]() if not kind.discrete else next(a() for a in ATTACKS.values() if a.made_for(kind) and not a.needs_gradient)
 
 
 @functools.lru_cache(maxsize=KEPT)

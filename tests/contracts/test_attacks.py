@@ -29,7 +29,7 @@ SITE = Site(None, Path("/nonexistent"), "cpu")
 
 def small(attack, **parts):
     """A scenario of few pixels and few steps that the attack fits."""
-    few = {"steps": 5, "restarts": 1, "epochs": 1, "pictures": 64, "components": 16}
+    few = {"steps": 5, "restarts": 1, "epochs": 1, "pictures": 64, "components": 16, "moves": 4, "sweeps": 0}
     quick = attack.replace(**{k.name: few[k.name] for k in attack.knobs() if k.name in few})
     if attack.modalities == ("tokens",):
         return Scenario.parse("data=notes").replace(attack=quick, model=MODELS["tiny_lm"](width=16), **parts)
@@ -231,7 +231,7 @@ def test_every_valid_small_pair_runs(monkeypatch):
     monkeypatch.setattr("invviz.engine._verdict.OTHERS", 3)
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
-    few = {"steps": 2, "width": 4, "latent": 4}  # each way is gone once and once more; how far it leads is of no interest here
+    few = {"steps": 2, "width": 4, "latent": 4, "every": 1}  # each way is gone once and once more; how far it leads is of no interest here
     bases = [b.replace(attack=b.attack.replace(**{k.name: few[k.name] for k in b.attack.knobs() if k.name in few})) for b in bases]
     models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet")]
     models += [MODELS[name](width=4, blocks=1) for name in ("vit", "preact")]  # two are one block twice

@@ -148,7 +148,7 @@ def test_sentences_are_matched_by_wrong_words_not_by_their_numbers():
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("attack=dlg", "continuous numbers; notes is a set of sentences, which are words. Use dager or embedding_rows."),
+        ("attack=dlg", "continuous numbers; notes is a set of sentences, which are words. Use dager or embedding_rows or tag or lamp."),
         ("attack=inverting_gradients", "which are words. Use dager"),
         ("defense=invl_gnp", "asks how the message moves"),
         ("defense=soteria", "asks how the message moves"),
