@@ -95,7 +95,7 @@ def caveats(scenario: Scenario, solved: float | None = None) -> list[str]:
                     f"The other {percent(even)} are isotropic, and how much is left to solve for hangs on how loud they are: the score is no bound."
                     if even
                     else "Where the net is smooth, nothing else is added and the message is at least twice as long as the batch, "
-                    "that read 128 of 130 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
+                    "that read 120 of 120 digits exactly behind InvL-GNP and water-filling: the score is then no bound."
                 )
             )
             if solved is not None:

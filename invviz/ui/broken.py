@@ -28,7 +28,7 @@ def draw(stacks: Sequence[Stack], here: str, tried: bool = False) -> bool:
     if found:
         st.markdown(
             f":material/warning: **{', '.join(found)}: no protection to rely on.** This noise lies in the directions in which the message moves with the picture, and {here} {what}. "
-            "The attack *Tangent search* does: on LeNet it read 128 of 130 digits exactly behind InvL-GNP and water-filling. Its border: messages shorter than twice the batch, kinks (ReLU), "
+            "The attack *Tangent search* does: on LeNet it read 120 of 120 digits exactly behind InvL-GNP and water-filling. Its border: messages shorter than twice the batch, kinks (ReLU), "
             "isotropic noise beneath that is loud beside it."
         )
     return bool(found)

@@ -136,8 +136,8 @@ def test_words_on_both_sides():
     names = {one.name for one in bounds.reasons(between)}
     assert {"noise in the tangent space", "shape of the noise", "Laplace noise"} <= names
     said = " ".join(caveats(between))
-    assert "75 % of invl_gnp's noise lies in the directions" in said and "The other 25 % are isotropic" in said and "128 of 130" not in said
-    assert "128 of 130" in " ".join(caveats(scenario("invl_gnp")))
+    assert "75 % of invl_gnp's noise lies in the directions" in said and "The other 25 % are isotropic" in said and "120 of 120" not in said
+    assert "120 of 120" in " ".join(caveats(scenario("invl_gnp")))
     assert not problems(scenario("invl_gnp(isotropic=0.25)", "&attack=tangent&attacker=aware"))
 
 
