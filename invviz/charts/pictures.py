@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..core.pixels import as_bytes
 from ._colours import DASHED, IDEAL, TRUTH, frame
-from .series import small
+from .series import known_along, small
 
 STRIP = 8  # entries of a line that is still drawn as it is
 
@@ -112,7 +112,9 @@ def heat_png(picture: np.ndarray, share: np.ndarray, low: float, high: float, si
 
 
 def heat(picture: np.ndarray, share: np.ndarray, low: float, high: float) -> np.ndarray:
-    """What `heat_png` shows, (b, 3, h, w) in [0, 1]."""
+    """What `heat_png` shows, (b, 3, h, w) in [0, 1]; of series (b, channels, length) lines over a ground of that purple."""
+    if picture.ndim == 3 and picture.shape[-1] > STRIP:
+        return known_along(picture, ((share.mean(axis=1) - low) / max(high - low, 1e-9)).clip(0, 1))
     grey = picture.mean(axis=1, keepdims=True)
     depth = ((share.mean(axis=1, keepdims=True) - low) / max(high - low, 1e-9)).clip(0, 1)
     full = np.array([int(IDEAL[i : i + 2], 16) / 255 for i in (1, 3, 5)])[None, :, None, None]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..core.pixels import as_bytes
 from ._colours import IDEAL, REAL, TRUTH, dash, framed, ink, line
 
 WIDE, HIGH, FINER = 192, 144, 3  # pixels of a small picture; it is drawn so many times larger first, for smooth lines
@@ -46,7 +47,16 @@ def series_spec(
             shade = ink(colour, dark) if colour == TRUTH else line(colour, dark)
             mark = {"type": "line", "color": shade, "strokeWidth": width, "strokeDash": dash(colour), "interpolate": "linear"}
             layers.append({"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": {**y, "field": "v"}}})
-    return framed({"height": 260, "layer": layers}, dark)
+    return framed({"height": 220, "layer": layers}, dark)
+
+
+def known_along(values: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Series (b, channels, length) in [0, 1] as pictures of lines, (b, 3, HIGH, WIDE) in [0, 1], on a ground that is the deeper purple, the nearer `depth` (b, length) is to 1."""
+    full = np.array([int(IDEAL[i : i + 2], 16) / 255 for i in (1, 3, 5)])[None, :, None]
+    place = (np.arange(WIDE) * depth.shape[1] // WIDE).clip(0, depth.shape[1] - 1)
+    share = depth[:, None, place]
+    ground = (1 - share) * 0.92 + share * (0.25 + 0.75 * full)  # lines can be read on the deepest, too
+    return (ground[:, :, None] * small(as_bytes(values)) / 255).astype(np.float32)
 
 
 def small(raw: np.ndarray) -> np.ndarray:
@@ -65,4 +75,4 @@ def _small(one: np.ndarray) -> np.ndarray:
     return np.asarray(sheet.resize((WIDE, HIGH), Image.Resampling.BOX))
 
 
-__all__ = ["HIGH", "WIDE", "series_spec", "small"]
+__all__ = ["HIGH", "WIDE", "known_along", "series_spec", "small"]

@@ -20,7 +20,7 @@ BEYOND = (
         ":material/notes:",
     ),
     (
-        "data=ecg(index=2)&model=convnet1d&defense=gaussian_noise(sigma=0.1)&attack=inverting_gradients(steps=300,restarts=1,tv=0.01)&prior=natural",
+        "data=ecg(index=2)&model=convnet1d&defense=gaussian_noise(sigma=3.0)&attack=inverting_gradients(steps=300,restarts=1,tv=0.01)&prior=natural",
         "A heartbeat in a gradient",
         "Three seconds of an invented person's heart. Which waves drown first when the noise grows?",
         ":material/ecg_heart:",

@@ -151,6 +151,23 @@ def blind(scenario):
             assert not torch.isclose(tensor.flatten()[: truth.numel()].double(), truth.flatten().double()).all()
 
 
+@pytest.mark.parametrize("defense", [(), ("clipping", "pruning"), ("invl_gnp",)], ids=lambda d: "+".join(d) or "none")
+@pytest.mark.parametrize("attack", ALL)
+def test_the_attacker_is_blind_to_series_or_says_that_it_does_not_read_them(attack, defense):
+    quick = small(attack).attack
+    model = MODELS["mlp"](width=8) if attack.needs_first_linear or attack.needs_tangent_noise else MODELS["convnet1d"](width=2)
+    scenario = Scenario.parse("data=ecg").replace(
+        attack=quick, model=model, defense=tuple(PARTS["defense"][d]() for d in defense), attacker="aware"
+    )
+    if said := problems(scenario):
+        assert all(len(words) > 20 and words.endswith(".") for words in said)
+        return
+    blind(scenario)
+    if not defense:
+        found = run(scenario, SITE)
+        assert np.isfinite(found.guess).all() and found.guess.shape == (1, 1, 192) and 0 <= found.guess.min() <= found.guess.max() <= 1
+
+
 def test_the_walk_would_find_a_leak():
     scenario = small(ATTACKS["dlg"]())
     client = meet_client(scenario, SITE)

@@ -18,8 +18,8 @@ from ..kept import HEAD, of_today, tuples
 from ._correlation import Correlation, Within, correlate, correlate_within
 
 FOLDER = GALLERY / "calibration"
-STUDIES = ("photos", "cifar10")
-TITLES = {"photos": "Photographs", "cifar10": "CIFAR-10"}
+STUDIES = ("photos", "cifar10", "ecg")
+TITLES = {"photos": "Photographs", "cifar10": "CIFAR-10", "ecg": "ECG (synthetic series)"}
 ARMS = {
     "attack": "attack (blind)",
     "oracle": "same search, started near the truth (oracle)",

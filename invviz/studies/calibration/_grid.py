@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...scenario import Scenario
+from ...core.modality import SERIES
+from ...scenario import PARTS, Scenario
 
 SEED = 7
 PRIOR = "natural"
@@ -31,18 +32,22 @@ ATTACKS = {  # of the pictures in turn
     "lenet": ("dlg(restarts=1)",),
     "mlp": ("linear_layer", "dlg(restarts=1)"),
     "convnet": ("inverting_gradients", "dlg(restarts=1)"),
+    "convnet1d": ("dlg(restarts=1)", "inverting_gradients(restarts=1,tv=0.01)"),
+    "gru": ("dlg(restarts=1)",),
 }
+ALONG_TIME = ("convnet1d(width=8)", "convnet1d(width=8,init='trained')", "gru(values=16)", "mlp(width=32)")  # in their place for series
 
 
 def grid(data: str) -> list[list[Scenario]]:
     """All scenarios of a study on one data set, in groups that share a spectrum.
 
     Args:
-        data: name of a data set with pictures of 32 x 32 pixels.
+        data: name of a data set with pictures of 32 x 32 pixels, or with series.
     """
+    models = ALONG_TIME if PARTS["data"][data].modality is SERIES else MODELS
     groups: list[list[Scenario]] = []
     for k in range(PICTURES):
-        for m, model in enumerate(MODELS):
+        for m, model in enumerate(models):
             choices = ATTACKS[model.split("(")[0]]
             start = f"data={data}(index={k + 2 * m})&model={model}&attack={choices[k % len(choices)]}"
             noises = [NOISES[(NOISES_EACH * k + 2 * m + j) % len(NOISES)] for j in range(NOISES_EACH)]

@@ -21,6 +21,7 @@ from ...engine.observe import observe
 from ...engine.summary import risk_summary
 from ...metrics import MSE, PSNR, SSIM
 from ...risk import ideal
+from ...scenario import PARTS
 from . import FOLDER, TITLES, CalibrationStudy
 from ._grid import FLOOR, PRIOR, SEED, grid
 from ._oracle import oracle, oracle_map
@@ -48,7 +49,7 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Calibrat
         DataMissing: cifar10 without INVVIZ_DATA, or not found there.
     """
     site = site or Site.from_env()
-    if name != "photos" and site.data_dir is None:
+    if PARTS["data"][name].needs_folder and site.data_dir is None:
         raise DataMissing(f"the study {name} needs INVVIZ_DATA, the folder that holds the data set {name}; it is not set.")
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,8 @@ from .. import alts, lesson, sources
 from ..victim import victim_of
 from ..views import RiskView, RunView
 
-BAND = "Band: one standard deviation of what the ideal attacker is still in doubt about, value by value. Where it is wide, that part of the series has drowned."
+LINES = "Grey: the client's. Dashed purple: the ideal attacker's. Orange: the real attack's."
+BAND = " Band: one standard deviation that the ideal attacker is left in doubt, as the {prior} prior counts; where it is wide, that part has drowned."
 
 
 def draw(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView | None, job: Job | None) -> None:
@@ -51,9 +52,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView
         )
         st.vega_lite_chart(spec, key="series", alt=alts.alt(_told(now, ideal is not None, guess is not None)))
     more = f" The first of {now.batch} series in the batch." * (now.batch > 1)
-    st.caption(
-        (BAND if spread is not None else "Grey: the client's. Purple, dashed: the ideal attacker's. Orange: the real attack's.") + more
-    )
+    st.caption(LINES + (BAND.format(prior=now.prior) if spread is not None else "") + more)
 
 
 def _told(now: Scenario, ideal: bool, guess: bool) -> str:
