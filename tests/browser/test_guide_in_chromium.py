@@ -1,10 +1,12 @@
 """The tour as a person takes it: from the Lab to the first answer by the keyboard, terms in place, every stop one screen."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 from looking import FITS, idle
 
+from invviz.ui.guide import handout
 from invviz.ui.guide.stops import STOPS
 
 pytestmark = pytest.mark.browser
@@ -112,3 +114,19 @@ def test_in_front_of_a_class_pictures_are_large_and_the_stop_with_most_fits(page
         "[...document.querySelectorAll('.shares .row > span, .guide figcaption')].filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).length"
     )
     assert cut == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "de"])
+def test_the_hand_out_prints_one_page_a_stop_and_cuts_no_box(page, lang):
+    """On A4, through the browser that a teacher prints with."""
+    page.set_content(handout.students(lang))
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1047})  # A4 at 96 dots per inch, less the printer's margins
+    heights = page.evaluate(
+        "[...document.querySelectorAll('section')].map(e => e.getBoundingClientRect().bottom - (e.previousElementSibling?.tagName === 'SECTION' ? e.getBoundingClientRect().top : 0))"
+    )
+    assert len(heights) == len(STOPS) and max(heights) < 1047 and page.evaluate("document.documentElement.scrollWidth") <= 718
+    pages = lambda made: len(re.findall(rb"/Type\s*/Page\b", made))  # noqa: E731
+    assert pages(page.pdf(format="A4", prefer_css_page_size=True)) == len(STOPS)
+    page.set_content(handout.teachers(lang))
+    assert 1 < pages(page.pdf(format="A4", prefer_css_page_size=True)) <= 6

@@ -14,6 +14,7 @@ STYLE = """
 body { font: 12pt/1.5 system-ui, sans-serif; color: #000; background: #fff; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 18pt; } h2 { font-size: 15pt; margin: 0 0 .5rem; }
 section { break-after: page; margin-bottom: 3rem; } section:last-child { break-after: auto; }
+section, tr, figure { break-inside: avoid; }
 .ask { font-weight: 600; } .boxes { display: flex; gap: .6rem; list-style: none; padding: 0; }
 .boxes li { flex: 1; text-align: center; font-size: 10pt; } .boxes li::after { content: ""; display: block; border: 1.5px solid #000; height: 1.4rem; margin-top: .2rem; }
 .line { border-bottom: 1px solid #000; height: 2.2rem; } figure { margin: 0; } figcaption { font-size: 10pt; }
