@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,8 @@ def show(args: argparse.Namespace) -> int:
 def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any, similar: Any) -> int:
     from ..report.audit import audit
 
-    with ProgressLine() as line:
+    with ProgressLine() as line, warnings.catch_warnings():
+        warnings.showwarning = _warn
         found = audit(
             net, inputs, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, prior=args.prior, public=args.public, similar=similar, bounds=args.bounds,
             ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, within=args.within, device=_device(args.device), seed=args.seed, progress=line.report,
@@ -111,6 +113,11 @@ def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: A
         )  # fmt: skip
     _put(args, _words(found) if form == "text" else found.text(form))
     return 0
+
+
+def _warn(said: Warning | str, *_: object) -> None:
+    """What is said before the work begins, on stderr, without the line of code that says it."""
+    print(said, file=sys.stderr, flush=True)
 
 
 def _read(args: argparse.Namespace, form: str, net: Any, loss: Any, sent: Any, inputs: Any, target: Any) -> int:

@@ -31,7 +31,7 @@ from .maps import direction, pixel_knowledge, pixel_knowledges, pixel_variance, 
 from .noise_covariance import Banded, Diagonal, NoiseCovariance
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, joint_release, masked, moved, only, over_rounds, scaled
-from .sketch import FIRST, budget, first_budget, sketch
+from .sketch import FIRST, budget, first_budget, least_products, sketch
 from .solved import psnr_solved
 from .spectrum import decompose, singular_values
 from .sums import SumJacobian, SumPrior, of_first
@@ -75,6 +75,7 @@ __all__ = [
     "k_here",
     "k_star",
     "learned_share",
+    "least_products",
     "masked",
     "moved",
     "of_first",

@@ -130,6 +130,16 @@ def budget(size: int, work: float) -> int:
     return int(np.clip(WORK / work, least, max(least, min(MOST, size // SHARE))))
 
 
+def least_products(white: bool, blocks: int = BLOCKS) -> int:
+    """How many products a sketch makes at least, however little time there is: with fewer its interval does not hold.
+
+    Args:
+        white: whether the prior is white.
+        blocks: of each space.
+    """
+    return 1 + blocks * (2 * PROBES + 2) + (0 if white else LEADING * LEADING_BLOCKS)
+
+
 def first_budget(work: float) -> int:
     """How many products a first sketch makes, whose only aim is to be there within about a second.
 

@@ -96,6 +96,7 @@ def broken():
         ("silent", "cannot", lambda: nn.Sequential(Own(torch.tanh), Detached())),
         ("forward", "cannot", lambda: nn.Sequential(nn.Flatten(), nn.Linear(7, 3))),
         ("batch_norm", "less", lambda: seq(nn.BatchNorm1d(8))),
+        ("batch_norm_of_batch", "note", lambda: seq(nn.BatchNorm1d(8, track_running_stats=False))),
         ("dropout", "less", lambda: seq(nn.Dropout(0.5))),
         ("half_precision", "less", lambda: seq(nn.Tanh()).bfloat16()),
         ("frozen", "note", frozen),
@@ -181,3 +182,17 @@ def test_a_head_of_zeros_is_not_deaf():
     torch.nn.init.zeros_(net[2].weight)
     torch.nn.init.zeros_(net[2].bias)
     assert "deaf" not in [one["name"] for one in invviz.risk(net, torch.rand(1, 6), torch.tensor([1])).reasons]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_without_statistics_of_its_own_takes_those_of_the_batch(training):
+    """So does the audit: nothing is said of statistics that the net has, for it has none; another record changes what a record's answer is."""
+    net = seq(nn.BatchNorm1d(8, track_running_stats=False)).train(training)
+    found = named(net)
+    assert "batch_norm" not in found and "statistics that the net has" not in str(found["batch_norm_of_batch"])
+    mended, _ = mend(net)
+    x = BATCH.private
+    other = torch.cat([x[:1], 1 - x[1:]])
+    assert not mended.training and not torch.allclose(mended(x)[0], mended(other)[0], atol=1e-3)
+    own, _ = mend(seq(nn.BatchNorm1d(8)))
+    assert torch.allclose(own(x)[0], own(other)[0], atol=1e-6), "one that has statistics does not look at the others"

@@ -16,6 +16,9 @@ from ._own import RECORD, Part
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ...core.types import Batch
+    from ._own import OwnNet
+
 Loss = Callable[[Any, Any], Any]
 Inputs = Any  # a tensor or an array; or a mapping of them, by the names of the module's arguments
 Bounds = Any  # (low, high), each a number or an array like one record; or a mapping of those, by the names of the inputs
@@ -173,3 +176,19 @@ def modality_of(parts: tuple[Part, ...]) -> Modality:
     """Pictures where one private input looks like that: 1 or 3 channels, height, width."""
     shape = parts[0].shape
     return PICTURE if len(parts) == 1 and len(shape) == 3 and shape[0] in CHANNELS and min(shape[1:]) > 1 else RECORD
+
+
+def refuse_classes(net: OwnNet, batch: Batch) -> None:
+    """Refuse class numbers that the net has no score for; a net that does not take the batch is told of later."""
+    if net.task is not CLASSIFICATION:
+        return
+    try:
+        with torch.no_grad():
+            out = net.outputs(net.params, batch)
+    except Exception:  # noqa: BLE001  (the user's own code: `tried` says what is wrong)
+        return
+    low, high = int(batch.label.min()), int(batch.label.max())
+    if torch.is_tensor(out) and out.ndim == 2 and batch.label.ndim == 1 and not 0 <= low <= high < out.shape[1]:
+        raise InvvizError(
+            f"Targets are class numbers from {low} to {high}; the net gives {out.shape[1]} scores a record, so classes are 0 to {out.shape[1] - 1}."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 CHANNEL = "Pictures are (records, channels, height, width); of one channel, x[:, None] adds it."
 
 
-def tried(net: Net, batch: Batch) -> list[Reason]:
-    """The steps that every number of an audit needs, tried one after the other until one fails."""
+PRODUCT = ("forward_mode", "double_backward")  # steps that together are one product of a spectrum
+
+
+def tried(net: Net, batch: Batch, took: dict[str, float] | None = None) -> list[Reason]:
+    """The steps that every number of an audit needs, tried one after the other until one fails; `took` is given the seconds of each."""
     point = batch.flat().detach()
     drawn = lambda like: torch.randn(like.shape, dtype=like.dtype, generator=stream(0, "trial")).to(like.device)  # noqa: E731  (ones would be blind: a softmax's errors add up to zero)
     release = lambda vector: flatten(gradient(net, net.params, batch.with_flat(vector)))  # noqa: E731
@@ -35,6 +39,7 @@ def tried(net: Net, batch: Batch) -> list[Reason]:
     )
     made: dict[str, Tensor] = {}
     for name, step in steps:
+        start = time.monotonic()
         try:
             made[name] = step().detach()
         except Exception as err:  # noqa: BLE001  (the user's own code runs here: whatever it raises is the reason)
@@ -45,6 +50,8 @@ def tried(net: Net, batch: Batch) -> list[Reason]:
                 if name == "forward" and _lacks_channel(net, given)
                 else found
             ]
+        if took is not None:
+            took[name] = time.monotonic() - start
     return [*_ways(net, batch), *_results(made)]
 
 

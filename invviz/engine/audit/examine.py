@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ..assess import assess
 from ..bounds import in_brackets, reasons
 from ..calibrate_noise import least_strength
 from ..summary import floor_share, risk_summary
+from ._time import SLOW, AuditTime, left_of, too_short
 from .advice import advice, limits
 from .attempts import Attempt, attempts, best_of
 from .findings import GUESSED, Budget, Exposure, Findings, LeastNoise
@@ -67,6 +69,7 @@ def examine(
     report: Callable[[Event], bool] | None = None,
     limit: float | None = None,
     first: int = 0,
+    began: float | None = None,
 ) -> Examined:
     """Compute everything.
 
@@ -78,32 +81,40 @@ def examine(
         ceiling: wanted expected best in dB; None: where records count as hidden.
         limit: seconds for everything: half of it for the spectrum, and for the attacks what is left then; None: no limit.
         first: number of the first record.
+        began: when the audit did, by `time.monotonic`: looking at the net counts, too; None: now.
         report: progress; answering False during the spectrum stops the audit, during an attack that attack.
 
     Raises:
         Cancelled: `report` answered False while the spectrum was computed.
     """
-    start, case = time.monotonic(), case_of(subject, scenario)
+    start, case, given = began or time.monotonic(), case_of(subject, scenario), seconds
     found, why = None, ""
+    if short := too_short(subject, scenario, limit):
+        warnings.warn(short, AuditTime, stacklevel=3)
     try:
-        found = assess(scenario, case.site, report, client=case.client, seconds=limit and limit * (1.0 if attacks == [] else SHARE))
+        found = assess(
+            scenario, case.site, report, client=case.client, seconds=limit and left_of(limit * (1.0 if attacks == [] else SHARE), start)
+        )
     except Cancelled:
         raise
     except InvvizError as err:  # the attacks need no spectrum
         why = str(err)
     risk = _risk(scenario, found) if found else None
     if limit is not None:
-        left = max(limit - (time.monotonic() - start), LEAST)
+        spent = time.monotonic() - start
+        left = max(limit - spent, LEAST)
         seconds = left if seconds is None else min(seconds, left)
-    tried = attempts(subject, scenario, attacks, ATTACKS if seconds is None else seconds, report)
+    tried = attempts(
+        subject, scenario, attacks, ATTACKS if seconds is None else seconds, report, subject.product if subject.product >= SLOW else 0.0
+    )
     records = exposures(found, risk, tried, subject, first)
     strongest = next((place for place, one in enumerate(tried) if one.told.psnr), None)
     made = Findings(
         facts=dict(subject.facts),
         scenario="&".join(one for one in scenario.text(full=True).split("&") if not one.startswith("attack=")),  # those tried are listed
-        settings=hashlib.sha256(f"{scenario.text(full=True)}|{seconds}|{ceiling}|{[a.told.attack for a in tried]}".encode()).hexdigest()[:16],
+        settings=hashlib.sha256(f"{scenario.text(full=True)}|{given}|{limit}|{ceiling}|{[a.told.attack for a in tried]}".encode()).hexdigest()[:16],
         reasons=tuple(dataclasses.asdict(one) for one in subject.reasons),
-        notes=subject.notes,
+        notes=(*subject.notes, short) if short else subject.notes,
         risk=risk,
         risk_error=why,
         expected=_expected(scenario, found, risk),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from ...core.plain import plain
@@ -50,6 +51,7 @@ class Tried:
         failed: whether it can tell itself that it failed.
         stopped: at the end of its time; on request where `note` says so.
         error: why it gave no answer, or was not tried.
+        word: for pictures, how much of them its answer shows (`metrics.word`, from the least to the most); empty elsewhere.
     """
 
     attack: str
@@ -61,6 +63,13 @@ class Tried:
     failed: bool = False
     stopped: bool = False
     error: str = ""
+    word: str = ""
+
+    @property
+    def overall(self) -> float:
+        """PSNR of the mean squared error over the records, in dB: a mean of decibels would let one record that is right stand for many that are wrong."""
+        error = sum(10 ** (-value / 10) for value in self.psnr) / len(self.psnr) if self.psnr else math.inf
+        return -10 * math.log10(error) if 0 < error < math.inf else math.copysign(math.inf, 1 - error)
 
     @property
     def mean(self) -> float:

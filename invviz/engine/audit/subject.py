@@ -11,15 +11,14 @@ import numpy as np
 
 from ...core.errors import InvvizError
 from ...core.lazy import torch
-from ...core.task import CLASSIFICATION
 from ...core.types import Batch
 from ...datasets import Samples
 from ._first import first_layer
-from ._inputs import Bounds, Inputs, Loss, inputs_of, modality_of, parts_of, private_of, task_of
+from ._inputs import Bounds, Inputs, Loss, inputs_of, modality_of, parts_of, private_of, refuse_classes, task_of
 from ._own import PRIVATE, OwnData, OwnModel, OwnNet, Part, other_names
 from ._reason import Reason
 from ._similar import Similar, similar_of
-from ._trial import tried
+from ._trial import PRODUCT, tried
 from .validate import mend, validate
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class Subject:
         notes: what was assumed, in words.
         facts: about the net and the batch, as plain numbers and words.
         similar: public records of the same kind, where the attacker has some.
+        product: seconds that one product of a spectrum took when it was tried.
     """
 
     net: OwnNet
@@ -63,6 +63,7 @@ class Subject:
     notes: tuple[str, ...]
     facts: Mapping[str, Any]
     similar: Similar | None = None
+    product: float = 0.0
 
     @property
     def rescaled(self) -> bool:
@@ -126,8 +127,9 @@ def subject(
     if not all(part.unit for part in parts):
         net = dataclasses.replace(raw, scaled=True)
         unit_batch = Batch({PRIVATE: packed({p.name: p.to_unit(inputs[p.name]) for p in parts}, parts), **known}, goals, kind)
-    _in_range(raw, raw_batch)
-    found = sorted([*found, *tried(net, unit_batch)], key=lambda one: ("cannot", "less", "note").index(one.weight))
+    refuse_classes(raw, raw_batch)
+    took: dict[str, float] = {}
+    found = sorted([*found, *tried(net, unit_batch, took)], key=lambda one: ("cannot", "less", "note").index(one.weight))
     _refuse(found)
     first, act = first_layer(raw, raw_batch)
     known = similar_of(similar, parts, unit_batch.private.shape[1:])
@@ -161,7 +163,19 @@ def subject(
         if known
         else []
     )
-    return Subject(net, unit_batch, raw, raw_batch, data, model, tuple(found), (*notes, *said), facts, known)
+    return Subject(
+        net,
+        unit_batch,
+        raw,
+        raw_batch,
+        data,
+        model,
+        tuple(found),
+        (*notes, *said),
+        facts,
+        known,
+        sum(took.get(step, 0.0) for step in PRODUCT),
+    )
 
 
 def net_of(module: nn.Module, task: Task, parts: tuple[Part, ...], named: bool) -> OwnNet:
@@ -209,22 +223,6 @@ def _public(known: Similar | None) -> tuple[str, Samples | None]:
     if known is None:
         return "", None
     return digest({"records": torch.as_tensor(known.images), "classes": torch.as_tensor(known.labels)}), Samples(known, known, ())
-
-
-def _in_range(net: OwnNet, batch: Batch) -> None:
-    """Refuse class numbers that the net has no score for; a net that does not take the batch is told of later."""
-    if net.task is not CLASSIFICATION:
-        return
-    try:
-        with torch.no_grad():
-            out = net.outputs(net.params, batch)
-    except Exception:  # noqa: BLE001  (the user's own code: `tried` says what is wrong)
-        return
-    low, high = int(batch.label.min()), int(batch.label.max())
-    if torch.is_tensor(out) and out.ndim == 2 and batch.label.ndim == 1 and not 0 <= low <= high < out.shape[1]:
-        raise InvvizError(
-            f"Targets are class numbers from {low} to {high}; the net gives {out.shape[1]} scores a record, so classes are 0 to {out.shape[1] - 1}."
-        )
 
 
 def _classes(net: OwnNet, batch: Batch) -> int:

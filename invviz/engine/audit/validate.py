@@ -110,7 +110,11 @@ def _layers(module: nn.Module) -> Iterator[Reason]:
     norm, drop = torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd
     named = dict(module.named_modules())
     pick = lambda test: tuple(name for name, part in named.items() if test(part))  # noqa: E731
-    if training := pick(lambda part: isinstance(part, norm) and (part.training or not part.track_running_stats)):
+    if always := pick(lambda part: isinstance(part, norm) and (part.running_mean is None or part.running_var is None)):
+        what = "Batch norm keeps no running statistics: it takes the batch's own, in training and afterwards, and so does the audit."
+        repair = "What one record sends depends on the others of its batch: read its figures as those of this record among these others, or use group norm."
+        yield Reason("batch_norm_of_batch", "note", what, repair, always)
+    if training := pick(lambda part: isinstance(part, norm) and part.training and part.running_mean is not None):
         what = "Batch norm is in training mode: what one record sends depends on the others of its batch."
         repair = "The audit uses the statistics that the net has; replace it by group norm where clients train so."
         yield Reason("batch_norm", "less", what, repair, training, mends=True)

@@ -6,6 +6,7 @@ Nothing is stored and nothing leaves the process. Everything is computed by the 
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
-from ._words import GUESSED, exposed, headline, noise, ordered, promise, state, warned
+from ._words import GUESSED, exposed, headline, interval, knows, noise, ordered, overall, promise, ranked, state, warned, word
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,10 +99,10 @@ def audit(
         raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and None.")
     if not (isinstance(first, int) and first >= 0):
         raise InvvizError(f"first={first!r}; allowed: a whole number from 0 on, the first record's in its file.")
-    listed = attacks_of(attacks)
+    start, listed = time.monotonic(), attacks_of(attacks)
     who = subject(module, batch, targets, loss, public, bounds, device, similar)
     scenario = scenario_of(who, protocol, defense, prior, seed, floor, method)
-    found = examine(who, scenario, listed, seconds, ceiling, progress, within, first)
+    found = examine(who, scenario, listed, seconds, ceiling, progress, within, first, start)
     asked = {
         "protocol": scenario.protocol.text(full=True),
         "defense": found.findings.defense,
@@ -218,9 +219,13 @@ __all__ = [
     "defend",
     "exposed",
     "headline",
+    "interval",
+    "knows",
     "noise",
     "ordered",
+    "overall",
     "promise",
+    "ranked",
     "reconstruct",
     "risk",
     "schema",
@@ -228,5 +233,6 @@ __all__ = [
     "to_html",
     "uploaded",
     "warned",
+    "word",
     "write",
 ]

@@ -22,10 +22,11 @@ from ._words import (
     exposed,
     headline,
     interval,
-    mean_psnr,
     noise,
     ordered,
+    overall,
     promise,
+    ranked,
     share,
     state,
     strongest,
@@ -168,7 +169,7 @@ def _beside(found: dict[str, Any]) -> str:
     rows = [
         (
             "Strongest attack",
-            "none gave an answer" if best is None else f"{best['attack']}: {mean_psnr(best):.1f} dB on average, {best['seconds']:.1f} s",
+            "none gave an answer" if best is None else f"{best['attack']}: {overall(best)}, {best['seconds']:.1f} s",
         )
     ]
     if best and best["note"]:
@@ -183,13 +184,13 @@ def _beside(found: dict[str, Any]) -> str:
         ]
     rows.append(("Least noise", noise(found)))
     tried = [
-        [a["attack"], dB(None if not a["psnr"] else mean_psnr(a)), f"{a['seconds']:.1f}", state(a), a["error"] or a["note"]]
+        [a["attack"], "none" if not a["psnr"] else overall(a), f"{a['seconds']:.1f}", state(a), a["error"] or a["note"]]
         for a in found["attacks"]
     ]
     tried_table = (
         table(
-            "Attacks that were tried, and those that were not",
-            ("attack", "mean PSNR", "seconds", "state", "what it says, or why not"),
+            f"Attacks that were tried, and those that were not. {ranked(found)}",
+            ("attack", "got", "seconds", "state", "what it says, or why not"),
             tried,
         )
         if tried

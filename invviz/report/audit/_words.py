@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...core.figures import number
@@ -9,7 +10,7 @@ from ...core.plain import read
 from ...engine.audit.advice import UNSHARP, times
 from ...engine.audit.findings import GUESSED, ON_REQUEST
 from ...metrics import EXACT, GAINS, WORDS, decibels, word_of_share
-from ...risk import psnr_of
+from ...risk import TAU, least_products, psnr_of
 
 GONE = [100 * (1 - 10 ** (-gain / 10)) for gain in GAINS]
 SCALE = (
@@ -53,6 +54,43 @@ def sharp(risk: dict[str, Any]) -> bool:
     return high - low <= UNSHARP
 
 
+def knows(risk: dict[str, Any]) -> bool:
+    """Whether the spectrum says anything: a sketch whose interval reaches from the first word to the last does not."""
+    ends = [word_of_share(read(v)) for v in risk["invre_interval"]]
+    return ends != [WORDS[0], WORDS[-1]]
+
+
+def products_for(risk: dict[str, Any], half: float = 0.1) -> int | None:
+    """Products after which a sketch's two quadrature rules are at most about 2 `half` of InvRE apart; None where the prior is not white, for which the largest gain is not known here.
+
+    After k blocks the Gauss rule misses the share that stays unknown, sigma^2 b^T (M + sigma^2)^-1 b, by what k steps of conjugate gradients miss:
+    at most 4 q^2k of it, q = (sqrt(kappa) - 1) / (sqrt(kappa) + 1), kappa = 1 + (largest gain) / sigma^2 (golub2010matrices). Chance in the probes comes on top.
+    """
+    if risk["prior"] != "white" or not risk["singular_values"]:
+        return None
+    root = math.sqrt(1 + (TAU * read(risk["singular_values"][0]) / read(risk["sigma"])) ** 2)
+    if root <= 1:
+        return None
+    blocks = math.ceil(math.log(4 / (2 * half)) / (2 * math.log((root + 1) / (root - 1))))
+    return max(least_products(True), least_products(True, blocks))
+
+
+def unknown(risk: dict[str, Any]) -> str:
+    """That the sketch does not know, and what it would take, in place of a number."""
+    low, high = (read(v) for v in risk["invre_interval"])
+    many = products_for(risk)
+    made = risk.get("products")
+    more = (
+        f"; for InvRE to about 0.1 it needs up to about {number(many, 2)} (an estimate from how fast such sketches converge)"
+        if many
+        else ""
+    )
+    return (
+        f"how much an ideal attacker gets is not known: after {f'{made:,} products' if made else 'the products that there was time for'} the sketch leaves InvRE anywhere "
+        f"between {low:.2f} and {high:.2f}{more}"
+    )
+
+
 def word(risk: dict[str, Any]) -> str:
     """InvRE in a word, or from which to which word its interval reaches."""
     ends = [word_of_share(read(v)) for v in risk["invre_interval"]]
@@ -64,10 +102,18 @@ def strongest(found: dict[str, Any]) -> dict[str, Any] | None:
     return None if found["strongest"] is None else found["attacks"][found["strongest"]]
 
 
-def mean_psnr(attack: dict[str, Any]) -> float:
-    """Mean over its records."""
-    values = [read(v) for v in attack["psnr"]]
-    return sum(values) / len(values)
+def overall(attack: dict[str, Any]) -> str:
+    """What an attack that gave an answer got of all records: the word where they are pictures, and the PSNR of the mean squared error."""
+    said = attack.get("word", "")  # reports that were written before there were words have none
+    return f"{said}{', ' * bool(said)}{dB(of_mean_error(attack['psnr']))}"
+
+
+def ranked(found: dict[str, Any]) -> str:
+    """What attacks are ranked by, in words."""
+    word = (
+        "by the word for the picture that they show most of (PSNR and SSIM), then " if any(a.get("word") for a in found["attacks"]) else ""
+    )
+    return f"Ranked {word}by the PSNR of their mean squared error; those that read every record to rounding come first, the quickest first."
 
 
 def of_mean_error(values: list[Any]) -> float:
@@ -121,7 +167,9 @@ def headline(found: dict[str, Any]) -> str:
         parts.append(
             f"the strongest attack ({best['attack']}) gets {decibels(of_mean_error(best['psnr']))} over {_records(found['facts']['records'])}{_read(best)}"
         )
-    if risk:
+    if risk and not knows(risk):
+        parts.append(unknown(risk))
+    elif risk:
         above = (
             best is not None and risk["floor"] > 0 and of_mean_error(best["psnr"]) > read(risk["psnr_ceiling"])
         )  # without a reason that reads as a contradiction

@@ -14,7 +14,22 @@ import streamlit as st
 from ...charts.spectrum import spectrum_spec
 from ...core.plain import read
 from ...metrics import EXACT, decibels
-from ...report.audit import GUESSED, exposed, headline, noise, ordered, promise, state, to_html, warned
+from ...report.audit import (
+    GUESSED,
+    exposed,
+    headline,
+    interval,
+    knows,
+    noise,
+    ordered,
+    overall,
+    promise,
+    ranked,
+    state,
+    to_html,
+    warned,
+    word,
+)
 from ...risk import TAU
 from .. import drawn, glossary, more, trouble
 
@@ -137,19 +152,15 @@ def _figures(found: dict[str, Any]) -> None:
     risk = found["risk"]
     rows = (
         [
-            ("InvRE", f"{read(risk['invre']):.2f}, {risk['word']}"),
-            ("Expected best", f"{decibels(read(risk['psnr_ceiling']))}; {found['expected']}"),
+            ("InvRE", f"{interval(risk, 'invre', 2)}, {word(risk) if knows(risk) else 'not known'}"),
+            ("Expected best", f"{interval(risk, 'psnr', 1, ' dB')}; {found['expected']}"),
         ]
         if risk
         else []
     )
     rows = rows or [("Spectrum", found["risk_error"])]
     best = None if found["strongest"] is None else found["attacks"][found["strongest"]]
-    reached = (
-        "none had an answer"
-        if best is None
-        else f"{best['attack']}: {decibels(sum(map(read, best['psnr'])) / len(best['psnr']))} on average"
-    )
+    reached = "none had an answer" if best is None else f"{best['attack']}: {overall(best)}"
     aware = "knows the defense" if found["defense"] else "there is no defense to know"
     rows += [
         ("Strongest attack", f"{reached}; it {aware}" if found["defense"] else reached),
@@ -203,10 +214,12 @@ def _spectrum(found: dict[str, Any]) -> None:
 def _attacks(found: dict[str, Any]) -> None:
     st.markdown("### Attacks that were tried, and those that were not")
     said = [
-        f"{one['attack']}: " + (f"{decibels(sum(map(read, one['psnr'])) / len(one['psnr']))} on average, {one['seconds']:.1f} s{', ' + state(one) if one['stopped'] else ''}" if one["psnr"] else one["error"])
+        f"{one['attack']}: " + (f"{overall(one)}, {one['seconds']:.1f} s{', ' + state(one) if one['stopped'] else ''}" if one["psnr"] else one["error"])
         for one in found["attacks"]
     ]  # fmt: skip
     _listed(said or ["none"])
+    if any(one["psnr"] for one in found["attacks"]):
+        st.caption(ranked(found))
 
 
 def _validator(found: dict[str, Any]) -> None:
