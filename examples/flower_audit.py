@@ -41,7 +41,7 @@ def audit_first(module, pictures, labels):
     """Audit of the update that these records are about to make; writes report.html.
 
     Raises:
-        RuntimeError: an attack reads a record better than HIDDEN. Flower then sends an error in place of the update.
+        RuntimeError: an attack reads a record better than HIDDEN, or none had an answer in its time, and so nothing is known. Flower then sends an error in place of the update.
     """
     found = invviz.audit(module, pictures, labels, protocol=f"hfl(local_steps={STEPS},lr={LR})", defense=DEFENSE, seconds=30)
     found.report("report.html")
@@ -49,7 +49,9 @@ def audit_first(module, pictures, labels):
     print(
         f"audit: strongest attack {found.strongest and found.strongest.attack}, records read at {[round(psnr, 1) for psnr in read]} dB; see report.html"
     )
-    if read and max(read) > HIDDEN:
+    if not read:
+        raise RuntimeError("No attack had an answer in its time: nothing is known, and nothing is sent.")
+    if max(read) > HIDDEN:
         raise RuntimeError("The first update gives a record away; it is not sent.")  # no figure of the data in here: the server reads it
 
 

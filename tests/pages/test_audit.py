@@ -16,7 +16,7 @@ from invviz.core.messages import Message
 from invviz.datasets.own import write_safetensors
 from invviz.report.audit import uploaded
 from invviz.ui import pool as pools
-from invviz.ui.audit import given, page
+from invviz.ui.audit import example, given, page
 
 LAYERS = json.dumps({"input": [1, 4, 5], "layers": [{"layer": "flatten"}, {"layer": "linear", "out_features": 3}]})
 X = np.random.default_rng(0).random((3, 1, 4, 5)).astype(np.float32)
@@ -113,6 +113,27 @@ def test_a_first_visitor_has_an_example_by_one_click(at):
     assert {"record 0", "ideal attacker, record 3", "strongest attack, record 3"} <= set(alts(at))
     assert {"Report", "JSON", "CSV"} <= set(downloads(at))
     assert any(name.startswith("Singular values of the Jacobian") for name in alts(at))
+
+
+def test_a_first_visitor_sees_an_audit_without_waiting(at):
+    """The example's, made before: the same figures as those that a press on the button computes; it goes as soon as something is handed over."""
+    words = said(at)
+    assert "made before" in words and "Record 3 is" in words and "What to do" in words
+    assert {"record 0", "ideal attacker, record 3", "strongest attack, record 3"} <= set(alts(at))
+    found, arrays = example.load()
+    assert found["schema"] == "invviz.audit/1" and {name: value.shape for name, value in arrays.items()} == dict.fromkeys(
+        ("truth", "ideal", "guess"), (4, 1, 8, 8)
+    )
+    assert np.allclose(arrays["truth"], example.records()[0], atol=1e-4)
+    settings = {**example.SETTINGS, "first": 0, "attacks": "none"}
+    again, _ = uploaded(
+        {"net": {"layers": json.dumps(example.NET)}, "settings": settings, "weights_seed": example.WEIGHTS},
+        {"inputs": example.records()[0], "targets": example.records()[1]},
+        lambda _: True,
+    )
+    assert found["risk"]["invre"] == pytest.approx(again["risk"]["invre"], abs=1e-6), "`python -m invviz.ui.audit.example` makes it again"
+    best = [{row["record"]: row["ideal_psnr"] for row in one["records"]} for one in (found, again)]
+    assert best[0] == pytest.approx(best[1], abs=1e-3)
 
 
 def test_a_net_of_ones_own_with_weights_and_records(at):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...scenario import Scenario
     from .subject import Subject
 
-SLOW = 1.0  # seconds of a product from which on times are compared with it: below that they are mostly the first call's own
+SLOW = 1.0  # seconds of a product from which on times are compared with it: below that they vary with the machine
 
 
 class AuditTime(UserWarning):

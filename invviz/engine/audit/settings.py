@@ -77,7 +77,10 @@ def scenario_of(
     stack = defenses_of(defense)
     why = []
     if sends.name != "hfl":
-        why.append(f"{sends.name} is not audited for a net of one's own; clients send a gradient or an update here. Use protocol='hfl'.")
+        why.append(
+            f"protocol={sends.name!r} is not audited for a net of one's own. Allowed is 'hfl': clients send the gradient of their loss, or with hfl(local_steps=5,lr=0.1) what their "
+            f'training changed. What {sends.name} sends is measured on the nets that come with invviz: invviz risk "data=photos&model=lenet&protocol={sends.name}".'
+        )
     if subject.similar is None:
         why += [
             f"{d.name} needs public records of the same kind. Give some as similar=, or use another defense."

@@ -18,7 +18,7 @@ from ._inputs import Bounds, Inputs, Loss, inputs_of, modality_of, parts_of, pri
 from ._own import PRIVATE, OwnData, OwnModel, OwnNet, Part, other_names
 from ._reason import Reason
 from ._similar import Similar, similar_of
-from ._trial import PRODUCT, tried
+from ._trial import tried
 from .validate import mend, validate
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def subject(
         net = dataclasses.replace(raw, scaled=True)
         unit_batch = Batch({PRIVATE: packed({p.name: p.to_unit(inputs[p.name]) for p in parts}, parts), **known}, goals, kind)
     refuse_classes(raw, raw_batch)
-    took: dict[str, float] = {}
+    took: list[float] = []
     found = sorted([*found, *tried(net, unit_batch, took)], key=lambda one: ("cannot", "less", "note").index(one.weight))
     _refuse(found)
     first, act = first_layer(raw, raw_batch)
@@ -174,7 +174,7 @@ def subject(
         (*notes, *said),
         facts,
         known,
-        sum(took.get(step, 0.0) for step in PRODUCT),
+        sum(took),
     )
 
 

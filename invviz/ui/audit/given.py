@@ -11,23 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UploadError
-from ...datasets import DATASETS
 from ...defenses import Defense
 from ...engine.intake import Handed, Taken, take
 from ...models import MODELS, Model
 from ..session import session
+from .example import LAYERS, RECORDS, WEIGHTS, records
 
-SMALL = {
-    "input": [1, 8, 8],
-    "layers": [
-        {"layer": "conv2d", "out_channels": 6, "kernel_size": 3, "padding": 1},
-        {"layer": "sigmoid"},
-        {"layer": "flatten"},
-        {"layer": "linear", "out_features": 10},
-    ],
-}
-EXAMPLE = '{"input": [1, 8, 8],\n "layers": [\n  ' + ",\n  ".join(json.dumps(layer) for layer in SMALL["layers"]) + "]}"
-EXAMPLE_RECORDS = 4
+EXAMPLE = '{"input": [1, 8, 8],\n "layers": [\n  ' + ",\n  ".join(json.dumps(layer) for layer in LAYERS) + "]}"
 MOST = 16  # records of one audit
 MOST_NUMBERS = 1_500_000  # in them together
 
@@ -64,8 +54,8 @@ class Given:
     files: tuple[tuple[str, bytes], ...] = ()
     labels: str = ""
     first: int = 0
-    count: int = EXAMPLE_RECORDS
-    seed: int = 7
+    count: int = RECORDS
+    seed: int = WEIGHTS
     defense: Defense | None = None
     seconds: int = 20
     example: bool = False
@@ -158,12 +148,10 @@ def given() -> Given:
 def take_example() -> None:
     """A small net and four digits, read as if they had been handed over, and audited."""
     own = given()
-    pictures, labels = DATASETS["digits"]().load(None).victims.take(range(EXAMPLE_RECORDS))
+    pictures, labels = records()
     out = io.BytesIO()
     np.savez(out, x=pictures, y=labels)
-    own.change(
-        form="layers", layers=EXAMPLE, weights=None, files=(("digits.npz", out.getvalue()),), labels="", first=0, count=EXAMPLE_RECORDS
-    )
+    own.change(form="layers", layers=EXAMPLE, weights=None, files=(("digits.npz", out.getvalue()),), labels="", first=0, count=RECORDS)
     own.example = True
     own.read()
     if not own.refused:

@@ -11,7 +11,7 @@ from .. import press, pulse, state, trouble
 from ..screen import screen
 from ..session import session
 from ..waits import waiting
-from . import inputs, result
+from . import example, inputs, result
 from .given import Given, given, take_example
 
 BOXES = "own-given"
@@ -19,6 +19,10 @@ EMPTY = "Nothing has been audited yet"
 WHAT = (
     "Hand over the net that your clients train, its weights if you have them, and a few records: this page says what one message of that net gives away of "
     "each of them, and what it takes to hide it. Or begin with the example."
+)
+PREPARED = (
+    ":material/visibility: So it looks: the audit of the example, a small net with drawn weights and four digits, made before. **Try the example** computes it "
+    "before your eyes; then change it."
 )
 BEFORE = (
     (
@@ -108,6 +112,11 @@ def _draw() -> None:
         st.markdown(f"## {'The audit was stopped before it had found anything' if job else EMPTY}")
         st.caption(WHAT)
         _before()
+        if job is None and not own.files and (kept := example.load()):
+            st.divider()
+            st.caption(PREPARED)
+            screen().made = result.maker(kept[0])
+            result.draw(*kept, False)
     if found is not None:
         screen().made = result.maker(found)
         if active or own.stale():

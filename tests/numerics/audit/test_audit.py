@@ -289,7 +289,7 @@ def test_json_validates_and_the_report_is_made_of_it_alone(tmp_path):
         ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "public": ["y"]}, "the inputs are|which are input"),
         ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "defense": "gausian_noise"}, "Did you mean gaussian_noise"),
         ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "attacks": "dgl"}, "Did you mean dlg"),
-        ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "protocol": "vfl"}, "protocol='hfl'"),
+        ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "protocol": "vfl"}, "Allowed is 'hfl'"),
         ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "prior": "dataset"}, "'natural' for pictures"),
         ({"batch": torch.rand(2, 6), "targets": torch.tensor([0, 1]), "seconds": 0}, "above 0"),
         ({"batch": {"y": torch.rand(2, 6)}, "targets": torch.tensor([0, 1])}, "does not take this batch"),
