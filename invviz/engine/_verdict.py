@@ -83,7 +83,8 @@ def _drawn(scenario: Scenario, like: Tensor, rng: Generator) -> tuple[Tensor, st
     """The same for want of public ones: textures of pictures, and of what has no neighbours numbers that are drawn alone; on the scale of the bounds."""
     low, high = scenario.data.modality.bounds
     if scenario.data.modality.grid:
-        unit, what = textures(OTHERS * len(like), like, rng), "drawn textures"
+        kind = "textures" if scenario.data.modality.name == "picture" else "smooth lines"
+        unit, what = textures(OTHERS * len(like), like, rng), f"drawn {kind}"
     else:
         unit, what = 0.5 + 0.25 * randn_like(like.new_empty((OTHERS * len(like), *like.shape[1:])), rng), "drawn numbers"
     return (low + (high - low) * unit.clamp(0, 1)).view(OTHERS, *like.shape), what

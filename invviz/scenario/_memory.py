@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..core.modality import PICTURE
 from ._scenario import Scenario
 
 MOST = 8_000_000_000  # bytes; a notebook's whole memory
@@ -16,7 +17,7 @@ def memory(s: Scenario) -> Iterator[str]:
     if bytes_ > MOST:
         rounds = f", {s.rounds} rounds" if s.rounds > 1 else ""
         yield (
-            f"A step of {s.attack.name} holds about {bytes_ / 1e9:,.0f} GB in memory ({s.model.name}, {s.batch} x {' x '.join(map(str, s.data.shape[1:]))} {'pixels' if s.data.modality.grid else 'numbers'}{rounds}, "
+            f"A step of {s.attack.name} holds about {bytes_ / 1e9:,.0f} GB in memory ({s.model.name}, {s.batch} x {' x '.join(map(str, s.data.shape[1:]))} {'pixels' if s.data.modality is PICTURE else 'numbers'}{rounds}, "
             f"{s.dtype}); at most {MOST / 1e9:.0f} GB are taken. Lower the batch, the rounds, the size of the pictures or the width of the net."
         )
 

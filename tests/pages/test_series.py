@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from visits import address, press, said
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
+from invviz.report import collect, to_html
 from invviz.scenario import Scenario
 
 TEXT = "data=ecg(index=2)&model=mlp(width=16)&attack=linear_layer&defense=gaussian_noise(sigma=0.1)&prior=natural"
@@ -54,6 +56,17 @@ def test_truth_ideal_and_real_lie_over_each_other_in_the_unit_of_the_data(lab, s
         "The client's series" in words and "correlation" in words and "as the natural prior counts" in words and "early wide beat" in words
     )
     assert "On this series the ideal attacker reaches" in words and "SSIM" not in words and "nan" not in words
+
+    page = to_html(collect(store, [Scenario.parse(TEXT).key(kind) for kind in ("run", "risk")]))
+    assert "ecg" in page and page.count("data:image/png") >= 2 and "nan" not in page.lower()
+
+
+def test_a_set_of_series_that_is_not_here_says_how_to_get_it(lab, monkeypatch):
+    monkeypatch.delenv("INVVIZ_DATA", raising=False)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "aeon" else real(name, *rest))
+    at = lab("data=gunpoint&model=gru&attack=dlg")
+    assert not at.exception and "pip install --no-deps aeon" in said(at) and "data=ecg" in said(at)
 
 
 @pytest.mark.parametrize("page", ["risk", "defend", "attacks", "curves", "vertical", "server", "results"])

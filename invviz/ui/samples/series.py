@@ -39,12 +39,13 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView
     ideal = risk.draw(sigma) if risk and not lesson.hidden("ideal") else None
     known = risk.portrait.known(sigma) if risk and risk.portrait and ideal is not None else None
     spread = None if known is None or risk is None else np.sqrt(risk.decomposition.variances.reshape(known.shape) * (1 - known).clip(0))
-    line = lambda values: None if values is None else low + (high - low) * values[0, 0]  # noqa: E731
+    scaled = lambda values: low + (high - low) * values[0, 0]  # noqa: E731
+    line = lambda values: None if values is None else scaled(values)  # noqa: E731
     with st.container(key="after-noise-series"):
         spec = series_spec(
             data.seconds,
             data.unit,
-            line(victim.truth),
+            scaled(victim.truth),
             line(ideal),
             None if spread is None else (high - low) * spread[0, 0],
             None if lesson.hidden("attack") else line(guess),
