@@ -55,7 +55,7 @@ def known_along(values: np.ndarray, depth: np.ndarray) -> np.ndarray:
     full = np.array([int(IDEAL[i : i + 2], 16) / 255 for i in (1, 3, 5)])[None, :, None]
     place = (np.arange(WIDE) * depth.shape[1] // WIDE).clip(0, depth.shape[1] - 1)
     share = depth[:, None, place]
-    ground = (1 - share) * 0.92 + share * (0.25 + 0.75 * full)  # lines can be read on the deepest, too
+    ground = (1 - share) * 0.835 + share * full  # as the scale beside it, but that lines can be read on the deepest, too
     return (ground[:, :, None] * small(as_bytes(values)) / 255).astype(np.float32)
 
 

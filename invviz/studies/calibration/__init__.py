@@ -29,7 +29,7 @@ ARMS = {
 Point = Mapping[str, Any]
 """One scenario: scenario, model, defense ("none" or texts joined by " + "), index (of the picture), sigma (all noise, as a share of the
 message's root mean square), invre, psnr_ceiling (expected over pictures), ideal_psnr (ideal attacker on this very picture), and arms:
-{name: {psnr, ssim, mse, loss, failed, seconds}}. PSNR is in dB and at most 200; a loss that is not finite is None. The loss is relative to
+{name: {psnr, ssim, mse, loss, failed, seconds}}. PSNR is in dB and at most 200; series have no SSIM (None); a loss that is not finite is None. The loss is relative to
 the message (attack, oracle) or, for oracle_map, twice the negative log posterior per message entry, about 1 where the model of noise and
 prior is right."""
 
