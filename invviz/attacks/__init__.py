@@ -1,11 +1,12 @@
 """How an attacker turns a message back into a batch."""
 
-from ._base import Attack, MaliciousAttack, ServerGradient
+from ._base import Attack
 from .april import APRIL
 from .april_optimisation import APRILOptimisation
 from .bins import ReadBins
 from .class_prior import ClassPrior
 from .dager import Dager
+from .decoder import ReadDecoder
 from .deep_image_prior import DeepImagePrior
 from .dlg import DLG
 from .embedding_rows import EmbeddingRows
@@ -15,7 +16,6 @@ from .gauss_newton import GaussNewton
 from .generative_prior import GenerativePrior
 from .gia_estimate import GIAEstimate
 from .gia_running import GIARunning
-from .hijacking import Hijacking
 from .idlg import IDLG
 from .inverse_network import InverseNetwork
 from .inverting_gradients import InvertingGradients
@@ -68,11 +68,11 @@ ATTACKS: dict[str, type[Attack]] = {
     "least_squares": LeastSquares,
     "unsplit": UnSplit,
     "fora": FORA,
-    "hijacking": Hijacking,
     "bins": ReadBins,
     "neurons": ReadNeurons,
     "singled_out": SingledOut,
     "per_class": PerClass,
+    "decoder": ReadDecoder,
 }
 
 __all__ = [
@@ -95,13 +95,11 @@ __all__ = [
     "GIARunning",
     "GaussNewton",
     "GenerativePrior",
-    "Hijacking",
     "InverseNetwork",
     "InvertingGradients",
     "InvertingGradientsFD",
     "LeastSquares",
     "LinearLayer",
-    "MaliciousAttack",
     "PCAPrior",
     "Peeling",
     "PerClass",
@@ -109,7 +107,6 @@ __all__ = [
     "ReadBins",
     "ReadNeurons",
     "SeeThrough",
-    "ServerGradient",
     "SingledOut",
     "Spear",
     "TabLeak",

@@ -5,19 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from ..core.component import Component, knob
+from ..core.component import Component
 from ..core.errors import InvvizError
 from ..core.types import Knowledge, Reconstruction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Generator as Talk
+    from torch import Generator
 
-    from torch import Generator, Tensor
-
-    from ..core.types import Observation, Progress, Tree
-
-    Conversation = Talk["ServerGradient | None", "Tree | None", Callable[[Observation], Reconstruction]]
+    from ..core.types import Observation, Progress
 
 
 class Unreadable(InvvizError):
@@ -54,8 +49,7 @@ class Attack(Component):
         False  # solves equations other than that its answer gives the whole message, so it may be right where that does not match
     )
     prior_behind_masks: ClassVar[bool] = False  # who knows what was held back looks for the most likely picture that gives the rest
-    reads: ClassVar[str] = ""  # kind of planted net that it reads (`core.planted`); empty: any net
-    malicious: ClassVar[bool] = False  # by a server that answers training rounds as it likes (`MaliciousAttack`)
+    reads: ClassVar[str] = ""  # kind of notes of a dishonest server that it reads by (`core.planted`); empty: none
 
     def wants(self) -> Knowledge:
         """What it asks to be told beside message and net."""
@@ -80,49 +74,3 @@ class Attack(Component):
             progress: called once a step; answering False asks it to stop and hand over its best so far.
         """
         raise NotImplementedError
-
-
-@dataclasses.dataclass(frozen=True)
-class MaliciousAttack(Attack):
-    """An attack by a server that answers the training rounds of a party as it likes."""
-
-    malicious: ClassVar[bool] = True
-    one_round: ClassVar[bool] = True
-
-    party_batch: int = knob(64, "private pictures in a training batch of the party", low=1, high=1024, unit="pictures")
-    party_lr: float = knob(
-        1e-3, "learning rate of the party's own optimiser (Adam), which the server does not choose", low=1e-6, high=1.0, log=True
-    )
-
-    def converse(self, obs: Observation, rng: Generator) -> Conversation:
-        """The server's part in the training rounds: a generator, which is handed embeddings and never meets the party.
-
-        It first yields None. Embeddings that it is sent (of a batch of the party's training pictures, as they arrive) it answers by a `ServerGradient`. Sent None, it ends and
-        returns what reads the victim's message, which comes after that.
-
-        Args:
-            obs: what the server has before the first round: an empty message.
-            rng: the attacker's own random numbers.
-        """
-        raise NotImplementedError
-
-    def reconstruct(self, obs: Observation, rng: Generator, progress: Progress) -> Reconstruction:
-        """What a server reads that has answered nothing yet: next to nothing, and it says so. `run` holds the conversation first."""
-        talk = self.converse(obs, rng)
-        next(talk)
-        try:
-            talk.send(None)
-        except StopIteration as end:
-            return end.value(obs)
-        raise RuntimeError("the conversation goes on after its end")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ServerGradient:
-    """What a malicious server answers to a batch of embeddings, and what it would make of a message by now."""
-
-    gradient: Tree  # with respect to the embeddings, as if it were that of the training loss
-    number: int
-    total: int  # answers that it wants to give
-    loss: float
-    decode: Callable[[Tree], Tensor]  # embeddings to pictures (n, c, h, w)

@@ -60,4 +60,5 @@ SERIES = Modality(
     "series", "series", "series", ("image",), told="a set of time series, whose neighbours follow each other in time", grid=True
 )  # (b, channels, length): values along time
 
+PRIORS = ("white", "natural", "dataset")  # what an attacker may expect of samples: nothing, smoothness, or what public ones look like
 MODALITIES: dict[str, Modality] = {m.name: m for m in (PICTURE, ROW, TOKENS, SERIES)}

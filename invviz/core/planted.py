@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from .batch import Batch
+    from .types import Tree
+
 GOLDEN = (3 - 5**0.5) / 2  # of the way from one public value to the next: where thresholds lie
 
 
@@ -120,6 +123,25 @@ class Classes(Plan):
     weight: str
     bias: str
     decode: Callable[[Tensor], Tensor]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decoder(Plan):
+    """A net that its owner trained by a server's answers to send what that server's encoder would.
+
+    Attributes:
+        decode: from a message to samples, (n, ...), inside their bounds.
+        simulate: the message of a batch by the server's own encoder.
+        errors: (training round, mean squared error of the decoder on public samples); empty where no round was answered.
+        public: public samples that it was trained on.
+    """
+
+    kind: ClassVar[str] = "decoder"
+
+    decode: Callable[[Tree], Tensor]
+    simulate: Callable[[Batch], Tree]
+    errors: tuple[tuple[int, float], ...]
+    public: int
 
 
 def expected_alone(counts: Sequence[int], batch: int) -> float:

@@ -94,7 +94,7 @@ def surrogate(scenario: Scenario, net: Net) -> Net:
     module = module.to(next(iter(net.params.values())))
     top = {name: value.clone() for name, value in net.module.state_dict().items() if name.startswith("top.")}
     module.load_state_dict(top, strict=False)
-    return Net.of(module, net.task)
+    return Net.of(module, net.task, net.plan)
 
 
 def _noise(scenario: Scenario, sent: Size) -> float:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..attacks import MaliciousAttack
 from ..core.even import stride
 from ..core.lazy import torch
 from ..core.rng import stream
@@ -19,7 +18,7 @@ from ..scenario import Scenario, check
 from ._verdict import unreadable, verdict
 from .baseline import baseline_of
 from .client import Client, Site, meet_client
-from .observe import mislead, observe
+from .observe import misled, observe
 from .reconstruct import reconstruct
 from .results import Event, Reporter, Result, score
 
@@ -73,13 +72,15 @@ def run(
         psnr = None if frame is None else _psnr(kind.unit(frame), kind.unit(truth))
         return report(Event("attack", step.number, step.total, now - start, step.loss, psnr, frame, step.restart))
 
-    solves = scenario.attack.solves
-    if isinstance(scenario.attack, MaliciousAttack):
-        obs, found = mislead(scenario, client, scenario.attack, progress)
-    elif unreadable(obs):
+    solves, stopped = scenario.attack.solves, False
+    if scenario.server.steers:
+        client, stopped = misled(scenario, client, progress)
+        obs = observe(scenario, client)
+    if unreadable(obs):
         found = Reconstruction(obs.template.at(obs.grey), math.inf)
     else:
         found, solves = reconstruct(scenario, obs, progress)
+    found = dataclasses.replace(found, stopped=found.stopped or stopped)
     seconds = time.monotonic() - start
     found = verdict(scenario, client, obs, found, solves)
     guess = kind.settled(_numpy(found.batch.private))

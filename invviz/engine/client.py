@@ -128,7 +128,7 @@ def meet_client(scenario: Scenario, site: Site, report: Reporter | None = None, 
     bare, world = scenario.protocol.release, world_of(scenario, net, batch, samples)
     others = similar_pictures(scenario, batch, site.data_dir) if scenario.attack.wants().similar else None
     client = Client(net, batch, bare, defended(scenario, bare, scenario.defense, world), samples, accuracy, world, others, net)
-    return _served(scenario, client) if scenario.server.malicious or scenario.aggregation.alters else client
+    return _served(scenario, client) if scenario.server.plants or scenario.aggregation.alters else client
 
 
 def _served(scenario: Scenario, client: Client) -> Client:

@@ -25,7 +25,7 @@ def reasons(scenario: Scenario, floor_share: float | None = None, method: str = 
     """
     s, things = scenario, scenario.data.modality.many
     found = explaining(s, floor_share, method, FLOOR)
-    if s.attack.malicious:
+    if s.server.steers:
         found.append("belongs to an honest server, and this one steered the training")
     if s.attack.wants().public_data and s.prior != "dataset":
         found.append(f"has not learned from public {things}, as this attack has")

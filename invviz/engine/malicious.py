@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from ..core.types import Net, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Generator as Talk
 
     from torch import Generator
 
-    from ..attacks import MaliciousAttack
-    from ..attacks._base import Conversation
-    from ..core.types import Batch, Observation, Progress, Reconstruction, Release, Tree
+    from ..core.planted import Plan
+    from ..core.types import Batch, Progress, Release, Tree
     from ..datasets import Samples
     from ..scenario import Scenario
 
@@ -67,29 +67,27 @@ class Party:
             found = [release(net, _cut(batch, some), rng) for some in places]
         return {name: torch.cat([tree[name] for tree in found]).detach() for name in found[0]}
 
-    def obey(
-        self, attack: MaliciousAttack, talk: Conversation, progress: Progress
-    ) -> tuple[Net, Callable[[Observation], Reconstruction], bool]:
+    def obey(self, server: Any, talk: Talk[Any, Tree | None, Plan], progress: Progress) -> tuple[Net, bool]:
         """Train by a server's answers with the party's own optimiser (Adam).
 
         The embeddings pass the defense with noise of their own, in messages as large as the victims', and what it changes is taken as added: gradients go back through the bottom net alone, as in joint
         training (`utility`).
 
         Args:
-            attack: says how the party trains.
-            talk: the server's part.
+            server: its knobs `party_batch` and `party_lr` say how the party trains.
+            talk: the server's part (`Server.converse`).
             progress: told what the server would make of the victim's message by now, which the server itself is not told.
 
         Returns:
-            The net afterwards, what reads a message of it, and whether it was stopped.
+            The net afterwards, with the server's notes on it, and whether it was stopped.
         """
         s, stopped = self.scenario, False
         params = {name: p.clone().requires_grad_(True) for name, p in self.net.params.items()}
         others, draw = self.others(TRAINING), stream(s.seed, "training pictures")
-        optimiser = torch.optim.Adam(list(params.values()), lr=attack.party_lr)
+        optimiser = torch.optim.Adam(list(params.values()), lr=server.party_lr)
         next(talk)
         while others is not None and not stopped:
-            batch = _cut(others, torch.randperm(len(others.label), generator=draw)[: attack.party_batch])
+            batch = _cut(others, torch.randperm(len(others.label), generator=draw)[: server.party_batch])
             frozen = dataclasses.replace(self.net, params=map_tree(lambda p: p.detach(), params))
             release, clean = self.wrap(frozen), self.bare(dataclasses.replace(self.net, params=params), batch, None)
             sent = map_tree(lambda leaf: leaf.detach().clone(), clean)
@@ -110,7 +108,7 @@ class Party:
         try:
             talk.send(None)
         except StopIteration as end:
-            return Net.of(module, self.net.task), end.value, stopped
+            return Net.of(module, self.net.task, end.value), stopped
         raise RuntimeError("the conversation goes on after its end")
 
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..attacks import MaliciousAttack
-    from ..core.types import Progress, Reconstruction, World
+    from ..core.types import Progress, World
     from ..defenses import Stack
     from ..scenario import Scenario
 
@@ -66,8 +65,10 @@ def moves(scenario: Scenario, client: Client) -> list[dict[str, Tensor]]:
 def _knowledge(scenario: Scenario, net: Net) -> Knowledge:
     """What the attack asks for, as far as there is such a thing here, and what goes with the protocol."""
     knowledge = dataclasses.replace(
-        scenario.attack.wants(), rounds=scenario.rounds, planted=scenario.server.malicious, clients=1 + scenario.aggregation.others
+        scenario.attack.wants(), rounds=scenario.rounds, planted=scenario.server.plants, clients=1 + scenario.aggregation.others
     )
+    if scenario.server.steers:
+        knowledge = dataclasses.replace(knowledge, malicious=True, public_data=knowledge.public_data or scenario.server.uses_public)
     if getattr(scenario.protocol, "local_steps", 1) > 1:
         knowledge = dataclasses.replace(knowledge, training=True)  # simulating the update takes the number of steps and their rate
     if scenario.protocol.sends_embedding:
@@ -115,14 +116,12 @@ def party_of(scenario: Scenario, client: Client) -> Party:
     return Party(scenario, client.samples, client.net, client.batch, client.bare, wrap)
 
 
-def mislead(scenario: Scenario, client: Client, attack: MaliciousAttack, progress: Progress) -> tuple[Observation, Reconstruction]:
-    """A malicious server first goes through training rounds with the party; the victim's message then comes from the net that this has made."""
+def misled(scenario: Scenario, client: Client, progress: Progress) -> tuple[Client, bool]:
+    """The party after the training rounds that a malicious server has steered, and whether that was stopped; the victim's message then comes from the net that this has made."""
     knowledge, surrogate = _knowledge(scenario, client.net), adaptive.surrogate(scenario, client.net)
     believed = scenario.defense if knowledge.defense else scenario.defense.on_net
     before = _overhears(scenario, client, knowledge, dataclasses.replace(client.world, net=surrogate), believed)
-    talk = attack.converse(before, stream(scenario.seed, "attack"))
-    net, read, stopped = party_of(scenario, client).obey(attack, talk, progress)
+    talk = scenario.server.converse(before, stream(scenario.seed, "attack"))  # the attacker's own stream: the read-out draws nothing
+    net, stopped = party_of(scenario, client).obey(scenario.server, talk, progress)
     world = dataclasses.replace(client.world, net=net)
-    release = defended(scenario, client.bare, scenario.defense, world)
-    obs = observe(scenario, dataclasses.replace(client, net=net, world=world, release=release))
-    return obs, dataclasses.replace(read(obs), stopped=stopped)
+    return dataclasses.replace(client, net=net, world=world, release=defended(scenario, client.bare, scenario.defense, world)), stopped

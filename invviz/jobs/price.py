@@ -23,7 +23,8 @@ SKETCH, FIRST = 400, 72  # products
 SOLVES = ("gauss_newton", "tangent", "peeling")
 LEARNS = {"generative_prior": PUBLIC, "pca_prior": 1e-3}
 NETS = ("inverse_network",)  # nets of their own, learned in passes over public pictures
-SLOWER = {"class_prior": 200.0, "fora": 5.0, "hijacking": 7.0, "unsplit": 2.0, "spear": 5.0}  # times a step
+STEERED = 7.0  # times a step: a training round of a party whose server answers as it likes
+SLOWER = {"class_prior": 200.0, "fora": 5.0, "unsplit": 2.0, "spear": 5.0}  # times a step
 EPOCH = 2e-3  # seconds of a step of training before the net's own multiplications
 PICTURES = {
     "digits": 1_500,
@@ -50,11 +51,12 @@ def seconds(kind: Kind, scenario: Scenario) -> float:
 def attack(s: Scenario) -> float:
     """A search, by its steps."""
     attack, inputs = s.attack, _batch(s) * int(np.prod(s.shape))
+    steered = getattr(s.server, "steps", 1) * STEERED * _step(s) if s.server.steers else 0.0
     steps = getattr(attack, "steps", 1) * getattr(attack, "restarts", 1)
     each = _step(s) * SLOWER.get(attack.name, 1.0)
     if attack.name in SOLVES:
         each += min(6.0, 0.02 + DENSE * inputs**3)
-    return (5.0 if attack.name in NETS else 0.5) + steps * each + LEARNS.get(attack.name, 0.0) * inputs
+    return (5.0 if attack.name in NETS else 0.5) + steered + steps * each + LEARNS.get(attack.name, 0.0) * inputs
 
 
 def spectrum(s: Scenario) -> float:

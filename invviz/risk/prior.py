@@ -11,9 +11,9 @@ import numpy as np
 from scipy import fft
 
 from ..core.errors import KnobError
+from ..core.modality import PRIORS
 from ..core.waves import power
 
-PRIORS = ("white", "natural", "dataset")
 MEAN = 0.5  # of every pixel (white and natural)
 TAU = 0.25  # standard deviation of a pixel (natural: root of the mean variance over the picture)
 CHANNEL_CORRELATION = 0.9  # between any two colour channels, natural prior

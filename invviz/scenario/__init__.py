@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._former import former_key
+from ._moved import present
 from ._problems import check, problems
 from ._risk import bits_problems, risk_problems
 from ._scenario import MAX_DEFENSES, RESULTS_VERSION, Scenario, brought, escaped
@@ -23,6 +24,7 @@ __all__ = [
     "check",
     "escaped",
     "former_key",
+    "present",
     "problems",
     "risk_problems",
     "train_problems",

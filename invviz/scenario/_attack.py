@@ -63,12 +63,6 @@ def similar(s: Scenario) -> Iterator[str]:
         yield f"{s.attack.name} asks for another data set of the same kind; there is none for {s.data.name}. Use public='same'."
 
 
-def conversation(s: Scenario) -> Iterator[str]:
-    """A malicious server answers the messages of many training rounds."""
-    if s.coloured and s.attack.wants().malicious:
-        yield f"{s.attack.name} takes many training rounds, and {s.coloured.name} takes a spectrum for every message. Use isotropic noise."
-
-
 def local_steps(s: Scenario) -> Iterator[str]:
     """The sum of several steps is not the gradient at one point."""
     steps = getattr(s.protocol, "local_steps", 1)

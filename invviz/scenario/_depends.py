@@ -35,6 +35,7 @@ def spectrum(s: Scenario) -> Depends:
 
     Over several rounds the noise stays where it is not relative to the message: its share then differs from round to round.
     """
+    s = unsteered(s)
     none = ("attack", "attacker", "train")
     if s.any_noise:
         s = s.replace(aggregation=s.aggregation.for_risk())
@@ -50,6 +51,7 @@ def first_sketch(s: Scenario) -> Depends:
 
 def alternatives(s: Scenario) -> Depends:
     """No attack, one round, no noise: it enters in closed form, as in a spectrum."""
+    s = unsteered(s)
     none = ("attack", "attacker", "train", "rounds", "layer", "upload", "aggregation", "prior", "method", "floor")
     return _without(s, *none, defense=s.defense.for_risk())
 
@@ -62,6 +64,7 @@ def training(s: Scenario) -> Depends:
 
 def every_client(s: Scenario) -> Depends:
     """The noise, the server, and of the training only how pictures are dealt."""
+    s = unsteered(s)
     dealt = {name: getattr(s.train, name) for name in DEALT if hasattr(s.train, name)}
     rest = (f"train.{knob.name}" for knob in s.train.knobs() if knob.name not in dealt)
     return _without(s, "attack", "attacker", "aggregation", "upload", "method", "layer", "data.index", *rest, train=type(s.train)(**dealt))
@@ -86,6 +89,11 @@ def trained_weights(s: Scenario) -> Depends:
         rest = {"protocol": s.protocol.of_all(), "defense": trains}
     kept = {"data", "model", "seed", *rest}
     return _without(s, "data.index", *(f.name for f in dataclasses.fields(s) if f.name not in kept), **rest)
+
+
+def unsteered(s: Scenario) -> Scenario:
+    """Before a server that steers the training of a party has begun: what is asked of the net is asked of the honest one."""
+    return s.replace(server=type(s)().server) if s.server.steers else s
 
 
 def _without(s: Scenario, *names: str, **changes: Any) -> Depends:

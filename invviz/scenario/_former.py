@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from ._moved import MOVED
 from ._scenario import escaped, written
 from ._settings import SETTINGS
 from .kinds import WORK
@@ -47,6 +48,8 @@ def former_key(kind: str, scenario: Scenario) -> str:
             pairs += [("defense", d.text(full=True)) for d in only.defense.keyed()]
         elif name == "train":
             pairs += [("train", _train(kind, only.train))] if kind in ("train", "clients") else []
+        elif name == "attack" and MOVED.get(only.server.name) == only.attack.name:
+            pairs.append((name, only.server.text(full=True)))
         elif name in depends.without:
             pairs.append((name, UNUSED.get(name, "")))
         else:

@@ -20,12 +20,12 @@ RULES: tuple[Rule, ...] = (
     _attack.similar,
     _attack.tangent_noise,
     _training_mode.training_mode,
-    _attack.conversation,
     _rounds.rounds,
     _attack.local_steps,
     _defense.defenses,
     _server.read_out,
     _server.server,
+    _server.steering,
     _server.aggregation,
     _memory.memory,
 )

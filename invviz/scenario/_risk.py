@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ..attacks import ATTACKS, Attack
 from ..defenses import Defense
+from ._depends import unsteered
 from ._problems import problems
 from ._scenario import KEPT, Scenario
 from ._settings import MAX_EXACT_INPUTS
@@ -23,7 +24,7 @@ def risk_problems(scenario: Scenario) -> list[str]:
 
 def bits_problems(scenario: Scenario) -> list[str]:
     """Why the alternatives of a scenario's words, in sentences or in the cells of rows, are not counted, one sentence each."""
-    s = scenario
+    s = unsteered(scenario)
     found = problems(s.replace(attack=any_attack(s)))
     thing, each = ("words", math.prod(s.shape)) if s.data.modality.discrete else ("cells", sum(bool(c.choices) for c in s.columns))
     if not s.data.modality.discrete and not each:
@@ -49,6 +50,7 @@ def any_attack(s: Scenario) -> Attack:
 
 @functools.lru_cache(maxsize=KEPT)
 def _found(s: Scenario) -> tuple[str, ...]:
+    s = unsteered(s)
     found = problems(s.replace(attack=any_attack(s), rounds=1 if s.aggregation.others else s.rounds))
     if s.data.modality.discrete:
         return (*found, WORDS.format(data=s.data.name, kind=s.data.modality.a_set))

@@ -21,6 +21,7 @@ from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
 from ..servers import AGGREGATIONS, SERVERS, Aggregation, Server
+from ._moved import key_form, present
 from ._settings import KINDS, LATE_PARTS, PARTS, SETTINGS
 from .kinds import WORK, KindOfWork
 
@@ -87,7 +88,7 @@ class Scenario:
         """The same from parts that are already split and decoded, as a URL's query is."""
         found: dict[str, Any] = {}
         defenses: list[Defense] = []
-        for key, value in pairs:
+        for key, value in present(pairs):
             if key in found:
                 raise TextError(f"{key}= is written twice; only defense= may be repeated.")
             if key == "defense":
@@ -179,7 +180,7 @@ class Scenario:
     @property
     def malicious(self) -> bool:
         """Whether the server does not follow the protocol: it plants a net, or answers training rounds as it likes."""
-        return self.server.malicious or self.attack.malicious
+        return self.server.malicious
 
     @property
     def layer_name(self) -> str:
@@ -218,7 +219,7 @@ def _text(scenario: Scenario, full: bool) -> str:
 
 @functools.lru_cache(maxsize=KEPT)
 def _key(scenario: Scenario, kind: str, work: KindOfWork) -> str:
-    form = scenario._form(kind, scenario.only(kind).defense.keyed())
+    form = key_form(scenario._form(kind, scenario.only(kind).defense.keyed()))
     return hashlib.sha256(f"{kind}/{work.version}/{form}".encode()).hexdigest()[:20]
 
 

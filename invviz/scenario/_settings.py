@@ -6,12 +6,12 @@ from typing import Any
 
 from ..attacks import ATTACKS
 from ..core.component import Knob
+from ..core.modality import PRIORS
 from ..datasets import DATASETS
 from ..defenses import DEFENSES
 from ..models import MODELS
 from ..protocols import PROTOCOLS
 from ..protocols.training import TRAININGS
-from ..risk import PRIORS
 from ..servers import AGGREGATIONS, SERVERS
 
 PARTS: dict[str, dict[str, type[Any]]] = {

@@ -1,9 +1,10 @@
 """Who decides which net a client is sent, and what of the messages the server gets to see."""
 
-from ._base import Server
+from ._base import Server, ServerGradient
 from .aggregation import AGGREGATIONS, Aggregation, Plain
 from .fishing import Fishing
 from .geminio import Geminio
+from .hijacking import Hijacking
 from .honest import Honest
 from .imprint import Imprint
 from .inconsistent import Inconsistent
@@ -26,6 +27,7 @@ SERVERS: dict[str, type[Server]] = {
     "geminio": Geminio,
     "mkor": MKOR,
     "scale_mia": ScaleMIA,
+    "hijacking": Hijacking,
 }
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Aggregation",
     "Fishing",
     "Geminio",
+    "Hijacking",
     "Honest",
     "Imprint",
     "Inconsistent",
@@ -43,6 +46,7 @@ __all__ = [
     "Plain",
     "ScaleMIA",
     "Server",
+    "ServerGradient",
     "Sybils",
     "TrapWeights",
 ]

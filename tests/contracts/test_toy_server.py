@@ -132,7 +132,8 @@ def test_what_does_not_fit_is_said():
     assert not problems(Scenario.parse(TEXT))
     assert "at most 4 samples" in said("&batch=5") and "rounds=1" in said("&rounds=2", TEXT.replace("linear_layer", "dlg"))
     assert "plants nets that clients send gradients of" in said("&protocol=vfl", TEXT.replace("linear_layer", "dlg"))
-    assert "a server of its own kind" in said("", TEXT.replace("linear_layer", "hijacking"))
+    with pytest.raises(TextError, match="attack=hijacking stands beside server=toy_server"):
+        said("", TEXT.replace("linear_layer", "hijacking"))
     assert "rounds is 2" in said("&rounds=2", SUM) and "embedding" in said("&protocol=vfl", SUM.replace("linear_layer", "dlg"))
     assert not risk_problems(Scenario.parse(SUM)) and not risk_problems(Scenario.parse(TEXT))
     with pytest.raises(TextError, match="unknown server 'toy_sever'; Did you mean toy_server"):

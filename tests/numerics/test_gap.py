@@ -38,7 +38,7 @@ EMBEDDED = "data=photos&model=vgg6&protocol=vfl(parties=1,cut=1{})&attack=rmle&p
         ),
         ("straight line", PLAIN, EMBEDDED.format(",activated=False")),
         ("straight line", EMBEDDED.format(""), EMBEDDED.format(",activated=False")),
-        ("honest server", EMBEDDED.format("").replace("rmle", "hijacking"), EMBEDDED.format("")),
+        ("honest server", EMBEDDED.format("").replace("rmle", "decoder&server=hijacking"), EMBEDDED.format("")),
     ],
 )
 def test_a_reason_is_given_where_it_applies_and_nowhere_else(word, applies, does_not):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from invviz.attacks import ATTACKS
-from invviz.core.errors import StoreError
+from invviz.core.errors import StoreError, TextError
 from invviz.datasets import DATASETS
 from invviz.engine.client import Site
 from invviz.engine.pretraining import build_net, copy_of
@@ -23,6 +23,7 @@ from invviz.jobs.store import Store, _rekey
 from invviz.protocols.training import TRAININGS
 from invviz.scenario import Scenario, former_key
 from invviz.scenario.kinds import WORK
+from invviz.servers import SERVERS
 
 ROOT = Path(__file__).parents[2]
 FORMER = json.loads((Path(__file__).parent / "former_keys.json").read_text())
@@ -271,3 +272,58 @@ def test_weights_and_kept_steps_have_todays_names_when_they_are_needed(tmp_path)
     train(t, site, lambda event: told.append(event.done) or True)
     assert told == [3, 4], "it goes on from the kept steps"
     assert not list((tmp_path / "training").glob("*.pt"))
+
+
+STEERED = "data=digits&model=lenet(width=4)&protocol=vfl(parties=1){}&batch=2"
+THEN = {
+    STEERED.format("&attack=hijacking(steps=60)"): (
+        STEERED.format("&server=hijacking(steps=60)"),
+        {"run": "2658fb27b983fec6a9fe", "risk": "23d8d190961e56d55630", "sketch": "38857a001216c02db87b"}
+        | {"clients": "bc6e0936ddcb62d36952", "labels": "8f4c3e1b1ec7356ee106", "train": "064f44a6db52e66b33a6"},
+        "cde1a9583a644a07cf0c",
+    ),
+    "data=digits&model=convnet(width=3)&protocol=vfl(parties=2,together=2)&attack=hijacking(party_batch=16,party_lr=0.003,steps=30,lr=0.002,width=8)"
+    "&defense=gaussian_noise(sigma=0.1,relative=False)&attacker=aware&seed=3&dtype=float64": (
+        "dtype=float64&server=hijacking(width=8,party_batch=16,party_lr=0.003,steps=30,lr=0.002)&data=digits&model=convnet(width=3)&attacker=aware"
+        "&protocol=vfl(parties=2,together=2)&defense=gaussian_noise(sigma=0.1,relative=False)&seed=3",
+        {"run": "16fb41ebfb625efd25b2", "risk": "6f5a71e6cd7aa8974e48"},
+        "0cbd4a92a8256e85c31d",
+    ),
+    "data=wine&model=mlp&protocol=vfl(parties=1)&attack=hijacking(steps=40)&defense=clipping": (
+        "data=wine&model=mlp&protocol=vfl(parties=1)&attack=decoder&server=hijacking(steps=40)&defense=clipping",
+        {"run": "695eeb675eae8df18c0a", "risk": "4d721f3c37f43fd9faf5"},
+        "f96ca23006acb30863a0",
+    ),
+}
+"""Texts of when hijacking was an attack; what is written today; keys as commit 553180c made them, and that of a run in stores of format 1."""
+
+
+@pytest.mark.parametrize("then", THEN)
+def test_an_attack_that_is_a_server_now_is_read_and_found(then, tmp_path):
+    today, keys, format_1 = THEN[then]
+    s = Scenario.parse(then)
+    assert s == Scenario.parse(today) and s.attack == ATTACKS["decoder"]() and s.server.name == "hijacking"
+    assert {kind: s.key(kind) for kind in keys} == keys and former_key("run", s) == format_1
+    assert "attack=hijacking" not in s.text(full=True) and Scenario.parse(s.text(full=True)) == s == Scenario.parse(s.form("run"))
+    assert s.key("run") != s.replace(server=s.server.replace(steps=61)).key("run") and s.key("run") != s.replace(seed=8).key("run")
+    store = Store(tmp_path)
+    assert store.submit("run", s, "test") == keys["run"]
+    with sqlite3.connect(tmp_path / "store.db") as con:  # a row as it was written then
+        con.execute("UPDATE jobs SET scenario = ?", (then,))
+    job = Store(tmp_path).job(s.key("run"))
+    assert job is not None and Scenario.parse(job.scenario) == s.only("run")
+
+
+def test_only_the_servers_own_attack_stands_under_a_former_key():
+    s = Scenario.parse(STEERED.format("&server=hijacking"))
+    other = s.replace(attack=ATTACKS["rmle"]())
+    keys = {one.key("run") for one in (s, other, other.replace(server=SERVERS["honest"]()), s.replace(server=SERVERS["honest"]()))}
+    assert len(keys) == 4
+    for text in ("attack=hijacking&server=imprint", "server=imprint&attack=hijacking(steps=3)"):
+        with pytest.raises(TextError, match="stands beside server=imprint"):
+            Scenario.parse(text)
+    assert Scenario.parse("protocol=vfl&attack=hijacking&server=honest").server.name == "hijacking", "honest is what was written then"
+    with pytest.raises(TextError, match="twice"):
+        Scenario.parse("attack=hijacking&attack=dlg")
+    with pytest.raises(TextError, match="unknown knob 'depth' of hijacking"):
+        Scenario.parse("attack=hijacking(depth=3)")

@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from invviz.attacks import ATTACKS, ServerGradient
+from invviz.attacks import ATTACKS
 from invviz.attacks._critic import mean_discrepancy
 from invviz.attacks._decoding import decoder
 from invviz.attacks._priors import textures, total_variation
 from invviz.core.rng import stream
 from invviz.core.tree import joined
 from invviz.core.types import Batch, Knowledge, Observation
+from invviz.defenses import DEFENSES
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
-from invviz.engine.observe import observe, party_of
-from invviz.scenario import Scenario
+from invviz.engine.observe import misled, observe, party_of
+from invviz.scenario import Scenario, problems, risk_problems, train_problems
+from invviz.scenario.families import attacks, cuts, servers
+from invviz.scenario.kinds import WORK
+from invviz.servers import SERVERS, ServerGradient
 from tests.contracts.test_attacks import reachable
 
 BASE = "data=digits&model=lenet(width=4)&protocol=vfl(parties=1)"
@@ -26,7 +30,7 @@ STRANGERS = [name for name, kind in ATTACKS.items() if not kind().wants().weight
 QUICK = {
     "unsplit": "unsplit(steps=4,turn=1)",
     "fora": "fora(steps=2,epochs=1,pictures=640)",
-    "hijacking": "hijacking(steps=3)",
+    "decoder": "decoder&server=hijacking(steps=3)",
     "inverse_network": "inverse_network(epochs=1,pictures=640)",
 }
 
@@ -52,13 +56,13 @@ def holds(obs, wanted):
 
 
 def test_who_is_a_stranger():
-    assert STRANGERS == ["unsplit", "fora", "hijacking"]
+    assert STRANGERS == ["unsplit", "fora", "decoder"]
     words = {name: ATTACKS[name]().wants().words() for name in STRANGERS}
     assert all(text.startswith("message, architecture") and "net," not in text for text in words.values())
     assert "embeddings of other private pictures" in words["fora"]
-    assert "malicious server" in words["hijacking"]
+    assert "malicious server" in words["decoder"]
     assert Knowledge().words().startswith("message, net")
-    assert ATTACKS["hijacking"]().wants().threat_model() == "malicious server"
+    assert ATTACKS["decoder"]().wants().threat_model() == "malicious server"
     assert ATTACKS["fora"]().wants().threat_model() == "D"
 
 
@@ -97,10 +101,10 @@ def test_the_walk_would_find_the_net(site):
 
 def test_the_server_of_the_training_rounds_never_holds_the_party(site, monkeypatch):
     """All that the generator can reach in the middle of the conversation, and after it."""
-    s = Scenario.parse(f"{BASE}&attack={QUICK['hijacking']}&batch=2")
+    s = Scenario.parse(f"{BASE}&attack={QUICK['decoder']}&batch=2")
     client, seen = meet_client(s, site), []
     true = {key: value for key, value in client.net.params.items() if key.startswith("bottoms.")}
-    converse = ATTACKS["hijacking"].converse
+    converse = SERVERS["hijacking"].converse
 
     def watched(self, obs, rng):
         assert obs.message == {}
@@ -119,9 +123,13 @@ def test_the_server_of_the_training_rounds_never_holds_the_party(site, monkeypat
         except StopIteration as end:
             return end.value
 
-    monkeypatch.setattr(ATTACKS["hijacking"], "converse", watched)
+    monkeypatch.setattr(SERVERS["hijacking"], "converse", watched)
     found = run(s, site)
     assert len(seen) == 3
+    after, _ = misled(s, client, lambda step: True)
+    own = {key: value for key, value in after.net.params.items() if key.startswith("bottoms.")} | true | {"victim": client.batch.image}
+    assert true and not any(torch.equal(after.net.params[key], value) for key, value in true.items()), "all of it was trained"
+    assert not holds(observe(s, after), own), "the notes that come with the net hold the server's own nets alone"
     assert found.threat_model == "malicious server"
     assert "malicious server" in found.given
     assert "honest" in found.note
@@ -148,10 +156,10 @@ class Nudge:
 
 def test_a_party_trains_by_what_comes_back(site):
     """Against torch.optim on the same pictures: the answer is the gradient with respect to the embedding, the defense is passed straight through."""
-    s = Scenario.parse(f"{BASE}&dtype=float64&defense=gaussian_noise(sigma=0.5)&attack=hijacking")
+    s = Scenario.parse(f"{BASE}&dtype=float64&defense=gaussian_noise(sigma=0.5)&server=hijacking")
     client, server, steps = meet_client(s, site), Nudge(7), []
     party = party_of(s, client)
-    net, _, stopped = party.obey(server, server.talk(), lambda step: steps.append(step.number) or True)
+    net, stopped = party.obey(server, server.talk(), lambda step: steps.append(step.number) or True)
     assert steps == [5, 7]
     assert not stopped
     bottom = s.protocol.assemble(s.model, s.data.shape, 10, s.seed).double().bottoms[0]
@@ -280,20 +288,22 @@ def test_stops_when_asked(site, name):
     assert np.isfinite(found.guess).all()
 
 
-@pytest.mark.parametrize("name", ["fora", "hijacking", "inverse_network"])
+@pytest.mark.parametrize("name", ["fora", "decoder", "inverse_network"])
 def test_without_public_pictures_it_says_so(site, name):
     from invviz.core.errors import InvvizError
 
     s = Scenario.parse(f"{BASE}&attack={QUICK[name]}")
     obs = dataclasses.replace(observe(s, meet_client(s, site)), public=None)
     with pytest.raises(InvvizError, match="public pictures"):
+        if s.server.steers:
+            next(s.server.converse(obs, stream(1, "attack")))
         s.attack.reconstruct(obs, stream(1, "attack"), lambda step: True)
 
 
 WIDE = "data=digits&model=lenet&protocol=vfl(parties=1)"
 REACH = {
     "fora(steps=300,epochs=8)": (WIDE, 2.0),
-    "hijacking(steps=300)": (WIDE, 2.0),
+    "decoder&server=hijacking(steps=300)": (WIDE, 2.0),
     "unsplit(steps=1500)": ("data=photos(size=16)&model=convnet&protocol=vfl(parties=1)", 2.0),
     "inverse_network(epochs=12,public='textures')": (WIDE, 2.0),
     "inverse_network(epochs=12,pictures=1000,public='noise')": (WIDE, 2.0),
@@ -306,18 +316,72 @@ def test_attacks_see_more_than_the_mean_picture(site, attack):
     s = Scenario.parse(f"{base}&attack={attack}&batch=4")
     found = run(s, site)
     assert np.mean(found.scores["psnr"]) > np.mean(mean_picture(s, found.truth)) + margin
-    assert ("public data" in found.given) == (attack.startswith(("fora", "hijacking")))
+    assert ("public data" in found.given) == (attack.startswith(("fora", "decoder")))
 
 
 def test_heavy_noise_keeps_a_hijacker_out(site):
-    s = Scenario.parse(f"{WIDE}&attack=hijacking(steps=300)&defense=gaussian_noise(sigma=5.0)&batch=2")
+    s = Scenario.parse(f"{WIDE}&server=hijacking(steps=300)&defense=gaussian_noise(sigma=5.0)&batch=2")
     found = run(s, site)
     assert np.mean(found.scores["psnr"]) < np.mean(mean_picture(s, found.truth)) + 0.5
 
 
-def test_a_server_that_answered_nothing_reads_nothing(site):
-    s = Scenario.parse(f"{BASE}&attack=hijacking")
+def test_a_server_that_answered_nothing_reads_nothing(site, monkeypatch):
+    s = Scenario.parse(f"{BASE}&server=hijacking")
     found = s.attack.reconstruct(observe(s, meet_client(s, site)), stream(1, "attack"), lambda step: True)
-    assert found.failed
-    assert "no training round" in found.note
+    assert found.failed and "steered no training" in found.note
+    monkeypatch.setattr("invviz.engine.malicious.Party.others", lambda self, most: None)  # a party without other pictures does not train
+    alone = run(s, site)
+    assert alone.failed and "answered no training round" in alone.note and alone.trace == ()
     assert isinstance(observe(s, meet_client(s, site)), Observation)
+
+
+def test_other_attacks_read_the_hijacked_net_too(site):
+    """The message that they see is of the net that the server steered; by torch alone on its weights."""
+    s = Scenario.parse(f"{BASE}&server=hijacking(steps=3)&attack=rmle(steps=4)")
+    after, _ = misled(s, meet_client(s, site), lambda step: True)
+    obs = observe(s, after)
+    module = after.net.module.bottoms[0]
+    assert torch.allclose(obs.message["embedding"], module(after.batch.image), atol=1e-6)
+    found = run(s, site)
+    assert (
+        found.threat_model == "malicious server" and "public data" in found.given and found.steps == 1 + 4
+    )  # a report of the training rounds, then the search
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ("data=digits&model=mlp&server=hijacking&attack=dlg", "Use protocol=vfl, or server=imprint."),
+        (f"{BASE}&server=hijacking&defense=invl_gnp", "takes a spectrum for every message. Use isotropic noise."),
+        (f"{BASE}&server=hijacking&rounds=2&attack=rmle", "steers its training. Set rounds=1."),
+        (f"{BASE}&server=honest&attack=decoder", "trained for it; the server is honest. Use server=hijacking, or another attack."),
+    ],
+)
+def test_where_no_training_can_be_steered_it_says_so(parts, said):
+    assert any(said in words for words in problems(Scenario.parse(parts))), problems(Scenario.parse(parts))
+    assert not problems(Scenario.parse(f"{BASE}&server=hijacking"))
+
+
+def test_the_risk_is_that_of_the_net_before_it_was_steered(site):
+    s, honest = Scenario.parse(f"{BASE}&server=hijacking"), Scenario.parse(BASE)
+    assert all(s.key(kind) == honest.key(kind) for kind in WORK if kind not in ("run", "inspect"))
+    coloured = s.replace(defense=(DEFENSES["water_filling"](),))
+    assert problems(coloured) and not risk_problems(coloured), "no training round is played for a spectrum"
+    assert not train_problems(Scenario.parse("data=digits&model=mlp&server=hijacking&attack=dlg"))
+
+
+def test_pages_show_it_where_there_is_something_to_show():
+    s = Scenario.parse(f"{BASE}&server=hijacking(steps=9)")
+    rows = cuts.attackers(s)
+    assert list(rows) == ["rmle", "inverse_network", "decoder"] and rows["decoder"] == s
+    assert all(rows[name].server.name == "honest" for name in ("rmle", "inverse_network")), "as the spectrum beside them"
+    assert cuts.listed(s) and not cuts.empty(s)
+    assert "plants no net" in servers.empty(s) and "The page Vertical" in servers.empty(s) and servers.in_sight(s.server) is None
+    assert "hijacking" not in servers.liars() and "imprint" in servers.liars(), "grid and detectors are of servers that plant nets"
+    left = servers.chosen(s, "imprint")
+    assert left.server.name == "imprint" and not problems(left) and not servers.empty(left)
+    assert not problems(cuts.as_vertical(left)) and cuts.as_vertical(left).server.name == "honest"
+    honest = s.replace(attack=ATTACKS["rmle"](), server=SERVERS["honest"]())
+    assert "Use server=hijacking" in attacks.unfit(honest)["decoder"] and "decoder" not in attacks.attackers(honest)
+    assert attacks.everyone(honest)["decoder"].server == SERVERS["hijacking"]()
+    assert set(attacks.everyone(honest)) == {*attacks.attackers(honest), "decoder"} and attacks.everyone(s) == attacks.attackers(s)

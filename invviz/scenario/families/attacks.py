@@ -10,7 +10,8 @@ import numpy as np
 
 from ...attacks import ATTACKS, Attack
 from ...metrics import EXACT
-from .. import Scenario, problems
+from ...servers import SERVERS
+from .. import Scenario, brought, problems
 
 SEEDS = 5  # nets and starts that are compared
 
@@ -40,6 +41,23 @@ SCENES = (
 def attackers(now: Scenario) -> dict[str, Scenario]:
     """The scenario once for every attack that fits it, by the attack's name; its own attack comes first, so that it is run first, and keeps its settings."""
     return dict(_fitting(now, tuple(ATTACKS.items()))[0])
+
+
+def with_attack(now: Scenario, name: str) -> Scenario:
+    """The scenario with another attack at its defaults; one that reads for a server that steers the training brings that server along.
+
+    Example:
+        >>> with_attack(Scenario.parse("data=digits&model=mlp&protocol=vfl&attack=rmle"), "decoder").text()
+        'data=digits&model=mlp&protocol=vfl&attack=decoder&server=hijacking'
+    """
+    server = next((kind for kind in SERVERS.values() if kind.steers and kind.attack == name), None)
+    return now.replace(attack=ATTACKS[name]()) if server is None or now.server.steers else now.replace(**brought("server", server()))
+
+
+def everyone(now: Scenario) -> dict[str, Scenario]:
+    """As `attackers`, and those that read for a server that steers the training, which then stands in the scenario."""
+    steered = [kind.attack for kind in SERVERS.values() if kind.steers and not now.server.malicious]
+    return attackers(now) | {name: s for name in steered if not problems(s := with_attack(now, name))}
 
 
 def empty(now: Scenario) -> str:
@@ -108,4 +126,18 @@ def _fitting(now: Scenario, table: tuple[tuple[str, type[Attack]], ...]) -> tupl
     return {name: s for name, s in found.items() if name not in reasons}, reasons
 
 
-__all__ = ["EXACT", "SCENES", "SEEDS", "Victim", "attackers", "curve", "empty", "ordered", "seeds", "strongest", "unfit"]
+__all__ = [
+    "EXACT",
+    "SCENES",
+    "SEEDS",
+    "Victim",
+    "attackers",
+    "curve",
+    "empty",
+    "everyone",
+    "ordered",
+    "seeds",
+    "strongest",
+    "unfit",
+    "with_attack",
+]

@@ -7,7 +7,7 @@ from ...protocols import VFL
 from .. import Scenario, problems
 
 VERTICAL = "data=photos&model=vgg6(init='trained')&protocol=vfl(cut=4)&attack=rmle&prior=natural"
-NAMES = {"rmle": "An optimiser", "inverse_network": "A decoder"}
+NAMES = {"rmle": "An optimiser", "inverse_network": "A decoder", "decoder": "A hijacking server"}
 
 
 def as_vertical(now: Scenario) -> Scenario:
@@ -19,9 +19,16 @@ def as_vertical(now: Scenario) -> Scenario:
     """
     if now.protocol.sends_embedding:
         return now
+    plain = Scenario()
     prior = "dataset" if now.columns and now.prior == "natural" else now.prior
     for parties in (2, 1):
-        how = {"protocol": VFL(parties=parties), "attack": _search(now), "prior": prior}
+        how = {
+            "protocol": VFL(parties=parties),
+            "attack": _search(now),
+            "prior": prior,
+            "server": plain.server,
+            "aggregation": plain.aggregation,
+        }
         found = now.replace(**how, defense=(), attacker="unaware", layer="", upload="", rounds=1)
         if not problems(found):
             break
@@ -44,20 +51,32 @@ def at_depths(now: Scenario) -> list[Scenario]:
 
 def listed(now: Scenario) -> list[Scenario]:
     """Those depths whose embeddings can be attacked."""
-    return [s for s in at_depths(now) if not problems(s.replace(attack=_search(s)))]
+    return [s for s in at_depths(now) if not problems(_unsteered(s).replace(attack=_search(s)))]
 
 
 def empty(now: Scenario) -> str:
     """Why nothing of a scenario can be shown depth by depth; nothing where something can."""
     if not now.protocol.sends_embedding:
         return f"{now.protocol.name} sends no embedding; this page is about embeddings. The Lab shows it."
-    return "" if listed(now) else " ".join(dict.fromkeys(p for s in at_depths(now) for p in problems(s.replace(attack=_search(s)))))
+    return (
+        ""
+        if listed(now)
+        else " ".join(dict.fromkeys(p for s in at_depths(now) for p in problems(_unsteered(s).replace(attack=_search(s)))))
+    )
 
 
 def attackers(scenario: Scenario) -> dict[str, Scenario]:
-    """The optimiser and the decoder, with their settings where the scenario names one of them; and its own attack where that is another."""
-    listed = {"rmle": _search(scenario), "inverse_network": InverseNetwork()} | {scenario.attack.name: scenario.attack}
-    return {name: scenario.replace(attack=attack) for name, attack in listed.items()}
+    """The optimiser and the decoder, with their settings where the scenario names one of them; and its own attack where that is another.
+
+    They read what the honest net sends, also where the scenario's own attack reads for a server that steered its training.
+    """
+    base = _unsteered(scenario)
+    listed = {"rmle": _search(scenario), "inverse_network": InverseNetwork()}
+    return {name: base.replace(attack=attack) for name, attack in listed.items()} | {scenario.attack.name: scenario}
+
+
+def _unsteered(scenario: Scenario) -> Scenario:
+    return scenario.replace(server=Scenario().server) if scenario.server.steers else scenario
 
 
 def _search(scenario: Scenario) -> RMLE:

@@ -57,8 +57,8 @@ UNDEFENDED = "No defense"
 
 
 def liars() -> dict[str, type[Server]]:
-    """Servers that do not follow the protocol, by name."""
-    return {name: kind for name, kind in SERVERS.items() if kind.malicious}
+    """Servers that plant nets, by name: those whose reading of a batch can be shown."""
+    return {name: kind for name, kind in SERVERS.items() if kind().plants}
 
 
 def planted(now: Scenario, name: str = FIRST) -> Scenario:
@@ -87,14 +87,19 @@ def empty(now: Scenario) -> str:
     """Why nothing of a scenario can be shown; nothing where something can."""
     if not now.server.malicious:
         return f"{now.server.title} follows the protocol; this page is about servers that do not. The Lab shows it."
+    if now.server.steers:
+        return (
+            f"{now.server.title} steers how a party of vertical FL trains, and plants no net: there is no batch that it sorts, nothing of its own in the weights that a client "
+            "is sent, and detectors of received nets have nothing to look at. The page Vertical shows what it reads behind every cut."
+        )
     if now.data.modality is not PICTURE:
         return f"This page shows batches of pictures; {now.data.name} is {now.data.modality.a_set}. The Lab shows it."
     return " ".join(problems(now))
 
 
 def in_sight(server: Server) -> Knob | None:
-    """The knob that a page shows beside a server's name: its first one, but for the one that hides it."""
-    return next((knob for knob in server.knobs() if knob.name != HIDES), None)
+    """The knob that a page shows beside a server's name: its first one, but for the one that hides it; None where the page has nothing to show of it."""
+    return next((knob for knob in server.knobs() if knob.name != HIDES and not server.steers), None)
 
 
 def hides(server: Server) -> Knob | None:
@@ -109,6 +114,8 @@ def chosen(now: Scenario, name: str) -> Scenario:
         now: the scenario on the screen.
         name: of the server.
     """
+    if now.protocol.sends_embedding and SERVERS[name]().plants:  # of nets that gradients come back from
+        now = planted(now.replace(server=Scenario().server))
     own = now.replace(**brought("server", SERVERS[name]()))
     nets = [own.model, *(_model(text) for text in MODELS)]
     ways = [own.replace(model=net, aggregation=sum_) for sum_ in (own.aggregation, _secure()) for net in nets]

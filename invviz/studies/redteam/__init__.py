@@ -19,6 +19,7 @@ from ...core.shipped import reading
 from ...defenses import Defense
 from ...metrics import Baseline, rank, word
 from ...scenario import Scenario
+from ...scenario.families.attacks import with_attack
 from ..kept import HEAD, of_today, tuples
 from ._plan import LEVELS, SEEDS, VICTIMS, Victim
 from ._plan import cells as planned_cells
@@ -189,14 +190,12 @@ def _apart(s: Scenario) -> str:
 
 
 def _finding(defense: Defense | None, pictures: list[Attacked]) -> Finding:
-    from ...attacks import ATTACKS
-
     names, psnr, words = zip(*(one.strongest for one in pictures), strict=True)
     bars = tuple(float(one.bar[0] or math.nan) for one in pictures)
     found = Finding(defense, psnr, words, bars, names, max(len(one.got) for one in pictures), "")
     s, attack = pictures[found.place].scenario, found.attack
-    own = s.attack if s.attack.name == attack else ATTACKS[attack]()
-    return dataclasses.replace(found, scenario=s.replace(attack=own).text())
+    own = s if s.attack.name == attack else with_attack(s, attack)
+    return dataclasses.replace(found, scenario=own.text())
 
 
 def _level(finding: Finding) -> int:

@@ -21,7 +21,7 @@ from ...engine.attack import run
 from ...engine.baseline import baseline_of, guess_by_labels
 from ...engine.client import Site
 from ...scenario import Scenario
-from ...scenario.families.attacks import attackers
+from ...scenario.families.attacks import everyone
 from . import FOLDER, MOST, Redteam
 from ._plan import VICTIMS, cells
 
@@ -82,7 +82,7 @@ def planned(rounds: int | None = None, victims: Iterable[str] = VICTIMS) -> list
 def lacking(s: Scenario, cell: Mapping[str, Any] | None) -> list[str]:
     """Names of the attacks that fit and are not known of a cell, or have another key since."""
     keys = cell["keys"] if cell else {}
-    return [name for name, one in attackers(s).items() if keys.get(name) != short(one)]
+    return [name for name, one in everyone(s).items() if keys.get(name) != short(one)]
 
 
 def short(one: Scenario) -> str:
@@ -93,7 +93,7 @@ def short(one: Scenario) -> str:
 def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
     """What these attacks get of one cell, and seconds in all: PSNR in dB and SSIM by name (None: it gave up with an error); and the bar (see `bar`)."""
     start, got, ssim, keys = time.monotonic(), {}, {}, {}
-    for name, one in attackers(s).items():
+    for name, one in everyone(s).items():
         if name not in names:
             continue
         keys[name] = short(one)

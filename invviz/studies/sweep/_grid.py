@@ -13,7 +13,7 @@ import numpy as np
 from ...core.component import C, Component, parse_component, shown
 from ...core.errors import TextError
 from ...defenses import DEFENSES
-from ...scenario import KINDS, MAX_DEFENSES, PARTS, SETTINGS, Scenario, escaped
+from ...scenario import KINDS, MAX_DEFENSES, PARTS, SETTINGS, Scenario, escaped, present
 
 MOST = 20_000  # cells of one sweep
 MOST_WRITTEN = 1_000_000  # characters of its axes, grids written out
@@ -83,7 +83,8 @@ class Axis:
                 raise TextError(f"a value of defense= stacks {len(names):,} defenses; at most {MAX_DEFENSES} are taken. Name fewer.")
             return scenario.replace(defense=tuple(parse_component(n.strip(), DEFENSES, "defense") for n in names))
         if part in PARTS:
-            return scenario.replace(**{part: parse_component(value, PARTS[part], KINDS[part])})
+            named = dict(present([(part, value)]))
+            return scenario.replace(**{name: parse_component(text, PARTS[name], KINDS[name]) for name, text in named.items()})
         return scenario.replace(**{part: getattr(Scenario.from_pairs([(part, unquote(value))]), part)})
 
 

@@ -11,6 +11,18 @@ from ...scenario.families import servers
 from ...servers import AGGREGATIONS
 from .. import choice, form, knobs, lesson, press, state, trouble
 
+TAKEN = (
+    "server",
+    "attack",
+    "model",
+    "aggregation",
+    "protocol",
+    "defense",
+    "batch",
+    "layer",
+    "rounds",
+    "attacker",
+)  # what may change with a server
 SUMMED = (1, 2, 4, 8, 16)  # clients that have a button
 
 
@@ -56,8 +68,9 @@ def _server(now: Scenario) -> None:
     why = {name: "" if name == own else servers.empty(servers.chosen(now, name)) for name in names}
 
     def taken(name: str) -> None:
-        found = servers.chosen(state.scenario(), name)
-        state.change(server=found.server, attack=found.attack, model=found.model, aggregation=found.aggregation)
+        now = state.scenario()
+        found = servers.chosen(now, name)
+        state.change(**{part: getattr(found, part) for part in TAKEN if getattr(found, part) != getattr(now, part)})
         press.acted()
 
     choice.from_list(

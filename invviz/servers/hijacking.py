@@ -3,56 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, ClassVar
 
+from ..attacks._critic import adversarial, critic
+from ..attacks._decoding import CHUNK, decoder, embed, fresh, live, message_size
 from ..core.component import knob
 from ..core.errors import InvvizError
 from ..core.lazy import torch
+from ..core.planted import Decoder
 from ..core.tree import joined
-from ..core.types import Knowledge, Reconstruction
-from ._base import MaliciousAttack, ServerGradient
-from ._critic import adversarial, critic
-from ._decoding import CHUNK, decoder, embed, fresh, live, message_size
-from ._matching import squared_error
+from ._base import Server, ServerGradient
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Generator, Tensor
 
-    from ..core.types import Observation, Tree
+    from ..core.types import Net, Observation, Tree, World
     from ._base import Conversation
 
 
 @dataclasses.dataclass(frozen=True)
-class Hijacking(MaliciousAttack):
-    """During training the server answers embeddings with gradients of its own: the party's bottom net learns to send what the server's encoder would.
+class Hijacking(Server):
+    """During training it answers embeddings with gradients of its own: the party's bottom net learns to send what the server's encoder would.
 
     The paper's (FSHA): encoder and decoder are trained on public pictures, a critic tells the encoder's embeddings from the party's, and its gradient goes to the party. Ours: the
     server's encoder has the party's architecture and fresh weights, and the critic is a Wasserstein one with gradient penalty (gulrajani2017wgangp). The party trains on its
-    private pictures other than the victim's; the victim's message is then read by the decoder. A party that watches its gradients would notice.
+    private pictures other than the victim's; the victim's message, which comes after that, is then read by the decoder. A party that watches its gradients would notice.
     """
 
     name: ClassVar[str] = "hijacking"
-    title: ClassVar[str] = "Feature-space hijacking (malicious server)"
+    title: ClassVar[str] = "Feature-space hijacking"
     paper: ClassVar[str] = "pasquini2021tiger"
-    needs_embedding: ClassVar[bool] = True
+    attack: ClassVar[str] = "decoder"
+    plan: ClassVar[str] = "decoder"
+    steers: ClassVar[bool] = True
+    uses_public: ClassVar[bool] = True
+    for_embeddings: ClassVar[bool] = True
 
+    party_batch: int = knob(64, "private pictures in a training batch of the party", low=1, high=1024, unit="pictures")
+    party_lr: float = knob(
+        1e-3, "learning rate of the party's own optimiser (Adam), which the server does not choose", low=1e-6, high=1.0, log=True
+    )
     steps: int = knob(500, "training rounds of the party that the server answers", low=1, high=100_000, unit="rounds")
     lr: float = knob(1e-3, "Adam's learning rate for the server's encoder, decoder and critic", low=1e-6, high=1.0, log=True)
     width: int = knob(32, "channels of decoder and critic", low=4, high=256, unit="channels")
 
-    def wants(self) -> Knowledge:
-        """Public pictures, and to be the server of the training rounds; no weights."""
-        return Knowledge(batch_size=True, weights=False, public_data=True, malicious=True)
+    def plant(self, net: Net, world: World, clients: int, rng: Generator) -> Sequence[Net]:
+        """Nothing: a party's net is its own."""
+        return (net,) * clients
 
     def converse(self, obs: Observation, rng: Generator) -> Conversation:
-        """Arguments and answers as of `MaliciousAttack.converse`.
+        """Arguments and answers as of `Server.converse`.
 
         Raises:
             InvvizError: there are no public pictures.
         """
         if obs.public is None or not len(obs.public):
-            raise InvvizError("hijacking is trained on public pictures, and there are none here. Use unsplit.")
+            raise InvvizError("hijacking is trained on public pictures, and there are none here. Use server=honest and attack=unsplit.")
         public, pilot = obs.public, live(obs.net)
         with torch.no_grad():
             like = embed(obs, pilot, public[:1], 1)
@@ -60,18 +68,11 @@ class Hijacking(MaliciousAttack):
         judge = fresh(lambda: critic(like, self.width), rng, public)
         coding = torch.optim.Adam([*pilot.params.values(), *decode.parameters()], self.lr)
         judging = torch.optim.Adam(judge.parameters(), self.lr, betas=(0.5, 0.9))
-        trace: list[tuple[int, float]] = []
+        errors: list[tuple[int, float]] = []
 
         def read(message: Tree) -> Tensor:
             with torch.no_grad():
                 return decode(joined(message)).nan_to_num(sum(obs.bounds) / 2).clamp(*obs.bounds)
-
-        def finish(after: Observation) -> Reconstruction:
-            batch = after.template.at(read(after.message))
-            with torch.no_grad():
-                loss = float(squared_error(obs.release(pilot, batch, None), after.message))
-            failed = not (trace and math.isfinite(loss))
-            return Reconstruction(batch, loss, tuple(trace), _note(trace, len(public)), failed)
 
         sent = yield None
         while sent is not None:
@@ -84,15 +85,6 @@ class Hijacking(MaliciousAttack):
             theirs = {name: leaf.detach().requires_grad_(True) for name, leaf in sent.items()}
             apart = adversarial(judge, judging, own.detach(), joined(theirs), rng)
             gradient = dict(zip(theirs, torch.autograd.grad(apart, list(theirs.values())), strict=True))
-            trace.append((len(trace) + 1, float(error.detach())))
-            sent = yield ServerGradient(gradient, len(trace), self.steps, trace[-1][1], read)
-        return finish
-
-
-def _note(trace: list[tuple[int, float]], pictures: int) -> str:
-    if not trace:
-        return "The server has answered no training round: the party's net is as it was, and this decoder knows nothing of it."
-    return (
-        f"A malicious server answered {len(trace):,} training rounds; its decoder's mean squared error on {pictures:,} public pictures was {trace[-1][1]:.4f} at the end. The "
-        "message comes from the hijacked net: spectrum and InvRE, wherever they are shown, are those of the honest one."
-    )
+            errors.append((len(errors) + 1, float(error.detach())))
+            sent = yield ServerGradient(gradient, len(errors), self.steps, errors[-1][1], read)
+        return Decoder(read, lambda batch: obs.release(pilot, batch, None), tuple(errors), len(public))
