@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,7 @@ from ...engine.gap import tally
 from ...scenario import Scenario
 from ...studies import calibration
 from ...studies.calibration import ARMS, CalibrationStudy, Correlation, Within, correlate, correlate_within
-from .. import choice, glossary
+from .. import choice, glossary, things
 
 CONFIRMED = 0.8  # Spearman from which an order counts as confirmed
 NEAR = 3.0  # dB
@@ -77,6 +78,7 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
         study: whence they are.
         arm: name of the attacker.
     """
+    say = functools.partial(things.say, Scenario.parse(study.points[0]["scenario"]))
     lines = ["| | Spearman (95 %) | Pearson (95 %) | n |", "|---|---|---|---|"]
     models = sorted({p["model"] for p in points})
     settled = [("search settled", [p for p in points if p["settled"]])]
@@ -93,15 +95,17 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
         if alone is None
         else f"| pictures alone | {alone.spearman:.2f}, mean of {alone.cells} cells | | {alone.count} |"
     )
-    st.markdown("\n".join(lines))
+    st.markdown(say("\n".join(lines)))
     st.caption(
-        "Intervals: whole pictures are drawn again (bootstrap), because scenarios of one picture are not independent. "
-        "Pictures alone: inside cells of the same model and defense, of at least 4 pictures."
+        say(
+            "Intervals: whole pictures are drawn again (bootstrap), because scenarios of one picture are not independent. "
+            "Pictures alone: inside cells of the same model and defense, of at least 4 pictures."
+        )
     )
-    st.markdown(order_words(alone))
+    st.markdown(say(order_words(alone)))
     if arm == "attack" and (words := weak_words(_pooled(points), points, _pooled(told))):
-        st.markdown(words)
-    st.markdown(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm])
+        st.markdown(say(words))
+    st.markdown(say(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm]))
     if above := _above(study, arm):
         st.caption(f"Of these, {above}")
     st.caption(

@@ -13,7 +13,7 @@ from .. import alts, lesson, sources
 from ..victim import victim_of
 from ..views import RiskView, RunView
 
-LINES = "Grey: the client's. Dashed purple: the ideal attacker's. Orange: the real attack's."
+LINES = {"truth": "Grey: the client's.", "ideal": " Dashed purple: the ideal attacker's.", "guess": " Orange: the real attack's."}
 BAND = " Band: one standard deviation that the ideal attacker is left in doubt, as the {prior} prior counts; where it is wide, that part has drowned."
 
 
@@ -41,6 +41,7 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView
     spread = None if known is None or risk is None else np.sqrt(risk.decomposition.variances.reshape(known.shape) * (1 - known).clip(0))
     scaled = lambda values: low + (high - low) * values[0, 0]  # noqa: E731
     line = lambda values: None if values is None else scaled(values)  # noqa: E731
+    there = {"truth": True, "ideal": ideal is not None, "guess": guess is not None and not lesson.hidden("attack")}
     with st.container(key="after-noise-series"):
         spec = series_spec(
             data.seconds,
@@ -51,9 +52,10 @@ def draw(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunView
             None if lesson.hidden("attack") else line(guess),
             st.context.theme.type == "dark",
         )
-        st.vega_lite_chart(spec, key="series", alt=alts.alt(_told(now, ideal is not None, guess is not None)))
+        st.vega_lite_chart(spec, key="series", alt=alts.alt(_told(now, there["ideal"], there["guess"])))
     more = f" The first of {now.batch} series in the batch." * (now.batch > 1)
-    st.caption(LINES + (BAND.format(prior=now.prior) if spread is not None else "") + more)
+    told = "".join(words for name, words in LINES.items() if there[name])
+    st.caption(told + (BAND.format(prior=now.prior) if spread is not None else "") + more)
 
 
 def _told(now: Scenario, ideal: bool, guess: bool) -> str:
