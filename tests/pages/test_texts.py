@@ -141,7 +141,7 @@ def test_an_interval_whose_ends_read_the_same_is_one_number(monkeypatch):
     told = []
     monkeypatch.setattr(finding.st, "markdown", lambda words, help=None: told.append(words))
     monkeypatch.setattr(finding.st, "caption", told.append)
-    finding._first(Figures(0.0, 0.001, 0.004, 12.0, 12.1, 12.2), 70)
+    finding._first(Scenario(), Figures(0.0, 0.001, 0.004, 12.0, 12.1, 12.2), 70)
     assert told[0] == "## InvRE about 0.00: an ideal attacker recovers about 0 % of what was unknown" and "**about 12 dB**" in told[1]
-    finding._first(Figures(0.5, 0.4, 0.6, 15.0, 14.0, 16.0), 70)
+    finding._first(Scenario(), Figures(0.5, 0.4, 0.6, 15.0, 14.0, 16.0), 70)
     assert told[3] == "## InvRE 0.40 to 0.60: an ideal attacker recovers 40 to 60 % of what was unknown" and "**14 to 16 dB**" in told[4]
