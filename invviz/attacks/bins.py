@@ -10,6 +10,7 @@ from ..core.planted import Bins
 from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack, nothing_read
 from ._bins import read
+from ._read_labels import labels_of
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -63,7 +64,8 @@ class ReadBins(Attack):
         image[: len(places)] = shown.reshape(-1, *image.shape[1:]).to(image).clamp(*obs.bounds)
         loss = found.apart if plan.twins and found.apart == found.apart else 0.0
         progress(Step(1, 1, loss, image))
-        return Reconstruction(obs.template.at(image), loss, trace=((1, loss),), note=_note(found, plan, obs), failed=False)
+        labels = labels_of(obs, image[: len(places)])
+        return Reconstruction(obs.template.at(image, labels), loss, trace=((1, loss),), note=_note(found, plan, obs), failed=False)
 
 
 def chosen(found: Reading, count: int) -> list[int]:

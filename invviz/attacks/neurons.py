@@ -9,6 +9,7 @@ from ..core.lazy import torch
 from ..core.planted import Neurons
 from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack, nothing_read
+from ._read_labels import labels_of
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -70,7 +71,8 @@ class ReadNeurons(Attack):
             said.append(
                 f"Before the message came, {100 * plan.share:.0f} % of a batch of {batch:,} were expected to activate some row alone."
             )
-        return Reconstruction(obs.template.at(image), loss, trace=((1, loss),), note=" ".join(said))
+        labels = labels_of(obs, image[: len(places)])
+        return Reconstruction(obs.template.at(image, labels), loss, trace=((1, loss),), note=" ".join(said))
 
 
 def rows(weight: Tensor, bias: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.attacks._bins import read
+from invviz.attacks._read_labels import labels_of
 from invviz.cli import main
 from invviz.core.planted import Bins, expected_alone
 from invviz.core.rng import stream
@@ -204,3 +205,34 @@ def test_bad_input_is_said_in_words():
     )
     assert found.failed and "no layer of bins" in found.note
     assert SERVERS["imprint"]().problems((1, 8, 8), 10, 1, 1) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data=digits&model=mlp(width=64)&server=imprint(bins=64)&batch=8&dtype=float64",
+        "data=digits&model=lenet&server=imprint&batch=16",
+        "data=digits&model=mlp(width=256)&server=trap_weights&batch=8&dtype=float64",
+        "data=digits&model=mlp&server=imprint&batch=1",
+    ],
+)
+def test_what_was_read_exactly_has_its_label(tmp_path, text):
+    """Against the labels of the data set; a read-out that names none answers class 0, which only one of these digits is."""
+    found = run(Scenario.parse(text), Site(None, tmp_path, "cpu"))
+    exact = [psnr >= 60 for psnr in found.scores["psnr"]]
+    assert any(exact) and all(guess == label for guess, label, one in zip(found.guessed_labels, found.labels, exact, strict=True) if one)
+    assert len({label for label, one in zip(found.labels, exact, strict=True) if one} - {0}) >= 1
+
+
+def test_where_nothing_tells_a_label_the_templates_stands(tmp_path):
+    s = Scenario.parse("data=digits&model=lenet&server=imprint&batch=4")
+    obs = observe(s, meet_client(s, Site(None, tmp_path, "cpu")))
+    samples = obs.grey[:2]
+    without = dict(list(obs.message.items())[:2])  # the planted layer alone
+    broken = {name: torch.full_like(leaf, float("nan")) for name, leaf in obs.message.items()}
+    for message in (without, broken):
+        assert torch.equal(labels_of(dataclasses.replace(obs, message=message), samples), obs.template.label)
+    assert torch.equal(labels_of(obs, samples[:0]), obs.template.label)
+    summed = dataclasses.replace(obs, knowledge=dataclasses.replace(obs.knowledge, clients=2))
+    assert torch.equal(labels_of(summed, samples), obs.template.label), "the others' labels are in the sum, too"
+    assert not torch.equal(labels_of(obs, samples), obs.template.label)
