@@ -35,6 +35,7 @@ PICTURES = {
     "notes": 2_000,
 }  # public ones; of other sets as many as training looks at
 MOST_PUBLIC = 60_000
+SHOWN = 2_000  # public ones that a server sees
 REFERENCE = 5.6e-4  # seconds of `_probe` on the machine of the measurements
 
 
@@ -45,7 +46,7 @@ def seconds(kind: Kind, scenario: Scenario) -> float:
         kind: of the job.
         scenario: what is computed.
     """
-    return (_weights(scenario) + found(WORK[kind].price)(scenario)) * slower()
+    return (_weights(scenario) + _planting(scenario) + found(WORK[kind].price)(scenario)) * slower()
 
 
 def attack(s: Scenario) -> float:
@@ -106,6 +107,12 @@ def _weights(s: Scenario) -> float:
     if s.model.init != "trained":
         return 0.0
     steps = s.model.epochs * PICTURES.get(s.data.name, MOST_PUBLIC) / 64
+    return steps * (EPOCH + 64 * _products(s) * PRODUCT)
+
+
+def _planting(s: Scenario) -> float:
+    """What a server takes that trains the net which it sends."""
+    steps = getattr(s.server, "epochs", 0) * min(PICTURES.get(s.data.name, MOST_PUBLIC), SHOWN) / 64
     return steps * (EPOCH + 64 * _products(s) * PRODUCT)
 
 

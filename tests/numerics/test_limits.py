@@ -56,7 +56,13 @@ def test_an_unknown_profile_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("more", "knob"), [("attack=dlg(steps={})", (10, 1000)), ("batch={}&attack=dlg", (1, 8)), ("model=lenet(width={})&attack=dlg", (4, 64))]
+    ("more", "knob"),
+    [
+        ("attack=dlg(steps={})", (10, 1000)),
+        ("batch={}&attack=dlg", (1, 8)),
+        ("model=lenet(width={})&attack=dlg", (4, 64)),
+        ("server=geminio(epochs={})&batch=4", (1, 1000)),
+    ],
 )
 def test_more_work_has_a_higher_price(more, knob):
     low, high = (
