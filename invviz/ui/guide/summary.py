@@ -10,7 +10,7 @@ from .. import language, press, state
 from ..pages import FOLDER, PAGES
 from .stops import STOPS, told
 
-ONWARD = ("lab", "defend", "curves")
+ONWARD = ("lab", "defend", "curves", "audit")
 
 
 def draw(lang: str) -> None:
@@ -26,6 +26,7 @@ def draw(lang: str) -> None:
                     functools.partial(state.set_view, "stop", str(place)),
                     type="tertiary",
                 )
+        st.markdown(words["limits"])
         st.markdown(words["onward"])
         with st.container(horizontal=True, gap="small", key="guide-pages"):
             for name in ONWARD:
