@@ -19,6 +19,8 @@ from invviz.datasets.gunpoint import GunPoint, read_ts
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
+from invviz.jobs.store import Store
+from invviz.jobs.worker import work
 from invviz.metrics import METRICS
 from invviz.models import MODELS
 from invviz.risk import Jacobian, invre, total_sigma
@@ -280,3 +282,14 @@ def test_trained_nets_tell_rhythms_apart(net, least, site):
     client = meet_client(Scenario.parse(f"data=ecg&model={net}(init='trained')&attack=dlg"), site)
     assert client.accuracy > least
     assert isinstance(client.batch, Batch)
+
+
+def test_clients_train_a_net_of_series_together(store_dir):
+    store, s = (
+        Store(store_dir),
+        Scenario.parse("data=ecg&model=convnet1d(width=4)&train=federated(rounds=3,clients=2)&defense=gaussian_noise(sigma=0.1)"),
+    )
+    key = store.submit("train", s, "test")
+    work(store, Site(None, store_dir, "cpu"), once=True)
+    assert store.job(key).state == "done", store.job(key).error
+    assert 0 <= store.result(key)["accuracy"] <= 1 and len(store.result(key)["history"]) == 3
