@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ class Prefixes:
         self.names = [name for name, _ in net.module.named_modules() if name.rpartition(".")[2] == "qkv"][:2]
         if len(self.names) < 2 or any(f"{name}.weight" not in obs.message for name in self.names):
             raise Unreadable("It reads the gradients by queries, keys and values of two blocks; this message has fewer.")
-        self.module, self.params = net.module, {name: leaf.double().cpu() for name, leaf in net.params.items()}
+        self.module = copy.deepcopy(net.module).double().cpu()  # what clients do not train is no parameter
+        self.params = {name: leaf.double().cpu() for name, leaf in net.params.items()}
         self.message: Tree = obs.message
         (self.size, self.length), self.words = obs.template.private.shape, obs.num_classes
 

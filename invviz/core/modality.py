@@ -19,6 +19,7 @@ class Modality:
         bounds: least and greatest value of a private input.
         told: what a data set of it is, where "a set of" them is not said of it.
         discrete: the private input is whole numbers that stand for words: their alternatives are counted, and nothing is differentiated by them. 0 stands for no word.
+        loudest: noise over the message's typical entry up to which sliders reach: a sample of this kind drowns before.
         grid: whether neighbouring entries of the private input are alike, so that smoothness says something: what a prior over frequencies, total variation and SSIM need.
     """
 
@@ -30,6 +31,7 @@ class Modality:
     told: str = ""
     grid: bool = False
     discrete: bool = False
+    loudest: float = 10.0
 
     @property
     def a_set(self) -> str:
@@ -54,7 +56,7 @@ ROW = Modality(
     "row", "row", "rows", ("image",), told="a table, whose columns have no neighbours"
 )  # of a table, encoded as numbers in [0, 1]; its columns say what they stand for
 TOKENS = Modality(
-    "tokens", "sentence", "sentences", ("tokens",), (0.0, 2.0**31), discrete=True
+    "tokens", "sentence", "sentences", ("tokens",), (0.0, 2.0**31), discrete=True, loudest=1000.0
 )  # numbers of words in their data set's vocabulary, (b, length), filled up with 0 behind the last word
 SERIES = Modality(
     "series", "series", "series", ("image",), told="a set of time series, whose neighbours follow each other in time", grid=True

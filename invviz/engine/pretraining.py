@@ -58,6 +58,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
     module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, scenario.seed)
     trained = scenario.model.init == "trained"
     reached = _trained(module, scenario, samples, cache_dir, report) if trained else None
+    scenario.model.freeze(module)
     return Net.of(module.to(getattr(torch, scenario.dtype)), scenario.model.task), reached
 
 

@@ -59,6 +59,9 @@ class Model(Component):
             torch.manual_seed(derive(seed, "weights"))
             return self.layers(shape, num_classes)
 
+    def freeze(self, module: nn.Module) -> None:
+        """Turn what clients do not train into numbers of the module that are no parameters, in place: they stand in no message."""
+
     @property
     def batch_norm(self) -> bool:
         """Whether it has batch norm, which acts in another way in training mode."""

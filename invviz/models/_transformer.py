@@ -40,6 +40,17 @@ def embedding(places: int, words: int, width: int) -> nn.Module:
     return Embedding()
 
 
+FROZEN = "what clients do not train, so that no message holds its gradient: nothing, or the embeddings of words and places"
+
+
+def freeze_embedding(module: nn.Module) -> None:
+    """Words and places stay as they are: buffers in the place of parameters."""
+    part = module.get_submodule("embedding")
+    for name, leaf in list(part.named_parameters(recurse=False)):
+        delattr(part, name)
+        part.register_buffer(name, leaf.detach())
+
+
 def block(heads: int, width: int) -> nn.Module:
     """Attention and a two-layer net, whose answers are both added to what comes in."""
     nn = torch.nn

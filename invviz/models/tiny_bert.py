@@ -9,7 +9,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.task import present
 from ._base import Model, Shape
-from ._transformer import block, embedding, norm, products_of
+from ._transformer import FROZEN, block, embedding, freeze_embedding, norm, products_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TinyBERT(Model):
     """An encoder: word and position embeddings, blocks of attention to all words of a sentence and to the mark before them, and a score of every class.
 
-    Blocks are those of `tiny_lm` without the rule that words see only what stands before. The class is read off the mean of all places (`pool=mean`), or off the mark's place alone,
+    `frozen='embedding'`: clients leave the embeddings as they are. Blocks are those of `tiny_lm` without the rule that words see only what stands before. The class is read off the mean of all places (`pool=mean`), or off the mark's place alone,
     as BERT does (`pool=mark`): then of the last attention only a few directions of its inputs show in the gradient. A class of `notes` is a word, the diagnosis. Ours: size and training; the paper is BERT's.
     """
 
@@ -38,6 +38,13 @@ class TinyBERT(Model):
     pool: str = knob(
         "mean", "what the class is read off: the mean of all places, or the mark before the sentence", choices=("mean", "mark")
     )
+
+    frozen: str = knob("nothing", FROZEN, choices=("nothing", "embedding"), late=True)
+
+    def freeze(self, module: nn.Module) -> None:
+        """The embeddings, where they are not trained by clients; they were trained before with the rest where the net starts trained."""
+        if self.frozen == "embedding":
+            freeze_embedding(module)
 
     def problems(self, shape: Shape) -> list[str]:
         """A width that the heads do not share evenly."""

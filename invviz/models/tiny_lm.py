@@ -10,7 +10,7 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.task import NEXT_TOKEN, Task
 from ._base import Model, Shape
-from ._transformer import block, embedding, norm, products_of
+from ._transformer import FROZEN, block, embedding, freeze_embedding, norm, products_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +21,7 @@ class TinyLM(Model):
     """A decoder: word and position embeddings, blocks of attention to the words before, and a score of every word as the next one.
 
     Every block begins with RMSNorm, and one linear map `blockK.qkv` makes queries, keys and values, as in GPT-2; without biases. In front of a sentence stands the mark 0, which is also its
-    end. Ours: size and training; the paper is GPT-2's.
+    end. `frozen='embedding'`: clients leave the embeddings as they are. Ours: size and training; the paper is GPT-2's.
     """
 
     name: ClassVar[str] = "tiny_lm"
@@ -37,6 +37,13 @@ class TinyLM(Model):
     width: int = knob(64, "numbers that stand for a word (embedding dimension); a multiple of heads", low=4, high=512, unit="numbers")
     heads: int = knob(2, "heads of every attention", low=1, high=16)
     blocks: int = knob(2, "blocks of attention and two-layer net", low=1, high=6, unit="blocks")
+
+    frozen: str = knob("nothing", FROZEN, choices=("nothing", "embedding"), late=True)
+
+    def freeze(self, module: nn.Module) -> None:
+        """The embeddings, where they are not trained by clients; they were trained before with the rest where the net starts trained."""
+        if self.frozen == "embedding":
+            freeze_embedding(module)
 
     def problems(self, shape: Shape) -> list[str]:
         """A width that the heads do not share evenly."""

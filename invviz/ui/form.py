@@ -107,7 +107,7 @@ def _attacker(now: Scenario) -> None:
 
 def _strength(now: Scenario, board: str) -> None:
     defense, seat = now.defense[-1], state.seats("defense")[-1]
-    label, options, at = f"{defense.title}: strength", strength.options(defense), getattr(defense, defense.strength)
+    label, options, at = f"{defense.title}: strength", strength.options(defense, now.data.modality), getattr(defense, defense.strength)
     taken = lambda value: state.set_knobs(seat, **{defense.strength: value})  # noqa: E731
     locked = lesson.locks("strength")
     live = noise.available() and not locked

@@ -197,3 +197,16 @@ def test_vertical_fl_says_that_it_cuts_no_sentences(split):
     from invviz.protocols.vfl import VFL
 
     assert "neither" in VFL(parties=2, split=split).problems(MODELS["tiny_lm"](), (12,))[0]
+
+
+def test_the_slider_reaches_noise_that_drowns_words_and_no_further_for_pictures():
+    from invviz.core.modality import PICTURE
+    from invviz.defenses import DEFENSES
+    from invviz.studies import hiding
+    from invviz.ui import strength
+
+    noise = DEFENSES["gaussian_noise"]()
+    words, pictures = (strength.options(noise, kind) for kind in (TOKENS, PICTURE))
+    drowned = max(max(levels) for levels in hiding.load()["words"].values())
+    assert max(pictures) == 10 == max(strength.options(noise)) and max(words) == 1000 > drowned > 10
+    assert [v for v in words if v <= 10] == pictures

@@ -120,3 +120,27 @@ def test_attackers_are_told_the_classes_as_they_say(tmp_path):
     s = Scenario.parse(BERT.format(0, "", "dager", 2))
     obs = observe(s, meet_client(s, Site(None, tmp_path, "cpu")))
     assert "labels" in obs.knowledge.words() and np.array_equal(obs.template.label, DATASETS["notes"]().load(None).victims.take([0, 1])[1])
+
+
+@pytest.mark.parametrize("model", ["tiny_lm", "tiny_bert"])
+def test_a_frozen_embedding_sends_no_rows_and_hides_no_word_from_who_does_not_need_them(model, tmp_path):
+    text = f"data=notes&model={model}({{}})&attack={{}}&dtype=float64"
+    whole, frozen = (
+        meet_client(Scenario.parse(text.format(knobs, "dager")), Site(None, tmp_path, "cpu")) for knobs in ("", "frozen='embedding'")
+    )
+    sent = frozen.release(frozen.net, frozen.batch, None)
+    assert not any("embedding" in name for name in sent) and any("embedding" in name for name in whole.net.params)
+    kept = whole.release(whole.net, whole.batch, None)
+    assert all(torch.allclose(leaf, kept[name], atol=1e-14) for name, leaf in sent.items()), "the rest of the message is what it was"
+    found, exact, _ = read(text.format("frozen='embedding'", "dager"), tmp_path)
+    assert exact and found.note.startswith("Exact:")
+    found, exact, _ = read(text.format("frozen='embedding'", "embedding_rows"), tmp_path)
+    assert not exact and found.failed and "this message has none" in found.note
+    found, exact, _ = read(text.format("", "embedding_rows"), tmp_path)
+    assert exact
+
+
+def test_a_trained_embedding_is_frozen_as_it_was_trained(tmp_path):
+    text = "data=notes&model=tiny_bert(width=8,init='trained'{})&attack=dager"
+    free, frozen = (meet_client(Scenario.parse(text.format(more)), Site(None, tmp_path, "cpu")) for more in ("", ",frozen='embedding'"))
+    assert torch.equal(free.net.module.embedding.words, frozen.net.module.embedding.words) and free.accuracy == frozen.accuracy

@@ -29,7 +29,7 @@ def table_of(board: str, now: Scenario, view: RiskView | None, shown: Shown) -> 
     """
     if view is None or view.first or not noise.available() or not now.defense or lesson.lesson().hide:
         return None
-    values = tuple(strength.options(now.defense[-1]))
+    values = tuple(strength.options(now.defense[-1], now.data.modality))
     prints = fingerprint(view.decomposition.gains), fingerprint(view.truth)
     name = (board, shown.name, now.key("risk"), _at(now, values[0]), values, *prints, view.levels)
     memory = st.session_state["visitor"].images if now.upload else _tables  # a person's own picture goes with the tab
@@ -38,7 +38,7 @@ def table_of(board: str, now: Scenario, view: RiskView | None, shown: Shown) -> 
 
 def stops(now: Scenario, view: RiskView) -> Stops:
     """All strengths, with the noise of those that leave the spectrum as it is."""
-    values, key = strength.options(now.defense[-1]), now.key("risk")
+    values, key = strength.options(now.defense[-1], now.data.modality), now.key("risk")
     there = [_at(now, value) for value in values]
     sigmas = [view.sigma(s) if s.key("risk") == key else None for s in there]
     return Stops(values, sigmas, [None if s is not None else c for s, c in zip(sigmas, _ladder(now, view, values), strict=True)])
