@@ -92,3 +92,28 @@ def test_a_report_tells_of_words(store_dir):
     page = to_html(collect(store, keys))
     assert "The attack has 100 % of the words right" in page and "give karin ivanov 2 3 units of aspirin" in page
     assert "6.79 of 6.79 bits of a word are learned" in to_md(collect(store, keys))
+
+
+def test_risk_serves_bits_over_the_noise_and_which_words_drown_first(visit, store_dir):
+    store, s = Store(store_dir), Scenario.parse(TEXT)
+    store.submit("bits", s, "test")
+    work(store, Site(None, store_dir, "cpu"), once=True)
+    at = visit("risk", TEXT)
+    assert not at.exception and "6.79 of 6.79 bits of a word are learned" in said(at) and "Half of a word drowns at" in said(at)
+    tables = [e.proto.body for e in at.get("html") if "Half of them drown at" in e.proto.body]
+    assert len(tables) == 1 and tables[0].count("<tr>") == 9 and "aspirin" in tables[0]
+
+
+def test_attacks_and_defenses_are_told_by_right_words(visit, store_dir):
+    store, s = Store(store_dir), Scenario.parse(TEXT)
+    store.submit("run", s, "test")
+    work(store, Site(None, store_dir, "cpu"), once=True)
+    at = visit("attacks", TEXT)
+    assert not at.exception and "DAGER: 100 % of the words right" in said(at)
+    assert any("Run all attacks (3 left" in button.label for button in at.button)
+    table = next(e.proto.body for e in at.get("html") if "Words right" in e.proto.body)
+    assert "100 %" in table and "not run yet" in table and "never guaranteed" in table and "All but noise" in table
+    at = visit("defend", TEXT)
+    assert not at.exception and "Behind 0 of 1 defenses DAGER has less than half of the words right" in said(at)
+    table = next(e.proto.body for e in at.get("html") if "attacker aware" in e.proto.body)
+    assert "100 %" in table

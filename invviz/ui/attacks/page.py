@@ -10,6 +10,7 @@ from ...scenario import Scenario
 from ...scenario.families import attacks as lineup
 from .. import asking, form, glossary, known, more, press, pulse, shipped, sight, state, trouble
 from ..components import beside
+from ..samples import sentence_tables
 from ..victim import unseen_psnr, victim_of
 from . import modes, pictures, race, spread, table, training, words
 
@@ -26,6 +27,12 @@ def _draw() -> None:
     state.write_address()
     now = state.scenario()
     form.slider("attacks", attacker=True)
+    if now.data.modality.discrete:
+        sentence_tables.attacks(now)
+        _unfit(now)
+        _scenes()
+        st.code(now.text(), language=None, wrap_lines=True)
+        return
     below = st.container(key="slider-below")
     victim, listed, section = victim_of(now.replace(upload="")), lineup.attackers(now), modes.look()
     busy = isinstance(section, modes.Section) and section.active

@@ -7,6 +7,7 @@ import streamlit as st
 from ...scenario import problems
 from ...scenario.families import defenses
 from .. import asking, broken, choice, more, press, pulse, sight, state, things, trouble
+from ..samples import sentence_tables
 from ..victim import victim_of
 from . import ab, bar, equal, grid, least, opened, redteam, row, rows, story
 
@@ -36,6 +37,9 @@ def _draw() -> None:
     state.write_address()
     victim = victim_of(now.replace(upload=""))
     listed = [defenses.compared(now, stack) for stack in defenses.stacks(now, choice.pick("rows", defenses.CHOICES))]
+    if now.data.modality.discrete:
+        sentence_tables.defend(now, listed)
+        return
     sides = ab.sides(now)
     if isinstance(victim, str) or problems(listed[0]):
         pulse.keep(False)

@@ -7,6 +7,7 @@ import streamlit as st
 from ...scenario.families import comparisons
 from .. import choice, form, look, more, pulse, state, things, trouble
 from ..components import noise
+from ..samples import sentence_tables
 from . import calibration, compared, curves, portrait, ranking
 
 OPENING = comparisons.OPENING
@@ -35,6 +36,10 @@ def _draw() -> None:
     form.slider("risk")
     brief = st.container(key="risk-brief")
     now = state.scenario()
+    if now.data.modality.discrete:
+        state.write_address()
+        sentence_tables.risk(now)
+        return
     ranking.choices(now)
     state.write_address()
     axis = choice.pick("compare", comparisons.axes(now), "pictures")

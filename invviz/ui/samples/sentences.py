@@ -48,7 +48,7 @@ def draw(now: Scenario) -> None:
     _finding(now, found)
     left, right = st.columns(2, gap="medium")
     with left:
-        _curve(found, counting)
+        curve(found, counting)
     with right:
         _said(now, run, running)
     finding.footer(now, run)
@@ -128,7 +128,7 @@ def _finding(now: Scenario, found: Counted | None) -> None:
     )
 
 
-def _curve(found: Counted | None, job: Job | None) -> None:
+def curve(found: Counted | None, job: Job | None) -> None:
     """Bits over the noise."""
     if _hidden("spectrum"):
         return
