@@ -56,8 +56,7 @@ def build_net(scenario: Scenario, samples: Samples, cache_dir: Path, report: Tra
         TrainingStopped: `report` answered False.
     """
     module = scenario.protocol.assemble(scenario.model, scenario.data.shape, scenario.data.num_classes, scenario.seed)
-    trained = scenario.model.init == "trained"
-    reached = _trained(module, scenario, samples, cache_dir, report) if trained else None
+    reached = _trained(module, scenario, samples, cache_dir, report) if scenario.model.init == "trained" else None
     scenario.model.freeze(module)
     return Net.of(module.to(getattr(torch, scenario.dtype)), scenario.model.task), reached
 

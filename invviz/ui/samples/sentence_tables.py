@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from html import escape
 
@@ -21,7 +22,7 @@ from ._counted import counted
 
 WHO = ("unaware", "aware")
 RISK = "One sentence at a time: sentences, models and layers are not ranked here, because a word has no spectrum. The Lab shows which words drown."
-DEFEND = "Right words in the place of decibels. The ideal attacker's bits at this noise stand in the Lab; least noise, equal cost and A and B are made for pictures."
+DEFEND = "Right words in the place of decibels. Another attack may read what this one does not: see Attacks. The ideal attacker's bits at this noise stand in the Lab; least noise, equal cost and A and B are made for pictures."
 
 
 def risk(now: Scenario) -> None:
@@ -39,7 +40,7 @@ def risk(now: Scenario) -> None:
     here = [word for sentence in alternatives.here for word in sentence]
     bits = float(np.mean([word.bits for word in here]))
     st.markdown(
-        f"## {bits:.2f} of {facts['entropy']:.2f} bits of a word are learned, at noise of {percent(alternatives.sigma / alternatives.size.rms)}"
+        f"## {bits:.2f} of {facts['entropy']:.2f} bits of a word are learned, at noise of {percent(alternatives.sigma / alternatives.size.rms)} of the typical entry"
     )
     beside, table = st.columns(2, gap="medium")
     with beside:
@@ -78,9 +79,11 @@ def attacks(now: Scenario) -> None:
         asking.stop_all(outcomes)
     rows = []
     for a in sorted(outcomes, key=lambda a: -right(a)):
-        told = a.scenario.attack.wants().words().replace("message, net", "").strip(", ")
+        wants = a.scenario.attack.wants()
+        wants = dataclasses.replace(wants, labels=wants.labels and not now.model.task.of_inputs)  # of a language model they are the words
+        told = wants.words().replace("message, net", "").strip(", ")
         note = readable(str((a.result or {}).get("note") or ""))
-        seconds = f"{number(a.result['seconds'], 2)} s" if a.result else ""
+        seconds = f"{number(a.result['seconds'], 2)}\u00a0s" if a.result else ""
         rows.append((f"{a.scenario.attack.title} (told: {told})", _got(a), seconds, a.scenario.attack.exact or "never guaranteed", note))
     _table(("Attack", "Words right", "Time", "Exact when", "It says of itself"), rows)
     asking.failed([here], lambda one: "here")
