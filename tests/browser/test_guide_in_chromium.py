@@ -116,6 +116,12 @@ def test_in_front_of_a_class_pictures_are_large_and_the_stop_with_most_fits(page
     assert cut == 0
 
 
+def test_in_front_of_a_class_the_button_that_waits_for_a_guess_is_there(page, server):
+    """Help that opens on pointing is left out there; a button that has some stays."""
+    page.goto(f"{server}guide?present=on&stop=1")
+    page.get_by_role("button", name="Show the answer").wait_for(state="visible")
+
+
 @pytest.mark.parametrize("lang", ["en", "de"])
 def test_the_hand_out_prints_one_page_a_stop_and_cuts_no_box(page, lang):
     """On A4, through the browser that a teacher prints with."""
