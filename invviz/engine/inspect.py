@@ -81,6 +81,13 @@ def inspect(scenario: Scenario, site: Site, client: Client | None = None) -> dic
 
 def inspected(scenario: Scenario, site: Site, client: Client | None = None, picture: np.ndarray | None = None) -> Inspected:
     """The same with the digest of the net; arguments and errors as of `inspect`, and `picture`, an uploaded one (c, h, w), if the scenario names one."""
+    if scenario.server.steers:
+        raise ScenarioError(
+            [
+                f"{scenario.server.name} sends no net of its own: it steers how a party trains by what it answers, and detectors of received nets have nothing to look at. "
+                "Use a server that plants one, as server=imprint with protocol=hfl."
+            ]
+        )
     if scenario.protocol.sends_embedding:
         raise ScenarioError(
             [f"Detectors look at nets that clients send gradients of; {scenario.protocol.name} sends an embedding. Use protocol=hfl."]

@@ -12,12 +12,14 @@ from invviz.attacks import ATTACKS
 from invviz.attacks._critic import mean_discrepancy
 from invviz.attacks._decoding import decoder
 from invviz.attacks._priors import textures, total_variation
+from invviz.core.errors import ScenarioError
 from invviz.core.rng import stream
 from invviz.core.tree import joined
 from invviz.core.types import Batch, Knowledge, Observation
 from invviz.defenses import DEFENSES
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
+from invviz.engine.inspect import inspect
 from invviz.engine.observe import misled, observe, party_of
 from invviz.scenario import Scenario, problems, risk_problems, train_problems
 from invviz.scenario.families import attacks, cuts, servers
@@ -368,6 +370,11 @@ def test_the_risk_is_that_of_the_net_before_it_was_steered(site):
     coloured = s.replace(defense=(DEFENSES["water_filling"](),))
     assert problems(coloured) and not risk_problems(coloured), "no training round is played for a spectrum"
     assert not train_problems(Scenario.parse("data=digits&model=mlp&server=hijacking&attack=dlg"))
+
+
+def test_detectors_of_received_nets_say_that_there_is_none(site):
+    with pytest.raises(ScenarioError, match="detectors of received nets have nothing to look at"):
+        inspect(Scenario.parse(f"{BASE}&server=hijacking"), site)
 
 
 def test_pages_show_it_where_there_is_something_to_show():
