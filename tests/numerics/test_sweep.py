@@ -297,3 +297,10 @@ def test_estimate_and_progress(store):
     found = progress(list(store.jobs(keys).values()), 4, 2)
     assert (found.done, found.total, found.failed) == (2, 4, 1)
     assert found.left is None, "jobs of a few milliseconds: less than a second is not foretold"
+
+
+def test_a_value_that_was_an_attack_and_is_a_server_now():
+    s = Scenario.parse("data=digits&model=mlp&protocol=vfl&attack=rmle")
+    assert Axis.parse("attack=hijacking(steps=3),rmle").put(s, "hijacking(steps=3)") == Scenario.parse(
+        "data=digits&model=mlp&protocol=vfl&server=hijacking(steps=3)"
+    )
