@@ -479,10 +479,19 @@ def test_drops_are_shares(wrong):
 def test_every_measure_can_be_drawn(measure):
     rows = sweep({"gn": UP})
     rows["psnr_aware"] = rows["psnr_unaware"] + 1
+    if measure == "cells":
+        with pytest.raises(InvvizError, match="not known for any cell"):
+            points(rows, measure)  # pictures have none
+        rows[["cells_unaware", "cells_aware"]] = [0.9, 0.8]
     rows.loc[rows["defense"].eq("gn"), ["invre", "psnr_ceiling", "ssim_unaware"]] = [0.1, 20.0, 0.4]
     found = points(rows, measure)
     assert len(found) == 5 and all(p.whole for p in found) and len(at_drop(rows, measure, resamples=5)) == 4 and len(volumes(found)) == 1
     assert "95" not in sentence(operating_point(rows, measure, 0.05), 0.05)
+
+
+def test_cells_are_those_of_the_attack_that_has_more():
+    rows = pd.DataFrame([cell(), {**DEFENDED, "psnr_aware": 20.0}]).assign(cells_unaware=[1.0, 0.25], cells_aware=[NAN, 0.5])
+    assert [p.value.value for p in points(rows, "cells")] == [1.0, 0.5]
 
 
 def test_neither_torch_nor_drawing_is_needed():

@@ -43,6 +43,16 @@ _RESNET = (
     "data=cifar10&model=resnet18(width=8,norm='group')&train=federated(clients=100,sampled=20,rounds=500)"
     "&attack=inverting_gradients(steps=300,restarts=1)"
 )
+_ADULT = (
+    "data=adult&model=mlp(width=32)&train=federated(clients=20,rounds=150,lr=0.1)&batch=4&attack=tableak(steps=150,restarts=2,exchanges=2)"
+)
+FEW = (
+    "none",
+    "gaussian_noise(sigma=0.1..10/5)",
+    "dp_sgd(noise_multiplier=0.003..0.3/5)",
+    "pruning(fraction=0.5),pruning(fraction=0.8),pruning(fraction=0.9),pruning(fraction=0.97),pruning(fraction=0.99)",
+    "quantisation(bits=8),quantisation(bits=6),quantisation(bits=4),quantisation(bits=3),quantisation(bits=2)",
+)
 
 PLANS: dict[str, Plan] = {
     "digits": Plan(
@@ -91,4 +101,5 @@ PLANS: dict[str, Plan] = {
         (_sweep(_RESNET, "0", *EVERYONE, RANDOMLY, what="train,unaware,aware"),),
         pictures=False,
     ),
+    "adult": Plan("Adult (rows of a table), an MLP", (_sweep(_ADULT, "0", *FEW),), pictures=False),
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from . import Cell, Sweep
 
 FIGURES = (
-    "accuracy", "accuracy_best", "psnr_unaware", "ssim_unaware", "psnr_aware", "ssim_aware", "psnr_ceiling", "invre",
+    "accuracy", "accuracy_best", "psnr_unaware", "ssim_unaware", "psnr_aware", "ssim_aware", "cells_unaware", "cells_aware", "psnr_ceiling", "invre",
     "train_seconds", "unaware_seconds", "aware_seconds", "risk_seconds",
 )  # fmt: skip
 WORDS = {
@@ -41,7 +41,7 @@ def table(sweep: Sweep, store: Store) -> pd.DataFrame:
         store: where its results are.
 
     Returns:
-        Columns: those of WORDS, FIGURES (NaN where not known; accuracies as shares, PSNR in dB), bound_reasons (why psnr_ceiling, an average, is no bound;
+        Columns: those of WORDS, FIGURES (NaN where not known; accuracies and cells that are right as shares, PSNR in dB), bound_reasons (why psnr_ceiling, an average, is no bound;
         of cells with a spectrum), key_<name> for every job, axes by their names.
     """
     keys = list(sweep.jobs)
@@ -94,6 +94,7 @@ def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], s
         if found := known.get(who):
             scores = found["scores"]
             facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores.get("ssim")), f"{who}_seconds": found["seconds"]}
+            facts |= {f"cells_{who}": _mean(scores["cells"])} if scores.get("cells") else {}  # of rows of a table alone
     if "risk" in known:
         found = spectra.figures(s, cell.keys["risk"])
         facts |= found or spectra.lost(cell.keys["risk"], reason)

@@ -57,6 +57,14 @@ PRIVACY: dict[str, Measure] = {
     "ssim": Measure(
         "SSIM of the strongest attack", "", ".2f", "the strongest attack gets an SSIM of", ("ssim_unaware", "ssim_aware"), ends=(-1.0, 1.0)
     ),
+    "cells": Measure(
+        "Cells right, strongest attack",
+        "",
+        ".2f",
+        "the strongest attack has right a share of the cells of",
+        ("cells_unaware", "cells_aware"),
+        ends=(0.0, 1.0),
+    ),  # of rows of a table
     "ceiling": Measure("Expected best", "dB", ".1f", "the ideal attacker gets", ("psnr_ceiling",), CAP, attacked=False),
     "invre": Measure("InvRE", "", ".2f", "the share recovered (InvRE) is", ("invre",), ends=(0.0, 1.0), attacked=False),
 }

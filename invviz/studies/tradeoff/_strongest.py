@@ -15,6 +15,7 @@ def finished(rows: Table) -> Table:
         InvvizError: none is done, columns are missing, an accuracy is not a share, or cells differ in what is no column.
     """
     rows = checked(rows)
+    rows = rows.assign(**{name: np.nan for name in PRIVACY["cells"].columns if name not in rows})  # tables of pictures may lack them
     attacked = rows["psnr_unaware"].notna() & (rows["psnr_aware"].notna() | (rows["defense"] == NONE))
     done = rows[(rows["state"] == "done") | (rows["accuracy"].notna() & attacked)].copy()
     if not len(done):
@@ -28,7 +29,7 @@ def finished(rows: Table) -> Table:
             f"Two cells differ in nothing that a curve tells apart:\n{first}\n{second}\nKeep the rows with one value of what they differ in."
         )
     bare = done["defense"] == NONE
-    for score in ("psnr", "ssim"):  # without a defense there is nothing to be aware of: both attackers are the same one
+    for score in ("psnr", "ssim", "cells"):  # without a defense there is nothing to be aware of: both attackers are the same one
         aware = done[f"{score}_aware"]
         done[f"{score}_aware"] = aware.where(~bare | aware.notna(), done[f"{score}_unaware"])
     for measure in PRIVACY.values():

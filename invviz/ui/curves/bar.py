@@ -8,21 +8,23 @@ import streamlit as st
 
 from .. import choice, state
 from . import numbers
-from .source import Shown
-from .words import AXES, BUDGETS, MEANS
+from .source import Shown, opened
+from .words import BUDGETS, MEANS, axes_of
 
 SPANS = {"near": "Close-up", "all": "All strengths"}
 
 
-def draw(names: Mapping[str, str]) -> str:
-    """The three choices; answers the name of what is shown."""
+def draw(names: Mapping[str, str]) -> tuple[Shown, str]:
+    """The three choices; answers what is shown, and its measure."""
     chosen = choice.pick("of", names)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curves-bar"):
         choice.from_list("Study or sweep", "curves of", list(names), chosen, _open, names.__getitem__, width=300)
-        choice.of_view("privacy", AXES, "What leaks (upward axis)", help=MEANS[choice.pick("privacy", AXES)])
+        shown = opened(chosen)  # what cannot be opened can still be exchanged for another
+        axes = axes_of(shown.rows)
+        measure = choice.of_view("privacy", axes, "What leaks (upward axis)", help=MEANS[choice.pick("privacy", axes)])
         choice.of_view("budget", BUDGETS, "Points that may be lost", "1", help="Of accuracy: from 90.0 % to 89.0 % is 1 point.")
         choice.of_view("span", SPANS, "Shown")
-    return chosen
+    return shown, measure
 
 
 def _open(name: str) -> None:

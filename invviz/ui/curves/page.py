@@ -15,7 +15,7 @@ from ...studies.plans import PLANS
 from ...studies.tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
 from .. import asking, broken, choice, glossary, more, pulse, state, strongest, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
-from .words import AXES, BUDGETS, stack_of, titles
+from .words import BUDGETS, stack_of, titles
 
 VIEWS = {"of": "", "privacy": "strongest", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
 STATES = {
@@ -42,17 +42,16 @@ def _draw() -> None:
         _nothing()
         own.draw(expanded=True)
         return
-    chosen = bar.draw(names)
     with trouble.shown():
-        shown = source.opened(chosen)
+        shown, measure = bar.draw(names)
         pulse.keep(shown.active or asking.busy("clients", state.scenario()))
         launch.running(shown)
-        _study(shown)
+        _study(shown, measure)
     own.draw(expanded=False)
 
 
-def _study(shown: source.Shown) -> None:
-    measure, budget = choice.pick("privacy", AXES), choice.pick("budget", BUDGETS, "1")
+def _study(shown: source.Shown, measure: str) -> None:
+    budget = choice.pick("budget", BUDGETS, "1")
     part = numbers.part(shown, bar.setting(shown))
     try:
         found, best = numbers.points_of(part, measure), numbers.operating(part, measure, int(budget) / 100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ...core.figures import number
 from ...defenses import DEFENSES, Stack
@@ -17,6 +18,7 @@ AXES = {
     "aware": "Aware",
     "unaware": "Unaware",
     "ssim": "SSIM",
+    "cells": "Cells right",
     "ceiling": "Expected best",
     "invre": "InvRE",
 }
@@ -26,11 +28,18 @@ MEANS = {
     "aware": "PSNR of attacks that are told the defense and its parameters, not its random draw.",
     "unaware": "PSNR of attacks that take the update at face value. A defense that only fools them hides nothing.",
     "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
+    "cells": "Share of a row's cells that the strongest attack has right: the same word, or a number within 5 % of the column's range. Some are right without any message.",
     "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow. "
     "No bound: pictures smoother than the prior takes them for, the noise floor, noise that is not normal and curvature let attacks get more.",
     "invre": "InvRE: the share of the squared error of a guess without the message that the message takes away, on average; 0.93 is 93 %, and not of the pixels.",
 }
 BUDGETS = {name: name for name in ("0", "1", "2", "5")}
+
+
+def axes_of(rows: Any) -> dict[str, str]:
+    """The measures of which a table has figures: pictures have no cells, rows no SSIM."""
+    held = {name: [c for c in PRIVACY[name].columns if c in rows] for name in AXES}
+    return {name: title for name, title in AXES.items() if name not in ("cells", "ssim") or rows[held[name]].notna().any(axis=None)}
 
 
 def titles(labels: Iterable[str]) -> dict[str, str]:
