@@ -2,6 +2,7 @@
 
 `PYTHONPATH=. python benchmarks/tangent.py [--photos]`
 `PYTHONPATH=. python benchmarks/tangent.py --certificates [KIND...]`: 200 runs on other nets and messages, and how often it said "Exact" of a wrong picture.
+`PYTHONPATH=. python benchmarks/tangent.py --large`: one 32x32 photograph, two threads: every step with its seconds, of the clock and of the processor (a step takes half a minute).
 `PYTHONPATH=. python benchmarks/tangent.py --border`: embeddings of 64 unknowns from 64 to 256 numbers, what is read and what is said.
 """
 
@@ -11,11 +12,15 @@ import math
 import random
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from invviz.engine.attack import run
 from invviz.engine.client import Site
+from invviz.engine.results import Event
 from invviz.scenario import Scenario, problems
 
 DEFENSES = ("invl_gnp(scale=0.2)", "invl_gnp(scale=1.0)", "invl_gnp(scale=10.0)", "water_filling(sigma=0.1)", "water_filling(sigma=1.0)")
@@ -69,6 +74,7 @@ KINDS = {  # ten of each; a list: the next one each time
         "model=mlp(width=80,act='tanh')&defense=invl_gnp(scale={scale},low=0.0,high=1.0)",
     ],
 }
+LARGE = "data=photos&model=lenet&defense=invl_gnp(scale=1.0)&seed=7&dtype=float64&attack=tangent&attacker=aware"
 EACH = 10
 BORDER = {  # embeddings behind InvL-ENP, by how loud it is
     "tanh, InvL-ENP at 1": "model=mlp(width={p},act='tanh')&protocol=vfl(parties=1)&defense=invl_enp(scale=1.0)",
@@ -91,6 +97,9 @@ def main() -> None:
         return
     if "--border" in sys.argv:
         border()
+        return
+    if "--large" in sys.argv:
+        large()
         return
     site = Site(None, Path("/nonexistent"), "cpu")
     attack = "seed={seed}&dtype=float64&attack=tangent&attacker=aware"
@@ -154,6 +163,25 @@ def certificates(kinds: list[str]) -> None:
         all_runs, all_sure = all_runs + EACH, all_sure + sure
         print(f"| {kind} | {EACH} | {read} | {sure} | {false} | {unsure} |", flush=True)
     print(f"\n{all_runs} runs, {all_sure} certified, {len(wrong)} of these wrong." + "".join(f"\n* {text}" for text in wrong))
+
+
+def large() -> None:
+    """A 32x32 photograph behind InvL-GNP at 1, step by step."""
+    torch.set_num_threads(2)
+    start, seen = time.monotonic(), set[int]()
+    print("| step | left of the message and weighed prior | dB | seconds | of the processor |\n|---|---|---|---|---|", flush=True)
+
+    def report(event: Event) -> bool:
+        if event.phase == "attack" and event.loss is not None and event.done not in seen:
+            seen.add(event.done)
+            psnr = "" if event.psnr is None else f"{event.psnr:.1f}"
+            print(f"| {event.done} | {event.loss:.1e} | {psnr} | {time.monotonic() - start:.0f} | {time.process_time():.0f} |", flush=True)
+        return True
+
+    found = run(Scenario.parse(LARGE), Site(None, Path("/nonexistent"), "cpu"), report)
+    print(
+        f"\n{float(found.scores['psnr'][0]):.1f} dB in {time.monotonic() - start:.0f} s, {time.process_time():.0f} s of the processor. {found.note}"
+    )
 
 
 def border() -> None:
