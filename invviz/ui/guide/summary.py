@@ -26,8 +26,7 @@ def draw(lang: str) -> None:
                     functools.partial(state.set_view, "stop", str(place)),
                     type="tertiary",
                 )
-        st.markdown(words["limits"])
-        st.markdown(words["onward"])
+        st.markdown(f"{words['limits']} {words['onward']}")
         with st.container(horizontal=True, gap="small", key="guide-pages"):
             for name in ONWARD:
                 st.page_link(FOLDER / f"{name}.py", label=PAGES[name].title, icon=":material/arrow_forward:")
