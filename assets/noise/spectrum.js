@@ -76,7 +76,7 @@ export class Spectrum {
       const end = number - i < 0.04 * number
       grid.append(letters(thousands(i), this.x(i), bottom + 16, end ? "end" : "middle"), drawing("line", { x1: this.x(i), x2: this.x(i), y1: bottom, y2: bottom + 4 }))
     }
-    grid.append(letters("direction in picture space, strongest first", (LEFT + this.right) / 2, HEIGHT - 6, "middle"))
+    grid.append(letters("direction, strongest first", (LEFT + this.right) / 2, HEIGHT - 6, "middle"))
     const up = letters("singular value (log scale)", 0, 0, "middle")
     up.setAttribute("transform", `translate(14 ${(TOP + bottom) / 2}) rotate(-90)`)
     grid.append(up, drawing("line", { x1: LEFT, x2: this.right, y1: bottom, y2: bottom }))

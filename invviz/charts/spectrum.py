@@ -35,7 +35,7 @@ def spectrum_spec(values: np.ndarray, floor: float, dark: bool = False) -> dict[
     x = {
         "field": "i",
         "type": "quantitative",
-        "title": "direction in picture space, strongest first",
+        "title": "direction, strongest first",
         "scale": {"domain": [1, len(values)], "nice": False},
         "axis": {"tickCount": 7, "grid": False},
     }

@@ -108,7 +108,7 @@ def spectrum_figure(s: Spectrum, scenario: str) -> Figure:
     positive = values[values > 0]
     low = max(min(float(positive[-1]) / 2, floor / 3 if floor > 0 else math.inf), top * 10.0**-DECADES)
     drawn, places = np.maximum(values, low), np.arange(1, count + 1)
-    x = Axis("direction in picture space, strongest first", 1, max(2, count), form=",d")
+    x = Axis("direction, strongest first", 1, max(2, count), form=",d")
     y = Axis("singular value", low, max(top, floor * 2), log=True)
     marks: list[Line | Level] = []
     if readable:

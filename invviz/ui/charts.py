@@ -70,7 +70,7 @@ def attack(now: Scenario, run: RunView | None, old: RunView | None, risk: RiskVi
     elif old is not None:
         steps.before(old, stale.made_for(old.scenario, now) or UNFINISHED)
     else:
-        words = "Matching loss and pictures appear here while the attack runs; afterwards a slider shows every step again."
+        words = "Matching loss and guesses appear here while the attack runs; afterwards a slider shows every step again."
         st.info(words, icon=":material/timeline:")
 
 

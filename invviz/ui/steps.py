@@ -16,7 +16,7 @@ from .views import RiskView, RunView
 
 LOST = 1.0  # dB: a fall of the PSNR from its best to the end that is worth a sentence
 PICTURE = 150  # screen pixels
-ORACLE = "PSNR takes the true picture (an oracle value): the attacker sees the matching loss alone."
+ORACLE = "PSNR takes the truth (an oracle value): the attacker sees the matching loss alone."
 
 
 def draw(run: RunView, risk: RiskView | None) -> None:
