@@ -27,7 +27,11 @@ from .statistics import RESAMPLES, drawn, interval
 
 FILE = GALLERY / "hiding" / "half.json"
 COMMAND = "python -m invviz.studies.hiding"
-WORDS = {"tiny_lm": "data=notes&model=tiny_lm", "tiny_lm, trained": "data=notes&model=tiny_lm(init='trained')"}
+WORDS = {
+    "tiny_lm": "data=notes&model=tiny_lm",
+    "tiny_lm, trained": "data=notes&model=tiny_lm(init='trained')",
+    "tiny_bert": "data=notes&model=tiny_bert",
+}
 PICTURES = {"LeNet": "data=digits&model=lenet", "MLP": "data=digits&model=mlp", "ConvNet": "data=digits&model=convnet"}
 VICTIMS = tuple(range(0, 120, 20))
 LEVELS = np.geomspace(1e-4, 1e3, 200)
