@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import zlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from ..core.errors import DataMissing, InvvizError
 from ._base import Samples
 from ._fetch import same_md5
+from ._packed import unpacked
 from ._series import Lines, SeriesSet
 
 FILES = {
@@ -40,6 +42,7 @@ class GunPoint(SeriesSet):
     unit: ClassVar[str] = "standard deviations"
     seconds: ClassVar[float] = 5.0
     needs_folder: ClassVar[bool] = True
+    largest: ClassVar[int] = LARGEST
     citation: ClassVar[str] = "GunPoint (Ratanamahatana and Keogh 2005), as the UCR archive and aeon give it; no licence is stated."
     how_to_get: ClassVar[str] = (
         f"GunPoint comes with the package aeon: `pip install --no-deps aeon` is enough, its code is not run. Or put {' and '.join(FILES)} into DIR/gunpoint, DIR being "
@@ -57,7 +60,7 @@ class GunPoint(SeriesSet):
         spec = importlib.util.find_spec("aeon")
         looked = [*own, *(Path(place) / INSIDE for place in (spec and spec.submodule_search_locations) or ())]
         for folder in looked:
-            if all((folder / file).is_file() for file in FILES):
+            if all(_lies(folder, file) for file in FILES):
                 return folder
         where = f" Looked in {', '.join(map(str, looked))}." if looked else ""
         raise DataMissing(
@@ -72,13 +75,26 @@ class GunPoint(SeriesSet):
             InvvizError: they are broken; says what is wrong with which line.
         """
         folder = self.find(data_dir)
-        return _load(folder, tuple((folder / file).stat().st_mtime_ns for file in FILES))
+        return _load(folder, tuple(place.stat().st_mtime_ns for file in FILES if (place := _lies(folder, file))))
+
+
+def _lies(folder: Path, file: str) -> Path | None:
+    """Where a file is, as it is or packed."""
+    return next((place for place in (folder / file, folder / f"{file}.gz") if place.is_file()), None)
 
 
 @functools.lru_cache(maxsize=2)
 def _load(folder: Path, stamp: tuple[int, ...]) -> Samples:
-    test, train = (Lines.of(values, *GunPoint.ends, labels) for values, labels in (read_ts(folder / file, LENGTH, 2) for file in FILES))
-    same = all(same_md5(folder / file, md5) for file, md5 in FILES.items())
+    try:
+        with unpacked(folder, list(FILES), GunPoint.largest) as place:
+            test, train = (
+                Lines.of(values, *GunPoint.ends, labels) for values, labels in (read_ts(place / file, LENGTH, 2) for file in FILES)
+            )
+            same = all(same_md5(place / file, md5) for file, md5 in FILES.items())
+    except (InvvizError, OSError, ValueError, EOFError, zlib.error) as err:
+        raise InvvizError(
+            f"the copy of GunPoint in {folder} is broken ({err}). Move it away and get a new one. {GunPoint.how_to_get}"
+        ) from err
     return Samples(test, train, ("gun", "point"), "" if same else "changed copy: other checksums than the published files")
 
 

@@ -164,7 +164,12 @@ class Stack(Several):
     @property
     def promise(self) -> str:
         """What is formally promised of all of them together; empty where nothing is."""
-        return "; ".join(d.promise for d in self.promising)
+        return "; ".join(self.promises)
+
+    @property
+    def promises(self) -> list[str]:
+        """The same, one of each that promises."""
+        return [d.promise for d in self.promising]
 
     def for_risk(self) -> Stack:
         """With the same noise-free part that all strengths of their noise share."""

@@ -72,7 +72,7 @@ def test_one_visit(page, server, tmp_path):
     idle(page)
     assert page.get_by_alt_text("strongest attack, record 2").is_visible() and page.get_by_alt_text("record 2", exact=True).is_visible()
     with page.expect_download() as coming:
-        page.locator(".st-key-own-figures").get_by_role("button", name="Report").click()
+        page.locator(".st-key-own-figures").get_by_role("button", name="HTML").click()
     coming.value.save_as(tmp_path / "audit.html")
     report = (tmp_path / "audit.html").read_text()
     assert coming.value.suggested_filename == "audit.html" and "linear_layer" in report and "Risks to sign" in report

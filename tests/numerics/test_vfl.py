@@ -32,6 +32,8 @@ SHAPES = {
     "preact": (3, 16, 16),
     "tiny_lm": (6,),
     "tiny_bert": (6,),
+    "convnet1d": (1, 32),
+    "gru": (1, 12),
 }
 SMALL = {
     "mlp": {"width": 8},
@@ -44,6 +46,8 @@ SMALL = {
     "preact": {"width": 4},
     "tiny_lm": {"width": 8, "heads": 1},
     "tiny_bert": {"width": 8, "heads": 1},
+    "convnet1d": {"width": 4},
+    "gru": {"width": 6},
 }
 
 
@@ -72,6 +76,9 @@ def test_the_cut_net_is_the_model(name):
     whole = model.build(shape, 10, 3).eval()
     picture = torch.rand(2, *shape)
     assert len(model.segments(whole)) == model.depth + 1
+    if name == "convnet1d":
+        assert "cuts pictures and rows" in VFL(parties=1).problems(model, shape)[0], "series are not cut among parties"
+        return
     for cut in range(1, model.depth + 1):
         for activated in [True, False] if cut in model.open_cuts else [True]:
             how = VFL(parties=1, cut=cut, activated=activated)

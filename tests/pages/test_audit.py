@@ -111,7 +111,7 @@ def test_a_first_visitor_has_an_example_by_one_click(at):
     words = said(at)
     assert "Record 3 is" in words and "What to do" in words and "4 pictures" in words + " ".join(e.label for e in at.expander)
     assert {"record 0", "ideal attacker, record 3", "strongest attack, record 3"} <= set(alts(at))
-    assert {"Report", "JSON", "CSV"} <= set(downloads(at))
+    assert {"HTML", "JSON", "CSV"} <= set(downloads(at))
     assert any(name.startswith("Singular values of the Jacobian") for name in alts(at))
 
 

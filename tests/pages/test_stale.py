@@ -93,7 +93,7 @@ def test_a_row_of_a_table_fades_too(lab, store_dir):
     press(at, "Run the attack")
     work(Store(store_dir), Site(None, store_dir, "cpu"), once=True)
     at.run()
-    assert "real attack (" in html(at, "rows") and "old" not in html(at, "rows")
+    assert "real attack (" in html(at, "rows") and 'class="real old"' not in html(at, "rows")
     at.select_slider[0].set_value(10.0).run()
     assert "an earlier attack (" in html(at, "rows") and 'class="real old"' in html(at, "rows")
     assert "(now 1,000 %)" in said(at)

@@ -187,7 +187,7 @@ def _files(found: dict[str, Any]) -> None:
         table = lambda: pd.DataFrame(found["records"]).to_csv(index=False)  # noqa: E731
         text = lambda: json.dumps(found, indent=1, allow_nan=False)  # noqa: E731
         for label, make, name, kind in (
-            ("Report", maker(found), "audit.html", "text/html"), ("JSON", text, "audit.json", "application/json"), ("CSV", table, "audit.csv", "text/csv"),
+            ("HTML", maker(found), "audit.html", "text/html"), ("JSON", text, "audit.json", "application/json"), ("CSV", table, "audit.csv", "text/csv"),
         ):  # fmt: skip
             st.download_button(label, make, name, kind, key=f"own {name}", on_click="ignore", icon=":material/download:")
     st.caption("No picture of a record is in these files.")

@@ -144,7 +144,7 @@ def _got(outcome: AttackOutcome) -> str:
 
 
 def _promise(s: Scenario) -> str:
-    return "; ".join(defenses.in_short(d.promise) for d in s.defense if d.promise) or "none"
+    return "; ".join(map(defenses.in_short, s.defense.promises)) or "none"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -57,6 +57,12 @@ def stl10(place: Path) -> None:
         (place / f"{part}_y.bin").write_bytes(bytes([1, 10]))
 
 
+def gunpoint(place: Path) -> None:
+    lines = [",".join(map(str, some(150) / 128)) + f":{k % 2 + 1}" for k in range(4)]
+    for part in ("TEST", "TRAIN"):
+        (place / f"GunPoint_{part}.ts").write_text("\n".join(["@data", *lines]))
+
+
 def svhn(place: Path) -> None:
     for part in ("train", "test"):
         savemat(place / f"{part}_32x32.mat", {"X": some(32, 32, 3, 2), "y": np.array([[10], [3]], np.uint8)})
@@ -68,7 +74,7 @@ def made_up_names_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_torchvision().datasets.cifar, "check_integrity", lambda *_: True)
 
 
-MAKERS = {f.__name__: f for f in (adult, cifar10, mnist, pneumoniamnist, stl10, svhn)}
+MAKERS = {f.__name__: f for f in (adult, cifar10, gunpoint, mnist, pneumoniamnist, stl10, svhn)}
 FOLDERS = [name for name, kind in DATASETS.items() if kind.needs_folder]
 
 
