@@ -159,6 +159,7 @@ WORK: dict[str, KindOfWork] = {
     ),
     "inspect": KindOfWork(
         _depends.received_net,
+        version=4,  # 3: thresholds from fewer honest nets
         compute="invviz.jobs.worker._outcome:looked_at",
         price="invviz.jobs.price:inspection",
         section="invviz.report._parties:inspection",

@@ -8,9 +8,11 @@ import torch
 from scipy.stats import binomtest
 from sklearn.metrics import roc_curve
 
+from invviz.core.errors import InvvizError
 from invviz.core.tree import map_tree
 from invviz.defenses.detectors import DETECTORS
-from invviz.studies.detectors import Study, _rates, shipped
+from invviz.engine.client import Site
+from invviz.studies.detectors import Study, _rates, _servers, shipped
 from invviz.studies.detectors import _zoo as zoo
 from invviz.studies.detectors._honest import Scores
 from invviz.studies.detectors._scores import BY_RULE, COLUMNS, SIGNALS, STRUCTURE, scores
@@ -129,6 +131,39 @@ def test_planted_nets_are_scored_as_clients_would():
     assert (column("duplicate_rows") == 1).all() and (column("new_layers") > 0).all() and (column("model_hash") == 0).all()
 
 
+@pytest.mark.parametrize("server", ["inconsistent", "scale_mia"])
+def test_servers_for_several_clients_and_for_some_nets_alone_find_nets_to_plant(server):
+    assert planted(server, 0.0, 1, None).shape == (1, len(COLUMNS))
+
+
+def test_a_server_that_fits_none_of_the_nets_says_so_and_does_not_look_for_ever(monkeypatch):
+    monkeypatch.setattr("invviz.studies.detectors._servers.TRIES", 6)
+    with pytest.raises(InvvizError, match="mkor can plant 0 of 1 nets among 6 honest ones"):
+        planted("mkor", 0.0, 1, None)
+
+
+def test_of_a_server_that_singles_one_out_it_is_asked_whether_that_one_was_read(monkeypatch, tmp_path):
+    """All others of the batch stay unread, which says nothing against it."""
+    monkeypatch.setattr(_servers, "READ_ON", "data=digits&model=mlp(width=64)&batch=8&dtype=float64&server=")
+    monkeypatch.setattr(_servers, "SEEDS_OF_ONE", (0, 1))
+    site = Site(None, tmp_path, "cpu")
+    assert _servers.read(_servers.reading("fishing"), 0.0, site) == 1.0
+    assert _servers.read(_servers.reading("fishing"), 10.0, site) == 0.0
+
+
+def test_nets_of_one_start_count_as_fewer():
+    """Against a bootstrap over whole lines; independent nets count as what they are."""
+    rng = np.random.default_rng(5)
+    lines = np.repeat(np.arange(200), 6)
+    chance = rng.beta(0.3, 5.7, 200)
+    flags = rng.random(1200) < chance[lines]
+    drawn = [flags.reshape(200, 6)[rng.integers(0, 200, 200)].mean() for _ in range(4000)]
+    alone = _rates.apart(flags, lines)
+    assert (flags.mean() * (1 - flags.mean()) / alone) ** 0.5 == pytest.approx(np.std(drawn), rel=0.05) and alone < 1000
+    assert _rates.apart(rng.random(1200) < 0.1, lines) == pytest.approx(1200, rel=0.15)
+    assert _rates.apart(np.zeros(1200, bool), lines) == 200
+
+
 def test_scores_are_kept_and_read_back(tmp_path):
     rng = np.random.default_rng(0)
     some = Scores(rng.random((6, len(COLUMNS)), dtype=np.float32), *np.zeros((5, 6), dtype=np.int16))
@@ -148,7 +183,12 @@ def test_the_shipped_study_stands_on_enough_nets_that_thresholds_have_not_seen()
         if name in BY_RULE:
             continue
         count, alarms = told["tested_on"], told["false_alarms"]
-        assert told["interval"] == pytest.approx(_rates.interval(alarms, count)) and told["enough"] == (told["rate"] * count >= 10)
+        low, high = told["interval"]
+        plain = _rates.interval(alarms, count)
+        assert low <= plain[0] + 1e-9 and high >= plain[1] - 1e-9, (
+            "nets of one start tell less than as many that have nothing to do with one another"
+        )
+        assert low <= alarms / count <= high and told["lines"] <= count and told["enough"] == (told["rate"] * count >= 10)
         assert sum(a for a, _ in told["kinds"]) == alarms and sum(n for _, n in told["kinds"]) == count
 
 

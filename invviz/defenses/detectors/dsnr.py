@@ -28,7 +28,7 @@ class DSNR(Detector):
     paper: ClassVar[str] = "garov2024seer"
     needs: ClassVar[tuple[str, ...]] = ("batch",)
 
-    most: float = knob(6.24, "largest ratio of one sample's gradient to all others' that is let pass", low=0.0, high=1e12, log=True)
+    most: float = knob(2.75, "largest ratio of one sample's gradient to all others' that is let pass", low=0.0, high=1e12, log=True)
 
     def look(self, received: Received) -> Finding:
         """Over all weights, of every sample of the batch alone."""

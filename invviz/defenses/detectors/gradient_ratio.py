@@ -23,7 +23,7 @@ class GradientRatio(Detector):
     paper: ClassVar[str] = "carletti2025detectability"
     needs: ClassVar[tuple[str, ...]] = ("batch", "previous")
 
-    most: float = knob(3.21, "largest factor by which the gradient's norm may grow or shrink in a round", low=1.0, high=1e12, log=True)
+    most: float = knob(4.75, "largest factor by which the gradient's norm may grow or shrink in a round", low=1.0, high=1e12, log=True)
 
     def look(self, received: Received) -> Finding:
         """Norms over all parameters."""

@@ -23,7 +23,7 @@ class LossJump(Detector):
     needs: ClassVar[tuple[str, ...]] = ("batch", "previous")
 
     most: float = knob(
-        0.101, "largest growth of one sample's share of the batch's loss that is let pass (absolute share)", low=-1.0, high=1.0
+        0.122, "largest growth of one sample's share of the batch's loss that is let pass (absolute share)", low=-1.0, high=1.0
     )
 
     def look(self, received: Received) -> Finding:

@@ -22,7 +22,7 @@ class LossRatio(Detector):
     paper: ClassVar[str] = "carletti2025detectability"
     needs: ClassVar[tuple[str, ...]] = ("batch", "previous")
 
-    most: float = knob(5.56, "largest ratio of the loss to that of the round before that is let pass", low=0.0, high=1e12, log=True)
+    most: float = knob(5.75, "largest ratio of the loss to that of the round before that is let pass", low=0.0, high=1e12, log=True)
 
     def look(self, received: Received) -> Finding:
         """Mean losses of the batch."""

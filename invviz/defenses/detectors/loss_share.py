@@ -26,7 +26,7 @@ class LossShare(Detector):
     paper: ClassVar[str] = "carletti2025detectability"
     needs: ClassVar[tuple[str, ...]] = ("batch",)
 
-    most: float = knob(0.555, "largest share of the batch's loss on one sample that is let pass", low=0.0, high=1.0)
+    most: float = knob(0.629, "largest share of the batch's loss on one sample that is let pass", low=0.0, high=1.0)
 
     def look(self, received: Received) -> Finding:
         """At the received net."""

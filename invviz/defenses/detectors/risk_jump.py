@@ -32,7 +32,7 @@ class RiskJump(Detector):
     title: ClassVar[str] = "Jump of the risk (InvRE)"
     needs: ClassVar[tuple[str, ...]] = ("batch", "release", "previous")
 
-    most: float = knob(0.0952, "largest growth of InvRE in a round that is let pass", low=-1.0, high=1.0)
+    most: float = knob(0.338, "largest growth of InvRE in a round that is let pass", low=-1.0, high=1.0)
     sigma: float = knob(0.1, "noise under which InvRE is taken, relative to the message's root mean square", low=1e-6, high=100.0, log=True)
 
     def look(self, received: Received) -> Finding:

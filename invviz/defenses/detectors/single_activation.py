@@ -31,7 +31,7 @@ class SingleActivation(Detector):
     paper: ClassVar[str] = "nowak2024qbi"
     needs: ClassVar[tuple[str, ...]] = ("batch",)
 
-    most: float = knob(0.25, "largest share of a layer's neurons that one sample alone fires that is let pass", low=0.0, high=1.0)
+    most: float = knob(0.125, "largest share of a layer's neurons that one sample alone fires that is let pass", low=0.0, high=1.0)
 
     def look(self, received: Received) -> Finding:
         """Of all layers but the last."""

@@ -26,7 +26,7 @@ class UpdateCosine(Detector):
     paper: ClassVar[str] = "carletti2025detectability"
     needs: ClassVar[tuple[str, ...]] = ("batch", "previous")
 
-    most: float = knob(1.05, "largest 1 - cosine to the last update that is let pass", low=0.0, high=2.0)
+    most: float = knob(0.978, "largest 1 - cosine to the last update that is let pass", low=0.0, high=2.0)
 
     def look(self, received: Received) -> Finding:
         """Over the parameters that both nets have."""

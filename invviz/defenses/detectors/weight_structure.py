@@ -26,19 +26,19 @@ class WeightStructure(Detector):
     title: ClassVar[str] = "Weight structure"
     paper: ClassVar[str] = "carletti2025detectability"
 
-    duplicate_rows: float = knob(0.9, "largest share of a layer's rows that repeat another one that is let pass", low=0.0, high=1.0)
+    duplicate_rows: float = knob(0.7, "largest share of a layer's rows that repeat another one that is let pass", low=0.0, high=1.0)
     constant_rows: float = knob(
         0.0501, "largest share of a layer's rows that are constant and not zero that is let pass", low=0.0, high=1.0
     )
     zeros: float = knob(
-        0.949, "largest share of a layer's weights that are zero that is let pass; layers of zeros alone always are", low=0.0, high=1.0
+        0.945, "largest share of a layer's weights that are zero that is let pass; layers of zeros alone always are", low=0.0, high=1.0
     )
     few_values: float = knob(0.201, "largest 1 / number of different weights beside zero that is let pass", low=0.0, high=1.0)
-    peak: float = knob(10.8, "largest ratio of a layer's largest weight to their root mean square that is let pass", low=1.0, high=1e6)
+    peak: float = knob(10.3, "largest ratio of a layer's largest weight to their root mean square that is let pass", low=1.0, high=1e6)
     low_rank: float = knob(1.0, "largest 1 / stable rank that is let pass", low=0.0, high=1.0)
-    balance: float = knob(0.772, "how alike the rows' ratios of positive to negative weights may be; 1: the same", low=0.0, high=1.0)
-    constant_bias: float = knob(0.885, "how alike biases that are not zero may be; 1: the same", low=0.0, high=1.0)
-    large_bias: float = knob(1.68, "largest ratio of a bias to the norm of its row that is let pass", low=0.0, high=1e6)
+    balance: float = knob(0.729, "how alike the rows' ratios of positive to negative weights may be; 1: the same", low=0.0, high=1.0)
+    constant_bias: float = knob(0.909, "how alike biases that are not zero may be; 1: the same", low=0.0, high=1.0)
+    large_bias: float = knob(1.83, "largest ratio of a bias to the norm of its row that is let pass", low=0.0, high=1e6)
 
     def look(self, received: Received) -> Finding:
         """The largest of its signals in units of their limits."""

@@ -30,7 +30,7 @@ class Study:
         detectors: of every detector by name: `by_rule` (it has no threshold; its false alarms are none by what it is), or threshold, `calibrated_on`, `tested_on`, `false_alarms` and their
             95 % `interval`, `rate` (of false alarms that the threshold is set at: 1 %, of very few nets 0: above all that were calibrated on), `enough` (10 false alarms or more are expected
             at it, so that it is well known), `kinds` ([alarms, judged] of every kind of net). Of weight structure the `limits` of its signals.
-        servers: rows, one for each server and jitter: server, title, jitter, what it reads without jitter and here (`read_plain`, `read`: share of the pictures shown to 20 dB), `nets`, and `found`: of every detector
+        servers: rows, one for each server and jitter: server, title, jitter, what it reads without jitter and here (`read_plain`, `read`: share of the pictures shown to 20 dB; of a server that singles one out, of those that it was after), `nets`, and `found`: of every detector
             `judged`, and where that is not 0 `caught`, `share`, 95 % `interval`, and the `curve` [[false alarms, caught], ...].
     """
 

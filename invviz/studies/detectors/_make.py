@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.errors import InvvizError
 from ...core.record import origin, write_whole
 from ...core.version import __version__
 from ...defenses.detectors import DETECTORS
@@ -43,7 +44,10 @@ def make(
     site, start = site or Site(Site.from_env().data_dir, Site.from_env().cache_dir, "cpu"), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     for name in malicious() if servers is None else servers:
-        keep(name, nets, folder, site)
+        try:
+            keep(name, nets, folder, site)
+        except InvvizError as err:  # what fits none of these nets has no row
+            sys.stderr.write(f"{name}: {err}\n")
         sys.stderr.write(f"{name}: {time.monotonic() - start:.0f} s\n")
     honest = make_honest(lines, workers, site.data_dir, folder)
     study = summary(honest, folder, time.monotonic() - start, workers)

@@ -20,8 +20,8 @@ LEAST_LIMIT = 0.05  # of a signal that honest nets do not have at all
 POINTS = 60  # of a curve
 
 
-def interval(count: int, of: int) -> tuple[float, float]:
-    """Ends of the 95 % Clopper-Pearson interval of a share.
+def interval(count: float, of: float) -> tuple[float, float]:
+    """Ends of the 95 % Clopper-Pearson interval of a share; counts need not be whole, as `apart` makes them.
 
     Example:
         >>> tuple(round(end, 4) for end in interval(0, 100))
@@ -32,6 +32,24 @@ def interval(count: int, of: int) -> tuple[float, float]:
     low = float(betaincinv(count, of - count + 1, 0.025)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 0.975)) if count < of else 1.0
     return low, high
+
+
+def apart(flags: np.ndarray, lines: np.ndarray) -> float:
+    """How many nets that have nothing to do with one another tell as much of a share as these, of which several come of one start.
+
+    The number over the design effect: the variance of the share by whole lines over that of as many independent nets (Rao and Scott 1992). Of no alarms, or nothing else: the lines.
+
+    Args:
+        flags: (n,), whether a net was flagged.
+        lines: (n,), of the net.
+    """
+    own = np.unique(lines)
+    total, nets = (np.array([what[lines == line].sum() for line in own], float) for what in (flags, np.ones(len(flags))))
+    share = flags.mean()
+    if share in (0.0, 1.0) or len(own) < 2:
+        return float(len(own))
+    by_lines = ((total - share * nets) ** 2).sum() * len(own) / (len(own) - 1) / len(flags) ** 2
+    return float(min(len(flags), share * (1 - share) / by_lines))
 
 
 def threshold(values: np.ndarray, rate: float) -> float:
@@ -83,6 +101,7 @@ def honest_rates(found: Scores) -> dict[str, Any]:
             told[name] = {"by_rule": True, "threshold": 0.0, "rate": 0.0}
             continue
         calibrate, judged = (score_of(name, rows, at) for rows in (own, test))
+        lines = found.line[~found.calibrate][~np.isnan(judged)]
         calibrate, kept = calibrate[~np.isnan(calibrate)], judged[~np.isnan(judged)]
         rate = quoted_rate(len(kept))
         most = 1.0 if name == STRUCTURE else threshold(calibrate, rate)
@@ -96,7 +115,16 @@ def honest_rates(found: Scores) -> dict[str, Any]:
             "rate": rate,
             "enough": rate * len(kept) >= ALARMS,
         }
-        told[name] = {"by_rule": False, **facts, "interval": interval(alarms, len(kept)), "kinds": kinds, "largest": float(calibrate.max())}
+        alone = apart(kept > most, lines)
+        sure = interval(alarms / len(kept) * alone, alone)
+        told[name] = {
+            "by_rule": False,
+            **facts,
+            "lines": len(np.unique(lines)),
+            "interval": sure,
+            "kinds": kinds,
+            "largest": float(calibrate.max()),
+        }
     told[STRUCTURE]["limits"] = dict(zip(SIGNALS, map(float, at), strict=True))
     return told
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.errors import InvvizError
 from ...core.lazy import torch
 from ...core.rng import stream
 from ...core.types import World
 from ...engine.attack import run
-from ...engine.client import Site
+from ...engine.client import Site, meet_client
 from ...scenario import Scenario
 from ...scenario.families.servers import hides, liars
 from ._scores import COLUMNS, SLOW, scores
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from ...core.received import Received
     from ._zoo import Honest
 
-JITTERS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
-SEEDS = (0, 1)  # batches that are read at every jitter
+JITTERS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SEEDS, SEEDS_OF_ONE = (0, 1), (0, 1, 2, 3, 4, 5)  # batches that are read at every jitter, and those where one picture is
 VISIBLE = 20.0  # dB from which a picture counts as read
 NETS = 24  # planted nets of every server and jitter
 FIRST = 10_001  # lines from here on: honest nets that no threshold has seen
 PUBLIC = 500
 SMALL = ("digits", "photos")  # data sets that planted nets are for
 CLIENTS = 4  # that compare their nets
+TRIES = 100  # honest lines that are looked at for every net that is wanted
 READ_ON = "data=cifar10&model=mlp(width=256)&batch=16&dtype=float64&server="
+DEEPER = ("scale_mia",)  # needs two hidden layers
 ALONE = "&aggregation=secure(clients=4,colluding=0)&batch=1&attack=linear_layer"
 READ_WITH = {
     "inconsistent": ALONE,
@@ -53,15 +56,21 @@ def hidden(name: str, jitter: float) -> Any:
 def reading(name: str) -> Scenario:
     """On what it is measured what the server reads, by its own attack where nothing else is said."""
     text = READ_ON + name + READ_WITH.get(name, "")
+    text = text.replace("width=256", "width=256,hidden_layers=2") if name in DEEPER else text
     return Scenario.parse(text.replace("&batch=16", "") if "&batch=1&" in text else text)
 
 
 def read(s: Scenario, jitter: float, site: Site) -> float:
-    """Share of the pictures of a few batches that its own attack shows to 20 dB or more."""
+    """Share of the pictures of a few batches that its own attack shows to 20 dB or more; of a server that singles one out: of those that it was after."""
     shown = []
-    for seed in SEEDS:
+    for seed in SEEDS if s.server.plan != "single" else SEEDS_OF_ONE:
         one = s.replace(server=s.server.replace(jitter=jitter) if jitter else s.server, seed=seed, data=s.data.replace(index=16 * seed))
-        shown += [psnr >= VISIBLE for psnr in (run(one, site).scores["psnr"] or [])]
+        wanted = slice(None)
+        if s.server.plan == "single":  # a class that the batch has once
+            labels = meet_client(one.replace(server=Scenario.parse("").server), site).batch.label.tolist()
+            place = next(place for place, label in enumerate(labels) if labels.count(label) == 1)
+            one, wanted = one.replace(server=one.server.replace(target=labels[place])), slice(place, place + 1)
+        shown += [psnr >= VISIBLE for psnr in (run(one, site).scores["psnr"] or [])[wanted]]
     return float(np.mean(shown))
 
 
@@ -90,6 +99,10 @@ def planted(name: str, jitter: float, count: int, data_dir: Path | None) -> np.n
     server, found, number = hidden(name, jitter), [], FIRST
     while len(found) < count:
         number += 1
+        if number > FIRST + TRIES * count:
+            raise InvvizError(
+                f"{name} can plant {len(found)} of {count} nets among {TRIES * count:,} honest ones: it fits hardly any of them. Ask for fewer nets."
+            )
         if not _fits(server, number):
             continue
         most = 4 if len(found) % 4 == 0 else 2  # a quarter is trained
@@ -114,7 +127,10 @@ def _received(server: Any, honest: Honest, number: int, data_dir: Path | None) -
         return None
     batch = received.batch
     assert batch is not None and KINDS
-    if server.problems(data.shape, data.num_classes, len(batch.label), 1):
+    how_many = (1, CLIENTS)  # some have to do with one client alone, some with several
+    if server.model_problems(honest.scenario.model, data.shape) or all(
+        server.problems(data.shape, data.num_classes, len(batch.label), count) for count in how_many
+    ):
         return None
     public = opened(data.name, data_dir).public
     image, label = public.take(np.linspace(0, len(public) - 1, PUBLIC).astype(int).tolist())

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...charts.roc import COLOURS, curves
+from ...core.figures import percent
 from ...defenses.detectors import DETECTORS
 from ...scenario.families import servers
 from ...studies.detectors import COMMAND, Study, shipped
@@ -40,7 +41,7 @@ def finding(found: Study) -> str:
     names = list(dict.fromkeys(row["server"] for row in found.servers))
     plain = [name for name in names if found.sees(name, False, CAUGHT)]
     unseen = [_title(found, name) for name in names if name not in plain]
-    said = f"Without jitter, at thresholds for 1 % false alarms each, some detector catches at least half of the planted nets of {len(plain)} of {len(names)} servers"
+    said = f"Without jitter, at thresholds set for 1 % false alarms each (on nets that had no part in it they raised {_span(found)}), some detector catches at least half of the planted nets of {len(plain)} of {len(names)} servers"
     said += f"; none does so of {', '.join(unseen)}." if unseen else "."
     hiders = [name for name in names if found.row(name, True) is not None]
     if hiders:
@@ -53,6 +54,12 @@ def finding(found: Study) -> str:
         said += f" {', '.join(_title(found, name) for name in cannot)}: at the least jitter tried it reads less than half of that, so hiding costs it more than half of the pictures."
     absent = [kind.title for name, kind in servers.liars().items() if name not in names]
     return said + (f" Not in the study: {', '.join(absent)}." if absent else "")
+
+
+def _span(found: Study) -> str:
+    """The least and the most false alarms of a detector with a threshold, on the half that thresholds were not set by."""
+    rates = [one["false_alarms"] / one["tested_on"] for one in found.detectors.values() if one.get("tested_on")]
+    return f"{percent(min(rates))} to {percent(max(rates))}" if rates else "none"
 
 
 def _hides(name: str) -> bool:
@@ -78,7 +85,7 @@ def _table(found: Study) -> None:
     body = "".join(_row(row, detectors) for row in found.servers) + (
         f'<tr class="wait"><th scope="row">Honest nets: false alarms</th><td>–</td><td>–</td>{alarms}</tr>'
     )
-    caption = "Share of planted nets caught, thresholds set at 1 % false alarms (pause on a figure for its 95 % interval); – where the detector cannot judge."
+    caption = "Share of planted nets caught, thresholds set for 1 % false alarms on other nets (pause on a figure for its 95 % interval); – where the detector cannot judge."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
         f'<div class="server verdicts grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><th scope="col">Server</th><th scope="col">Jitter</th><th scope="col">It reads</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
