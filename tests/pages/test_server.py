@@ -236,11 +236,7 @@ def test_who_is_seen_and_what_hiding_costs_is_said_from_the_study():
 def test_the_study_of_detectors_is_a_table_with_curves_or_its_absence_is_said(server, store_dir, monkeypatch):
     monkeypatch.setattr(hiding, "shipped", lambda: studied(imprint=(1.0, None), qbi=(0.5, 0.4)))
     at = server(QUICK)
-    assert (
-        not at.exception
-        and "at thresholds set for 1 % false alarms each" in said(at)
-        and "Imprint layer" in said(at)
-    )
+    assert not at.exception and "at thresholds set for 1 % false alarms each" in said(at) and "Imprint layer" in said(at)
     table = next(e.proto.body for e in at.get("html") if "set for 1 % false alarms" in e.proto.body)
     assert table.count("<tr>") == 1 + 3 and ">1.0 %" in table and "D-SNR" not in table and ">40 %" in table
     monkeypatch.setattr(hiding, "shipped", lambda: None)
