@@ -4,7 +4,7 @@
   redrawing, CPU of the server for each, memory, and how long its health address took.
 - classroom: sessions that come, look at a page, move a slider where there is one, and go, for the whole time: memory and open files every tenth of it.
 - uploads: tabs that upload a picture of their own, wait for `--settle` seconds and close all at once: memory of all processes, and the health address meanwhile.
-- greedy: in the profile of a classroom one visitor asks for as much as one may have waiting, and others ask for one quick job each: how long each waits until it
+- greedy: in the profile of a classroom one visitor asks for as much as one may have waiting, and others ask for one job each, quick and long ones in turn: how long each waits until it
   begins, and until it is done.
 
 Speaks Streamlit's websocket (`_tab.py`). `--tree DIR` serves another checkout, to set two versions beside each other in one run. Linux only (/proc).
@@ -169,33 +169,37 @@ except LimitError as err:
 until, waits = time.time() + float(sys.argv[3]), []
 while time.time() < until:
     time.sleep(5)
-    s, start, begun = Scenario.parse(sys.argv[4] + str(len(waits))), time.time(), None
+    dear = len(waits) % 2
+    s, start, begun = Scenario.parse(sys.argv[4 + dear] + str(len(waits))), time.time(), None
     key = store.submit("run", s, f"pupil-{len(waits)}")
     while (job := store.job(key)).state not in ("done", "failed", "stopped"):
         begun = begun or (time.time() if job.state == "running" else None)
+        if dear and begun:
+            store.stop(key)  # that it began is all that is asked
         time.sleep(0.05)
     waits.append([(begun or time.time()) - start, time.time() - start, job.state, limits.check_price("run", s)])
 print(json.dumps(waits))
 """
 DEAR = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.05)&attack=inverting_gradients(steps={steps})&seed="
+LONGER = DEAR.format(steps=20000)
 PUPIL = "data=digits&model=lenet&defense=gaussian_noise(sigma=0.05)&attack=dlg&seed="
 
 
 def greedy(server: Server, store: Path, tree: Path, seconds: float) -> None:
     """What others wait for while one visitor has as much waiting as one may."""
     out = subprocess.run(
-        [sys.executable, "-c", ASK, str(store), DEAR, str(seconds), PUPIL], cwd=tree, check=True, capture_output=True, text=True
+        [sys.executable, "-c", ASK, str(store), DEAR, str(seconds), PUPIL, LONGER], cwd=tree, check=True, capture_output=True, text=True
     )
     told, found = map(json.loads, out.stdout.splitlines())
-    begun, done = ([row[place] for row in found] for place in (0, 1))
     print(f"One visitor has {told['asked']} jobs waiting ({told['job']}), then: {told['refused']}\n")
     print(
         "| others | price, s | wait until it begins: median, most, s | until it is done: median, most, s | not done |\n|---|---|---|---|---|"
     )
-    print(
-        f"| {len(found)} | {max(row[3] for row in found):.0f} | {quantile(begun, 0.5):.1f}, {max(begun):.1f} | {quantile(done, 0.5):.1f}, {max(done):.1f} "
-        f"| {sum(row[2] != 'done' for row in found)} |"
-    )
+    for kind in (0, 1):  # quick ones, and long ones, which are stopped when they have begun
+        some = found[kind::2]
+        begun, done = ([row[place] for row in some] for place in (0, 1))
+        end = f"{quantile(done, 0.5):.1f}, {max(done):.1f} | {sum(row[2] != 'done' for row in some)}" if not kind else "stopped | –"
+        print(f"| {len(some)} | {max(row[3] for row in some):.0f} | {quantile(begun, 0.5):.1f}, {max(begun):.1f} | {end} |")
 
 
 async def settled(server: Server) -> None:

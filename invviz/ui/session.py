@@ -55,15 +55,15 @@ class Station:
         """Start the workers, and again those that died.
 
         INVVIZ_WORKERS says how many (0 in tests). Where there are several, the first serves attacks only, so that nobody who presses Run waits for somebody's
-        spectrum, and one more makes first sketches, so that a new picture never waits for anything. Where the profile promises that quick jobs do not wait behind
-        somebody's dear ones, one more serves those alone: it takes nothing of a visitor for whom something is computed already.
+        spectrum, and one more makes first sketches, so that a new picture never waits for anything. Where the profile promises that nobody waits long behind
+        somebody's many jobs, two more stand by, one of them for quick ones alone: they take nothing of a visitor for whom something is computed already.
         """
         wanted = int(os.environ.get("INVVIZ_WORKERS", max(2, (os.cpu_count() or 2) - 1)))
         kinds: list[tuple[str, ...]] = [()] * wanted
         if wanted > 1:
             kinds = [("--kinds", "run"), *kinds[1:], ("--kinds", "sketch")]
         if wanted and (quick := limits().quick):
-            kinds.append(("--most", str(quick)))
+            kinds += [("--most", str(quick)), ("--most", str(limits().job))]
         with self._lock:
             for place, only in enumerate(kinds):
                 if place not in self._workers or self._workers[place].poll() is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 STALE = 10.0  # seconds without a heartbeat after which a worker counts as dead
 MAX_ATTEMPTS = 3
@@ -37,12 +37,16 @@ def pick(
     con: sqlite3.Connection, now: float, kinds: Sequence[str] | None, keys: Container[str] | None = None, most: float | None = None
 ) -> str | None:
     """Key of the waiting job whose turn it is, among these kinds and keys; with `most`, of at most this price and of one for whom nothing is computed yet."""
+    return next((key for key in fitting(con, now, kinds, most) if keys is None or key in keys), None)
+
+
+def fitting(con: sqlite3.Connection, now: float, kinds: Sequence[str] | None, most: float | None = None) -> Iterator[str]:
+    """Keys of the waiting jobs that a worker may take, as of `pick`, in the order of their turns."""
     served = set() if most is None else {row["owner"] for row in con.execute("SELECT owner FROM jobs WHERE state = 'running'")}
     for row in _ordered(con, now):
         quick = most is None or (row["price"] <= most and row["owner"] not in served)
-        if quick and (kinds is None or row["kind"] in kinds) and (keys is None or row["key"] in keys):
-            return row["key"]
-    return None
+        if quick and (kinds is None or row["kind"] in kinds):
+            yield row["key"]
 
 
 def _ordered(con: sqlite3.Connection, now: float) -> sqlite3.Cursor:

@@ -66,6 +66,11 @@ class WorkerSide:
             )
             return Job.of(con.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone(), now)
 
+    def fitting(self, kinds: Sequence[Kind] | None = None, most: float | None = None) -> list[str]:
+        """Keys of the waiting jobs that a worker may take, in the order of their turns; arguments as of `claim`."""
+        with self._db.read() as con:
+            return list(_queue.fitting(con, time.time(), kinds, most))
+
     def beat(self, job: Job) -> bool:
         """Say that the worker lives; False where the job shall stop."""
         with self._db.write() as con:

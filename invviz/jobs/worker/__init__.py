@@ -32,6 +32,7 @@ from ._bounds import Clock, bound_memory, reason
 from ._outcome import Outcome
 
 POLL = 0.1  # seconds between two looks into an empty queue
+PATIENT = 2.0  # seconds that a job is left to workers that are free before one who stands by takes it
 BEAT = 2.0  # seconds between two signs of life
 REPORT_EVERY = 0.2  # seconds between two reports that are written
 WARM = "data=digits&model=mlp&attack=linear_layer"  # takes torch through import and first use, in a fraction of a second
@@ -102,17 +103,23 @@ def work(
         once: end when nothing waits.
         kinds: what to compute; None for everything.
         parent_pid: end when this process, which started this one, is gone.
-        most: only jobs of at most this price, in seconds, of those for whom nothing else is computed.
+        most: only jobs of at most this price, in seconds, of those for whom nothing else is computed, and only those that nobody else has taken for a while: it stands by.
     """
     bound_memory()
     name = f"{socket.gethostname()}:{os.getpid()}"
     cold = kinds is not None and set(kinds) == {"sketch"}
+    seen: dict[str, float] = {}  # what waits for one who stands by, and since when
     with _leaving(parent_pid) as leaving:
         if not cold:
             warm_up(site)
         while not leaving():
             try:
-                job = store.claim(name, kinds, most=most)
+                keys = None
+                if most is not None and not once:
+                    now = time.monotonic()
+                    seen = {key: seen.get(key, now) for key in store.fitting(kinds, most)}
+                    keys = {key for key, since in seen.items() if now - since >= PATIENT}
+                job = store.claim(name, kinds, keys, most) if keys is None or keys else None
                 if job is not None:
                     _serve(store, site, job, leaving)
                     continue
