@@ -119,7 +119,7 @@ def work(
                     now = time.monotonic()
                     seen = {key: seen.get(key, now) for key in store.fitting(kinds, most)}
                     keys = {key for key, since in seen.items() if now - since >= PATIENT}
-                job = store.claim(name, kinds, keys, most) if keys is None or keys else None
+                job = store.claim(name, kinds, keys=keys, most=most) if keys is None or keys else None
                 if job is not None:
                     _serve(store, site, job, leaving)
                     continue
