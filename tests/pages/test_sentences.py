@@ -117,3 +117,10 @@ def test_attacks_and_defenses_are_told_by_right_words(visit, store_dir):
     assert not at.exception and "Behind 0 of 1 defenses DAGER has less than half of the words right" in said(at)
     table = next(e.proto.body for e in at.get("html") if "attacker aware" in e.proto.body)
     assert "100 %" in table
+
+
+def test_defend_says_why_where_the_attack_reads_no_words(visit):
+    """It spoke of -1 defenses."""
+    at = visit("defend", "data=notes&model=tiny_lm&attack=dlg")
+    assert not at.exception and "-1 defenses" not in said(at)
+    assert any("dlg" in one.value for one in at.info)

@@ -95,6 +95,10 @@ def defend(now: Scenario, listed: Sequence[Scenario]) -> None:
     if victim is None:
         return
     fit = [s for s in listed if not problems(s)]
+    if not fit:  # the attack itself reads no words, say
+        st.info(trouble.plain(problems(listed[0])[0]), icon=":material/block:")
+        st.code(now.text(), language=None, wrap_lines=True)
+        return
     rows = found(Known, fit, lambda s: {who: s.replace(attacker=who) for who in WHO}, victim.truth)
     pulse.keep(any(job.active for one in rows for job in one.jobs))
     outcomes = [a for one in rows for a in one.attacks.values()]
