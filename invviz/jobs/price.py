@@ -106,13 +106,17 @@ def _weights(s: Scenario) -> float:
     """Training the net on public pictures, the first time."""
     if s.model.init != "trained":
         return 0.0
-    steps = s.model.epochs * PICTURES.get(s.data.name, MOST_PUBLIC) / 64
-    return steps * (EPOCH + 64 * _products(s) * PRODUCT)
+    return _passes(s, s.model.epochs, MOST_PUBLIC)
 
 
 def _planting(s: Scenario) -> float:
     """What a server takes that trains the net which it sends."""
-    steps = getattr(s.server, "epochs", 0) * min(PICTURES.get(s.data.name, MOST_PUBLIC), SHOWN) / 64
+    return _passes(s, getattr(s.server, "epochs", 0), SHOWN)
+
+
+def _passes(s: Scenario, epochs: int, most: int) -> float:
+    """So many passes over public samples, of which at most so many are looked at, in steps of 64."""
+    steps = epochs * min(PICTURES.get(s.data.name, MOST_PUBLIC), most) / 64
     return steps * (EPOCH + 64 * _products(s) * PRODUCT)
 
 

@@ -144,7 +144,7 @@ def test_a_server_that_fits_none_of_the_nets_says_so_and_does_not_look_for_ever(
 
 def test_of_a_server_that_singles_one_out_it_is_asked_whether_that_one_was_read(monkeypatch, tmp_path):
     """All others of the batch stay unread, which says nothing against it."""
-    monkeypatch.setattr(_servers, "READ_ON", "data=digits&model=mlp(width=64)&batch=8&dtype=float64&server=")
+    monkeypatch.setattr(_servers, "READ_ON", "data=digits&model=mlp(width=64)&batch=8&dtype=float64")
     monkeypatch.setattr(_servers, "SEEDS_OF_ONE", (0, 1))
     site = Site(None, tmp_path, "cpu")
     assert _servers.read(_servers.reading("fishing"), 0.0, site) == 1.0

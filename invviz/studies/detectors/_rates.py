@@ -43,8 +43,8 @@ def apart(flags: np.ndarray, lines: np.ndarray) -> float:
         flags: (n,), whether a net was flagged.
         lines: (n,), of the net.
     """
-    own = np.unique(lines)
-    total, nets = (np.array([what[lines == line].sum() for line in own], float) for what in (flags, np.ones(len(flags))))
+    own, place = np.unique(lines, return_inverse=True)
+    total, nets = np.bincount(place, flags), np.bincount(place)
     share = flags.mean()
     if share in (0.0, 1.0) or len(own) < 2:
         return float(len(own))

@@ -14,7 +14,7 @@ from ...core.types import World
 from ...engine.attack import run
 from ...engine.client import Site, meet_client
 from ...scenario import Scenario
-from ...scenario.families.servers import hides, liars
+from ...scenario.families.servers import chosen, hides, liars
 from ._scores import COLUMNS, SLOW, scores
 from ._zoo import ARCHITECTURES, DATA, KINDS, line, opened
 
@@ -33,8 +33,7 @@ PUBLIC = 500
 SMALL = ("digits", "photos")  # data sets that planted nets are for
 CLIENTS = 4  # that compare their nets
 TRIES = 100  # honest lines that are looked at for every net that is wanted
-READ_ON = "data=cifar10&model=mlp(width=256)&batch=16&dtype=float64&server="
-DEEPER = ("scale_mia",)  # needs two hidden layers
+READ_ON = "data=cifar10&model=mlp(width=256)&batch=16&dtype=float64"
 ALONE = "&aggregation=secure(clients=4,colluding=0)&batch=1&attack=linear_layer"
 READ_WITH = {
     "inconsistent": ALONE,
@@ -55,9 +54,9 @@ def hidden(name: str, jitter: float) -> Any:
 
 def reading(name: str) -> Scenario:
     """On what it is measured what the server reads, by its own attack where nothing else is said."""
-    text = READ_ON + name + READ_WITH.get(name, "")
-    text = text.replace("width=256", "width=256,hidden_layers=2") if name in DEEPER else text
-    return Scenario.parse(text.replace("&batch=16", "") if "&batch=1&" in text else text)
+    if name in READ_WITH:
+        return Scenario.parse(f"{READ_ON.replace('&batch=16', '')}&server={name}{READ_WITH[name]}")
+    return chosen(Scenario.parse(READ_ON), name)
 
 
 def read(s: Scenario, jitter: float, site: Site) -> float:
