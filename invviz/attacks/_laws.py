@@ -57,10 +57,9 @@ def laws_of(obs: Observation, rounding: float) -> tuple[list[Law], tuple[float, 
     """
     rules, found, stages = obs.rules, [], (1.0,)
     if rules is not None:
-        before = lambda image, own: flatten(rules.release(obs.net, obs.template.at(image), None))  # noqa: E731
-        found += [_largest(obs, rules, before)] if rules.largest else []
+        found += [_largest(obs, rules, _before(obs, rules))] if rules.largest else []
         if rules.levels:
-            return [Law(before, _by_chance(flatten(obs.message), rules.levels))], STAGES
+            return [Law(_before(obs, rules), _by_chance(flatten(obs.message), rules.levels))], STAGES
         if rules.equal is not None:
             found.append(_equal(obs, rules))
         stages = STAGES
@@ -69,7 +68,7 @@ def laws_of(obs: Observation, rounding: float) -> tuple[list[Law], tuple[float, 
         low, high = (flatten(end) for end in obs.interval)
         return [*found, Law(sent, _inside(obs, low, high))], STAGES
     if rules is not None and rules.equal is not None:
-        return [*found, *([_weighed(obs, rules, before)] if rules.passes > 0 else [])], (*STAGES, *DOWN[:2])
+        return [*found, *([_weighed(obs, rules, _before(obs, rules))] if rules.passes > 0 else [])], (*STAGES, *DOWN[:2])
     kept = flatten(obs.seen) if obs.seen else torch.ones_like(flatten(obs.message))
     white = obs.whiten or (lambda message: message)
     target = flatten(white(obs.message))
@@ -80,6 +79,11 @@ def laws_of(obs: Observation, rounding: float) -> tuple[list[Law], tuple[float, 
         return [*found, Law(sent, _normal(target, kept, lambda soft: max(EXACT * soft, 4 * rounding) * rms))], (*STAGES, *DOWN)
     clean = lambda image, own: flatten(white(obs.simulate(obs.template.at(image))))  # noqa: E731
     return [*found, Law(clean, _normal(target, kept, lambda soft: obs.noise))], stages
+
+
+def _before(obs: Observation, rules: Rules) -> Callable[[Tensor, Tensor], Tensor]:
+    """The numbers of a message as they were before the rules were applied."""
+    return lambda image, own: flatten(rules.release(obs.net, obs.template.at(image), None))
 
 
 def _normal(target: Tensor, kept: Tensor, sigma: Callable[[float], float]) -> Like:

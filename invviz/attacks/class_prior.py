@@ -153,7 +153,7 @@ class _Search:
             rows = self.jacobian(v)
             down = -(rows.T @ slope + still * v)
             curve = rows.T @ (bend[:, None] * rows) + torch.diag(prior)
-            moved = None
+            moved, there = None, value
             for _ in range(TRIALS):
                 trial = v + torch.linalg.solve(curve + damping * torch.diag(curve.diagonal()), down)
                 with torch.no_grad():

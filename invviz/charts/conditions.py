@@ -50,9 +50,14 @@ def strip(rows: Sequence[Row], ideals: dict[str, float], base: float | None, uns
     names = list(dict.fromkeys(row.name for row in rows))
     known = [psnr for row in rows for psnr in row.psnr.values()] + [v for v in (base, unseen) if v is not None]
     span = [np.floor(min(known, default=10.0) - MARGIN), np.ceil(max(known, default=20.0) + MARGIN)]
-    x = {"field": "x", "type": "quantitative", "title": "PSNR of the attacker's pictures, dB", "scale": {"domain": span, "nice": False}}
+    x: dict[str, Any] = {
+        "field": "x",
+        "type": "quantitative",
+        "title": "PSNR of the attacker's pictures, dB",
+        "scale": {"domain": span, "nice": False},
+    }
     x["axis"] = {"tickMinStep": 1, "format": "d"}
-    y = {"field": "name", "type": "nominal", "title": None, "sort": names, "scale": {"domain": names}}
+    y: dict[str, Any] = {"field": "name", "type": "nominal", "title": None, "sort": names, "scale": {"domain": names}}
     bold = {"condition": {"test": _is_open(rows), "value": "bold"}, "value": "normal"}
     y["axis"] = {
         "grid": True,

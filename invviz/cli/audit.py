@@ -115,9 +115,9 @@ def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: A
     return 0
 
 
-def _warn(said: Warning | str, *_: object) -> None:
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """What is said before the work begins, on stderr, without the line of code that says it."""
-    print(said, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
 
 
 def _read(args: argparse.Namespace, form: str, net: Any, loss: Any, sent: Any, inputs: Any, target: Any) -> int:

@@ -88,7 +88,7 @@ def show_run(args: argparse.Namespace) -> int:
         if not args.no_risk:
             risk, ideal_picture, risk_note = _risk(scenario, site, line)
     spent = _spent(scenario, site)
-    facts = {
+    facts: dict[str, Any] = {
         **result.to_json(),
         "risk": risk,
         "risk_note": risk_note,

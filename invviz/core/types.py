@@ -191,7 +191,8 @@ class Size:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Size:
         """As results keep it, by the names of its fields."""
-        return cls(**{**facts, "others": tuple(cls.from_json(one) for one in facts.get("others", ()))})
+        own: dict[str, Any] = {**facts, "others": tuple(cls.from_json(one) for one in facts.get("others", ()))}
+        return cls(**own)
 
     def to_json(self) -> dict[str, Any]:
         """Its fields by name; of a message that is in no sum nothing is said of others."""

@@ -180,7 +180,7 @@ class Coloured(Defense):
     ) -> Iterator[Tree]:
         """Messages, then one Jacobian-vector product for each, all mapped over the clients."""
         sent = torch.func.vmap(release)(images, labels)
-        covariances = []
+        covariances: list[Any] = []  # all are Banded: only those serve many clients at once
         for k in range(len(rngs)):
             message = {name: leaf[k].detach() for name, leaf in sent.items()}
             here = Jacobian(lambda n, b, _: release(b.image, b.label), net, Batch.of(images[k], labels[k]), message)

@@ -22,8 +22,8 @@ class Several(tuple[Defense, ...]):
 
     __slots__ = ()
 
-    @overload  # type: ignore[override]
-    def __getitem__(self, place: int) -> Defense: ...
+    @overload
+    def __getitem__(self, place: int) -> Defense: ...  # type: ignore[override]
     @overload
     def __getitem__(self, place: slice) -> Self: ...
     def __getitem__(self, place: int | slice) -> Defense | Self:

@@ -67,8 +67,7 @@ class Dropout(Defense):
         if self.probability == 0:
             return inner
         weight = f"{(layer := last_linear(world.net.module, self.title))}.weight"
-        kept = (message[weight].detach() != 0).any(0) if weight in message else None
-        if kept is None or bool(kept.all()):
+        if weight not in message or bool((kept := (message[weight].detach() != 0).any(0)).all()):
             return self.wrap(inner, world)
 
         def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:

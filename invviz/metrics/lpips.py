@@ -39,7 +39,7 @@ class LPIPS(Metric):
         load_torchvision()
         import lpips  # type: ignore[import-not-found]
 
-        net = lpips.LPIPS(net="alex", verbose=False).eval()  # pyright: ignore  (it takes this file for the package)
+        net = lpips.LPIPS(net="alex", verbose=False).eval()  # type: ignore  (it takes this file for the package)
         with torch.no_grad():
             return net(_ready(guess), _ready(truth), normalize=True).flatten().double().numpy()
 

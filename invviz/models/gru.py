@@ -34,7 +34,7 @@ class GRU(Model):
     train_lr: ClassVar[float] = 1e-2
 
     width: int = knob(32, "numbers that it remembers", low=1, high=256, unit="numbers")
-    values: int = knob(8, "values of every channel that a step reads; the length of the series: one step", low=1, high=4096, unit="values")
+    values: int = knob(8, "values of every channel that a step reads; the length of the series: one step", low=1, high=4096, unit="values")  # type: ignore[bad-override]  (read only here: the class is frozen)
 
     def problems(self, shape: Shape) -> list[str]:
         """A step longer than the series."""

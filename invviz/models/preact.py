@@ -36,7 +36,7 @@ class PreAct(Blocks):
     epochs: ClassVar[int] = 5
 
     width: int = knob(32, "channels of the first block; each later one has twice as many", low=1, high=128, unit="channels")
-    blocks: int = knob(2, "residual blocks of two convolutions", low=1, high=MOST_BLOCKS, unit="blocks")
+    blocks: int = knob(2, "residual blocks of two convolutions", low=1, high=MOST_BLOCKS, unit="blocks")  # type: ignore[bad-override]  (read only here: the class is frozen)
     skip: str = knob("on", "residual connections around every block", choices=("on", "off"))
     order: str = knob("pre", "batch norm and activation before every convolution, or after it", choices=("pre", "post"))
     grid: int = knob(4, "the head reads means over a grid of that many by that many places; 1: one mean, as in a ResNet", low=1, high=8)

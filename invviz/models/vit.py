@@ -39,7 +39,7 @@ class ViT(Blocks):
     patch: int = knob(4, "side of a square patch; it divides the pictures' sides", low=1, high=64, unit="pixels")
     width: int = knob(96, "numbers that stand for a patch (embedding dimension); a multiple of heads", low=1, high=768, unit="numbers")
     heads: int = knob(4, "heads of every attention", low=1, high=16)
-    blocks: int = knob(2, "blocks of attention and two-layer net", low=1, high=MOST_BLOCKS, unit="blocks")
+    blocks: int = knob(2, "blocks of attention and two-layer net", low=1, high=MOST_BLOCKS, unit="blocks")  # type: ignore[bad-override]  (read only here: the class is frozen)
     skip: str = knob("on", "residual connections around every attention and every two-layer net", choices=("on", "off"))
     norm: str = knob("pre", "LayerNorm before every attention and two-layer net, and before pooling; or none", choices=("none", "pre"))
     pool: str = knob(

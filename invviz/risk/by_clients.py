@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def _level(gram: np.ndarray, heard: np.ndarray, n: int, sigma: float, root: np.n
         others = gram[n:, n:].copy()
         others.flat[:: len(others) + 1] += sigma**2
         factor = cholesky(others, lower=True, overwrite_a=True, check_finite=False)
-        both = solve_triangular(factor, np.column_stack([gram[n:, :n], heard[n:]]), lower=True, check_finite=False)
+        both: Any = solve_triangular(factor, np.column_stack([gram[n:, :n], heard[n:]]), lower=True, check_finite=False)
         cross, told = both[:, :n], both[:, n:]
     else:
         cross, told = np.zeros((0, n)), np.zeros((0, clients))

@@ -98,7 +98,7 @@ class Banded(NoiseCovariance):
 
     directions: Directions
     variances: Tensor
-    even: float = 0.0
+    even: float = 0.0  # type: ignore[bad-override]  (read only here: the class is frozen)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variances", torch.where(self.directions.values > 0, self.variances, 0.0))

@@ -190,7 +190,7 @@ class Prior:
         waves: Any = fft.dctn(x.reshape(*x.shape[:-1], c, h, w), axes=(-2, -1), norm="ortho")
         waves = np.einsum("dc,...dhw->...chw", vectors, waves) * scale
         waves = np.einsum("cd,...dhw->...chw", vectors, waves)
-        return fft.idctn(waves, axes=(-2, -1), norm="ortho")  # pyright: ignore
+        return fft.idctn(waves, axes=(-2, -1), norm="ortho")
 
     def _sum(self, function: Callable[[Any], Any]) -> float:
         """Sum of f over C's eigenvalues."""

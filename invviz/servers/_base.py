@@ -10,6 +10,7 @@ from ..core.component import Component
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Generator as Talk
+    from typing import TypeAlias
 
     from torch import Generator, Tensor
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..core.types import Net, Observation, Tree, World
     from .aggregation import Aggregation
 
-    Conversation = Talk["ServerGradient | None", "Tree | None", Plan]
+    Conversation: TypeAlias = "Talk[ServerGradient | None, Tree | None, Plan]"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _gap(risk: RiskView, run: RunView | None, ideal_psnr: float | None) -> str:
 def _explanations(now: Scenario, risk: RiskView | None) -> None:
     """Short, beside the numbers, each with its equation."""
     with st.expander("What is released, and what is J?"):
-        st.markdown(released(now, risk and risk.decomposition.num_message))
+        st.markdown(released(now, risk.decomposition.num_message if risk else None))
         _equations(r"r = G(x) + \eta", f"G(x) = {formula(now)}", r"J = \partial G/\partial x = U S V^\top")
     with st.expander("Why do small singular values protect?"):
         st.markdown(

@@ -97,8 +97,8 @@ def _button(term: Term, shown: str, lang: str, name: str) -> str:
 
 def letters(equation: str, lang: str) -> dict[str, str]:
     """What the letters of an equation stand for, in their order."""
-    known = language.words(lang)["letters"]
-    found = re.findall("|".join(map(re.escape, sorted(known, key=len, reverse=True))), equation.replace("log", ""))
+    known: dict[str, str] = language.words(lang)["letters"]
+    found = re.findall("|".join(re.escape(one) for one in sorted(known, key=len, reverse=True)), equation.replace("log", ""))
     return {letter: known[letter] for letter in dict.fromkeys(found)}
 
 

@@ -161,7 +161,7 @@ class PrivateDesk:
 def _take(entry: _Entry, message: Message) -> None:
     header, kind = message.header, message.header["type"]
     if kind == "progress":
-        told = {"state": "running", "position": 0} | {
+        told: dict[str, Any] = {"state": "running", "position": 0} | {
             name: header[name] for name in ("phase", "done", "total", "seconds", "loss", "psnr", "restart")
         }
         entry.ends = None if header["left"] is None else time.monotonic() + header["left"]

@@ -124,8 +124,9 @@ def _is_cross_entropy(loss: Loss) -> bool:
     """Whether it is the very loss that is meant where none is given."""
     if loss is torch.nn.functional.cross_entropy:
         return True
-    plain = isinstance(loss, torch.nn.CrossEntropyLoss) and loss.weight is None and loss.reduction == "mean"
-    return plain and loss.label_smoothing == 0 and loss.ignore_index == -100
+    if not isinstance(loss, torch.nn.CrossEntropyLoss):
+        return False
+    return loss.weight is None and loss.reduction == "mean" and loss.label_smoothing == 0 and loss.ignore_index == -100
 
 
 def parts_of(private: Mapping[str, Tensor], bounds: Bounds) -> tuple[tuple[Part, ...], list[str]]:
@@ -159,16 +160,17 @@ def parts_of(private: Mapping[str, Tensor], bounds: Bounds) -> tuple[tuple[Part,
 
 
 def _ends(name: str, given: Any, value: Tensor) -> tuple[Tensor, Tensor]:
+    refused = InvvizError(
+        f"bounds of {name!r} are {given}; allowed: a least value and a greater one, each a number or shaped as one record {tuple(value.shape[1:])}."
+    )
     try:
         low, high = (torch.as_tensor(np.asarray(end.detach().cpu() if torch.is_tensor(end) else end, dtype=np.float64)) for end in given)
         good = bool(torch.isfinite(low).all() and torch.isfinite(high).all() and (low < high).all())
         good = good and torch.broadcast_shapes(low.shape, high.shape, value.shape[1:]) == value.shape[1:]
     except (TypeError, ValueError, RuntimeError):
-        good = False
+        raise refused from None
     if not good:
-        raise InvvizError(
-            f"bounds of {name!r} are {given}; allowed: a least value and a greater one, each a number or shaped as one record {tuple(value.shape[1:])}."
-        )
+        raise refused
     return low, high
 
 

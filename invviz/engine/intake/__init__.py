@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import subprocess
 import sys
 import threading
@@ -84,7 +83,7 @@ def _taken(handed: Handed) -> Taken:
             answer = _asked(whole)
     try:
         message = read(io.BytesIO(answer))
-    except (ValueError, KeyError, json.JSONDecodeError, TypeError) as err:
+    except (ValueError, KeyError, TypeError) as err:
         raise UploadError(TOO_MUCH) from err
     if message is None:  # it was ended in the middle
         raise UploadError(TOO_MUCH)

@@ -93,7 +93,9 @@ class Listing:
     path: Path
     _db: Database
     folder: Callable[[str], Path]
-    _erased: Callable[[str], Callable[[Connection], None]]
+    if TYPE_CHECKING:
+
+        def _erased(self, key: str) -> Callable[[Connection], object]: ...
 
     def file_results(self, seconds: float) -> int:
         """File results that are not yet, newest first, for about so long; how many are left.

@@ -38,7 +38,9 @@ class Reading:
     _db: Database
     _seen_whole: set[tuple[str, float | None]]  # keys, and when what they name was made
     folder: Callable[[str], Path]
-    job: Callable[[str], Job | None]
+    if TYPE_CHECKING:
+
+        def job(self, key: str) -> Job | None: ...
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Numbers and words of a finished job, or the partial ones of a stopped one; None where there are none (yet), or none that can be read.

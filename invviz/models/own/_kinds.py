@@ -47,6 +47,11 @@ def _window(knobs: Knobs, sides: Shape) -> Shape:
     return made
 
 
+def _linear_params(knobs: Knobs, given: Shape) -> dict[str, Shape]:
+    bias: dict[str, Shape] = {"bias": (knobs["out_features"],)} if knobs["bias"] else {}
+    return {"weight": (knobs["out_features"], given[-1])} | bias
+
+
 def _conv(count: int) -> Kind:
     def shape(knobs: Knobs, given: Shape) -> Shape:
         _rank(given, count + 1, what="channels, height, width" if count == 2 else "channels, length")
@@ -57,7 +62,8 @@ def _conv(count: int) -> Kind:
 
     def params(knobs: Knobs, given: Shape) -> dict[str, Shape]:
         weight = (knobs["out_channels"], given[0] // knobs["groups"], *_sides(knobs["kernel_size"], count, "kernel_size"))
-        return {"weight": weight} | ({"bias": (knobs["out_channels"],)} if knobs["bias"] else {})
+        bias: dict[str, Shape] = {"bias": (knobs["out_channels"],)} if knobs["bias"] else {}
+        return {"weight": weight} | bias
 
     knobs = {
         "out_channels": Knob(), "kernel_size": Knob("sides", high=99), "stride": Knob("sides", 1, high=99), "padding": Knob("sides", 0, 0, 99),
@@ -95,7 +101,7 @@ def _batch_norm(count: int) -> Kind:
         return given
 
     def params(knobs: Knobs, given: Shape) -> dict[str, Shape]:
-        own = {"weight": (given[0],), "bias": (given[0],)} if knobs["affine"] else {}
+        own: dict[str, Shape] = {"weight": (given[0],), "bias": (given[0],)} if knobs["affine"] else {}
         return own | {"running_mean": (given[0],), "running_var": (given[0],), "num_batches_tracked": ()}
 
     knobs = {"num_features": Knob(default=None), "eps": EPS, "momentum": Knob("number", 0.1, 0, 1), "affine": Knob("flag", True)}
@@ -150,8 +156,7 @@ NESTED = ("sequential", "residual")
 KINDS: dict[str, Kind] = {
     "linear": Kind(
         "Linear", {"out_features": Knob(), "bias": Knob("flag", True), "in_features": Knob(default=None)}, _linear,
-        lambda knobs, given: {"weight": (knobs["out_features"], given[-1])} | ({"bias": (knobs["out_features"],)} if knobs["bias"] else {}),
-        lambda knobs, given: {"in_features": given[-1]},
+        _linear_params, lambda knobs, given: {"in_features": given[-1]},
     ),
     "conv1d": _conv(1),
     "conv2d": _conv(2),

@@ -126,7 +126,8 @@ def audit(
 
 def risk(module: nn.Module, batch: Any, targets: Any = None, loss: Callable[[Any, Any], Any] | None = None, **settings: Any) -> Audit:
     """The same without any attack: spectrum, InvRE, expected best of every record, least noise. Arguments as of `audit`, but for `attacks`."""
-    return audit(module, batch, targets, loss, **{**settings, "attacks": "none"})
+    own: dict[str, Any] = {**settings, "attacks": "none"}
+    return audit(module, batch, targets, loss, **own)
 
 
 def reconstruct(

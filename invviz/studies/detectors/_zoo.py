@@ -84,7 +84,7 @@ def _stages(net: Net, samples: Any, shards: list[np.ndarray], batch: Batch, draw
     yield net, None
     after = federated(net, samples, shards, batch, draw)
     yield after, net
-    net = after
+    before, net = net, after
     for _ in range(int(draw.integers(1, 4))):
         net, before = federated(net, samples, shards, batch, draw), net
     yield net, before
@@ -147,7 +147,7 @@ def started(module: nn.Module, start: str, seed: int) -> nn.Module:
 
 
 def _skip(block: nn.Module) -> nn.Module | None:
-    skip = getattr(block, "skip", None)
+    skip: Any = getattr(block, "skip", None)
     return skip[0] if isinstance(skip, torch.nn.Sequential) else skip
 
 

@@ -118,7 +118,7 @@ def load(name: str) -> Scene | None:
         scenario = Scenario.parse(facts["scenario"])
         if facts["keys"] != [scenario.key("run"), scenario.key("risk")]:
             return None
-        parts = {k: arrays[k].astype(np.float64) for k in KEPT}
+        parts: dict[str, Any] = {k: arrays[k].astype(np.float64) for k in KEPT}
         d = Decomposition(basis=np.zeros((0, 0), np.float32), shape=tuple(facts["shape"]), **parts, **facts["decomposition"])
         return Scene(card, scenario, facts["result"], facts["summary"], d, Size.from_json(facts["size"]), facts["trust"], arrays)
     return None
@@ -204,9 +204,15 @@ def kept_spectrum(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Decom
     own = {name: array.astype(np.float64) for name, array in arrays.items()}
     inner = {name.removeprefix("quadrature_"): array for name, array in own.items() if name.startswith("quadrature_")}
     none, inputs = np.zeros(0), int(np.prod(facts["shape"]))
-    parts = {"basis": np.zeros((0, 0), np.float32), "coefficients": none, "tails": none, "variances": none, "mean": np.zeros(inputs)}
-    figures = {name: own[name] for name in ("singular_values", "gains", "weights")}
-    scalars = {**facts, "shape": tuple(facts["shape"])}
+    parts: dict[str, Any] = {
+        "basis": np.zeros((0, 0), np.float32),
+        "coefficients": none,
+        "tails": none,
+        "variances": none,
+        "mean": np.zeros(inputs),
+    }
+    figures: dict[str, Any] = {name: own[name] for name in ("singular_values", "gains", "weights")}
+    scalars: dict[str, Any] = {**facts, "shape": tuple(facts["shape"])}
     return Decomposition(**figures, **parts, **scalars, quadrature=Quadrature(**inner) if inner else None)
 
 

@@ -125,7 +125,8 @@ def load() -> Story | None:
         cells = []
         for cell, pictures in zip(kept["cells"], guesses, strict=True):
             got = {name: Got(**cell["got"][name], guess=picture[None]) for name, picture in zip(ATTACKERS, pictures, strict=True)}
-            cells.append(Cell(**{**cell, "got": got}))
+            own: dict[str, Any] = {**cell, "got": got}
+            cells.append(Cell(**own))
         return Story(cells, [truth[None] for truth in truths], kept["baselines"])
     return None
 

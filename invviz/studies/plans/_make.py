@@ -52,7 +52,7 @@ def make(name: str, workers: int, folder: Path = FOLDER) -> Study:
         command=command(name, module="invviz.studies"),
         sweeps=tuple(sweep.text() for sweep in sweeps),
         facts={**origin(f"{workers} processes", seconds), "invviz": __version__},
-        rows=rows.drop(columns=[c for c in rows if c.endswith("_seconds")]),
+        rows=rows.drop(columns=[c for c in rows if str(c).endswith("_seconds")]),
         truths=truths,
         guesses=guesses,
     )
@@ -107,7 +107,7 @@ def amend(name: str) -> Study:
     before: Any = known.facts.get("amended", {"attacks": 0, "seconds": 0.0})
     spent, count = before["seconds"] + time.monotonic() - start, before["attacks"] + len(old)
     facts = {**known.facts, "amended": {**origin("1 process", spent), "attacks": count, "invviz": __version__}}
-    table = pd.DataFrame(rows).drop(columns=[c for c in rows[0] if str(c).endswith("_seconds")])
+    table = pd.DataFrame(rows).drop(columns=[c for c in rows[0] if c.endswith("_seconds")])
     study = dataclasses.replace(known, rows=table, guesses=guesses, facts=facts)
     write_whole(FOLDER / f"{name}.json", study.to_json())
     part.unlink(missing_ok=True)

@@ -108,7 +108,7 @@ def moves(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
     """What the slider moves of this page in the browser."""
     if risk is None or risk.portrait is None or not risk.decomposition.gains.any():
         return None
-    seen, portrait, d = {}, risk.portrait, risk.decomposition
+    seen, view, portrait, d = {}, risk, risk.portrait, risk.decomposition
 
     def draw(sigmas: Sequence[float] | np.ndarray) -> np.ndarray:
         whole = d.basis.shape == (d.size, len(d.gains))
@@ -116,8 +116,8 @@ def moves(now: Scenario, risk: RiskView | None) -> NoiseTable | None:
             seen[sigma] = None if whole else portrait.known(sigma)
         if whole and new:
             seen.update(zip(new, pixel_knowledges(d, new), strict=True))
-        told = [(seen[s], *_told(now, risk, seen[s])[:2]) for s in map(float, sigmas)]
-        return np.stack([heat(risk.truth, known, low, wide) for known, low, wide in told])
+        told = [(seen[s], *_told(now, view, seen[s])[:2]) for s in map(float, sigmas)]
+        return np.stack([heat(view.truth, known, low, wide) for known, low, wide in told])
 
     return stops.table_of("risk", now, risk, Shown("knowledge", lambda picture, sigma: ("", _told(now, risk, seen[sigma])[2]), draw))
 

@@ -32,7 +32,7 @@ def table(now: Scenario, risk: RiskView | None, run: RunView | None, old: RunVie
     sigma = risk.sigma(now) if risk else 0.0
     live = sources.live_picture(now) if job is not None and job.state == "running" else None
     shown, faded = run or old, live is None and run is None and old is not None
-    guess = live / 255 if live is not None else shown and shown.guess  # what is sent while it runs are bytes
+    guess = live / 255 if live is not None else shown.guess if shown else None  # what is sent while it runs are bytes
     known = risk.portrait.known(sigma)[0] if risk and risk.portrait else None
     spread = risk.decomposition.variances.reshape(risk.truth.shape)[0] if risk else None
     ideal = risk.draw(sigma)[0] if risk else None
