@@ -53,6 +53,7 @@ class Look:
         near: show only what lies near the undefended accuracy.
         dark: choose colours for a dark ground.
         file: name of the file that the camera button writes.
+        things: what samples are called.
     """
 
     y_title: str
@@ -64,6 +65,7 @@ class Look:
     near: bool = False
     dark: bool = False
     file: str = "plane"
+    things: str = "pictures"
 
 
 def style(place: int, dark: bool = False) -> tuple[str, str, str]:

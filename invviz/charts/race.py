@@ -43,7 +43,9 @@ class Run:
     place: int = 0
 
 
-def race(runs: Sequence[Run], best: str, ceiling: float | None, unseen: float | None, dark: bool = False) -> dict[str, Any]:
+def race(
+    runs: Sequence[Run], best: str, ceiling: float | None, unseen: float | None, dark: bool = False, thing: str = "picture"
+) -> dict[str, Any]:
     """PSNR against seconds (log scale), one line an attack, the ideal attacker as a line across; names at the right, the best at the top.
 
     A line ends in its mark where the attack ended; a thin line leads from there to its name. Pausing on a line lets the others fade.
@@ -54,6 +56,7 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, unseen: float | 
         ceiling: the ideal attacker's PSNR in dB; None draws none.
         unseen: of what needs no message; None draws none.
         dark: choose colours for a dark ground.
+        thing: what one sample is called.
     """
     last = max([float(r.seconds[-1]) for r in runs], default=10.0)
     first = min([max(float(r.seconds[0]), FIRST) for r in runs], default=FIRST)
@@ -66,7 +69,7 @@ def race(runs: Sequence[Run], best: str, ceiling: float | None, unseen: float | 
         "scale": {"type": "log", "domain": [span[0], span[2]], "nice": False},
         "axis": {"grid": False, "values": [10.0**e for e in range(-2, 6)], "format": "~g"},
     }
-    y = {"field": "y", "type": "quantitative", "title": "PSNR of its picture, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
+    y = {"field": "y", "type": "quantitative", "title": f"PSNR of its {thing}, dB", "scale": {"domain": [LOW, TOP], "nice": False}}
     heights = names([float(r.psnr[-1]) for r in runs], ceiling)
     layers: list[dict[str, Any]] = []
     if unseen is not None:

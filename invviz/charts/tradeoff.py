@@ -167,7 +167,7 @@ def _layout(fig: go.Figure, look: Look, x_range: tuple[float, float], y_range: t
         legend={"orientation": "h", "yanchor": "top", "y": -0.15, "x": 0, "font": {"size": 12}},
     )
     grey = _colours.ink(TRUTH, look.dark)
-    fig.update_xaxes(title="accuracy on held-out pictures (%), higher is better", range=list(x_range), zeroline=False, showgrid=False)
+    fig.update_xaxes(title=f"accuracy on held-out {look.things} (%), higher is better", range=list(x_range), zeroline=False, showgrid=False)
     fig.update_yaxes(title=look.y_title, range=list(y_range), zeroline=False)
     for axes in (fig.update_xaxes, fig.update_yaxes):
         axes(tickfont={"color": grey}, title_font={"color": grey})

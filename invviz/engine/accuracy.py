@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
-from ..core.types import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..core.types import Net
+    from ..core.types import Batch, Net
 
 AT_ONCE = 250  # pictures that go through a net together
 
@@ -28,4 +27,5 @@ def accuracy(scores: Tensor, label: Tensor) -> float:
 
 def pieces(batch: Batch, size: int) -> list[Batch]:
     """The batch in parts of some size."""
-    return [Batch.of(batch.image[k : k + size], batch.label[k : k + size]) for k in range(0, len(batch.label), size)]
+    count = len(batch.label)
+    return batch.pieces([min(size, count - k) for k in range(0, count, size)])

@@ -18,10 +18,6 @@ def train_problems(scenario: Scenario) -> list[str]:
         found.append(
             f"Training through {s.protocol.name} is not built yet: clients' running statistics would have to be averaged. Use protocol=hfl."
         )
-    if s.data.modality.discrete:
-        found.append(
-            f"Training by clients is not built yet for {s.data.modality.many}; {s.data.name} is {s.data.modality.a_set}. Use another data set."
-        )
     return found + [
         f"{defense.name} adds layers of its own to the net, and training them is not built yet. Train with another defense."
         for defense in s.defense.on_net

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ..core import shipped
 from ..core.paths import ROOT
-from . import glossary, lesson, sight, sources, state, tools, trouble
+from . import glossary, lesson, sight, sources, state, things, tools, trouble
 from .pages import HOME, PAGES, heading
 from .screen import screen
 from .session import arrive, station
@@ -65,7 +65,7 @@ def ensure(name: str) -> None:
 def head(name: str, beside: Callable[[], object] | None = None) -> None:
     """The line above a page, with its words; `beside` draws what else stands on it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
-        st.markdown(heading(name), width="content")
+        st.markdown(things.say(state.scenario(), heading(name)), width="content")
         if beside is not None:
             beside()
         if PAGES[name].terms:

@@ -58,9 +58,9 @@ def test_plans_can_be_computed(name):
         assert kinds
     seen = {c.scenario.defense[-1].name for sweep in PLANS[name].parsed() for c in sweep.cells if c.scenario.defense}
     assert (
-        name.startswith("cifar10") or name == "adult" or {"invl_gnp", "invl_dnp", "water_filling", "gaussian_noise"} <= seen
-    )  # their spectra take too long there
-    assert len(seen) >= (4 if name == "adult" else 5)
+        name.startswith("cifar10") or name in ("adult", "notes") or {"invl_gnp", "invl_dnp", "water_filling", "gaussian_noise"} <= seen
+    )  # their spectra take too long there, and words have none
+    assert len(seen) >= (4 if name in ("adult", "notes") else 5)
 
 
 @pytest.mark.parametrize("name", list(studies.load()))

@@ -479,10 +479,10 @@ def test_drops_are_shares(wrong):
 def test_every_measure_can_be_drawn(measure):
     rows = sweep({"gn": UP})
     rows["psnr_aware"] = rows["psnr_unaware"] + 1
-    if measure == "cells":
+    if measure in ("cells", "tokens"):
         with pytest.raises(InvvizError, match="not known for any cell"):
             points(rows, measure)  # pictures have none
-        rows[["cells_unaware", "cells_aware"]] = [0.9, 0.8]
+        rows[[f"{measure}_unaware", f"{measure}_aware"]] = [0.9, 0.8]
     rows.loc[rows["defense"].eq("gn"), ["invre", "psnr_ceiling", "ssim_unaware"]] = [0.1, 20.0, 0.4]
     found = points(rows, measure)
     assert len(found) == 5 and all(p.whole for p in found) and len(at_drop(rows, measure, resamples=5)) == 4 and len(volumes(found)) == 1

@@ -419,3 +419,33 @@ def test_a_point_of_dp_sgd_says_what_its_training_spends(visit):
     at = visit("curves", of="digits", point="dp_sgd@0.3")
     assert f"epsilon = {expected:.2f}" in said(at) and "over 100 steps at sample rate 0.00775" in said(at)
     assert "epsilon" not in said(visit("curves", of="digits", point="pruning@0.9"))
+
+
+def test_a_study_of_rows_opens_on_cells_and_speaks_of_rows(visit):
+    """Nobody is told of pictures, or of an SSIM, where the samples are rows of a table."""
+    plans.load.cache_clear()
+    at = visit("curves", BASE, of="adult")
+    rows = plans.load()["adult"].rows
+    assert not at.exception
+    assert finding(at) == sentence(operating_point(rows, "cells", 0.01), 0.01, words.titles(rows["defense"]))
+    assert "a share of the cells" in finding(at) and "% of the cells right" in html(at, "curves shots")
+    shown = " ".join([html(at, "curves shots"), *(m.value for m in at.markdown if m.value.startswith(("## ", "Accuracy")))])
+    assert "picture" not in shown and "SSIM" not in shown and "nan" not in shown
+    assert "On most rows the strongest was tableak" in plain(shown)
+
+
+def test_the_measures_that_are_offered_are_those_of_the_samples():
+    blank = {name: [np.nan] for name in (*words.PRIVACY["strongest"].columns, "psnr_ceiling", "invre")}
+    offered = lambda **known: list(words.axes_of(pd.DataFrame({**blank, **known})))  # noqa: E731
+    pictures = ["strongest", "aware", "unaware", "ssim", "ceiling", "invre"]
+    assert offered(psnr_unaware=[20.0], ssim_unaware=[0.5], ssim_aware=[np.nan]) == pictures
+    assert offered() == [name for name in pictures if name != "ssim"], "while nothing is known"
+    assert offered(psnr_unaware=[20.0], cells_unaware=[0.5], cells_aware=[np.nan]) == [
+        "cells",
+        "strongest",
+        "aware",
+        "unaware",
+        "ceiling",
+        "invre",
+    ]
+    assert offered(tokens_unaware=[0.5], tokens_aware=[np.nan]) == ["tokens", "invre"]

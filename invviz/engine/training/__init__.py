@@ -16,7 +16,7 @@ from ...core.types import Batch, Net
 from ...core.version import __version__
 from ...protocols.training import Federated
 from ...scenario import Scenario, train_problems
-from ..accuracy import accuracy, class_scores
+from ..accuracy import class_scores
 from ..client import Client, meet_client
 from ..pretraining import kept_file, one_thread
 from ..results import Event
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..results import Reporter
 
 LAST = 3  # evaluations whose mean is the accuracy: single ones jump
-TESTED = 1_000  # held-out pictures that an evaluation looks at, at most
+TESTED = 1_000  # held-out samples that an evaluation looks at, at most
 KEEP_EVERY = 5.0  # seconds between two checkpoints
 
 
@@ -45,12 +45,12 @@ class Trained:
 
     Attributes:
         scenario: in what training depends on.
-        accuracy: on held-out pictures, share in [0, 1]: the mean of the last three evaluations.
-        best: of all evaluations; the choice looks at the held-out pictures, so it flatters.
-        history: of every evaluation: rounds before it, accuracy, loss on held-out pictures.
-        counts: how many pictures of each class each client holds, shape (clients, classes).
+        accuracy: on held-out samples, share in [0, 1]: the mean of the last three evaluations. Of a language model: of the next words, sentence by sentence.
+        best: of all evaluations; the choice looks at the held-out samples, so it flatters.
+        history: of every evaluation: rounds before it, accuracy, loss on held-out samples.
+        counts: how many samples of each class each client holds, shape (clients, classes).
         rounds: that were trained.
-        trained_on: pictures that went through a gradient, counted as often as they did.
+        trained_on: samples that went through a gradient, counted as often as they did.
         seconds: that the rounds took, without evaluations, over all sittings; and cpu_seconds, processor time of the same.
         note: what is to be said: that it broke down, stopped early.
         data_note: about the copy of the data set.
@@ -150,7 +150,7 @@ def _rounds(
         net = _frozen(client.net, state.params)
         chosen, places = deal.drawn(state.done)
         drawn = client.batch.like(*client.samples.public.take(places.tolist()))
-        mean = messages.mean(net, chosen, drawn.image, drawn.label, state.done)
+        mean = messages.mean(net, chosen, drawn.private, drawn.label, state.done)
         if not all(bool(torch.isfinite(leaf).all()) for leaf in mean.values()):
             state.broken = True
             return True
@@ -195,12 +195,11 @@ def _maker(scenario: Scenario, client: Client) -> Round | VerticalRound:
 
 
 def _tested(net: Net, test: Batch, messages: Round | VerticalRound) -> tuple[float, float]:
-    """Accuracy and mean loss on held-out pictures; embeddings of these are sent through the defense, too."""
+    """Share that the net has right of held-out samples, and its mean loss on them; embeddings of these are sent through the defense, too."""
     with torch.no_grad():
-        logits = messages.tested(net, test) if isinstance(messages, VerticalRound) else class_scores(net, test)
-        label = test.label[: len(logits)]
-        loss = torch.nn.functional.cross_entropy(logits, label)
-    return accuracy(logits, label), float(loss)
+        outputs = messages.tested(net, test) if isinstance(messages, VerticalRound) else class_scores(net, test)
+        seen = test.pieces([len(outputs)])[0]
+        return float(net.task.hits(outputs, net.task.wanted(seen)).mean()), float(net.task.loss_of(outputs, seen))
 
 
 def _trained(scenario: Scenario, state: State, deal: Deal, client: Client, stopped: bool) -> Trained:

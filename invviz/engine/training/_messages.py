@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..client import Client
 
 TOGETHER = 16_384  # numbers in a batch up to which the messages of several clients are computed in one go: above, one by one is quicker
-CHUNK = 64  # pictures whose gradients are computed in one go, about
+CHUNK = 64  # samples whose gradients are computed in one go, about
 
 
 class Round:
@@ -30,7 +30,7 @@ class Round:
     def __init__(self, scenario: Scenario, client: Client) -> None:
         self._scenario, self._client = scenario, client
         self._kept = Kept()  # directions of coloured noise that serve many messages
-        self._small = scenario.batch * client.batch.image[0].numel() <= TOGETHER and scenario.protocol.sends_gradient
+        self._small = scenario.batch * client.batch.private[0].numel() <= TOGETHER and scenario.protocol.sends_gradient
 
     def state(self) -> dict[str, Any]:
         """What later rounds take over from this one, for a checkpoint."""
@@ -47,12 +47,12 @@ class Round:
         Args:
             net: of this round.
             chosen: numbers of the clients.
-            images: of all of them, client by client, (chosen x batch, c, h, w).
+            images: private inputs of all of them, client by client, (chosen x batch, ...).
             labels: likewise.
             done: rounds before this one.
         """
         s, client = self._scenario, self._client
-        batches = pieces(Batch.of(images, labels), s.batch)
+        batches = pieces(client.batch.at(images, labels), s.batch)
         if not s.defense and s.protocol.sends_gradient:
             return _plain_mean(net, client.bare, batches)
         rngs = [stream(s.seed, f"noise of client {k} in round {done + 1}") for k in chosen]
@@ -81,7 +81,7 @@ def _plain_mean(net: Net, release: Release, batches: Sequence[Batch]) -> Tree:
     step, parts = max(1, CHUNK // len(batches[0].label)), []
     for k in range(0, len(batches), step):
         some = batches[k : k + step]
-        whole, share = Batch.of(torch.cat([b.image for b in some]), torch.cat([b.label for b in some])), len(some) / len(batches)
+        whole, share = Batch.joined(some), len(some) / len(batches)
         parts.append(map_tree(lambda leaf, share=share: leaf * share, release(net, whole, None)))
     return map_tree(lambda *leaves: torch.stack(leaves).sum(0), *parts)
 
@@ -95,22 +95,22 @@ class _Known:
         self._found = {self._name(part): message for part, message in zip(parts, self._together(parts), strict=True)}
 
     def __call__(self, net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        known = self._found.get(self._name(batch)) if net is self._net and not _traced(batch.image) else None
+        known = self._found.get(self._name(batch)) if net is self._net and not _traced(batch.private) else None
         return self._bare(net, batch, rng) if known is None else known
 
     @staticmethod
     def _name(batch: Batch) -> tuple[int, int]:
-        """Where the pictures lie; they stay there as long as this round lasts, so nothing else can."""
-        return batch.image.data_ptr(), len(batch.label)
+        """Where the samples lie; they stay there as long as this round lasts, so nothing else can."""
+        return batch.private.data_ptr(), len(batch.label)
 
     def _together(self, parts: Sequence[Batch]) -> Iterator[Tree]:
         step = max(1, CHUNK // len(parts[0].label))
         for k in range(0, len(parts), step):
-            images, labels = torch.stack([p.image for p in parts[k : k + step]]), torch.stack([p.label for p in parts[k : k + step]])
-            found = torch.func.vmap(lambda image, label: self._bare(self._net, Batch.of(image, label), None))(images, labels)
-            yield from ({name: leaf[n] for name, leaf in found.items()} for n in range(len(images)))
+            given, labels = torch.stack([p.private for p in parts[k : k + step]]), torch.stack([p.label for p in parts[k : k + step]])
+            found = torch.func.vmap(lambda private, label: self._bare(self._net, parts[0].at(private, label), None))(given, labels)
+            yield from ({name: leaf[n] for name, leaf in found.items()} for n in range(len(given)))
 
 
-def _traced(image: torch.Tensor) -> bool:
+def _traced(private: torch.Tensor) -> bool:
     """Whether a defense differentiates or maps over the release at this moment; such tensors lie nowhere."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(image)  # type: ignore[attr-defined]
+    return torch._C._functorch.is_functorch_wrapped_tensor(private)  # type: ignore[attr-defined]

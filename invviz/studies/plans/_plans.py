@@ -46,6 +46,14 @@ _RESNET = (
 _ADULT = (
     "data=adult&model=mlp(width=32)&train=federated(clients=20,rounds=150,lr=0.1)&batch=4&attack=tableak(steps=150,restarts=2,exchanges=2)"
 )
+_NOTES = "data=notes&model=tiny_lm(width=32)&train=federated(clients=20,rounds=80,lr=0.01)&attack=lamp"
+WORDS = (
+    "none",
+    "gaussian_noise(sigma=1..100/5)",
+    "dp_sgd(noise_multiplier=0.01..1/5)",
+    "pruning(fraction=0.8),pruning(fraction=0.9),pruning(fraction=0.97),pruning(fraction=0.99),pruning(fraction=0.997)",
+    "quantisation(bits=8),quantisation(bits=6),quantisation(bits=4),quantisation(bits=3),quantisation(bits=2)",
+)
 FEW = (
     "none",
     "gaussian_noise(sigma=0.1..10/5)",
@@ -102,4 +110,9 @@ PLANS: dict[str, Plan] = {
         pictures=False,
     ),
     "adult": Plan("Adult (rows of a table), an MLP", (_sweep(_ADULT, "0", *FEW),), pictures=False),
+    "notes": Plan(
+        "Notes (text), a small language model",
+        (" | ".join([_sweep(_NOTES, "0", *WORDS), "attack=dager,tag(restarts=1),lamp(steps=100,moves=50,sweeps=2)"]),),
+        pictures=False,
+    ),
 }

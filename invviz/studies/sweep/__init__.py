@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.command import command
 from ...core.errors import TextError
-from ...scenario import Scenario, problems, risk_problems, train_problems
+from ...scenario import Scenario, bits_problems, problems, risk_problems, train_problems
 from ._grid import MOST, Axis, count, product, split
 from ._local import Progress, asked, compute, estimate, progress, queue, watcher
 from ._rows import FIGURES, table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...jobs.store import Kind
 
 WHAT = ("train", "unaware", "aware", "risk")
-"""What is computed for a cell: accuracy by training, the attack without and with knowledge of the defense, the spectrum."""
+"""What is computed for a cell: accuracy by training, the attack without and with knowledge of the defense, the spectrum (of words, which have none, their alternatives)."""
 LONGEST = 1_100_000  # characters of a sweep's text: its scenario and its axes
 MARK = "|"  # between scenario and axes in one line of text
 
@@ -130,12 +130,15 @@ class Sweep:
         return {key: cell.jobs[name] for cell in self.cells for name, key in cell.keys.items()}
 
     def _cell(self, values: dict[str, str], scenario: Scenario) -> Cell:
-        attack, risk, train = problems(scenario), risk_problems(scenario), train_problems(scenario)
+        counted = scenario.data.modality.discrete
+        attack, train = problems(scenario), train_problems(scenario)
+        risk = (bits_problems if counted else risk_problems)(scenario)
+        ideal: Kind = "bits" if counted else "risk"
         candidates: dict[str, tuple[Kind, Scenario, list[str]]] = {
             "train": ("train", scenario.only("train"), train),
             "unaware": ("run", scenario.replace(attacker="unaware").only("run"), attack),
             "aware": ("run", scenario.replace(attacker="aware").only("run"), attack),
-            "risk": ("risk", scenario.only("risk"), risk),
+            "risk": (ideal, scenario.only(ideal), risk),
         }
         wanted = {name: candidates[name] for name in self.what if name != "aware" or scenario.defense}
         jobs: dict[str, tuple[Kind, Scenario]] = {name: (kind, asked) for name, (kind, asked, reasons) in wanted.items() if not reasons}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOOK = 0.3  # seconds between two looks at the store
 PATIENCE = 10.0  # seconds that workers have to put their job back when they are told to leave
 MODEL = re.compile(r"&model=(\w+)")
-GUESS = {"run": 10.0, "risk": 20.0, "train": 20.0}  # seconds; where nothing of the kind was computed here before
+GUESS = {"run": 10.0, "risk": 20.0, "train": 20.0, "bits": 10.0}  # seconds; where nothing of the kind was computed here before
 
 
 class Progress(NamedTuple):
@@ -41,7 +41,7 @@ Tell = Callable[[Progress], object]
 
 def asked(sweep: Sweep) -> list[tuple[Kind, Scenario]]:
     """Every job of a sweep once; trainings first, as they take longest."""
-    return sorted(sweep.jobs.values(), key=lambda job: ("train", "risk", "run").index(job[0]))
+    return sorted(sweep.jobs.values(), key=lambda job: ("train", "risk", "bits", "run").index(job[0]))
 
 
 def queue(sweep: Sweep, store: Store, retry: bool = False) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...core.types import Size
 from ...defenses import Stack
+from ...engine.bits import Counted
 from ...engine.bounds import Reason, reasons
 from ...engine.summary import floor_share, noise_variance
 from ...risk import invre, psnr_ceiling, total_sigma
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from . import Cell, Sweep
 
 FIGURES = (
-    "accuracy", "accuracy_best", "psnr_unaware", "ssim_unaware", "psnr_aware", "ssim_aware", "cells_unaware", "cells_aware", "psnr_ceiling", "invre",
+    "accuracy", "accuracy_best", "psnr_unaware", "ssim_unaware", "psnr_aware", "ssim_aware", "cells_unaware", "cells_aware",
+    "tokens_unaware", "tokens_aware", "psnr_ceiling", "invre",
     "train_seconds", "unaware_seconds", "aware_seconds", "risk_seconds",
 )  # fmt: skip
 WORDS = {
@@ -41,7 +43,7 @@ def table(sweep: Sweep, store: Store) -> pd.DataFrame:
         store: where its results are.
 
     Returns:
-        Columns: those of WORDS, FIGURES (NaN where not known; accuracies and cells that are right as shares, PSNR in dB), bound_reasons (why psnr_ceiling, an average, is no bound;
+        Columns: those of WORDS, FIGURES (NaN where not known; accuracies, cells and words that are right as shares, PSNR in dB), bound_reasons (why psnr_ceiling, an average, is no bound;
         of cells with a spectrum), key_<name> for every job, axes by their names.
     """
     keys = list(sweep.jobs)
@@ -93,9 +95,16 @@ def _row(cell: Cell, jobs: dict[str, Job], results: dict[str, dict[str, Any]], s
     for who in ("unaware", "aware"):
         if found := known.get(who):
             scores = found["scores"]
-            facts |= {f"psnr_{who}": _mean(scores["psnr"]), f"ssim_{who}": _mean(scores.get("ssim")), f"{who}_seconds": found["seconds"]}
-            facts |= {f"cells_{who}": _mean(scores["cells"])} if scores.get("cells") else {}  # of rows of a table alone
-    if "risk" in known:
+            facts |= {
+                f"psnr_{who}": _mean(scores.get("psnr")),
+                f"ssim_{who}": _mean(scores.get("ssim")),
+                f"{who}_seconds": found["seconds"],
+            }
+            own = {"cells": "cells", "tokens": "token_accuracy"}  # of rows of a table alone, of sentences alone
+            facts |= {f"{short}_{who}": _mean(scores[name]) for short, name in own.items() if scores.get(name)}
+    if "risk" in known and s.data.modality.discrete:
+        facts |= spectra.bits(s, cell.keys["risk"])
+    elif "risk" in known:
         found = spectra.figures(s, cell.keys["risk"])
         facts |= found or spectra.lost(cell.keys["risk"], reason)
         facts["bound_reasons"] = ", ".join(one.name for one in spectra.against(s, cell.keys["risk"])) if found else ""
@@ -144,6 +153,14 @@ class _Spectra:
                 "invre": invre(spectrum, sigma), "psnr_ceiling": psnr_ceiling(spectrum, sigma), "risk_seconds": facts.get("seconds", math.nan)
             }  # fmt: skip
         return self._known[which]
+
+    def bits(self, scenario: Scenario, key: str) -> dict[str, float]:
+        """Share of the bits of words that are learned at the scenario's noise; nothing where the arrays were removed to make room."""
+        facts, arrays = self._results[key], self._store.arrays(key)
+        if "gram" not in arrays:
+            return {}
+        every = [word for sentence in Counted.kept(scenario, facts, arrays).here for word in sentence]
+        return {"invre": float(np.mean([word.invre for word in every])), "risk_seconds": facts.get("seconds", math.nan)}
 
     def against(self, scenario: Scenario, key: str) -> list[Reason]:
         """Why the expected best is no bound."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._choice import Operating, blunt, operating_point, passed_over, sentence, solvable, solved
 from ._drops import DROPS, AtDrop, at_drop
-from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure
+from ._measures import COLUMNS, PRIVACY, SETTING, Mean, Measure, reached
 from ._missing import Missing, missing
 from ._points import Dot, Point, front, pareto, points
 from ._seen import baselines, word_of
@@ -40,6 +40,7 @@ __all__ = [
     "pareto",
     "passed_over",
     "points",
+    "reached",
     "reference",
     "sentence",
     "settings",

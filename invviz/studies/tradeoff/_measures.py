@@ -65,9 +65,27 @@ PRIVACY: dict[str, Measure] = {
         ("cells_unaware", "cells_aware"),
         ends=(0.0, 1.0),
     ),  # of rows of a table
+    "tokens": Measure(
+        "Words right, strongest attack",
+        "",
+        ".2f",
+        "the strongest attack has right a share of the words of",
+        ("tokens_unaware", "tokens_aware"),
+        ends=(0.0, 1.0),
+    ),  # of sentences
     "ceiling": Measure("Expected best", "dB", ".1f", "the ideal attacker gets", ("psnr_ceiling",), CAP, attacked=False),
     "invre": Measure("InvRE", "", ".2f", "the share recovered (InvRE) is", ("invre",), ends=(0.0, 1.0), attacked=False),
 }
+
+
+LATER = tuple(name for score in ("cells", "tokens") for name in PRIVACY[score].columns)
+"""Columns that tables made before samples other than pictures may lack."""
+
+
+def reached(rows: Table, who: str) -> Table:
+    """How far the attack of each row got, by which the stronger one is told: PSNR, of sentences the share of words that are right; larger is stronger. `who` is "unaware" or "aware"."""
+    psnr, words = rows[f"psnr_{who}"], f"tokens_{who}"
+    return psnr.fillna(rows[words]) if words in rows else psnr
 
 
 @dataclasses.dataclass(frozen=True)

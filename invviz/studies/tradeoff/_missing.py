@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ._measures import SCORES, Table, checked
+from ._measures import LATER, SCORES, Table, checked
 
 ORDER = ("failed", "unfit", "waiting", "done")
 PLAIN = {"failed": "failed, no reason is known", "unfit": "the parts do not fit together", "waiting": "not run yet"}
@@ -40,7 +40,9 @@ def missing(rows: Table) -> list[Missing]:
     done = rows["state"] == "done"
     silent = done & (reason == "")  # a done cell may still say why a part of it is absent
     reason = reason.mask(silent & rows["accuracy"].isna(), "done, but its accuracy is not known")
-    reason = reason.mask(silent & rows[list(SCORES)].isna().all(axis=1), "done, but without any score")
+    reason = reason.mask(
+        silent & rows[[*SCORES, *(name for name in LATER if name in rows)]].isna().all(axis=1), "done, but without any score"
+    )
     open_ = rows.assign(reason=reason)[~done | (reason != "")]
     found = [
         Missing(str(state), str(why), len(cells), str(cells["scenario"].iloc[0]))

@@ -38,7 +38,7 @@ class Point:
         num_pictures: that have a value with any of these seeds.
         whole: whether every seed, picture and attack of the sweep is in it.
         on_front: whether no other point has at least its accuracy and at most its value, and is better in one.
-        attack: the attack and knowledge that was the strongest on most pictures, as "name (aware)"; by PSNR.
+        attack: the attack and knowledge that was the strongest on most pictures, as "name (aware)"; by PSNR, of sentences by words right.
         scenario: of the strongest attack on the first picture with the first seed.
     """
 

@@ -24,7 +24,7 @@ def baselines(rows: Table, data_dir: Path | None) -> dict[int, Baseline]:
             truth, _ = scenario.data.victims(scenario.data.load(data_dir), scenario.batch)
         except InvvizError:
             continue
-        if not scenario.columns:
+        if not (scenario.columns or scenario.data.modality.discrete):
             found[int(number)] = baseline_of(scenario, scenario.protocol.part(truth), data_dir)
     return found
 

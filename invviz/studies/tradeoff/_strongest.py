@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.errors import InvvizError
-from ._measures import CELL, NONE, PRIVACY, SETTING, Table, checked, measure_of
+from ._measures import CELL, LATER, NONE, PRIVACY, SETTING, Table, checked, measure_of, reached
 
 
 def finished(rows: Table) -> Table:
@@ -15,8 +15,8 @@ def finished(rows: Table) -> Table:
         InvvizError: none is done, columns are missing, an accuracy is not a share, or cells differ in what is no column.
     """
     rows = checked(rows)
-    rows = rows.assign(**{name: np.nan for name in PRIVACY["cells"].columns if name not in rows})  # tables of pictures may lack them
-    attacked = rows["psnr_unaware"].notna() & (rows["psnr_aware"].notna() | (rows["defense"] == NONE))
+    rows = rows.assign(**{name: np.nan for name in LATER if name not in rows})  # tables of pictures may lack them
+    attacked = reached(rows, "unaware").notna() & (reached(rows, "aware").notna() | (rows["defense"] == NONE))
     done = rows[(rows["state"] == "done") | (rows["accuracy"].notna() & attacked)].copy()
     if not len(done):
         states = ", ".join(f"{count} {state}" for state, count in rows["state"].value_counts().items()) or "no cells at all"
@@ -29,7 +29,7 @@ def finished(rows: Table) -> Table:
             f"Two cells differ in nothing that a curve tells apart:\n{first}\n{second}\nKeep the rows with one value of what they differ in."
         )
     bare = done["defense"] == NONE
-    for score in ("psnr", "ssim", "cells"):  # without a defense there is nothing to be aware of: both attackers are the same one
+    for score in ("psnr", "ssim", "cells", "tokens"):  # without a defense there is nothing to be aware of: both attackers are the same one
         aware = done[f"{score}_aware"]
         done[f"{score}_aware"] = aware.where(~bare | aware.notna(), done[f"{score}_unaware"])
     for measure in PRIVACY.values():
@@ -49,8 +49,8 @@ def strongest(rows: Table) -> Table:
 
     Returns:
         One row per setting, defense, strength, seed and picture: those columns; one for each of PRIVACY (PSNR in dB, capped at CAP);
-        accuracy; attack and knowledge ("unaware" or "aware", the former where both get the same; "" where no PSNR is known) that got the
-        largest PSNR; attacks, how many have a PSNR; scenario, the cell of that attack.
+        accuracy; attack and knowledge ("unaware" or "aware", the former where both get the same; "" where it is not known) that got
+        furthest (`reached`); attacks, of how many that is known; scenario, the cell of that attack.
 
     Raises:
         InvvizError: nothing is done, columns are missing, an accuracy is not a share, or cells differ in what is no column.
@@ -58,12 +58,12 @@ def strongest(rows: Table) -> Table:
     import pandas as pd  # slow to import
 
     done = finished(rows)
-    both = [done.assign(knowledge=who, best=done[f"psnr_{who}"]) for who in ("unaware", "aware")]
+    both = [done.assign(knowledge=who, best=reached(done, who)) for who in ("unaware", "aware")]
     best = pd.concat(both).sort_values("best", ascending=False, kind="stable").drop_duplicates(list(CELL))
     best.loc[best["best"].isna(), ["attack", "knowledge"]] = ""
     for name, measure in PRIVACY.items():
         done[name] = done[list(measure.columns)].max(axis=1)
-    done["attacks"] = done["attack"].where(done["strongest"].notna())
+    done["attacks"] = done["attack"].where(reached(done, "unaware").notna() | reached(done, "aware").notna())
     parts = {name: (name, "max") for name in PRIVACY} | {"accuracy": ("accuracy", "mean"), "attacks": ("attacks", "nunique")}
     sums = done.groupby(list(CELL), dropna=False, sort=False).agg(**parts).reset_index()
     return sums.merge(best[[*CELL, "attack", "knowledge", "scenario"]], on=list(CELL), validate="one_to_one")

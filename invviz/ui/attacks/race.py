@@ -20,7 +20,8 @@ def draw(here: Known, unseen: float | None) -> None:
     best = words.strongest(here)
     said = things.say(here.scenario, "How good each attack's picture is, second by second")
     st.markdown(f"### {said}")
-    st.vega_lite_chart(race.race(runs, words.short(best) if best else "", here.ideal_psnr, unseen, dark), key="race chart", alt=said)
+    chart = race.race(runs, words.short(best) if best else "", here.ideal_psnr, unseen, dark, things.say(here.scenario, "picture"))
+    st.vega_lite_chart(chart, key="race chart", alt=said)
     st.caption(
         "Orange: real attacks, timed on one thread of the machine that ran them; each line ends in its mark, hollow where the attacker is not told of the defense, and a thin line leads to its name. Dashed purple: the best "
         f"guess that noise and spectrum allow, to first order. Grey: who sees no message. {race.TOP:.0f} dB and more stand at the top. The attacker itself sees no PSNR, only its matching loss."

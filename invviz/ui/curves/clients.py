@@ -11,7 +11,7 @@ import streamlit as st
 
 from ...jobs.limits import risk_problems
 from ...scenario import Scenario
-from .. import asking, trouble
+from .. import asking, things, trouble
 
 HELP = "One quick spectrum for each client, of the first batch that it holds, with the defense on the screen, before training."
 
@@ -30,15 +30,15 @@ def draw(now: Scenario) -> None:
         lambda job: f"Spectrum of client {job.done + 1:,} of {job.total or '?'}",
     )
     if result is not None:
-        _table(result["clients"])
+        _table(result["clients"], now)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+def _table(rows: Sequence[Mapping[str, Any]], now: Scenario) -> None:
     st.markdown(f"**{sentence(rows)}**")
     shown = pd.DataFrame(
         {
             "client": [row["client"] for row in rows],
-            "pictures": [row["pictures"] for row in rows],
+            things.say(now, "pictures"): [row["pictures"] for row in rows],
             "classes": [row["classes"] for row in rows],
             "largest class": [100 * row["largest"] for row in rows],
             "InvRE": [row.get("invre") for row in rows],
@@ -56,12 +56,12 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
             help="Share of the squared error of a guess without the message that the message takes away, on average",
         ),
         "expected best": st.column_config.NumberColumn(
-            format="%.1f dB", help="The ideal attacker's picture quality, an average over pictures and noise"
+            format="%.1f dB", help=things.say(now, "The ideal attacker's PSNR, an average over pictures and noise")
         ),
     }
     why = list(dict.fromkeys(name for row in rows for name in row.get("bound_reasons", [])))
     if why:
-        st.caption(f"Expected best: an average over pictures and noise, not a bound: {', '.join(why)}.")
+        st.caption(things.say(now, f"Expected best: an average over pictures and noise, not a bound: {', '.join(why)}."))
     st.dataframe(shown.sort_values("InvRE", ascending=False), hide_index=True, column_config=columns, height=min(38 + 35 * len(shown), 390))
 
 

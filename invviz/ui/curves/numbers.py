@@ -40,6 +40,11 @@ class Part:
     rows: Table
     mark: tuple[str, ...]
 
+    @property
+    def like(self) -> Scenario:
+        """One of its scenarios: what kind of sample all of them have."""
+        return Scenario.parse(str(self.rows["scenario"].iloc[0]))
+
 
 def choices(shown: Shown) -> list[str]:
     """What the settings of a table are called, by what differs between them; one empty name where there is one setting."""

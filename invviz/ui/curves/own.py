@@ -14,7 +14,7 @@ from ...defenses import DEFENSES, Defense
 from ...engine import calibrate_noise
 from ...scenario import Scenario, problems, train_problems
 from ...studies.sweep import MARK
-from .. import choice, state, trouble
+from .. import choice, state, things, trouble
 from ..widgets import holds
 from . import clients, launch, split
 from .words import titles
@@ -28,7 +28,10 @@ def draw(expanded: bool) -> None:
     with st.expander("Run your own sweep", expanded=expanded, icon=":material/playlist_play:"):
         now = state.scenario().replace(upload="", attacker=Scenario.attacker)
         st.markdown(
-            "The scenario on the screen is trained and attacked once for every strength of every defense you choose. Data, picture, model and attack are those of the Lab:"
+            things.say(
+                now,
+                "The scenario on the screen is trained and attacked once for every strength of every defense you choose. Data, picture, model and attack are those of the Lab:",
+            )
         )
         st.code(now.replace(defense=()).text(), language=None, wrap_lines=True)
         _training(now)
@@ -83,7 +86,8 @@ def _axes(now: Scenario) -> str:
     )
     each = counts[0].number_input("Strengths each", 1, 12, 4, key="curves each")
     seeds = counts[1].number_input("Seeds", 1, 10, 2, key="curves seeds", help="Weights, order and noise. One seed gives no interval.")
-    pictures = counts[2].number_input("Pictures", 1, 20, 1, key="curves pictures", help="Victims, from the one on the screen on.")
+    many = things.say(now, "Pictures")
+    pictures = counts[2].number_input(many, 1, 20, 1, key="curves pictures", help="Victims, from the one on the screen on.")
     try:
         values = [text for name in chosen for text in _values(offered[name], int(each))]
     except InvvizError as err:

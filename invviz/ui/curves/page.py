@@ -13,11 +13,11 @@ from ...core.errors import InvvizError
 from ...core.figures import readable
 from ...studies.plans import PLANS
 from ...studies.tradeoff import Missing, Operating, blunt, passed_over, sentence, solved
-from .. import asking, broken, choice, glossary, more, pulse, state, strongest, trouble
+from .. import asking, broken, choice, glossary, more, pulse, state, strongest, things, trouble
 from . import bar, beside, drops, launch, numbers, own, paper, plane, source, strips, take
 from .words import BUDGETS, stack_of, titles
 
-VIEWS = {"of": "", "privacy": "strongest", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
+VIEWS = {"of": "", "privacy": "", "budget": "1", "point": "", "span": "near", "seen": "", "setting": "0"}
 STATES = {
     "failed": ":material/error: failed",
     "unfit": ":material/block: do not fit",
@@ -73,7 +73,7 @@ def _study(shown: source.Shown, measure: str) -> None:
             beside.draw(shown, part, found, best, measure)
     first = part.rows.iloc[0]
     strongest.draw([name for label in names for name in [d.name for d in stack_of(label)]], first["data"], first["model"])
-    with more.figures("pictures of every strength", "strips", ("seen", VIEWS["seen"])):
+    with more.figures(things.say(part.like, "pictures of every strength"), "strips", ("seen", VIEWS["seen"])):
         strips.draw(shown, part, found, best)
     with more.figures("defenses at equal accuracy, and the paper's headline", "drops"):
         drops.draw(part, found, measure)

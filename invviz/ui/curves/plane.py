@@ -12,7 +12,7 @@ from ...charts.tradeoff import Look, Mark, config, plane
 from ...engine import calibrate_noise
 from ...scenario import Scenario
 from ...studies.tradeoff import PRIVACY, Operating, Point
-from .. import choice, state
+from .. import choice, state, things
 from . import bar, labels, numbers
 from .numbers import Part
 from .source import Shown
@@ -42,6 +42,7 @@ def draw(shown: Shown, part: Part, found: Sequence[Point], best: Operating | Non
         near=span == "near",
         dark=dark,
         file=f"curves-{shown.name}-{measure}",
+        things=things.say(part.like, "pictures"),
     )
     key = state.key(f"plane {' '.join(base)} {look.open}")
     st.plotly_chart(
@@ -92,7 +93,8 @@ def mark(point: Point, names: Mapping[str, str], word: str = "") -> Mark:
         escape(level(point.scenario)),
         f"accuracy {accuracy(point.accuracy)}",
         f"{escape(PRIVACY[point.measure].title)}: {escape(figure(point.value, point.measure, word))}",
-        f"{point.num_seeds} seed{'s' * (point.num_seeds != 1)}, {point.num_pictures} picture{'s' * (point.num_pictures != 1)}",
+        f"{point.num_seeds} seed{'s' * (point.num_seeds != 1)}, "
+        + things.say(Scenario.parse(point.scenario), f"{point.num_pictures} picture{'s' * (point.num_pictures != 1)}"),
         "" if point.whole else "not all of its cells are done",
     ]
     return Mark(

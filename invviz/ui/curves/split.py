@@ -11,7 +11,7 @@ import streamlit as st
 from ...charts._colours import DEFENSE, line
 from ...core.figures import number
 from ...scenario import Scenario
-from .. import state, trouble
+from .. import state, things, trouble
 from ..session import station
 
 
@@ -21,9 +21,10 @@ def draw(now: Scenario) -> None:
         return
     with trouble.shown():
         counts, names = _counts(now.key("train"), now)
-        said = sentence(counts, getattr(now.train, "split", "iid"), getattr(now.train, "alpha", 0.0))
+        said = things.say(now, sentence(counts, getattr(now.train, "split", "iid"), getattr(now.train, "alpha", 0.0)))
         st.markdown(f"**{said}**")
-        st.vega_lite_chart(chart(counts, names, st.context.theme.type == "dark"), key="split chart", alt=f"Clients and classes: {said}")
+        drawn = chart(counts, names, st.context.theme.type == "dark", things.say(now, "pictures"))
+        st.vega_lite_chart(drawn, key="split chart", alt=f"Clients and classes: {said}")
 
 
 def sentence(counts: np.ndarray, how: str, alpha: float) -> str:
@@ -42,7 +43,7 @@ def sentence(counts: np.ndarray, how: str, alpha: float) -> str:
     )
 
 
-@st.cache_data(max_entries=20, show_spinner="Dealing the pictures ...")
+@st.cache_data(max_entries=20, show_spinner="Dealing them to clients ...")
 def _counts(key: str, _scenario: Scenario) -> tuple[np.ndarray, list[str]]:
     from ...engine.training import split_counts
 
@@ -51,13 +52,14 @@ def _counts(key: str, _scenario: Scenario) -> tuple[np.ndarray, list[str]]:
     return split_counts(_scenario, samples), names
 
 
-def chart(counts: np.ndarray, classes: Sequence[str], dark: bool = False) -> dict[str, Any]:
+def chart(counts: np.ndarray, classes: Sequence[str], dark: bool = False, many: str = "pictures") -> dict[str, Any]:
     """Who holds what: a heat map of clients and classes.
 
     Args:
-        counts: pictures, shape (clients, classes).
+        counts: samples, shape (clients, classes).
         classes: names.
         dark: choose colours for a dark ground.
+        many: what samples are called.
     """
     rows: list[Mapping[str, Any]] = [
         {"client": client + 1, "class": classes[label], "pictures": int(n)}
@@ -68,10 +70,10 @@ def chart(counts: np.ndarray, classes: Sequence[str], dark: bool = False) -> dic
     across = {"field": "client", "type": "ordinal", "title": "client", "axis": {"labelAngle": 0, "labels": few, "ticks": few}}
     down = {"field": "class", "type": "nominal", "title": "class", "sort": list(classes), "axis": {"labelOverlap": False}}
     colour = {
-        "field": "pictures", "type": "quantitative", "title": "pictures",
+        "field": "pictures", "type": "quantitative", "title": many,
         "scale": {"range": ["#20252C" if dark else "#F3F4F6", line(DEFENSE, dark)], "domainMin": 0},
     }  # fmt: skip
-    tooltip = [{"field": name, "title": name} for name in ("client", "class", "pictures")]
+    tooltip = [{"field": name, "title": many if name == "pictures" else name} for name in ("client", "class", "pictures")]
     return {
         "data": {"values": rows}, "mark": "rect", "height": 70 + 19 * len(classes),
         "encoding": {"x": across, "y": down, "color": colour, "tooltip": tooltip},

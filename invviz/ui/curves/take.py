@@ -8,7 +8,8 @@ import io
 import streamlit as st
 
 from ...core.remaining import in_words
-from .. import state, trouble
+from ...scenario import Scenario
+from .. import state, things, trouble
 from .source import Shown
 
 
@@ -58,7 +59,10 @@ def footer(shown: Shown) -> None:
         said = [
             f"Made by `{shown.command}`{took}, {facts.get('date', 'no date')}, {trouble.plain(str(facts.get('machine', 'unknown machine')))}"
         ]
-    said.append(f"seeds {', '.join(map(str, seeds))}; {shown.rows['picture'].nunique()} pictures; attacks: {_attacks(shown)}.")
+    count = shown.rows["picture"].nunique()
+    like = Scenario.parse(str(shown.rows["scenario"].iloc[0]))
+    victims = things.say(like, f"{count} picture{'s' * (count != 1)}")
+    said.append(f"seeds {', '.join(map(str, seeds))}; {victims}; attacks: {_attacks(shown)}.")
     st.caption("; ".join(said))
     if facts:
         st.code("\n".join(shown.lines), language=None, wrap_lines=True)

@@ -14,11 +14,12 @@ from ...studies.tradeoff import PRIVACY, Mean, Point
 
 NONE = "none"  # what a table calls cells without a defense
 AXES = {
+    "tokens": "Words right",
+    "cells": "Cells right",
     "strongest": "Strongest",
     "aware": "Aware",
     "unaware": "Unaware",
     "ssim": "SSIM",
-    "cells": "Cells right",
     "ceiling": "Expected best",
     "invre": "InvRE",
 }
@@ -28,18 +29,23 @@ MEANS = {
     "aware": "PSNR of attacks that are told the defense and its parameters, not its random draw.",
     "unaware": "PSNR of attacks that take the update at face value. A defense that only fools them hides nothing.",
     "ssim": "SSIM of the strongest attack: likeness of structure, from 0 (none) to 1 (the same picture).",
+    "tokens": "Share of a sentence's words that the strongest attack has right, place by place. Some are right by what is known of the language alone.",
     "cells": "Share of a row's cells that the strongest attack has right: the same word, or a number within 5 % of the column's range. Some are right without any message.",
     "ceiling": "PSNR that an ideal attacker reaches on average: no search, the best guess that noise and spectrum allow. "
     "No bound: pictures smoother than the prior takes them for, the noise floor, noise that is not normal and curvature let attacks get more.",
-    "invre": "InvRE: the share of the squared error of a guess without the message that the message takes away, on average; 0.93 is 93 %, and not of the pixels.",
+    "invre": "InvRE: the share of the squared error of a guess without the message that the message takes away, on average; 0.93 is 93 %, and not of the pixels. "
+    "Of sentences: the share of a word's bits that are learned by whoever knows all other words.",
 }
+OF_SOME = ("tokens", "cells", "ssim")  # measures of some kinds of samples alone
 BUDGETS = {name: name for name in ("0", "1", "2", "5")}
 
 
 def axes_of(rows: Any) -> dict[str, str]:
-    """The measures of which a table has figures: pictures have no cells, rows no SSIM."""
+    """The measures of which a table has figures: pictures have no cells, rows no SSIM, sentences no PSNR; while nothing is known of any, those of every sweep."""
     held = {name: [c for c in PRIVACY[name].columns if c in rows] for name in AXES}
-    return {name: title for name, title in AXES.items() if name not in ("cells", "ssim") or rows[held[name]].notna().any(axis=None)}
+    known = {name for name in AXES if rows[held[name]].notna().any(axis=None)}
+    absent = {name for name in AXES if name in OF_SOME or ("tokens" in known and PRIVACY[name].unit)} - known
+    return {name: title for name, title in AXES.items() if name not in absent}
 
 
 def titles(labels: Iterable[str]) -> dict[str, str]:
