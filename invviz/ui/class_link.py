@@ -6,13 +6,14 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from ..jobs.store import class_problem
+from ..jobs.store import class_name, class_problem
 from ..scenario import Scenario
 from . import lesson, state, trouble
 from .lesson import Lesson
 from .pages import HOME, PAGES
 
 GUIDE = "guide"
+NAMED = "class in links"  # in the session: the last name that a link can hold
 WHERE = {GUIDE: "the tour of the Guide", HOME: "the Lab, with what is shown now"}
 HONEST = (
     "A link hides and locks on the page, for whoever follows it as it is: **who edits the address gets everything back.** Guesses come together without names, one number a tab, "
@@ -56,7 +57,9 @@ def draw() -> None:
 
 def form() -> None:
     """Its inside."""
-    group = st.text_input("Name of the class", help="Guesses of all who follow the link come together under this name.", key="class name")
+    group = _named(
+        st.text_input("Name of the class", help="Guesses of all who follow the link come together under this name.", key="class name")
+    )
     places = [name for name in WHERE if name in PAGES]
     where = st.segmented_control("It opens", places, default=places[0], format_func=WHERE.__getitem__, required=True, key="class where")
     hide: list[str] = []
@@ -66,9 +69,6 @@ def form() -> None:
         lock = st.pills("Locked", list(lesson.LOCKS), selection_mode="multi", format_func=lesson.LOCKS.__getitem__, key="class lock")
         if hide:
             st.caption("Where something is hidden, the other pages, which would show it, cannot be opened.")
-    if why := class_problem(group) if group else "":
-        st.error(trouble.plain(why), icon=":material/error:")
-        return
     base, now = st.context.url or "http://localhost:8501/", state.scenario()
     st.markdown("**For the class**")
     address = link(base, where or HOME, now, Lesson(group, frozenset(hide), frozenset(lock)))
@@ -87,3 +87,22 @@ def form() -> None:
             "under the machine's own name or number in the network: the link then holds that name, and a QR code to scan from the projector stands here."
         )
     st.caption(HONEST)
+
+
+def _named(typed: str) -> str:
+    """The class's name in the links: what was typed, or the nearest that an address can hold, which is said; where nothing of it is left, the last one."""
+    typed, before = typed.strip(), st.session_state.get(NAMED, "")
+    why = class_problem(typed) if typed else ""
+    name = class_name(typed) if why else typed
+    if name != typed and name:
+        st.caption(
+            f"In the links the class is called **{trouble.plain(name)}**: letters from a to z, digits, hyphens and underscores, at most 40 in all."
+        )
+    elif why:
+        name = before
+        st.error(
+            f"{trouble.plain(why)} The links below are {f'for {before}, as before' if before else 'without a class'}.",
+            icon=":material/error:",
+        )
+    st.session_state[NAMED] = name
+    return name

@@ -29,8 +29,8 @@ LOCKS = {
     "defense": "the defense, but for its strength",
     "strength": "the strength of the defense",
     "attack": "the attack",
-    "more": "everything else",
-    "all": "everything",
+    "more": "the other settings, under More",
+    "all": "all of these",
 }
 NAMES = ("class", "hide", "lock", "board", "present")
 HIDDEN = "Hidden by the link of this class."

@@ -12,9 +12,11 @@ from visits import address, asked_for, leave_address, press, said
 from invviz.attacks._priors import smoothness
 from invviz.metrics import EXACT, PSNR, SSIM, _words
 from invviz.servers import SERVERS
+from invviz.studies.gallery import broken
 from invviz.ui import glossary, language
 from invviz.ui.defend import story
 from invviz.ui.guide import page, pictures, scenes
+from invviz.ui.guide.scale import GUESS
 from invviz.ui.guide.stops import MOST, STOPS, compared, count, filled, places, told
 from invviz.ui.pages import PAGES
 
@@ -228,6 +230,32 @@ def test_no_sign_stands_for_words_that_were_not_said():
             kept = language.words(lang)["stops"][stop.key]
             assert not [one for one in kept.values() if isinstance(one, str) and re.search("[○●◆]", one)]
         assert all(re.match(r"\w", name) for name in language.words(lang)["pictures"].values() if not name.startswith("{"))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("stop", STOPS, ids=KEYS)
+def test_every_sign_that_a_stop_shows_is_explained_there_and_no_other(visit, stop, answered, lang):
+    """Signs of the visual language (hollow: not told of a defense; filled: told): beside the pictures, on the scale too."""
+    scene = stop.scene()
+    views = {GUESS + stop.key: "0", "shown": stop.key} if answered else {}
+    at = tour(visit, STOPS.index(stop) + 1, lang=lang, **views)
+    drawn = [e.proto.body for e in at.get("html") if 'class="guide' in e.proto.body]
+    names = set(re.findall("[○●◆]", " ".join(re.findall(r"<(?:b|figcaption)>([^<]*)<", " ".join(drawn)))))
+    line = [body for body in drawn if '<p class="rule">' in body and re.search("[○●◆]", body)]
+    assert {"fooled": {"○"} | ({"●", "◆"} if answered else set()), "cost": {"●"} if answered else set()}.get(stop.key, set()) == names
+    assert len(line) == bool(names) and set(re.findall("[○●◆]", line[0].split('class="rule"')[1] if line else "")) == names
+    if names:
+        assert pictures.signs(scene, answered, lang) in line[0]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_each_picture_of_the_scale_of_two_attackers_says_whose_it_is(lang):
+    """The last alone is of the one who solves for the noise; the program that knows nothing made all others."""
+    story, scene = broken.load(), scenes.fooled()
+    got = {id(cell.got[who].guess): sign for cell in story.cells for who, sign in (("unaware", "○"), ("tangent", "◆"))}
+    shown = [pictures.figure(one, lang)[-1] for one in scene.scale]
+    assert shown == [got[id(one.pixels)] for one in scene.scale] == ["○"] * (len(scene.scale) - 1) + ["◆"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

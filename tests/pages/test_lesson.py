@@ -10,7 +10,7 @@ import pytest
 from visits import address, is_meaning, leave_address
 
 from invviz.core.errors import LimitError, StoreError
-from invviz.jobs.store import Store
+from invviz.jobs.store import Store, class_name, class_problem
 from invviz.jobs.store._classes import CLASSES, DAY, SEATS
 from invviz.scenario import Scenario
 from invviz.ui import lesson
@@ -55,6 +55,27 @@ def test_what_is_no_number_is_refused(store, value):
     with pytest.raises(StoreError, match="finite number"):
         store.guess("7b", "noise", "a", value)
     assert store.guesses("7b", "noise") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("7b", "7b"),
+        ("7 b", "7-b"),
+        ("  Bio (Kurs 2) ", "Bio-Kurs-2"),
+        ("Größe ÄÖÜ", "Groesse-AeOeUe"),
+        ("Gro\u0308ße", "Groesse"),
+        ("Año de física", "Ano-de-fisica"),
+        ("7b'; DROP TABLE guesses", "7b-DROP-TABLE-guesses"),
+        ("٧ب", ""),
+        ("!?", ""),
+        ("a " * 40, "-".join("a" * 20)),
+        ("-_-", ""),
+    ],
+)
+def test_a_name_that_a_teacher_types_becomes_one_that_an_address_holds(typed, name):
+    assert class_name(typed) == name
+    assert not name or not class_problem(name)
 
 
 @pytest.mark.parametrize("name", ["", "a" * 41, "7 b", "7b'; DROP TABLE guesses", "<i>", "7b\n"])

@@ -226,6 +226,7 @@ def test_the_calibration_is_shown(risk):
     assert "Spearman" in text and "Oracle" not in text.split("Calibration")[1].split("made by")[0].replace("Oracle start", "")
     at = risk(arm="oracle_map", study="cifar10", against="ideal")
     assert not at.exception and "for calibration only" in said(at)
+    assert "Hollow marks: not told of the noise" in text and "Filled marks: told of the noise" in said(at)
 
 
 # --- what is compared ----------------------------------------------------------------------------------------------------------------

@@ -140,10 +140,20 @@ def dialog():
 
 def test_a_teacher_makes_a_link():
     at = AppTest.from_function(dialog, default_timeout=30).run()
-    at.text_input(key="class name").set_value("7 b").run()
-    assert not at.exception and "1 to 40 letters" in at.error[0].value and not at.code
     at.text_input(key="class name").set_value("7b").run()
-    assert [one.value.partition("/guide?")[2] for one in at.code] == ["class=7b", "class=7b&board=on&present=on"]
+    links = lambda: [one.value.partition("/guide?")[2] for one in at.code]  # noqa: E731
+    assert links() == ["class=7b", "class=7b&board=on&present=on"] and not at.error
+    at.text_input(key="class name").set_value("Klasse 7 b, Frau Müller").run()
+    assert links() == ["class=Klasse-7-b-Frau-Mueller", "class=Klasse-7-b-Frau-Mueller&board=on&present=on"] and not at.error
+    assert any("the class is called **Klasse-7-b-Frau-Mueller**" in one.value.replace("\\", "") for one in at.caption)
+    at.text_input(key="class name").set_value("七年二班").run()
+    assert links()[0] == "class=Klasse-7-b-Frau-Mueller", "the links stay"
+    assert "1 to 40 letters" in at.error[0].value and "as before" in at.error[0].value
+    at.text_input(key="class name").set_value(" 7b ").run()
+    assert links()[0] == "class=7b" and not at.error and not any("is called" in one.value for one in at.caption)
+    at.text_input(key="class name").set_value("").run()
+    assert not any("class=" in one.value for one in at.code)
+    at.text_input(key="class name").set_value("7b").run()
     at.button_group(key="class where").set_value("lab").run()
     at.button_group(key="class hide").set_value(["ideal", "score"]).run()
     pairs = dict(parse_qsl(urlsplit(at.code[0].value).query))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from visits import asked_for, computed, html, press, said
 
+from invviz.charts.depth import over_depth
 from invviz.charts.parts import parted
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
@@ -21,6 +22,7 @@ from invviz.scenario import Scenario, problems
 from invviz.scenario.families import cuts
 from invviz.studies import gallery
 from invviz.studies.gallery import _vertical
+from invviz.ui.vertical import charts
 
 QUICK = "data=digits&model=convnet(width=2,act='tanh')&protocol=vfl&attack=rmle(steps=20)"
 
@@ -61,6 +63,16 @@ def test_every_depth_is_scored_and_attacked_when_a_person_asks(vertical, store_d
     truth = now.protocol.part(now.data.victims(now.data.load(None), 1)[0])
     assert f"{PSNR().score(mean, truth)[0]:.1f} dB" in html(at, "vertical tiles"), "the baseline"
     assert "numbers for 32 pixel values" in html(at, "vertical depths")
+
+
+@pytest.mark.parametrize("attacker", ["unaware", "aware"])
+def test_marks_are_hollow_for_those_who_are_not_told_of_the_defense(vertical, monkeypatch, attacker):
+    """It was asked whether there is a defense: who was told of it had hollow marks, too."""
+    told = []
+    monkeypatch.setattr(charts, "over_depth", lambda *given: told.append(given[-1]) or over_depth(*given))
+    at = vertical(QUICK.replace("&attack", "&defense=gaussian_noise&attack"), attacker=attacker)
+    assert not at.exception and told == [attacker == "unaware"]
+    assert any("hollow because they are not told" in one.value for one in at.caption) is (attacker == "unaware")
 
 
 def test_the_other_depths_are_scored_when_a_person_asks(vertical, store_dir):

@@ -12,7 +12,7 @@ from ...core.errors import LimitError, StoreError
 from ...scenario.kinds import Kind
 from . import _arrays, _frames, _queue
 from ._arrays import Arrays, Save
-from ._classes import Classes, class_problem
+from ._classes import Classes, class_name, class_problem
 from ._db import TIMEOUT, Database, explained
 from ._frames import Curve, Frame, thinned
 from ._gate import Gate
@@ -45,6 +45,7 @@ __all__ = [
     "Store",
     "Use",
     "Wanted",
+    "class_name",
     "class_problem",
     "limit",
     "parsed",

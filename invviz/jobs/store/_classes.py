@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+import unicodedata
 from typing import TYPE_CHECKING
 
 from ...core.component import shown
@@ -13,7 +14,11 @@ from ...core.errors import LimitError, StoreError
 if TYPE_CHECKING:
     from ._db import Database
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+LONGEST = 40
+NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
+SIMPLE = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
+)  # others lose what stands above or below them
 DAY = 24 * 3600.0  # seconds that a guess is kept
 SEATS = 500  # guesses to one question of one class
 CLASSES = 200  # at a time
@@ -92,4 +97,11 @@ def class_problem(name: str) -> str:
     """Why a name cannot be one of a class; empty where it can."""
     if NAME.fullmatch(name):
         return ""
-    return f"A class has a name of 1 to 40 letters, digits, hyphens and underscores, such as 7b; given was {shown(name)}."
+    return f"A class has a name of 1 to {LONGEST} letters (a to z), digits, hyphens and underscores, such as 7b; given was {shown(name)}."
+
+
+def class_name(typed: str) -> str:
+    """The name of a class that is nearest to what a person typed: 7 b becomes 7-b; empty where no letter or digit is left of it."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", typed).translate(SIMPLE))
+    words = re.findall(r"[A-Za-z0-9_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return "-".join(words)[:LONGEST].strip("-_")

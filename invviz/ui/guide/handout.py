@@ -8,6 +8,7 @@ from html import escape
 
 from .. import drawn, glossary, language
 from ._scene import Picture, Scene
+from .pictures import signs
 from .stops import STOPS, Stop, Told, filled, named, places, told
 
 STYLE = """
@@ -33,9 +34,10 @@ def students(lang: str) -> str:
         names = _places(stop, said, lang, scene)
         pictures = (scene.options or scene.scale) if scene else ()
         shown = "".join(_figure(one, language.words(lang)["pictures"][one.role]) for one in (scene.before if scene else ()))
+        meant = f"<p>{escape(signs(scene, False, lang))}</p>" if scene else ""
         boxes = "".join(f"<li>{_figure(one)}{escape(name)}</li>" for one, name in itertools.zip_longest(pictures, names))
         parts.append(
-            f"<section><h2>{number}. {escape(said.title)}</h2><p>{_plain(said.text)}</p><div class='shown'>{shown}</div><p class='ask'>{_plain(said.ask)}</p>"
+            f"<section><h2>{number}. {escape(said.title)}</h2><p>{_plain(said.text)}</p><div class='shown'>{shown}</div>{meant}<p class='ask'>{_plain(said.ask)}</p>"
             f"<p>{escape(words['guess'])}</p><ul class='boxes'>{boxes}</ul>"
             f"<p>{escape(words['was'])}</p><div class='line'></div><p>{escape(words['why'])}</p><div class='line'></div><div class='line'></div></section>"
         )

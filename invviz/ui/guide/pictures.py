@@ -32,7 +32,7 @@ def draw(stop: Stop, scene: Scene, said: Told, guess: int | None, answered: bool
         tiles += [tile(one, words[one.role], figure(one, lang)) for one in scene.after]
     elif scene.after:
         tiles.append(blank(words["hidden"]))
-    st.html(f'<div class="guide attacks tiles" lang="{lang}">{"".join(tiles)}</div>')
+    st.html(f'<div class="guide attacks tiles" lang="{lang}">{"".join(tiles)}</div>{_quiet(signs(scene, answered, lang), lang)}')
     if scene.spectrum and answered:
         _spectrum(scene.spectrum, said, lang)
 
@@ -64,7 +64,19 @@ def rule(scene: Scene, lang: str) -> str:
     unseen, plain = float(np.mean(scene.without.psnr)), float(np.mean(scene.without.plain_psnr))
     limits = {name: base + gain for name, base, gain in zip(WORDS[1:], (unseen, plain, plain), GAINS, strict=True)}
     said = {name: language.figure(decibels(limit), lang) for name, limit in limits.items()}
-    return f'<div class="guide" lang="{lang}"><p class="rule">{escape(language.words(lang)["page"]["rule"].format(**said))}</p></div>'
+    return _quiet(language.words(lang)["page"]["rule"].format(**said), lang)
+
+
+def signs(scene: Scene, answered: bool, lang: str) -> str:
+    """What the signs beside the names of pictures that are shown stand for, those on the scale among them; empty where there are none."""
+    words, more = language.words(lang), (*scene.after, *scene.scale) if answered else ()
+    names = [words["pictures"][name] for one in (*scene.before, *more) for name in (one.role, one.unit) if name in words["pictures"]]
+    return " ".join(f"{sign} {said}." for sign, said in words["signs"].items() if any(sign in name for name in names))
+
+
+def _quiet(text: str, lang: str) -> str:
+    """A line in small letters; nothing where there is no text."""
+    return f'<div class="guide" lang="{lang}"><p class="rule">{escape(text)}</p></div>' if text else ""
 
 
 def _spectrum(spectrum: tuple[np.ndarray, float, tuple[int, int]], said: Told, lang: str) -> None:

@@ -41,7 +41,7 @@ def _strip(scene: Scene, guess: int | None, answered: bool, names: list[str], la
     for place, (one, name) in enumerate(zip(scene.scale, names, strict=True)):
         mark = "chosen" if place == guess else ""
         mark += f" is {pictures.FRAMES.get(scene.after[0].role, '')}" if answered and place == scene.answer else ""
-        small.append(pictures.tile(one, "", f"{name}\n{pictures.figure(one, lang)}" if answered else "", mark, name))
+        small.append(pictures.tile(one, "", f"{name}\n{pictures.figure(one, lang)}" if answered else "", mark, "" if answered else name))
     return f'<div class="guide" lang="{lang}"><div class="attacks scale">{"".join(small)}</div></div>'
 
 

@@ -175,13 +175,13 @@ def fooled() -> Scene | None:
     cells = {scale: story.at(scale)[DIGIT].got for scale in broken.SCALES}
     last = cells[STRENGTH]
     said = {who: in_short(one.psnr, one.ssim, base) for who, one in last.items()}
-    shown = [*(got["unaware"] for _, got in sorted(cells.items(), reverse=True)), last["tangent"]]
+    shown = [(got["unaware"], "by_unaware") for _, got in sorted(cells.items(), reverse=True)] + [(last["tangent"], "by_solver")]
     return Scene(
         {"unaware": said["unaware"], "law": said["law"], "solved": said["tangent"]},
         len(shown) - 1,
         before=(Picture("truth", story.truths[DIGIT]), Picture("unaware", last["unaware"].guess, said["unaware"])),
         after=(Picture("law", last["law"].guess, said["law"]), Picture("solves", last["tangent"].guess, said["tangent"])),
-        scale=tuple(Picture("plain", one.guess, in_short(one.psnr)) for one in shown),
+        scale=tuple(Picture("plain", one.guess, in_short(one.psnr), whose) for one, whose in shown),
         without=base,
     )
 

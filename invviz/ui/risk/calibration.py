@@ -45,6 +45,8 @@ def draw() -> None:
             _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
             st.vega_lite_chart(scatter(points, title, arm == "oracle_map", dark), key="calibration", alt=_title(points, against))
+            marks = "Filled marks: told of the noise." if arm == "oracle_map" else "Hollow marks: not told of the noise."
+            st.caption(f"{marks} Faint: its search failed in its own eyes.")
 
 
 def _point(point: Any, arm: str, field: str) -> dict[str, Any]:

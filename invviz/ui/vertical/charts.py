@@ -29,12 +29,12 @@ def draw(shown: Sequence[Known], here: Known, unseen: float | None) -> None:
         real = {cuts.called(name).lower(): [one.got.get(name) for one in shown] for name in here.attacks}
         said = "What comes back after each layer"
         st.markdown(f"### {said}")
-        chart = over_depth(
-            layers, [one.ideal_psnr for one in shown], real, unseen, cuts.layer_of(here.scenario), dark, bool(here.scenario.defense)
-        )
+        untold = bool(here.scenario.defense) and here.scenario.attacker == "unaware"
+        chart = over_depth(layers, [one.ideal_psnr for one in shown], real, unseen, cuts.layer_of(here.scenario), dark, untold)
         st.vega_lite_chart(chart, key="over depth", alt=said)
+        hollow = ", hollow because they are not told of the defense" if untold else ""
         st.caption(
-            "Dashed purple: the best guess that spectrum and noise floor allow, to first order. Orange: attacks that were run. An attack below the purple line was "
+            f"Dashed purple: the best guess that spectrum and noise floor allow, to first order. Orange: attacks that were run{hollow}. An attack below the purple line was "
             "held up by what it could not compute or was not told; why one may lie above it stands under the table."
         )
     with right:
