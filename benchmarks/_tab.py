@@ -84,6 +84,8 @@ class Tab:
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
             self._drawn.clear()
+        elif kind == "navigation":
+            self._page = message.navigation.page_script_hash  # the page that it has come to
         elif (
             kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
         ):  # what a whole run has not drawn is gone

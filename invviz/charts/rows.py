@@ -65,7 +65,7 @@ def table_html(
     )
     head = "".join(f'<th scope="col"{more}>{escape(text)}</th>' for text, more in heads)
     return (
-        f'<div class="rows{" dark" if dark else ""}"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="rows{" dark" if dark else ""}" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody><caption>{CAPTION}</caption></table></div>"
     )
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from looking import FITS, eventually, idle, settled
 
+from invviz.datasets.fair import is_here as fair_is_here
 from invviz.jobs.store import Store, Wanted
 from invviz.scenario import Scenario
-from invviz.ui import pages
+from invviz.ui import cards, pages
 
 pytestmark = pytest.mark.browser
 OPENED = {"guide": "?stop=3&guess_noise=4&shown=noise"}  # its longest screen
@@ -121,7 +122,8 @@ def goes_through(page):
 
 def violations(page):
     """Serious ones, once the page is at rest: while a part of it unfolds its formulas are wider than it is."""
-    for _ in range(6):
+    for _ in range(8):
+        idle(page)  # what is being drawn anew is pale for so long
         if not (found := page.evaluate(AXE)):
             break
         page.wait_for_timeout(500)
@@ -227,6 +229,8 @@ def test_a_page(page, server, name, axe, two_results):
         page.wait_for_function(
             "[...document.querySelectorAll('.katex-display')].every(e => e.scrollWidth <= e.clientWidth + 3)", timeout=20_000
         )
+        if width == 390:
+            assert not violations(page), "what is scrolled by itself there is reached by keyboard"
 
     page.emulate_media(color_scheme="dark")
     if name not in ("curves", "guide", "results", "audit"):  # three have none, that of the guide is still once the answer is shown
@@ -256,6 +260,47 @@ def test_a_page(page, server, name, axe, two_results):
         page.wait_for_timeout(500)
         assert not violations(page), "the words of the page, on a dark ground"
     assert not asked, "nothing leaves this machine"
+
+
+FURTHER = {
+    **{title: "?" + scenario for scenario, title, *_ in (*cards.BEYOND, cards.MARRIAGES if fair_is_here() else cards.TUMOURS)},
+    "a board of a class": "guide?stop=3&class=7b&board=on",
+    "the link of a class": "guide",
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_screen_that_no_page_opens_with(page, server, name, axe):
+    """Samples that are no pictures in the Lab, what a teacher has on the screen, and what opens over it: the same of axe, keyboard and narrow windows, light and dark."""
+    page.goto(server + FURTHER[name])
+    page.get_by_role("heading", level=2).first.wait_for()
+    idle(page)
+    page.evaluate(axe)
+    if name == "the link of a class":
+        page.get_by_role("button", name="For teachers").click()
+        page.get_by_role("button", name="A link for my class").click()
+        page.get_by_role("textbox", name="Name of the class").fill("7 b")
+        page.keyboard.press("Enter")
+        page.get_by_text("In the links the class is called 7-b").wait_for()
+        page.get_by_role("radio", name="the Lab, with what is shown now").or_(
+            page.get_by_role("button", name="the Lab, with what is shown now")
+        ).first.click()
+        page.get_by_text("all of these").wait_for()
+        page.mouse.move(5, 5)
+    else:
+        goes_through(page)
+    assert not violations(page), "light"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(FITS, timeout=20_000)
+    page.emulate_media(color_scheme="dark")
+    idle(page)
+    for _ in range(20):
+        looked, low = page.evaluate(CONTRAST)
+        if looked > 30 and not low:
+            break
+        page.wait_for_timeout(250)
+    assert looked > 30 and not low, "dark"
+    assert not violations(page), "dark"
 
 
 def saved(page, entry, form):

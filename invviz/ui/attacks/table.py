@@ -38,7 +38,7 @@ def draw(here: Known) -> None:
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "Every attack that fits this victim. Pause on a heading for what it means."
     st.html(
-        f'<div class="attacks grid{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="attacks grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

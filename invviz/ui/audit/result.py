@@ -113,7 +113,7 @@ def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     caption = f"Every record of the batch, {'the most exposed first' if ordered(found) else 'order not known: sketch'}. PSNR in dB; the ideal attacker's is expected, single records lie above and below it."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
-        f'<div class="vertical depths audit{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<div class="vertical depths audit{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
     if beyond := [
         r["record"] for r in found["records"] if r["attacked_psnr"] and r["ideal_psnr"] and read(r["attacked_psnr"]) > read(r["ideal_psnr"])

@@ -48,7 +48,7 @@ def draw(part: Part, found: Sequence[Point], measure: str) -> None:
     )
     body = "".join(_row(place, line, names, line in doubted, at, areas, kind.format) for place, line in enumerate(lines))
     st.html(
-        f'<div class="curves drops"><table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="curves drops" tabindex="0"><table><caption>{escape(note)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
     if isinstance(areas, str):
         st.caption(f"No hypervolume: {trouble.plain(areas)}")

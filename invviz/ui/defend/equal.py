@@ -93,7 +93,7 @@ def _table(study: EqualCostStudy, arms: Mapping[str, Any]) -> str:
         )
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "PSNR in dB that each attacker reaches, on average over pictures and seeds; the lower, the better hidden."
-    return f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return f'<div class="defend{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _row(title: str, mark: str, strength: str, aside: str, figures: Mapping[str, Any], void: str = "") -> str:

@@ -53,7 +53,7 @@ def draw(rows: Sequence[Row], order: Sequence[Row], now: Scenario, old: Mapping[
     caption = f"One row a defense: the {now.data.modality.one} that each attacker got, {scored} and PSNR (the best attacker in bold). Pause on a heading for what it means."
     dark = " dark" if st.context.theme.type == "dark" else ""
     st.html(
-        f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="defend{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
     fit = [row for row in order if not row.unfit]
     for note in (*beyond.notes(fit, lambda row: title(row, rows)), *beyond.bounds_of(fit)):

@@ -48,7 +48,7 @@ def _table(study: Redteam, whose: str) -> str:
             body.append(f'<tr><th scope="row"><b>{escape(redteam.named(row[0].defense))}</b></th>{cells}</tr>')
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "Word and PSNR of the picture that was read best, median over all pictures, and the attack that read it best."
-    return f'<div class="defend{dark}"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    return f'<div class="defend{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
 def _cell(one: Finding, colspan: int = 1) -> str:

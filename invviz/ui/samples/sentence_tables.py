@@ -158,4 +158,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     body = "".join(
         f'<tr><th scope="row"><b>{escape(row[0])}</b></th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>' for row in rows
     )
-    st.html(f'<div class="attacks grid{dark}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>')
+    st.html(f'<div class="attacks grid{dark}" tabindex="0"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>')

@@ -28,7 +28,7 @@ def draw(shown: Sequence[Known], here: Known) -> None:
     dark = " dark" if st.context.theme.type == "dark" else ""
     caption = "Every cut of the net: what each attacker makes of that embedding, and what the joint model of all parties is worth."
     st.html(
-        f'<div class="vertical depths{dark}"><table><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
+        f'<div class="vertical depths{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
     for note in (*beyond.notes(shown, lambda one: f"after {cuts.layer_of(one.scenario)}"), *beyond.bounds_of(shown)):
