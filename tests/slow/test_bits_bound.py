@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import brentq
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from invviz.core.rng import stream
 from invviz.engine.bits import count
@@ -24,6 +24,8 @@ RUNS, WORDS = 200, 3  # sentences, and words in each, every one drawn evenly fro
 TEXT = "data=notes&model=tiny_lm(width=12,heads=1)&attack={}&defense=gaussian_noise(sigma={})&attacker=aware&dtype=float64&floor=0&seed={}"
 ATTACKS = ("dager", "tag(steps=40,restarts=1)", "lamp(steps=40,every=20,moves=20,sweeps=2,language=0.0)")
 SURE = 0.999
+LEVEL = 30.0
+"""Noise over the typical entry. Chosen before any attack was run: by the bits alone of twelve other sentences the bound is 41 % there (65 % at 20, 29 % at 40)."""
 
 
 def most_right(bits, words):
@@ -49,9 +51,10 @@ def one(number, sigma, folder):
 
 
 def learned(sigma, folder, runs=RUNS):
-    """Mean bits, and of every attack the share of right words with its lower and upper confidence limits, words of one sentence counted as one observation each of three."""
+    """Mean bits of a word and its standard error over sentences, and of every attack the share of right words with its lower and upper confidence limits, words of one sentence counted as one observation each of three."""
     found = [one(number, sigma, folder) for number in range(runs)]
-    bits = float(np.mean([b for b, _ in found]))
+    each = np.array([np.mean(b) for b, _ in found])
+    bits, error = float(each.mean()), float(each.std(ddof=1) / runs**0.5)
     shares = {}
     for attack in ATTACKS:
         firsts = np.array([right[attack] for _, right in found])
@@ -60,7 +63,7 @@ def learned(sigma, folder, runs=RUNS):
             k = int(firsts[:, place].sum())
             lows.append(beta.ppf(1 - SURE, k, runs - k + 1) if k else 0.0)
         shares[attack.split("(")[0]] = (float(firsts.mean()), float(np.mean(lows)))
-    return bits, shares
+    return bits, error, shares
 
 
 def test_fano_by_hand():
@@ -73,15 +76,18 @@ def test_fano_by_hand():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sigma", "tight"), [(0.01, False), (10.0, True)])
+@pytest.mark.parametrize(("sigma", "tight"), [(0.01, False), (LEVEL, True)])
 def test_no_attack_learns_more_than_the_bits(sigma, tight, tmp_path: Path):
     words = Scenario.parse("data=notes").data.num_classes - 1
     runs = RUNS if tight else 20
-    bits, shares = learned(sigma, tmp_path, runs)
-    bound = most_right(bits, words)
-    print(f"noise {sigma}: {bits:.2f} of {np.log2(words):.2f} bits, at most {bound:.3f} right;", shares)
+    bits, error, shares = learned(sigma, tmp_path, runs)
+    bound = most_right(bits + norm.ppf(SURE) * error, words)  # with the sampling error of the mean of bits, and nothing else
+    print(
+        f"noise {sigma}: {bits:.2f} (+- {error:.2f}) of {np.log2(words):.2f} bits, at most {most_right(bits, words):.3f} ({bound:.3f}) right;",
+        shares,
+    )
     assert all(low <= bound for _, low in shares.values())
     if tight:
-        assert bound < 0.99, "the bound says something here"
+        assert 0.3 < most_right(bits, words) < 0.8, "the bound bites here"
     else:
         assert bound > 0.99 and max(mean for mean, _ in shares.values()) > 0.95, "without much noise the attacks reach it"
