@@ -9,7 +9,7 @@ from ._colours import DASHED, IDEAL, REAL, SOLID, TRUTH, framed, ink, line
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
-def scatter(points: list[dict[str, Any]], x_title: str, told: bool, dark: bool = False) -> dict[str, Any]:
+def scatter(points: list[dict[str, Any]], x_title: str, told: bool, dark: bool = False, share: str = "") -> dict[str, Any]:
     """Reached PSNR over what was foretold; one mark a scenario.
 
     Args:
@@ -17,25 +17,27 @@ def scatter(points: list[dict[str, Any]], x_title: str, told: bool, dark: bool =
         x_title: of the horizontal axis.
         told: whether the attacker knows the noise; marks are hollow where it does not.
         dark: choose colours for a dark ground.
+        share: what y is a share of, where it is no PSNR.
     """
     foretold_in_db = "dB" in x_title
     values = [p[k] for p in points for k in ("x", "y")] if foretold_in_db else [p["y"] for p in points]
     low, high = (min(values) - 2, min(max(values), 80) + 2) if values else (0, 40)
+    low, high = (-0.03, 1.03) if share else (low, high)
     encoding = {
-        "x": _axis("x", x_title, [low, high] if foretold_in_db else [0, 1]) | {"axis": {"grid": False}},
-        "y": _axis("y", "PSNR reached by the attack (dB)", [low, high]),
+        "x": _axis("x", x_title, [low, high] if foretold_in_db or share else [0, 1]) | {"axis": {"grid": False}},
+        "y": _axis("y", f"{share}, reached by the attack" if share else "PSNR reached by the attack (dB)", [low, high]),
         "shape": _shape(sorted({p["model"] for p in points})),
         "tooltip": [
             {"field": "picture", "title": "picture"},
             {"field": "model", "title": "model"},
             {"field": "defense", "title": "defense"},
             {"field": "x", "title": x_title, "format": ".2f"},
-            {"field": "y", "title": "reached (dB)", "format": ".1f"},
+            {"field": "y", "title": "reached" if share else "reached (dB)", "format": ".2f" if share else ".1f"},
         ],
         "opacity": {"condition": {"test": "datum.settled", "value": 1.0}, "value": 0.35},
     }
     mark = {"type": "point", "size": 55, "color": line(REAL, dark), "filled": told, "strokeWidth": 1.5, "clip": True}
-    diagonal = _diagonal(low, high, dark) if foretold_in_db else []
+    diagonal = _diagonal(low, high, dark) if foretold_in_db or x_title.startswith("share") else []
     return framed({"data": {"values": points}, "layer": [{"mark": mark, "encoding": encoding}, *diagonal], "height": 380}, dark)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.component import knob
 from ..core.lazy import torch
 from ._base import Defense, Suggested
-from ._masks import held_back, random_places
+from ._masks import PARTS, held_back, held_back_in, random_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,8 @@ class SelectiveEncryption(Defense):
     with 10 % of a small LeNet's gradient hidden the first got 5 dB, the second 45 to 51 dB (Source: [D], measured); what counts is how much is
     left over (about 80 % had to be hidden there).
 
+    Of a part alone only that part is hidden: without the embedding's rows `dager` reads every sentence all the same, off the attentions (tested), so that an encrypted embedding protects from `embedding_rows` and from nothing else.
+
     FedML-HE (key `jin2023fedmlhe`) hides one set of places for all clients, chosen by a sensitivity map; here the largest entries of this very message.
     """
 
@@ -52,6 +54,12 @@ class SelectiveEncryption(Defense):
         "which entries are hidden: the largest by magnitude, a random choice fixed by mask_seed, or the first (from the input layer on)",
         choices=("largest", "random", "first"),
     )
+    part: str = knob(
+        "all",
+        "what is encrypted: a share of all entries, or of one part alone (rounded up, at 0.9999 the whole part): the first layer (of a net for sentences the embeddings), the first block behind it, or the last layer",
+        choices=PARTS,
+        late=True,
+    )
     mask_seed: int = knob(0, "seed of the random choice; unused otherwise", low=0, high=2**31 - 1)
 
     @property
@@ -66,7 +74,9 @@ class SelectiveEncryption(Defense):
 
     def wrap(self, inner: Release, world: World) -> Release:
         """Hide entries after the inner release."""
-        return held_back(inner, self.fraction, self._hidden)
+        if self.part == "all":
+            return held_back(inner, self.fraction, self._hidden)
+        return held_back_in(inner, self.fraction, self.part, self._hidden)
 
     def _hidden(self, flat: Tensor, count: int) -> Tensor:
         """Places of the entries that are hidden."""
@@ -79,7 +89,7 @@ class SelectiveEncryption(Defense):
     def traffic(self, entries: float, bits: float, places: float = 0.0) -> tuple[float, float, float]:
         """All entries are sent, the hidden ones in whole ciphertexts (SLOTS, CIPHERTEXT); the places of the largest cost 1 bit each of all, or 32 each of the hidden.
 
-        That is the least: it serves sums only. With primes for one more multiplication a ciphertext has 235 kB, for two 331 kB (measured likewise).
+        Of a part alone as if the share were of all entries, which is more than is sent. That is the least: it serves sums only. With primes for one more multiplication a ciphertext has 235 kB, for two 331 kB (measured likewise).
         """
         hidden = int(self.fraction * entries)
         ciphers = math.ceil(hidden / SLOTS) * CIPHERTEXT * 8

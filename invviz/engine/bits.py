@@ -183,7 +183,7 @@ def count(scenario: Scenario, site: Site, report: Reporter | None = None, client
         if report is not None and not report(Event("alternatives", number, len(places), time.monotonic() - start)):
             raise Cancelled("stopped")
         tried, true = _chosen(private, row, choices[place]) if choices else _written(private, row, place, words)
-        messages = _sent(client, tried).double().cpu().numpy()
+        messages = sent(client, tried).double().cpu().numpy()
         moved = messages - messages[true]
         gram[row, place, : len(moved), : len(moved)] = moved @ moved.T
     whole = client.release(client.net, client.batch, None)
@@ -209,7 +209,7 @@ def _chosen(rows: Tensor, row: int, column: Column) -> tuple[Tensor, int]:
     return tried, int(rows[row, ..., column.part].argmax())
 
 
-def _sent(client: Client, tokens: Tensor) -> Tensor:
+def sent(client: Client, tokens: Tensor) -> Tensor:
     """Noise-free messages of batches (n, b, ...), (n, entries): many at once where the defenses can be traced so, else one by one."""
 
     def one(batch: Tensor) -> Tensor:

@@ -17,11 +17,11 @@ from invviz.core.types import Batch, Net, World
 from invviz.defenses import GaussianNoise, Pruning, Stack
 from invviz.engine.client import Site
 from invviz.risk import Jacobian, Prior, decompose
-from invviz.scenario import RESULTS_VERSION, Scenario, problems, risk_problems
+from invviz.scenario import RESULTS_VERSION, Scenario, bits_problems, problems, risk_problems
 from invviz.studies import calibration
 from invviz.studies.calibration import STUDIES, CalibrationStudy, _make, correlate, correlate_within, load, paired
 from invviz.studies.calibration._correlation import _draws, _pearson, _ranks
-from invviz.studies.calibration._grid import FLOOR, PRIOR, SEED, grid
+from invviz.studies.calibration._grid import FLOOR, PRIORS, SEED, grid
 from invviz.studies.calibration._make import make
 from invviz.studies.calibration._oracle import _coordinates, most_likely
 
@@ -283,6 +283,32 @@ def test_a_stopped_study_goes_on_where_it_was(folder, monkeypatch, capsys):
         assert point["arms"]["oracle_map"]["psnr"] == pytest.approx(point["ideal_psnr"], abs=4)
 
 
+def test_words_of_the_oracle_are_the_most_likely_ones_by_a_plain_search(tmp_path):
+    """Every sentence of two places is tried: no other explains the message better than the one that is found; and its share right follows what was foretold."""
+    from invviz.core.tree import flatten
+    from invviz.engine.bits import sent
+    from invviz.engine.client import meet_client
+    from invviz.engine.observe import observe
+    from invviz.studies.calibration._words import most_likely_words, points
+
+    text = "data=notes&model=tiny_lm(width=8,heads=1,blocks=1)&attack=tag(steps=2,restarts=1)&floor=0.0001{}"
+    site = Site(None, tmp_path, "cpu")
+    s = Scenario.parse(text.format("&defense=gaussian_noise(sigma=5.0)"))
+    client = meet_client(s, site)
+    message = flatten(observe(s, client).message).double()
+    words, left, settled = most_likely_words(client, message, torch.Generator(), 0.0)
+    assert settled
+    for place in range(2):
+        tried = words.repeat(s.data.num_classes - 1, 1, 1)
+        tried[:, 0, place] = torch.arange(1, s.data.num_classes)
+        off = torch.stack([(flatten(client.bare(client.net, client.batch.at(t), None)).double() - message).norm() for t in tried])
+        assert int(off.argmin()) + 1 == int(words[0, place]) and float(off.min() / message.norm()) >= left - 1e-6
+    assert sent(client, words[None]).shape == (1, len(message))
+    calm, loud = points([Scenario.parse(text.format(d)) for d in ("", "&defense=gaussian_noise(sigma=1000.0)")], site)
+    assert calm["invre"] == pytest.approx(1) and calm["arms"]["oracle_map"]["tokens"] == 1.0
+    assert loud["invre"] < 0.05 and loud["right"] < 0.1
+
+
 def test_scenarios_of_one_group_must_share_a_spectrum(folder, monkeypatch):
     monkeypatch.setattr(_make, "grid", lambda name: [tiny("", "&defense=pruning(fraction=0.5)")])
     with pytest.raises(ValueError, match="does not share"):
@@ -301,10 +327,10 @@ def test_every_scenario_of_the_grid_fits_and_shares_its_groups_spectrum(name):
     assert len(scenarios) >= 80
     assert len({s.text() for s in scenarios}) == len(scenarios)
     for group in groups:
-        assert len({s.key("risk") for s in group}) == 1
+        assert len({s.key("bits" if s.data.modality.discrete else "risk") for s in group}) == 1
     for s in scenarios:
-        assert problems(s) + risk_problems(s) == []
-        assert (s.seed, s.prior, s.floor) == (SEED, PRIOR, FLOOR)
+        assert problems(s) + (bits_problems if s.data.modality.discrete else risk_problems)(s) == []
+        assert (s.seed, s.prior, s.floor) == (SEED, PRIORS[s.data.modality], FLOOR)
 
 
 def shipped():
@@ -321,16 +347,20 @@ def test_shipped_studies_are_whole(path):
     study = load(path.stem)
     assert study.name == path.stem
     assert len(study.points) >= 60
+    words, rows = path.stem == "notes", path.stem == "adult"
+    foretold = ["right"] if words else ["psnr_ceiling", "ideal_psnr"]
     for point in study.points:
-        assert set(point) == {"scenario", "model", "defense", "index", "sigma", "invre", "psnr_ceiling", "ideal_psnr", "arms"}
-        assert set(point["arms"]) == set(calibration.ARMS)
-        numbers = [point[k] for k in ("sigma", "invre", "psnr_ceiling", "ideal_psnr")]
+        assert set(point) == {"scenario", "model", "defense", "index", "sigma", "invre", *foretold, "arms"}
+        assert set(point["arms"]) == (set(calibration.ARMS) - {"oracle"} if words else set(calibration.ARMS))
+        numbers = [point[k] for k in ("sigma", "invre", *foretold)]
         for arm in point["arms"].values():
-            assert set(arm) == {"psnr", "ssim", "mse", "loss", "failed", "seconds"}  # numbers alone: no picture, no list
+            scores = {"tokens"} if words else {"psnr", "ssim", "mse", *(["cells"] if rows else [])}
+            assert set(arm) == {*scores, "loss", "failed", "seconds"}  # numbers alone: no picture, no list
             assert isinstance(arm["failed"], bool)
             assert arm["loss"] is None or math.isfinite(arm["loss"])
-            numbers += [arm[k] for k in ("psnr", "mse", "seconds")]
-            assert arm["ssim"] is None if path.stem == "ecg" else math.isfinite(arm["ssim"])  # series have none
+            numbers += [arm[k] for k in scores - {"ssim"} | {"seconds"}]
+            assert words or (arm["ssim"] is None if rows or path.stem == "ecg" else math.isfinite(arm["ssim"]))  # series and rows have none
+            assert all(0 <= arm[k] <= 1 for k in scores & {"tokens", "cells"})
         assert all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers)
         assert 0 <= point["invre"] <= 1
     assert {p["scenario"] for p in study.points} == {s.text() for group in grid(path.stem) for s in group}
@@ -338,7 +368,7 @@ def test_shipped_studies_are_whole(path):
 
 def test_the_expected_best_orders_series_as_it_orders_pictures():
     """InvRE's sister figure foretells what an attacker gets who is told of noise and prior and starts near: of series at least as well as of pictures."""
-    found = {name: correlate(*paired(load(name).points, "oracle_map")) for name in STUDIES if load(name)}
-    if set(found) != set(STUDIES):
+    found = {name: correlate(*paired(load(name).points, "oracle_map")) for name in ("photos", "cifar10", "ecg") if load(name)}
+    if not {"ecg", "photos", "cifar10"} <= set(found):
         pytest.skip("not all studies were made here")
     assert found["ecg"].spearman_low > 0.9 and found["ecg"].spearman > max(found["photos"].spearman, found["cifar10"].spearman)

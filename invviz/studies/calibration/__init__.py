@@ -18,8 +18,8 @@ from ..kept import HEAD, of_today, tuples
 from ._correlation import Correlation, Within, correlate, correlate_within
 
 FOLDER = GALLERY / "calibration"
-STUDIES = ("photos", "cifar10", "ecg")
-TITLES = {"photos": "Photographs", "cifar10": "CIFAR-10", "ecg": "ECG (synthetic series)"}
+STUDIES = ("photos", "cifar10", "ecg", "adult", "notes")
+TITLES = {"photos": "Photographs", "cifar10": "CIFAR-10", "ecg": "ECG (synthetic series)", "adult": "Adult (rows)", "notes": "Notes (text)"}
 ARMS = {
     "attack": "attack (blind)",
     "oracle": "same search, started near the truth (oracle)",
@@ -29,9 +29,10 @@ ARMS = {
 Point = Mapping[str, Any]
 """One scenario: scenario, model, defense ("none" or texts joined by " + "), index (of the picture), sigma (all noise, as a share of the
 message's root mean square), invre, psnr_ceiling (expected over pictures), ideal_psnr (ideal attacker on this very picture), and arms:
-{name: {psnr, ssim, mse, loss, failed, seconds}}. PSNR is in dB and at most 200; series have no SSIM (None); a loss that is not finite is None. The loss is relative to
+{name: {psnr, ssim, mse, loss, failed, seconds}}. PSNR is in dB and at most 200; series and rows have no SSIM (None), rows have cells (share that is right) beside it; a loss that is not finite is None. The loss is relative to
 the message (attack, oracle) or, for oracle_map, twice the negative log posterior per message entry, about 1 where the model of noise and
-prior is right."""
+prior is right. Of sentences psnr_ceiling and ideal_psnr are absent, and in their place is right: the share of words that an ideal attacker who knows all other
+words is expected to have right; an arm has tokens (share of words that are right), loss, failed and seconds, and there is no arm "oracle"."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,14 +19,17 @@ from ...engine.attack import run
 from ...engine.client import Site, meet_client
 from ...engine.observe import observe
 from ...engine.summary import risk_summary
-from ...metrics import MSE, PSNR, SSIM
+from ...metrics import MSE, PSNR, SSIM, Cells
 from ...risk import ideal
 from ...scenario import PARTS
-from . import FOLDER, TITLES, CalibrationStudy
-from ._grid import FLOOR, PRIOR, SEED, grid
+from . import FOLDER, TITLES, CalibrationStudy, _words
+from ._grid import FLOOR, PRIORS, SEED, grid
 from ._oracle import oracle, oracle_map
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...core.table import Column
     from ...engine.client import Client
     from ...engine.results import Assessment
     from ...scenario import Scenario
@@ -72,11 +75,22 @@ def make(name: str, folder: Path = FOLDER, site: Site | None = None) -> Calibrat
 
 def _study(name: str, points: list[Any], seconds: float) -> CalibrationStudy:
     facts = origin("1 thread", seconds)
-    return CalibrationStudy(name, TITLES[name], command(name, module="invviz.calibration"), SEED, PRIOR, FLOOR, facts, tuple(points))
+    return CalibrationStudy(
+        name,
+        TITLES[name],
+        command(name, module="invviz.calibration"),
+        SEED,
+        PRIORS[PARTS["data"][name].modality],
+        FLOOR,
+        facts,
+        tuple(points),
+    )
 
 
 def _group(group: list[Scenario], site: Site) -> list[dict[str, Any]]:
-    """Points of scenarios that differ in noise alone: one spectrum serves them all."""
+    """Points of scenarios that differ in noise alone: one spectrum serves them all; of words, one count of alternatives."""
+    if group[0].data.modality.discrete:
+        return _words.points(group, site)
     assessment = assess(group[0], site)
     found = []
     for scenario in group:
@@ -112,7 +126,7 @@ def _point(scenario: Scenario, assessment: Assessment, site: Site) -> dict[str, 
 
 def _attack(scenario: Scenario, site: Site) -> dict[str, Any]:
     result = run(scenario, site)
-    return _arm(result.guess, result.truth, result.loss, result.failed, result.seconds)
+    return _arm(result.guess, result.truth, result.loss, result.failed, result.seconds, scenario.columns)
 
 
 def _oracles(scenario: Scenario, client: Client, assessment: Assessment, summary: dict[str, Any]) -> dict[str, Any]:
@@ -126,12 +140,14 @@ def _oracles(scenario: Scenario, client: Client, assessment: Assessment, summary
     for name, look in searches.items():
         start = time.monotonic()
         found = look()
-        arms[name] = _arm(found.image.cpu().numpy(), assessment.truth, found.loss, found.failed, time.monotonic() - start)
+        arms[name] = _arm(found.image.cpu().numpy(), assessment.truth, found.loss, found.failed, time.monotonic() - start, scenario.columns)
     return arms
 
 
-def _arm(guess: np.ndarray, truth: np.ndarray, loss: float, failed: bool, seconds: float) -> dict[str, Any]:
+def _arm(guess: np.ndarray, truth: np.ndarray, loss: float, failed: bool, seconds: float, columns: Sequence[Column] = ()) -> dict[str, Any]:
     guess = np.nan_to_num(guess, nan=0.5).clip(0, 1).astype(np.float64)
     scores = {name: float(metric.score(guess, truth).mean()) for name, metric in (("psnr", PSNR()), ("ssim", SSIM()), ("mse", MSE()))}
     scores["psnr"] = min(MOST, scores["psnr"])
+    if columns:
+        scores["cells"] = float(Cells().of_rows(guess, truth, columns).mean())
     return {**scores, "loss": loss if np.isfinite(loss) else None, "failed": bool(failed), "seconds": seconds}

@@ -62,7 +62,7 @@ def oracle(client: Client, obs: Observation, seed: int) -> Found:
     smooth = is_smooth(obs.net)
     obs = in_double(obs) if smooth else obs
     like = obs.template.image
-    space = Space.of("frequencies", like, obs.bounds)
+    space = Space.of("frequencies" if client.batch.modality.grid else "pixels", like, obs.bounds)  # columns have no neighbours
     near = client.batch.image.to(like) + NEAR * randn_like(like, stream(seed, "oracle start"))
     watch = Watch(lambda step: True, MATCH_STEPS, SCALE * TOLERANCE)
 

@@ -21,7 +21,10 @@ AGAINST = {
     "ceiling": ("psnr_ceiling", "expected best (dB), an average over pictures"),
     "ideal": ("ideal_psnr", "PSNR of the ideal attacker on this very picture (dB)"),
     "invre": ("invre", "InvRE"),
+    "right": ("right", "share of words right, expected of an ideal attacker who knows all others"),
 }
+SAID = {"ceiling": "Expected best", "ideal": "Ideal attacker", "invre": "InvRE", "right": "Expected share right"}
+ATTACKERS = {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"}
 
 
 def draw() -> None:
@@ -33,9 +36,9 @@ def draw() -> None:
         return
     with st.container(horizontal=True, gap="large"):
         name = choice.of_view("study", {n: s.title for n, s in studies.items()}, "Study")
-        arm = choice.of_view("arm", {"attack": "Real", "oracle": "Oracle start", "oracle_map": "Oracle, told of noise"}, "Attacker")
-        against = choice.of_view("against", {"ceiling": "Expected best", "ideal": "Ideal attacker", "invre": "InvRE"}, "Against")
-    study = studies[name]
+        study = studies[name]
+        arm = choice.of_view("arm", {a: title for a, title in ATTACKERS.items() if a in study.points[0]["arms"]}, "Attacker")
+        against = choice.of_view("against", {a: SAID[a] for a, (field, _) in AGAINST.items() if field in study.points[0]}, "Against")
     field, title = AGAINST[against]
     points, told = ([_point(p, a, field) for p in study.points if a in p["arms"]] for a in (arm, "oracle_map"))
     dark = st.context.theme.type == "dark"
@@ -44,9 +47,22 @@ def draw() -> None:
         with st.container(width=560, key="coefficients"):
             _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
-            st.vega_lite_chart(scatter(points, title, arm == "oracle_map", dark), key="calibration", alt=_title(points, against))
+            chart = scatter(points, title, arm == "oracle_map", dark, "share of words right" if in_words(study) else "")
+            st.vega_lite_chart(chart, key="calibration", alt=_title(points, against))
             marks = "Filled marks: told of the noise." if arm == "oracle_map" else "Hollow marks: not told of the noise."
             st.caption(f"{marks} Faint: its search failed in its own eyes.")
+
+
+def _line(label: str, c: Correlation | None, count: int) -> str:
+    """A line of the table."""
+    if c is None:
+        return f"| {label} | too few points | | {count} |"
+    return f"| {label} | {c.spearman:.2f} ({c.spearman_low:.2f} to {c.spearman_high:.2f}) | {c.pearson:.2f} ({c.pearson_low:.2f} to {c.pearson_high:.2f}) | {c.count} |"
+
+
+def in_words(study: CalibrationStudy) -> bool:
+    """Whether its samples are sentences, of which attacks have words right."""
+    return "right" in study.points[0]
 
 
 def _point(point: Any, arm: str, field: str) -> dict[str, Any]:
@@ -57,12 +73,15 @@ def _point(point: Any, arm: str, field: str) -> dict[str, Any]:
         "picture": str(point["index"]),
         "group": point["index"],
         "settled": not point["arms"][arm]["failed"],
-        "limit": point["ideal_psnr"],
+        "limit": point.get("ideal_psnr", point.get("right")),
     }
-    return {"x": point[field], "y": point["arms"][arm]["psnr"], **facts}
+    score = "psnr" if "psnr" in point["arms"][arm] else "tokens"
+    return {"x": point[field], "y": point["arms"][arm][score], **facts}
 
 
 def _title(points: list[dict[str, Any]], against: str) -> str:
+    if all(p["y"] <= 1 for p in points):  # shares
+        return f"{len(points)} scenarios: words that the attack has right, over {SAID[against] if against == 'invre' else SAID[against].lower()}"
     if against == "invre":
         return f"{len(points)} scenarios: PSNR that the attack reached, over InvRE"
     near = sum(abs(p["y"] - p["x"]) <= NEAR for p in points)
@@ -86,11 +105,10 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
     settled = [("search settled", [p for p in points if p["settled"]])]
     for label, some in [("all", points), *settled, *((m, [p for p in points if p["model"] == m]) for m in models)]:
         c = _pooled(some)
-        lines.append(
-            f"| {label} | too few points | | {len(some)} |"
-            if c is None
-            else f"| {label} | {c.spearman:.2f} ({c.spearman_low:.2f} to {c.spearman_high:.2f}) | {c.pearson:.2f} ({c.pearson_low:.2f} to {c.pearson_high:.2f}) | {c.count} |"
-        )
+        lines.append(_line(label, c, len(some)))
+    if arms := [p["arms"][arm] for p in study.points if "cells" in p["arms"][arm]]:
+        cells = [{**p, "y": own["cells"]} for p, own in zip(points, arms, strict=True)]
+        lines.append(_line("all, by cells right", _pooled(cells), len(cells)))
     alone = _pictures_alone(points)
     lines.append(
         "| pictures alone | too few points | | |"
@@ -105,17 +123,30 @@ def _coefficients(points: list[dict[str, Any]], told: list[dict[str, Any]], stud
         )
     )
     st.markdown(say(order_words(alone)))
+    if in_words(study):
+        st.markdown(OF_WORDS[arm])
+        _made(study, arm)
+        return
     if arm == "attack" and (words := weak_words(_pooled(points), points, _pooled(told))):
         st.markdown(say(words))
     st.markdown(say(_near_ideal(study) if arm == "oracle_map" else LESSONS[arm]))
     if above := _above(study, arm):
         st.caption(f"Of these, {above}")
+    _made(study, arm)
+
+
+def _made(study: CalibrationStudy, arm: str) -> None:
     st.caption(
         f"{ARMS[arm]} · {study.prior} prior, floor {number(study.floor)}, seed {study.seed} · made by `{study.command}`"
         + (f" on {study.facts['machine']}" if "machine" in study.facts else "")
     )
 
 
+OF_WORDS = {
+    "attack": "A mark far **below** what was foretold is an attack that fell short, not a sentence that is safe: it is told neither of the noise nor which words are likely. The expectation is of one word at a time, "
+    "all others known, and every word as likely as any other; whoever knows the language may have more right.",
+    "oracle_map": "**Oracle, for calibration only:** starts at the truth and takes, word by word, the one whose message lies nearest to what was sent, until none changes. One noise each: single marks scatter around what is foretold.",
+}
 LESSONS = {
     "attack": "A point far **below** the line is an attack that fell short, not a picture that is safe. With much noise it fits the noise, because nobody told it of noise or of what pictures "
     "look like; without noise its search ends or gets stuck early. A point **above** the line beats an average over pictures and noise, as single pictures may: this one is easier than the prior expects.",
