@@ -59,7 +59,8 @@ class Knowledge:
         }
         given = [word for field, word in names.items() if getattr(self, field)]
         message, net = ("message", "net") if self.rounds == 1 else (f"messages of {self.rounds} rounds", "their nets")
-        message = message if self.clients == 1 else f"sum of the messages of {self.clients} clients"
+        if self.clients > 1:
+            message = ("sum" if self.rounds == 1 else f"{self.rounds} rounds' sums") + f" of the messages of {self.clients} clients"
         net = "net of its own making" if self.planted else net
         return ", ".join([message, net if self.weights else "architecture", *given])
 

@@ -64,12 +64,12 @@ def _view(scenario: Scenario, bare: Release, world: World, message: Tree, templa
     return found
 
 
-def of_sum(scenario: Scenario, bare: Release, world: World, message: Tree) -> dict[str, Any]:
+def of_sum(scenario: Scenario, bare: Release, world: World, message: Tree, clients: int) -> dict[str, Any]:
     """The same of a sum over clients: what each of them drew does not show in it, so defenses are simulated, and their noise, and what rounding adds, is known in size.
 
-    Arguments and fields as of `_view`; the release is that of one client.
+    Arguments and fields as of `_view`; the release is that of one client, of so many `clients` in the sum.
     """
-    return {"message": message, "release": scenario.defense.simulated(bare, world), "noise": _noise(scenario, Size.of(message))}
+    return {"message": message, "release": scenario.defense.simulated(bare, world), "noise": _noise(scenario, Size.of(message), clients)}
 
 
 def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def surrogate(scenario: Scenario, net: Net) -> Net:
     return Net.of(module, net.task, net.plan)
 
 
-def _noise(scenario: Scenario, sent: Size) -> float:
+def _noise(scenario: Scenario, sent: Size, clients: int = 1) -> float:
     """Standard deviation of the noise on every entry, where all that can be measured is the message with that noise.
 
     The noise is a share of the message without it: the variance v at which the defenses would add v to a message of |m|^2 = |sent|^2 - p v, by bisection.
@@ -107,9 +107,10 @@ def _noise(scenario: Scenario, sent: Size) -> float:
         bare = Size(max(sent.norm**2 - sent.count * variance, 0.0) ** 0.5, sent.count, sent.peak)
         if not scenario.aggregation.alters:
             return scenario.defense.variance(bare, scenario.batch)
-        others = scenario.aggregation.others  # messages of about the same size that have little to do with one another
-        one = Size(bare.norm / (1 + others) ** 0.5, bare.count, bare.peak)
-        return noise_variance(scenario, dataclasses.replace(one, others=(one,) * others))
+        one = Size(
+            bare.norm / clients**0.5, bare.count, bare.peak
+        )  # messages of about the same size that have little to do with one another
+        return noise_variance(scenario, dataclasses.replace(one, others=(one,) * (clients - 1)))
 
     low, high = 0.0, sent.rms**2
     if added(high) >= high:  # noise of a size of its own, larger than what came

@@ -37,20 +37,20 @@ def observe(scenario: Scenario, client: Client) -> Observation:
     world = client.world if knowledge.weights else dataclasses.replace(client.world, net=adaptive.surrogate(scenario, client.net))
     obs = _overhears(scenario, client, knowledge, world, scenario.defense.on_net)
 
-    def told(net: Net, shift: Mapping[str, Tensor]) -> dict[str, Any]:
-        message = map_tree(lambda leaf: leaf.detach().clone(), client.release(net, client.batch, rng))
+    def told(now: int, shift: Mapping[str, Tensor]) -> dict[str, Any]:
+        release = sums.of_round(scenario, client, shift, now) if scenario.rounds > 1 and client.others else client.release
+        message = map_tree(lambda leaf: leaf.detach().clone(), release(moved(client.net, shift), client.batch, rng))
+        there = dataclasses.replace(world, net=moved(world.net, shift))
         if scenario.aggregation.alters:
-            return sums.heard(scenario, client, world, message, obs)
+            return sums.heard(scenario, client, there, message, obs, now)
         if scenario.attacker == "aware" and scenario.defense:
-            return adaptive.adaptive_view(
-                scenario, client.bare, dataclasses.replace(world, net=moved(world.net, shift)), message, obs.template
-            )
+            return adaptive.adaptive_view(scenario, client.bare, there, message, obs.template)
         return {"message": message, "release": obs.release}
 
     if sums.read_as_one(scenario):
         obs = dataclasses.replace(obs, template=sums.template(client, obs))
     shifts = moves(scenario, client)
-    heard = [told(moved(client.net, shift), shift) for shift in shifts]
+    heard = [told(now, shift) for now, shift in enumerate(shifts)]
     found = heard[0] if len(heard) == 1 else several.joined(heard, shifts)
     if knowledge.collected_messages:
         found["collected_messages"] = party_of(scenario, client).collected_messages()

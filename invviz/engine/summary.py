@@ -43,7 +43,7 @@ def noise_variance(scenario: Scenario, size: Size, stages: Sequence[Size] = ()) 
     theirs = (
         scenario.defense.variance(one, scenario.batch, [stage.others[place] for stage in stages]) for place, one in enumerate(size.others)
     )
-    rounding = scenario.aggregation.others * scenario.aggregation.rounding_variance(pace_of(scenario))
+    rounding = len(size.others) * scenario.aggregation.rounding_variance(pace_of(scenario))
     return own_variance(scenario, size, stages) + scenario.aggregation.noise_share * sum(theirs) + rounding
 
 

@@ -60,6 +60,23 @@ def sent(scenario: Scenario, release: Release) -> Release:
     return carried
 
 
+def of_round(scenario: Scenario, client: Client, shift: Mapping[str, Tensor], now: int) -> Release:
+    """What the server sees in one of several rounds: the sum over those who are in it, each with its net of that round; asked with the victim's net and batch."""
+    there = _present(scenario, now)
+    moving = [_of_moved(one, shift) for place, one in enumerate(client.others, 1) if place in there]
+    return summed(scenario, [client.alone(scenario)] * (0 in there) + moving)
+
+
+def _of_moved(client: Client, shift: Mapping[str, Tensor]) -> Release:
+    net = moved(client.net, shift)
+    return lambda _net, _batch, rng: client.release(net, client.batch, rng)
+
+
+def _present(scenario: Scenario, now: int) -> list[int]:
+    """Places of the clients whose messages are in a round's sum; 0 is the victim."""
+    return [place for place, its in enumerate(scenario.aggregation.members(scenario.rounds)) if its[now]]
+
+
 def summed(scenario: Scenario, messages: Sequence[Release]) -> Release:
     """What the server sees of several clients' messages, each with noise of its own."""
     return lambda net, batch, rng: scenario.aggregation.seen([message(net, batch, rng) for message in messages])
@@ -99,11 +116,11 @@ def template(client: Client, obs: Observation) -> Batch:
     return Batch.joined([obs.template, *(one.batch.at(torch.zeros_like(one.batch.private), blank(one)) for one in client.others)])
 
 
-def heard(scenario: Scenario, client: Client, world: World, message: Tree, obs: Observation) -> dict[str, Any]:
+def heard(scenario: Scenario, client: Client, world: World, message: Tree, obs: Observation, now: int = 0) -> dict[str, Any]:
     """What an attacker makes of a sum, of rounded weights or of shared noise: fields of an `Observation`.
 
     Who knows how many clients are in a sum knows their mean, which is that of one batch of all their samples: every attack on a batch then reads it as it is. Of nets that differ the sum is
-    left as it came, for a server that arranged for the others' part.
+    left as it came, for a server that arranged for the others' part. Of several rounds each is the mean of that part of the batch whose clients are in it.
 
     Args:
         scenario: what is attacked.
@@ -111,24 +128,29 @@ def heard(scenario: Scenario, client: Client, world: World, message: Tree, obs: 
         world: the net as the attacker knows it.
         message: as it came.
         obs: what the attacker has before; its template is that of `template`.
+        now: which of several rounds; `world` then holds the net of that round.
     """
+    there = _present(scenario, now)
     aware = scenario.attacker == "aware" and (bool(scenario.defense) or scenario.aggregation.rounding_variance(1.0) > 0)
-    told = of_sum(scenario, client.bare, world, message) if aware else {"message": message, "release": obs.release}
+    told = of_sum(scenario, client.bare, world, message, len(there)) if aware else {"message": message, "release": obs.release}
     if not read_as_one(scenario):
         return told
-    clients = 1 + scenario.aggregation.others
-    found = {"message": map_tree(lambda leaf: leaf / clients, message), "release": _mean(told["release"], clients, scenario)}
-    return found | ({"noise": told["noise"] / clients} if aware else {})
+    found = {"message": map_tree(lambda leaf: leaf / len(there), message), "release": _mean(told["release"], there, scenario)}
+    return found | ({"noise": told["noise"] / len(there)} if aware else {})
 
 
-def _mean(release: Release, clients: int, scenario: Scenario) -> Release:
-    """The mean of the messages of a batch's equal parts; where a message is the mean gradient of its samples that is the message of the whole batch."""
-    if scenario.protocol.sends_gradient and not scenario.defense:
+def _mean(release: Release, there: Sequence[int], scenario: Scenario) -> Release:
+    """The mean of the messages of those of a batch's equal parts that are there; where a message is the mean gradient of its samples that is the message of these parts as one batch."""
+    clients = len(scenario.aggregation.members(scenario.rounds))
+    of_one = scenario.protocol.sends_gradient and not scenario.defense
+    if of_one and len(there) == clients:
         return release
 
     def mean(net: Net, batch: Batch, rng: Generator | None) -> Tree:
-        messages = [release(net, piece, rng) for piece in batch.pieces([len(batch.private) // clients] * clients)]
-        return {name: sum(message[name] for message in messages) / clients for name in messages[0]}  # type: ignore[misc]
+        pieces = batch.pieces([len(batch.private) // clients] * clients)
+        pieces = [pieces[place] for place in there]
+        messages = [release(net, piece, rng) for piece in ([Batch.joined(pieces)] if of_one else pieces)]
+        return {name: sum(message[name] for message in messages) / len(messages) for name in messages[0]}  # type: ignore[misc]
 
     return mean
 

@@ -133,7 +133,7 @@ def _alone(s: Scenario) -> Scenario:
 
 def _batch(s: Scenario) -> int:
     """Samples whose messages are made: those of all clients of a sum."""
-    return s.batch * (1 + s.aggregation.others)
+    return s.batch * len(s.aggregation.members(s.rounds))
 
 
 def _products(s: Scenario) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-EXACT = 1e-6  # mean squared error (60 dB of what lies between 0 and 1) below which a guess is the sample
+from ._words import EXACT
+
 FIRST = 1e6  # times the largest error: what an exact pair is worth
 
 
@@ -27,7 +28,7 @@ def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     wrong = t[:, None] - g[None]
     cost = ((wrong != 0) if np.issubdtype(truth.dtype, np.integer) else wrong**2).sum(axis=2).astype(float)
     cost[~np.isfinite(cost)] = 1e12
-    exact = cost < EXACT * t.shape[1]
+    exact = cost < 10 ** (-EXACT / 10) * t.shape[1]  # a mean squared error, of what lies between 0 and 1
     if exact.any():
         cost = np.where(exact, cost - FIRST * np.where(cost < 1e12, cost, 0).max(), cost)
     return linear_sum_assignment(cost)[1]

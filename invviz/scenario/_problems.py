@@ -48,7 +48,7 @@ def _found(scenario: Scenario) -> tuple[str, ...]:
 def _of_joint_batch(s: Scenario) -> Iterator[str]:
     """What speaks against reading a sum: clients that were all sent the same net are one batch to the attacker."""
     alone = s.replace(aggregation=type(s)().aggregation)
-    clients = 1 + s.aggregation.others
+    clients = len(s.aggregation.members(s.rounds))
     for sentence in _found(alone.replace(batch=s.batch * clients)):
         if sentence not in _found(alone):
             yield f"Read as a batch, the sum over {clients} clients holds {s.batch * clients} samples: {sentence} Or set aggregation=plain, or let fewer clients hide the victim (colluding)."

@@ -59,8 +59,8 @@ def aggregation(s: Scenario) -> Iterator[str]:
         return
     if s.protocol.sends_embedding:
         yield f"{aggregation.name} puts the updates of several clients together; {s.protocol.name} sends an embedding. Use protocol=hfl."
-    if s.rounds > 1 and aggregation.others:
-        yield f"Attacks read one sum; rounds is {s.rounds}. Set rounds=1, or ask for the risk score, which takes the sums of all rounds together."
+    if not s.attack.wants().labels and len(set(zip(*aggregation.members(s.rounds), strict=True))) > 1:
+        yield f"{s.attack.name} has to find the labels for itself, which takes the same clients in every round; partners is {aggregation.partners!r}. Use an attack that is told them (dlg), or partners='same'."  # type: ignore[attr-defined]
     if aggregation.rounding_variance(1.0) and s.protocol.training_mode:
         yield f"{aggregation.name} rounds weights, and how far a gradient moves them takes a learning rate; {s.protocol.name} names none. Set bits=0, or use protocol=hfl."
     if aggregation.noise_share < 1 and (unlike := s.defense.live.unshared):

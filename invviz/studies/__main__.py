@@ -1,7 +1,7 @@
 """Computing the studies that are shipped.
 
 `python -m invviz.studies [NAME ...] [PROCESSES]`: the curves (all of them, one process a core); with --amend only attacks whose key has moved.
-`python -m invviz.studies servers`: all defenses against all servers that lie, one process, some minutes; what is there already is kept.
+`python -m invviz.studies servers`: all defenses against all servers that lie, one process, about half an hour of one core; what is there already is kept.
 `python -m invviz.studies redteam [PROCESSES] [--rounds N] [--victims NAME,NAME]`: every attack behind every defense, for hours; it goes on where it was stopped.
 """
 

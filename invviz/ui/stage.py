@@ -89,8 +89,18 @@ def picture_truth(now: Scenario) -> None:
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
     image(now, drawn.png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
     where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
-    where += f" · trained on in {now.rounds} rounds, all of them seen" if now.rounds > 1 else ""
+    where += _rounds(now) if now.rounds > 1 else ""
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
+
+
+def _rounds(now: Scenario) -> str:
+    """In how many rounds the client takes part, and that their messages, or the sums, are all seen."""
+    there = sum(now.aggregation.members(now.rounds)[0])
+    return (
+        f" · trained on in {there} of {now.rounds} rounds, all of them seen"
+        if there < now.rounds
+        else f" · trained on in {now.rounds} rounds, all of them seen"
+    )
 
 
 def _moves(now: Scenario, risk: RiskView | None) -> NoiseTable | None:

@@ -10,6 +10,7 @@ from invviz.core.tree import flatten
 from invviz.core.types import Size
 from invviz.engine.client import Site, meet_client
 from invviz.engine.summary import noise_variance
+from invviz.engine.sums import size_of
 from invviz.jobs import price
 from invviz.scenario import Scenario, problems
 from invviz.servers.aggregation import AGGREGATIONS, Secure
@@ -67,8 +68,7 @@ def test_rounding_is_that_of_weights_and_as_loud_as_it_says(site):
     client = meet_client(s, site)
     clean = message(client)
     drawn = torch.stack([message(client, stream(k, "round")) - clean for k in range(DRAWS)])
-    own = Size.of(client.received(s).release(client.net, client.batch, None))
-    said = noise_variance(s, own)
+    said = noise_variance(s, size_of(s, client))
     step = 16 / (2**10 - 1) / 0.1
     assert said == pytest.approx(3 * step**2 / 6)
     assert float(drawn.square().mean()) == pytest.approx(said, rel=0.05)  # over weights that lie anywhere between two levels
@@ -139,7 +139,11 @@ def test_what_does_not_fit_is_said():
     assert not said("&aggregation=secure(clients=16,colluding=3)") and not said("&aggregation=secure(clients=4,colluding=3)")
     assert "at most 3 can collude. Set colluding=3" in said("&aggregation=secure(clients=4,colluding=4)")
     assert "sends an embedding. Use protocol=hfl" in said("&protocol=vfl&aggregation=secure")
-    assert "Attacks read one sum; rounds is 2. Set rounds=1" in said("&rounds=2&aggregation=secure")
+    assert not said("&rounds=2&aggregation=secure&attack=dlg") and not said("&rounds=2&aggregation=secure&attack=idlg")
+    assert "idlg has to find the labels for itself" in said("&rounds=2&aggregation=secure(partners='fresh')&attack=idlg")
+    assert not said("&rounds=2&aggregation=secure(partners='fresh')&attack=dlg") and not said(
+        "&aggregation=secure(partners='fresh')&attack=idlg"
+    )
     assert "quantisation is not of that kind" in said("&defense=quantisation&aggregation=secure(shared_noise=True)")
     assert "pruning is not of that kind" in said("&defense=gaussian_noise&defense=pruning&aggregation=secure(shared_noise=True)")
     assert not said("&defense=clipping&defense=gaussian_noise&aggregation=secure(shared_noise=True)")

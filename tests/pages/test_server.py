@@ -19,7 +19,7 @@ from invviz.servers import SERVERS
 from invviz.studies import aggregation
 from invviz.studies import servers as servers_study
 from invviz.studies.detectors import Study as Detected
-from invviz.studies.servers import Cell, Study
+from invviz.studies.servers import TURNS, Cell, Study, _make
 from invviz.ui import shipped
 from invviz.ui.server import grid, hiding, sums, verdict, words
 
@@ -173,7 +173,9 @@ def test_the_side_of_k_star_is_said_by_counting(honest, more):
 
 def test_the_finding_of_the_grid_follows_its_cells():
     def study(**shares):
-        return Study(tuple(Cell("imprint", name.replace("_", " "), "", name, value, value) for name, value in shares.items()))
+        return Study(
+            tuple(Cell("imprint", name.replace("_", " "), ("",), (name,), (value,), (value,), (10.0,)) for name, value in shares.items())
+        )
 
     text = grid.finding(study(No_defense=1.0, good=0.0, edge=0.05, middle=0.89, poor=0.9))
     assert "servers show 100 %" in text and "Under 5 % show behind good." in text and text.endswith("Of little use: poor.")
@@ -181,6 +183,32 @@ def test_the_finding_of_the_grid_follows_its_cells():
         study(No_defense=0.5, edge=0.05)
     )
     assert grid.finding(study(edge=0.05)) == "No server could be run."
+
+
+def test_a_cell_of_the_grid_is_the_mean_of_its_batches_and_tells_least_and_most():
+    cell = Cell(
+        "imprint", "Clipping", ("a", "b", "c"), ("1", "2", "3"), (0.5, 1.0, None), (0.5, 1.0, None), (70.0, 80.0, None), why="No batch."
+    )
+    assert cell.exact == cell.seen == 0.75 and cell.least_and_most == (0.5, 1.0) and cell.best == 80.0
+    assert Study.from_json(Study((cell,)).to_json()).cells == (cell,)
+    html = grid._cell(cell)
+    assert "<b>75 %</b> (75)" in html and "Shows: 50 to 100 %; best picture 80.0 dB. No batch." in html
+    assert "–" in grid._cell(Cell("imprint", "Clipping", ("a",), ("1",), (None,), (None,), (None,), why="No batch."))
+
+
+@pytest.mark.parametrize("before", ["imprint", "fishing", "qbi", "scale_mia"])
+def test_any_server_can_be_chosen_after_any_other(before):
+    """Sybils have no read-out of their own, and kept that of the server before."""
+    for first in servers.liars():
+        start = servers.chosen(Scenario.parse("data=photos&batch=16&model=lenet"), before)
+        assert not problems(start) and not problems(servers.chosen(start, first)), (before, first)
+
+
+def test_turns_of_the_grid_share_no_picture_and_no_seed():
+    turns = [servers.against("loki", turn)[servers.UNDEFENDED] for turn in range(TURNS)]
+    first = [s.data.index for s in turns]
+    assert len({s.seed for s in turns}) == TURNS and all(b - a >= s.batch for s, a, b in zip(turns, first, first[1:], strict=False))
+    assert first[-1] + turns[-1].batch <= len(turns[-1].data.load(None).victims)
 
 
 def test_every_server_has_a_case_in_the_grid_that_fits():
@@ -248,9 +276,10 @@ def test_the_study_of_detectors_is_a_table_with_curves_or_its_absence_is_said(se
 def test_the_shipped_grid_holds_every_server_and_tells_what_is_known_of_them():
     found = servers_study.shipped()
     assert set(found.servers) == set(servers.liars()) and len(found.columns) == len(servers.against("imprint"))
-    for name in found.servers:
-        wanted = servers.against(name)
-        assert all(cell.key == wanted[column].key("run") for column, cell in found.of(name).items()), name
+    for turn in range(TURNS):
+        wanted = {(name, column): scenario.key("run") for name, column, scenario, _ in _make.wanted(turn)}
+        assert wanted == {(cell.server, cell.column): cell.keys[turn] for cell in found.cells}
+    assert found.of("fishing")["No defense"].exact == 1.0, "of the pictures that it is after"
     share = {name: found.of(name)["Secure aggregation, 8 clients"].exact for name in found.servers}
     assert (
         share["loki"] >= 0.85 and share["inconsistent"] == share["sybils"] == 1.0 and share["imprint"] < 0.5

@@ -47,11 +47,13 @@ MODELS = (
     "mlp(width=256)",
     "lenet",
     "lenet(width=16)",
+    "lenet(width=48)",
     "mlp(width=256,hidden_layers=2)",
     "convnet",
     "mlp(width=256,act='sigmoid')",
 )  # the first that a server fits
 SUMMED = 8
+APART = 6 * BATCHES[0]  # pictures from one batch of the grid to the next; all five are among the 500 private digits
 LEFT_OUT = ("water_filling",)  # of the grid: as loud as InvL-GNP, along other directions, and minutes of work
 UNDEFENDED = "No defense"
 
@@ -117,19 +119,36 @@ def chosen(now: Scenario, name: str) -> Scenario:
     if now.protocol.sends_embedding and SERVERS[name]().plants:  # of nets that gradients come back from
         now = planted(now.replace(server=Scenario().server))
     own = now.replace(**brought("server", SERVERS[name]()))
+    if own.attack.reads not in ("", own.server.plan):  # what the server before had planted
+        own = own.replace(attack=Scenario().attack)
     nets = [own.model, *(_model(text) for text in MODELS)]
     ways = [own.replace(model=net, aggregation=sum_) for sum_ in (own.aggregation, _secure()) for net in nets]
     return next((way for way in ways if not problems(way)), own)
 
 
-def against(name: str) -> dict[str, Scenario]:
+def aimed(now: Scenario, labels: Sequence[int]) -> tuple[Scenario, int | None]:
+    """A server that singles one picture out after a class that the batch has once, and which picture that is; any other server as it is.
+
+    Args:
+        now: with the server.
+        labels: of the batch.
+    """
+    if now.server.plan != "single":
+        return now, None
+    place = next((place for place, label in enumerate(labels) if list(labels).count(label) == 1), 0)
+    return now.replace(server=now.server.replace(target=int(labels[place]))), place
+
+
+def against(name: str, turn: int = 0) -> dict[str, Scenario]:
     """One server against every defense of the usual set, known to it where that fits, and against secure aggregation; by the title of what is set against it.
 
     Args:
         name: of the server. It is met on the first net that it fits, 16 digits in float64; one that plants nothing that can be read off, but has the victim's message alone, with one digit and a linear layer.
+        turn: how often before; each has a batch and a seed of its own.
     """
     alone = "" if ATTACKS[SERVERS[name].attack or "dlg"].reads else "&attack=linear_layer"
     start = chosen(Scenario.parse(f"{GRID}&batch={1 if alone else BATCHES[0]}&model={MODELS[0]}"), name)
+    start = start.replace(data=start.data.replace(index=turn * APART), seed=start.seed + turn)
     base = start.replace(attack=ATTACKS["linear_layer"]()) if alone else start
     rows = {
         UNDEFENDED: base,
@@ -180,6 +199,7 @@ __all__ = [
     "UNDEFENDED",
     "Scene",
     "against",
+    "aimed",
     "empty",
     "hides",
     "in_sight",

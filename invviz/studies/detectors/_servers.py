@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...core.types import World
 from ...engine.attack import run
 from ...engine.client import Site, meet_client
 from ...scenario import Scenario
-from ...scenario.families.servers import chosen, hides, liars
+from ...scenario.families.servers import aimed, chosen, hides, liars
 from ._scores import COLUMNS, SLOW, scores
 from ._zoo import ARCHITECTURES, DATA, KINDS, line, opened
 
@@ -32,6 +33,7 @@ FIRST = 10_001  # lines from here on: honest nets that no threshold has seen
 PUBLIC = 500
 SMALL = ("digits", "photos")  # data sets that planted nets are for
 CLIENTS = 4  # that compare their nets
+WIDTHS = (16, 48)  # of nets for servers that need more channels than honest ones have here
 TRIES = 100  # honest lines that are looked at for every net that is wanted
 READ_ON = "data=cifar10&model=mlp(width=256)&batch=16&dtype=float64"
 ALONE = "&aggregation=secure(clients=4,colluding=0)&batch=1&attack=linear_layer"
@@ -64,11 +66,8 @@ def read(s: Scenario, jitter: float, site: Site) -> float:
     shown = []
     for seed in SEEDS if s.server.plan != "single" else SEEDS_OF_ONE:
         one = s.replace(server=s.server.replace(jitter=jitter) if jitter else s.server, seed=seed, data=s.data.replace(index=16 * seed))
-        wanted = slice(None)
-        if s.server.plan == "single":  # a class that the batch has once
-            labels = meet_client(one.replace(server=Scenario.parse("").server), site).batch.label.tolist()
-            place = next(place for place, label in enumerate(labels) if labels.count(label) == 1)
-            one, wanted = one.replace(server=one.server.replace(target=labels[place])), slice(place, place + 1)
+        one, place = aimed(one, meet_client(one.replace(server=Scenario.parse("").server), site).batch.label.tolist())
+        wanted = slice(None) if place is None else slice(place, place + 1)
         shown += [psnr >= VISIBLE for psnr in (run(one, site).scores["psnr"] or [])[wanted]]
     return float(np.mean(shown))
 
@@ -105,7 +104,7 @@ def planted(name: str, jitter: float, count: int, data_dir: Path | None) -> np.n
         if not _fits(server, number):
             continue
         most = 4 if len(found) % 4 == 0 else 2  # a quarter is trained
-        honest = list(line(number, data_dir, most))[-1]
+        honest = list(line(number, data_dir, most, functools.partial(_wide_enough, server)))[-1]
         received = _received(server, honest, number, data_dir)
         if received is not None:
             found.append(scores(received, SLOW if len(found) % 6 else ()))
@@ -117,6 +116,15 @@ def _fits(server: Any, number: int) -> bool:
     if DATA[number % len(DATA)] not in SMALL:
         return False
     return not server.needs_first_linear or ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)] == "mlp"
+
+
+def _wide_enough(server: Any, drawn: Scenario) -> Any:
+    """The architecture that was drawn, or where a server needs more channels than any of these has, as many as it needs."""
+    model, shape = drawn.model, drawn.data.shape
+    if not server.model_problems(model, shape) or "width" not in model.values():
+        return model
+    wider = (model.replace(width=width) for width in WIDTHS)
+    return next((one for one in wider if not server.model_problems(one, shape)), model)
 
 
 def _received(server: Any, honest: Honest, number: int, data_dir: Path | None) -> Received | None:

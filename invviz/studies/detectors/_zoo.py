@@ -18,10 +18,11 @@ from ...core.types import Batch, Net
 from ...scenario import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from torch import nn
+
 
 DATA = ("digits", "photos", "cifar10")
 ARCHITECTURES = ("mlp", "lenet", "convnet", "preact", "vit")
@@ -54,17 +55,21 @@ class Honest:
     received: Received
 
 
-def line(number: int, data_dir: Path | None, most: int = len(KINDS)) -> Iterator[Honest]:
+def line(
+    number: int, data_dir: Path | None, most: int = len(KINDS), chosen: Callable[[Scenario], Any] = lambda drawn: drawn.model
+) -> Iterator[Honest]:
     """One net from its start through a few rounds to one that is trained, pruned and quantised; the same for the same number.
 
     Args:
         number: of the line: it chooses data set, architecture, start, and everything that is drawn.
         data_dir: folder with data sets.
         most: how many of KINDS are wanted, the first ones.
+        chosen: the architecture, from the scenario with the one that was drawn.
     """
     draw = np.random.default_rng(derive(number, "honest nets"))
     scenario = Scenario.parse(f"data={DATA[number % len(DATA)]}&model={ARCHITECTURES[number // len(DATA) % len(ARCHITECTURES)]}")
     scenario = scenario.replace(model=scenario.model.replace(**_knobs(draw)[scenario.model.name]))
+    scenario = scenario.replace(model=chosen(scenario))
     data, model, samples = scenario.data, scenario.model, opened(scenario.data.name, data_dir)
     start = STARTS[number // (len(DATA) * len(ARCHITECTURES)) % len(STARTS)]
     net = Net.of(started(model.build(data.shape, data.num_classes, derive(number, "start") % 2**31), start, number))

@@ -19,30 +19,59 @@ FILE = "study.json"
 COMMAND = "python -m invviz.studies servers"
 
 
+TURNS = 5  # batches, each with a seed of its own
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One server behind one defense.
+    """One server behind one defense, on one batch after another.
 
     Attributes:
         server, column: name of the server; title of what is set against it.
-        scenario: that was run, as text.
-        key: of the result.
-        exact: share of the batch that was read to 60 dB and more; None where the parts do not fit, which `why` says.
-        seen: share that shows to 20 dB and more.
-        best: PSNR of the best picture, in dB.
-        seconds: that it took.
-        why: in words; empty where it was run.
+        scenarios: that were run, as text; one a batch.
+        keys: of their results.
+        shares: of each batch, what was read to 60 dB and more (of a server that is after one picture: whether that was); None where that batch could not be run, which `why` says.
+        sights: of each batch, what shows to 20 dB and more; None likewise.
+        bests: PSNR of each batch's best picture, in dB; None likewise.
+        seconds: that all took.
+        why: in words; empty where all were run.
     """
 
     server: str
     column: str
-    scenario: str
-    key: str
-    exact: float | None = None
-    seen: float | None = None
-    best: float | None = None
+    scenarios: tuple[str, ...]
+    keys: tuple[str, ...]
+    shares: tuple[float | None, ...]
+    sights: tuple[float | None, ...]
+    bests: tuple[float | None, ...]
     seconds: float = 0.0
     why: str = ""
+
+    @property
+    def exact(self) -> float | None:
+        """Mean share that was read to 60 dB and more; None where no batch could be run."""
+        return _mean(self.shares)
+
+    @property
+    def seen(self) -> float | None:
+        """Mean share that shows to 20 dB and more; None likewise."""
+        return _mean(self.sights)
+
+    @property
+    def least_and_most(self) -> tuple[float, float] | None:
+        """Of the shares that show, over batches; None likewise."""
+        known = [value for value in self.sights if value is not None]
+        return (min(known), max(known)) if known else None
+
+    @property
+    def best(self) -> float | None:
+        """PSNR of the best picture of all batches, in dB; None likewise."""
+        return max((value for value in self.bests if value is not None), default=None)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,7 +93,11 @@ class Study:
             ValueError, KeyError, TypeError: not such a text.
         """
         found = of_today(text)
-        return None if found is None else cls(tuple(Cell(**cell) for cell in found["cells"]))
+        return (
+            None
+            if found is None
+            else cls(tuple(Cell(**{k: tuple(v) if isinstance(v, list) else v for k, v in cell.items()}) for cell in found["cells"]))
+        )
 
     def of(self, server: str) -> dict[str, Cell]:
         """Cells of a server by column."""
@@ -91,4 +124,4 @@ def shipped() -> Study | None:
     return None
 
 
-__all__ = ["COMMAND", "FILE", "FOLDER", "Cell", "Study", "shipped"]
+__all__ = ["COMMAND", "FILE", "FOLDER", "TURNS", "Cell", "Study", "shipped"]

@@ -16,49 +16,91 @@ from ...engine.client import Site
 from ...metrics import EXACT
 from ...scenario import Scenario, problems
 from ...scenario.families import servers
-from . import FILE, FOLDER, Cell, Study, shipped
+from . import FILE, FOLDER, TURNS, Cell, Study, shipped
 
 SEEN = 20.0  # dB from which a picture is seen
 MOST = 40.0  # seconds of one processor after which a search is stopped; what it has by then counts
 
 
 def make(folder: Path = FOLDER) -> None:
-    """Write the study; it is written after every cell, and what is there already is kept."""
+    """Write the study; it is written after every turn, and what is there already is kept.
+
+    One batch of every cell comes before the second of any, so that a study that was stopped is an even one of fewer batches.
+    """
     held = shipped()
-    known = {cell.key: cell for cell in (held.cells if held else ()) if not cell.why}
-    cells: list[Cell] = []
+    known = {
+        key: one for cell in (held.cells if held else ()) for key, one in zip(cell.keys, batches(cell), strict=True) if one.best is not None
+    }
+    rows: dict[tuple[str, str], Cell] = {}
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
-        for server, column, scenario in wanted():
-            there = known.get(scenario.key("run"))
-            cells.append(dataclasses.replace(there, server=server, column=column) if there else measured(server, column, scenario, site))
-            known[cells[-1].key] = cells[-1]  # two columns may be the same
-            sys.stderr.write(f"{server}, {column}: {cells[-1].exact} exact, {cells[-1].seen} seen, {cells[-1].why}\n")
+        for turn in range(TURNS):
+            for server, column, scenario, place in wanted(turn):
+                one = known.get(scenario.key("run")) or measured(scenario, site, place)
+                known[scenario.key("run")] = one  # two columns may be the same
+                rows[server, column] = joined(rows.get((server, column)), one, server, column)
+                sys.stderr.write(f"{turn + 1} of {TURNS}: {server}, {column}: {one.exact} exact, {one.seen} seen, {one.why}\n")
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / FILE, Study(tuple(cells)).to_json())
+            write_whole(folder / FILE, Study(tuple(rows.values())).to_json())
     shipped.cache_clear()
 
 
-def wanted() -> Iterator[tuple[str, str, Scenario]]:
-    """Name of the server, title of the column, scenario; one defense after another, those that take long last."""
-    cells = {name: servers.against(name) for name in servers.liars()}
+def wanted(turn: int) -> Iterator[tuple[str, str, Scenario, int | None]]:
+    """Name of the server, title of the column, scenario, and which picture the server is after, if it is one; one defense after another, those that take long last."""
+    cells = {name: servers.against(name, turn) for name in servers.liars()}
     for column in next(iter(cells.values())):
         for name, row in cells.items():
             if column in row:
-                yield name, column, row[column]
+                data = row[column].data
+                yield name, column, *servers.aimed(row[column], data.victims(data.load(None), row[column].batch)[1].tolist())
 
 
-def measured(server: str, column: str, scenario: Scenario, site: Site) -> Cell:
-    """One cell."""
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What one server read of one batch; the fields are those of `Cell`, of one batch."""
+
+    scenario: str
+    key: str
+    exact: float | None = None
+    seen: float | None = None
+    best: float | None = None
+    seconds: float = 0.0
+    why: str = ""
+
+
+def batches(cell: Cell) -> Iterator[Batch]:
+    """A cell's batches; the seconds are an equal share of all."""
+    for parts in zip(cell.scenarios, cell.keys, cell.shares, cell.sights, cell.bests, strict=True):
+        yield Batch(*parts, seconds=cell.seconds / len(cell.keys))
+
+
+def joined(cell: Cell | None, one: Batch, server: str, column: str) -> Cell:
+    """A cell and one batch more."""
+    before = cell or Cell(server, column, (), (), (), (), ())
+    return Cell(
+        server,
+        column,
+        (*before.scenarios, one.scenario),
+        (*before.keys, one.key),
+        (*before.shares, one.exact),
+        (*before.sights, one.seen),
+        (*before.bests, one.best),
+        round(before.seconds + one.seconds, 2),
+        " ".join(dict.fromkeys(filter(None, (before.why, one.why)))),
+    )
+
+
+def measured(scenario: Scenario, site: Site, place: int | None = None) -> Batch:
+    """One batch; of a server that is after one picture that picture alone."""
     start, text, key = time.monotonic(), scenario.text(), scenario.key("run")
     if why := " ".join(problems(scenario)):
-        return Cell(server, column, text, key, why=why)
+        return Batch(text, key, why=why)
     try:
         end = time.process_time() + MOST
         scores = run(scenario, site, lambda event: time.process_time() < end).scores["psnr"] or []
         psnr = [float("-inf") if value is None or value != value else float(value) for value in scores]
+        psnr = psnr if place is None else [psnr[place]]
     except InvvizError as err:
-        return Cell(server, column, text, key, why=str(err))
+        return Batch(text, key, why=str(err))
     share = lambda least: sum(value >= least for value in psnr) / len(psnr)  # noqa: E731
-    best = max(psnr)
-    return Cell(server, column, text, key, share(EXACT), share(SEEN), best, round(time.monotonic() - start, 2))
+    return Batch(text, key, share(EXACT), share(SEEN), max(psnr), round(time.monotonic() - start, 2))

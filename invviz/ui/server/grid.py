@@ -27,14 +27,15 @@ def draw() -> None:
     dark = " dark" if st.context.theme.type == "dark" else ""
     head = "".join(f'<th scope="col">{escape(title(name))}</th>' for name in found.servers)
     body = "".join(_row(found, column) for column in found.columns)
-    caption = "Share of the batch that is read exactly (60 dB and more); in brackets the share that shows (20 dB and more)."
+    turns = max(len(cell.keys) for cell in found.cells)
+    caption = f"Share of a batch, or of the pictures that the server is after where it singles one out, that is read exactly (60 dB and more); in brackets the share that shows (20 dB and more). Mean of {turns} batches; darkness follows what shows."
     st.html(
         f'<div class="server verdicts grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><th scope="col">Defense</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
     _open(found)
     st.caption(
-        "16 digits in float64, each server at its defaults on the first net that it fits; servers that only undo the sum (inconsistent nets, sybils) with one digit and a linear layer. "
-        f"The attacker knows the defense where its read-out can use that. Searches are stopped after 40 s. One batch and one seed: differences of a picture or two mean little. Made by `{COMMAND}`."
+        "Batches of 16 digits in float64, a seed each, each server at its defaults on the first net that it fits; servers that only undo the sum (inconsistent nets, sybils) with one digit and a linear layer. "
+        f"The attacker knows the defense where its read-out can use that. Searches are stopped after 40 s. Pointing at a cell tells least and most over the batches. Made by `{COMMAND}`."
     )
 
 
@@ -73,10 +74,12 @@ def _row(found: Study, column: str) -> str:
 
 
 def _cell(cell: Cell | None) -> str:
-    if cell is None or cell.exact is None or cell.seen is None:
+    if cell is None or cell.exact is None or cell.seen is None or cell.least_and_most is None:
         return f'<td title="{escape(cell.why if cell else "not computed")}">–</td>'
-    best = "" if cell.best is None else f"best picture {cell.best:.1f} dB; "
-    return f'<td style="--share: {cell.seen:.3f}" class="share" title="{escape(best + cell.scenario)}"><b>{100 * cell.exact:.0f} %</b> ({100 * cell.seen:.0f})</td>'
+    least, most = cell.least_and_most
+    told = f"Shows: {100 * least:.0f} to {100 * most:.0f} %" + ("" if cell.best is None else f"; best picture {cell.best:.1f} dB")
+    told += f". {cell.why}" if cell.why else ""
+    return f'<td style="--share: {cell.seen:.3f}" class="share" title="{escape(told)}"><b>{100 * cell.exact:.0f} %</b> ({100 * cell.seen:.0f})</td>'
 
 
 def _open(found: Study) -> None:
@@ -89,5 +92,5 @@ def _open(found: Study) -> None:
             return
         column = choice.pick("defended", {one: one for one in columns}, columns[0])
         choice.from_list("Defense", "grid defense", columns, column, lambda one: state.set_view("defended", one))
-        scenario = Scenario.parse(found.of(name)[column].scenario)
+        scenario = Scenario.parse(found.of(name)[column].scenarios[0])
         press.button("Open it above", "open cell", lambda: state.open_scenario(scenario), shows=sight.TOP, icon=":material/arrow_upward:")
