@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from ...core.paths import GALLERY
 from ...core.plain import to_json
@@ -93,11 +94,7 @@ class Study:
             ValueError, KeyError, TypeError: not such a text.
         """
         found = of_today(text)
-        return (
-            None
-            if found is None
-            else cls(tuple(Cell(**{k: tuple(v) if isinstance(v, list) else v for k, v in cell.items()}) for cell in found["cells"]))
-        )
+        return None if found is None else cls(tuple(map(_cell, found["cells"])))
 
     def of(self, server: str) -> dict[str, Cell]:
         """Cells of a server by column."""
@@ -112,6 +109,11 @@ class Study:
     def columns(self) -> Sequence[str]:
         """No defense first."""
         return list(dict.fromkeys(cell.column for cell in self.cells))
+
+
+def _cell(held: dict[str, Any]) -> Cell:
+    own: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in held.items()}
+    return Cell(**own)
 
 
 @lru_cache(maxsize=1)
