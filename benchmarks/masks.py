@@ -1,6 +1,7 @@
 """What the natural prior gives attackers behind masks: eight victims of the issue, then 40 others against the best attack in the house.
 
-`PYTHONPATH=. python benchmarks/masks.py [--others]`; needs INVVIZ_DATA with CIFAR-10.
+`PYTHONPATH=. python benchmarks/masks.py [--others | --house [ATTACK ...]]`; needs INVVIZ_DATA with CIFAR-10. `--others`: the forty against the quick rivals; `--house`: one of
+the forty a mask, then a second, and so on, against these attacks, or every one that fits (some minutes each, most of it Gauss-Newton's).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from invviz.engine.attack import run
 from invviz.engine.client import Site
 from invviz.engine.results import Result
 from invviz.scenario import Scenario
+from invviz.scenario.families.attacks import everyone
 
 VICTIMS = ("photos(index=0)", "cifar10(index=5)", "cifar10(index=21)", "photos(index=9)")
 MASKS = ("random_pruning(fraction=0.9)", "pruning(fraction=0.9)")
@@ -30,7 +32,7 @@ OTHER_MASKS = (
     "optimal_pruning(fraction=0.9)",
     "selective_encryption(fraction=0.5)",
 )
-HOUSE = ("plug_and_play", "inverting_gradients", "deep_image_prior", "pca_prior")
+QUICK = ("plug_and_play", "inverting_gradients", "deep_image_prior", "pca_prior")
 SITE = Site(Path(os.environ["INVVIZ_DATA"]), Path("/nonexistent"), "cpu")
 
 
@@ -71,14 +73,33 @@ def others() -> None:
             with without_prior():
                 found = {"dlg without prior": psnr(reached(data, mask, "dlg", seed))}
             before = found["dlg without prior"]
-            found |= {name: psnr(reached(data, mask, name, seed)) for name in HOUSE}
+            found |= {name: psnr(reached(data, mask, name, seed)) for name in QUICK}
             best = max(found, key=found.__getitem__)
             gaps.append(after - found[best])
             print(f"| {mask} | {data} | {before:.1f} | {best} | {found[best]:.1f} | {after:.1f} |", flush=True)
     print(f"\n{len(gaps)} cases: {statistics.mean(gaps):+.1f} dB on average, {min(gaps):+.1f} in the worst, against the best other.")
 
 
+def house(rivals: list[str]) -> None:
+    """The same forty, one of each mask after the other, each against these attacks, or every one that fits."""
+    print("| mask | victim | dlg, dB | s | best other | its dB | s | gap so far, dB |\n|---|---|---|---|---|---|---|---|", flush=True)
+    gaps: list[float] = []
+    for turn in range(len(OTHERS)):
+        for i, mask in enumerate(OTHER_MASKS):
+            k = (3 * i + turn) % len(OTHERS)  # other pictures and seeds for every mask
+            s = Scenario.parse(f"data={OTHERS[k]}&model=lenet&defense={mask}&attack=dlg&attacker=aware&seed={100 + 8 * i + k}")
+            own, others = run(s, SITE), {name: one for name, one in everyone(s).items() if name != "dlg" and (not rivals or name in rivals)}
+            found = {name: run(one, SITE) for name, one in others.items()}
+            best = max(found, key=lambda name: psnr(found[name]))
+            gaps.append(psnr(own) - psnr(found[best]))
+            ours, theirs = (f"{psnr(one):.1f} | {one.seconds:.0f}" for one in (own, found[best]))
+            print(f"| {mask} | {OTHERS[k]} | {ours} | {best} | {theirs} | {statistics.mean(gaps):+.2f} of {len(gaps)} |", flush=True)
+
+
 if __name__ == "__main__":
+    if "--house" in sys.argv:
+        house(sys.argv[sys.argv.index("--house") + 1 :])
+        sys.exit()
     issue()
     if "--others" in sys.argv:
         others()

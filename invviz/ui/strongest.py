@@ -18,10 +18,9 @@ def draw(names: Sequence[str], data: str, model: str) -> None:
         model: text of the net.
     """
     study, victim = redteam.load(), redteam.alike(data, model)
-    lines = redteam.beside(study, names, victim) if study and victim else []
-    if lines:
+    if study and victim and (lines := redteam.beside(study, names, victim)):
         with st.expander("Against every attack: what the red team got behind these defenses"):
             st.caption(
-                f"The strongest of all attacks that fit and know the defense, on fresh weights; it does not follow the controls here. {redteam.LIMIT}"
+                f"The strongest attack on {redteam.how_many(study, victim)}; it does not follow the controls here. {redteam.who(study, victim)} {redteam.LIMIT}"
             )
             st.markdown("\n".join(f"- {line}" for line in lines))

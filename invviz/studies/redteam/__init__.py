@@ -1,4 +1,4 @@
-"""The red team: every defense at three strengths against every attack that fits and knows it; the strongest counts.
+"""The red team: every defense at three strengths against every attack that fits and knows it, and on later pictures against the best of them; the strongest counts.
 
 Made by `python -m invviz.studies redteam`, kept as plain JSON without pictures, shown by Defend, Curves and docs/defenses.md.
 """
@@ -21,13 +21,12 @@ from ...metrics import Baseline, rank, word
 from ...scenario import Scenario
 from ...scenario.families.attacks import with_attack
 from ..kept import HEAD, of_today, tuples
-from ._plan import LEVELS, SEEDS, VICTIMS, Victim
+from ._plan import FINALISTS, LEVELS, MOST, SEEDS, VICTIMS, Victim
 from ._plan import cells as planned_cells
-from ._words import LIMIT, beside, by, got, headline, named, ranked, strength, table
+from ._words import LIMIT, beside, by, got, headline, how_many, named, ranked, strength, table, who
 
 FOLDER = GALLERY / "redteam"
 COMMAND = "python -m invviz.studies redteam"
-MOST = 200.0  # dB; stands for "no error at all"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Finding:
         words: of every picture how much of it shows (`metrics.word`, by PSNR and SSIM; where SSIM was not kept by PSNR alone), set against what the label alone gives.
         bars: PSNR of that, of every picture.
         attacks: of every picture the strongest attack's name.
-        tried: how many attacks there were to choose from.
+        tried: how many attacks there were to choose from, of the picture on which there were most (the first; of others the finalists alone).
         scenario: text of the attack that got most of all.
     """
 
@@ -107,7 +106,7 @@ class Redteam:
     Attributes:
         facts: date, machine, versions, seconds it took.
         cells: scenario (its attack left at the default), keys (their beginnings, by attack), bar (what the label alone gives: PSNR without and with the picture's own mean colour,
-            then SSIM likewise), got (PSNR by attack; None: it gave up), ssim (by attack), seconds. Cells of before 30 November 2026, 13:00, have no SSIM.
+            then SSIM likewise), got (PSNR by attack; None: it gave up), ssim (by attack; not kept of those that were run before 30 November 2026, 13:00), seconds.
     """
 
     facts: Mapping[str, Any]
@@ -215,6 +214,7 @@ def load() -> Redteam | None:
 
 __all__ = [
     "COMMAND",
+    "FINALISTS",
     "FOLDER",
     "LEVELS",
     "LIMIT",
@@ -229,9 +229,11 @@ __all__ = [
     "by",
     "got",
     "headline",
+    "how_many",
     "load",
     "named",
     "ranked",
     "strength",
     "table",
+    "who",
 ]

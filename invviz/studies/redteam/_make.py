@@ -1,4 +1,7 @@
-"""Attacking: every attack that fits, on every cell, round by round, so that a study that was stopped is an even one of fewer pictures."""
+"""Attacking cell by cell, round by round, so that a study that was stopped is an even one of fewer pictures.
+
+A victim's first picture by every attack that fits, the others by those few that got most of the first (`_plan.finalists`).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from ...engine.client import Site
 from ...scenario import Scenario
 from ...scenario.families.attacks import everyone
 from . import FOLDER, MOST, Redteam
-from ._plan import VICTIMS, cells
+from ._plan import VICTIMS, cells, finalists, first_of
 
 EVERY = 30.0  # seconds between two times that what is known is kept
 
@@ -48,8 +51,6 @@ def make(
     before = Redteam.from_json(path.read_text()) if path.is_file() else None
     known = {cell["scenario"]: cell for cell in before.cells} if before else {}
     spent, start, last = (before.facts["seconds"] if before else 0), time.monotonic(), time.monotonic()
-    waiting = [(s, lacking(s, known.get(s.text()))) for s in planned(rounds, victims)]
-    waiting = [(s, names) for s, names in waiting if names]
 
     def keep() -> Redteam:
         found = Redteam(
@@ -61,28 +62,36 @@ def make(
 
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_alone) as pool:
-        running = [pool.submit(attacked, s, site, names) for s, names in waiting]
-        for done, future in enumerate(as_completed(running), 1):
-            cell = future.result()
-            known[cell["scenario"]] = merged(known.get(cell["scenario"]), cell)
-            if time.monotonic() - last > EVERY:
-                last = time.monotonic()
-                keep()
-                sys.stderr.write(f"{done} of {len(waiting)} cells, {last - start:.0f} s: {cell['scenario']}\n")
+        for turn in planned(rounds, victims):  # one after the other: who attacks later pictures is known from the first
+            waiting = [(s, names) for s in turn if (names := lacking(s, known))]
+            running = [pool.submit(attacked, s, site, names) for s, names in waiting]
+            for done, future in enumerate(as_completed(running), 1):
+                cell = future.result()
+                known[cell["scenario"]] = merged(known.get(cell["scenario"]), cell)
+                if time.monotonic() - last > EVERY:
+                    last = time.monotonic()
+                    keep()
+                    sys.stderr.write(f"{done} of {len(waiting)} cells of this round, {last - start:.0f} s: {cell['scenario']}\n")
     return keep()
 
 
-def planned(rounds: int | None = None, victims: Iterable[str] = VICTIMS) -> list[Scenario]:
-    """The cells in the order in which they are attacked: the first picture of every victim before the second of any."""
+def planned(rounds: int | None = None, victims: Iterable[str] = VICTIMS) -> list[list[Scenario]]:
+    """The cells in the order in which they are attacked, a list a round: the first picture of every victim before the second of any."""
     most = max(victim.rounds for victim in VICTIMS.values())
     turns = range(most if rounds is None else min(rounds, most))
-    return [s for number in turns for name in victims if number < VICTIMS[name].rounds for s in cells(name, number)]
+    return [[s for name in victims if number < VICTIMS[name].rounds for s in cells(name, number)] for number in turns]
 
 
-def lacking(s: Scenario, cell: Mapping[str, Any] | None) -> list[str]:
-    """Names of the attacks that fit and are not known of a cell, or have another key since."""
-    keys = cell["keys"] if cell else {}
-    return [name for name, one in everyone(s).items() if keys.get(name) != short(one)]
+def lacking(s: Scenario, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the attacks that are to be run on a cell: of those that shall, the ones that are not known of it, or have another key since.
+
+    Args:
+        s: the cell.
+        known: cells by the scenario's text.
+    """
+    keys, first = known.get(s.text(), {}).get("keys", {}), first_of(s)
+    best = None if s == first else finalists(known.get(first.text(), {}).get("got", {}))
+    return [name for name, one in everyone(s).items() if (best is None or name in best) and keys.get(name) != short(one)]
 
 
 def short(one: Scenario) -> str:
@@ -100,7 +109,7 @@ def attacked(s: Scenario, site: Site, names: Sequence[str]) -> dict[str, Any]:
         try:
             found = run(one, site)
         except InvvizError:  # said by the attack itself: it cannot work on this message
-            got[name] = None
+            got[name] = ssim[name] = None
             continue
         psnr = (found.scores["psnr"] or [None])[0]
         got[name] = None if psnr is None else round(float(np.clip(psnr, -MOST, MOST)), 2)

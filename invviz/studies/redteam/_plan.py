@@ -1,12 +1,13 @@
-"""What the red team attacks: victims, every defense at three strengths, pictures and seeds."""
+"""What the red team attacks: victims, every defense at three strengths, pictures and seeds, and by whom."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...core.component import parse_component
 from ...defenses import DEFENSES, Defense
+from ...metrics import EXACT
 from ...scenario import Scenario
 
 
@@ -45,8 +46,13 @@ VICTIMS: dict[str, Victim] = {
     ),
 }
 
+MOST = 200.0  # dB; stands for "no error at all"
 LEVELS = ("weak", "usual", "strong")
 SEEDS = 3  # of weights, noise and search: picture k has seed k modulo this
+FINALISTS, NEAR = (
+    2,
+    6.0,
+)  # attacks on every picture but the first: those that got most of the first one, and a third that got at most so many dB less than the best
 
 
 def defense(name: str, level: int) -> Defense:
@@ -70,3 +76,31 @@ def cells(victim: str, number: int) -> Iterator[Scenario]:
         if kind.suggested.levels and who.reads in kind.suggested.victims:
             for level in range(len(LEVELS)):
                 yield start.replace(defense=(defense(name, level),))
+
+
+def first_of(s: Scenario) -> Scenario:
+    """The same cell of the victim's first picture, which every attack that fits is tried on."""
+    return s.replace(data=s.data.replace(index=0), seed=0)
+
+
+def finalists(got: Mapping[str, float | None]) -> list[str]:
+    """Names of the attacks that got most of a cell's first picture: FINALISTS, and one more that comes NEAR; by PSNR, with the truth at hand.
+
+    Attacks with the very same figure are one search under several names (behind noise in the tangent space many are), and count once; "no error at all" tells none apart.
+
+    Args:
+        got: PSNR in dB by attack; None: it gave up.
+
+    Example:
+        >>> finalists({"dlg": 57.34, "idlg": 57.34, "pca_prior": 25.6, "peeling": 200.0, "features": None, "see_through": 30.0})
+        ['peeling', 'dlg']
+        >>> finalists({"dlg": 20.1, "pca_prior": 25.6, "features": 21.5, "see_through": 20.0})
+        ['pca_prior', 'features', 'dlg']
+    """
+    known = {name: psnr for name, psnr in got.items() if psnr is not None}
+    best: dict[str, float] = {}
+    for name in sorted(known, key=known.__getitem__, reverse=True):
+        near = len(best) == FINALISTS and known[name] >= min(max(best.values()), EXACT) - NEAR
+        if (len(best) < FINALISTS or near) and (known[name] >= MOST or known[name] not in best.values()):
+            best[name] = known[name]
+    return list(best)

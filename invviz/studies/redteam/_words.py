@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from ...attacks import ATTACKS
 from ...core.figures import listed, number
 from ...defenses import DEFENSES, Defense
 from ...metrics import EXACT, WORDS, decibels
-from ._plan import LEVELS, VICTIMS
+from ._plan import FINALISTS, LEVELS, NEAR, SEEDS, VICTIMS
 
 if TYPE_CHECKING:
     from . import Finding, Redteam
@@ -24,11 +25,11 @@ RANKED = "Attacks and pictures are ranked by the word, which counts PSNR and SSI
 
 
 def ranked(study: Redteam, victim: str) -> str:
-    """What attacks are ranked by, and on how many of a victim's cells SSIM was not kept."""
+    """What attacks are ranked by, and on how many of a victim's cells some attack's SSIM was not kept."""
     cells = study.attacked[victim]
-    without = sum(not any(value is not None for value in one.ssim.values()) for one in cells)
+    without = sum(any(one.ssim.get(name) is None for name in one.got) for one in cells)
     which = "all cells" if without == len(cells) else f"{without} of {len(cells)} cells"
-    return f"{RANKED}{f'; on {which}, attacked before SSIM was kept, by PSNR alone' if without else ''}."
+    return f"{RANKED}{f'; on {which}, attacks whose SSIM was not kept by PSNR alone' if without else ''}."
 
 
 def named(defense: Defense | None) -> str:
@@ -42,10 +43,13 @@ def strength(defense: Defense) -> str:
 
 
 def got(finding: Finding) -> str:
-    """What the strongest attacks got: word and PSNR of the picture that was read best, and the median over all where there are several; "exact" from 60 dB on."""
-    word = finding.words[finding.place]
-    rest = f" (median of {len(finding.psnr)}: {_level(finding.median)})" if len(finding.psnr) > 1 else ""
-    return f"{word}, {_level(finding.worst)}{rest}"
+    """What the strongest attacks got: the word of the picture that was read best, on how many it holds, and PSNR of that picture, the median and the least; "exact" from 60 dB on."""
+    word, count = finding.words[finding.place], len(finding.psnr)
+    if count == 1:
+        return f"{word}, {_level(finding.worst)}"
+    best, middle, least = (_level(one) for one in (finding.worst, finding.median, min(finding.psnr)))
+    levels = f"all {best}" if best == middle == least else f"best read {best}, median {middle}, least {least}"
+    return f"{word} on {finding.words.count(word)} of {count}, {levels}"
 
 
 def _level(psnr: float) -> str:
@@ -53,8 +57,33 @@ def _level(psnr: float) -> str:
 
 
 def by(finding: Finding) -> str:
-    """Title of the attack that got most of all, and of how many it is."""
-    return f"{ATTACKS[finding.attack].short_title()}, of {finding.tried}"
+    """Titles of the attacks that got most, those that did on most pictures first, with on how many; of one picture with how many were tried."""
+    if len(finding.psnr) == 1:
+        return f"{ATTACKS[finding.attack].short_title()}, of {finding.tried}"
+    return ", ".join(f"{ATTACKS[name].short_title()} {count}" for name, count in Counter(finding.attacks).most_common())
+
+
+def who(study: Redteam, victim: str = "") -> str:
+    """Which attacks were tried on which pictures, and what that leaves open.
+
+    Args:
+        study: as shipped.
+        victim: of VICTIMS; of all of them if empty.
+    """
+    several = any(study.pictures(name) > 1 for name in ([victim] if victim else study.found))
+    every = "Every attack that fits and knows the defense was tried on the first picture"
+    if not several:
+        return f"{every}, the only one."
+    return (
+        f"{every}, and on {'each of the others' if victim else 'others'} the {FINALISTS} that got most of the first behind that defense, with a third where it came within {NEAR:.0f} dB of the best: "
+        "an attack that fails on the first and reads others is missed, so what is said of these may be too low."
+    )
+
+
+def how_many(study: Redteam, victim: str) -> str:
+    """How many, and with what weights: "one picture", or "4 pictures, on 3 draws of weights and noise"."""
+    count = study.pictures(victim)
+    return "one picture" if count == 1 else f"{count} pictures, on {min(count, SEEDS)} draws of weights and noise"
 
 
 def headline(study: Redteam, victim: str) -> str:
@@ -66,11 +95,12 @@ def headline(study: Redteam, victim: str) -> str:
         [name for name, one in strong.items() if READABLE not in one.words],
     )
     titles = [DEFENSES[name].short_title() for name in shut]
-    pictures = study.pictures(victim)
-    shown = f"of {pictures} pictures" if pictures > 1 else "the one picture"
+    count = study.pictures(victim)
+    shown = f"at least one of {count} pictures" if count > 1 else "the one picture"
+    setting = "at the strongest setting that was tried, some attack makes"
     if not shut:
-        return f"Behind all {len(rows)} defenses, at the strongest setting that was tried, some attack makes {'one ' if pictures > 1 else ''}{shown} readable"
-    start = f"Behind {len(open_)} of {len(rows)} defenses, at the strongest setting that was tried, some attack makes {'one ' if pictures > 1 else ''}{shown} readable"
+        return f"Behind all {len(rows)} defenses, {setting} {shown} readable"
+    start = f"Behind {len(open_)} of {len(rows)} defenses, {setting} {shown} readable"
     return f"{start}; behind {listed(titles)} none that was tried does"
 
 
@@ -94,19 +124,17 @@ def beside(study: Redteam, names: Sequence[str], victim: str = "") -> list[str]:
 
 def table(study: Redteam) -> list[str]:
     """Everything as Markdown tables, one a victim."""
+    facts = study.facts
     lines = [
-        f"Made by `python -m invviz.studies redteam` ({study.facts['date']}, {study.facts['seconds'] / 3600:.1f} hours on {study.facts['machine']}). {LIMIT}"
-    ]
-    lines += [
+        f"Made by `python -m invviz.studies redteam` ({facts['date']}, {facts['seconds'] / 3600:.1f} hours on {facts['machine']}). {who(study)} {LIMIT}",
         "",
-        "Of each cell: word and PSNR of the picture that was read best, median over the pictures, and the attack that read it best. "
+        "Of each cell: word of the picture that was read best and on how many it holds; its PSNR, the median and the least; and which attack was strongest on how many. "
         "All attacks are told the label; words are set against what that alone gives, the mean public picture of its class, with which some answer where a message says nothing.",
     ]
     for victim, rows in study.found.items():
-        pictures = study.pictures(victim)
         lines += [
             "",
-            f"### {VICTIMS[victim].title}, {pictures} picture{'s' * (pictures != 1)}",
+            f"### {VICTIMS[victim].title}, {how_many(study, victim)}",
             "",
             f"`{VICTIMS[victim].base}`. {headline(study, victim)}. {ranked(study, victim)}",
             "",

@@ -30,11 +30,7 @@ def draw() -> None:
 
 
 def _intro(study: Redteam, whose: str) -> str:
-    pictures = study.pictures(whose)
-    return (
-        f"Every defense at three strengths, attacked by every attack that fits and knows it; {'one picture' if pictures == 1 else f'{pictures} pictures, each with noise and start of its own'}. "
-        f"{redteam.LIMIT} It does not follow the controls above."
-    )
+    return f"Every defense at three strengths, {redteam.how_many(study, whose)}. {redteam.who(study, whose)} {redteam.LIMIT} It does not follow the controls above."
 
 
 def _table(study: Redteam, whose: str) -> str:
@@ -47,7 +43,9 @@ def _table(study: Redteam, whose: str) -> str:
             cells = "".join(_cell(one) for one in row)
             body.append(f'<tr><th scope="row"><b>{escape(redteam.named(row[0].defense))}</b></th>{cells}</tr>')
     dark = " dark" if st.context.theme.type == "dark" else ""
-    caption = "Word and PSNR of the picture that was read best, median over all pictures, and the attack that read it best."
+    caption = "Word of the picture that was read best and on how many it holds; its PSNR, the median and the least; and which attack was strongest on how many."
+    if study.pictures(whose) == 1:
+        caption = "Word and PSNR of the picture, and the attack that read it best."
     return f'<div class="defend{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
