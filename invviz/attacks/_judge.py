@@ -48,6 +48,7 @@ class Comparison:
         times: the answer's gain over the median of the others, over what as many free numbers as it has explain of noise by chance (an F ratio); NaN where the
             message has too few entries to tell, infinite where intervals do.
         apart: how far the others' median lies above the known noise, in its standard deviations; infinite where none is known.
+        came: how many numbers other than zero came, where these are fewer than the answer's own, so that many answers give them; 0 where they are not.
     """
 
     loss: float
@@ -55,6 +56,7 @@ class Comparison:
     noise: float
     times: float
     apart: float = math.inf
+    came: int = 0
 
     @property
     def usual(self) -> float:
@@ -163,8 +165,11 @@ def _accused(seen: Comparison, whose: str, decodes: bool = False) -> tuple[bool,
         return False, ""
     if seen.down_to_noise:
         return False, f"What is left looks like even noise, or like a search that stopped short ({losses})."
-    how = "Close, not exact, if nothing altered the message" if seen.loss <= NEAR * seen.usual else "It explains a part of the message"
-    return False, f"{how} ({losses})."
+    if seen.loss > NEAR * seen.usual:
+        return False, f"It explains a part of the message ({losses})."
+    if seen.came:
+        return False, f"It explains the {seen.came:,} numbers that came, too few to tell whether it is close ({losses})."
+    return False, f"Close, not exact, if nothing altered the message ({losses})."
 
 
 def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | None:
@@ -204,7 +209,8 @@ def compare(obs: Observation, answer: Batch, others: Tensor) -> Comparison | Non
     spare = count - inputs
     times = (usual - loss) / inputs / (max(loss, 1e-300) / spare) if spare > 0.2 * inputs else math.nan
     apart = (usual / known - 1) * (count / 2) ** 0.5 if known else math.inf
-    return Comparison(loss, tuple(sorted(losses)), min(noise, loss), times, apart)
+    came = int((target != 0).sum())
+    return Comparison(loss, tuple(sorted(losses)), min(noise, loss), times, apart, came if came < inputs else 0)
 
 
 def _by_intervals(obs: Observation, answer: Batch, others: Tensor) -> Comparison | None:

@@ -95,7 +95,8 @@ class Likely:
         came, wanted = self.came, self.obs.template.private.numel()
         if self.determined:
             return note
-        return f"{note} {came:,} numbers came for {wanted:,} pixels: the most likely picture that gives them, not exact.".strip()
+        found = f"{came:,} numbers came for {wanted:,} pixels: the most likely picture that gives them, not exact."
+        return f"{note} {found} What fills the gap is that pictures are smooth; who has public pictures of the class may get far more (class_prior).".strip()
 
     def start(self, rng: Generator, spread: float) -> Tensor:
         """Coordinates of a picture drawn from the prior, its deviation from grey times `spread`."""

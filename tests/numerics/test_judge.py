@@ -82,6 +82,16 @@ def test_what_is_failed_and_what_is_close(text, failed, words):
     assert not (failed and "lose, not exact" in found.note)
 
 
+def test_nothing_is_close_that_fewer_numbers_speak_for_than_it_has():
+    """Nine numbers for 64 pixels are met at 9 dB, far from the picture: the message cannot tell such an answer from the client's."""
+    text = "data=digits&model=lenet&defense=gradient_dropping(fraction=0.999)&attack=dlg&attacker=aware&dtype=float64"
+    scenario, _, obs = seen_by(text)
+    came = sum(int((leaf != 0).sum()) for leaf in obs.message.values())
+    found = run(scenario, SITE)
+    assert came == 9 and psnr(found) < mean_picture(found, scenario)
+    assert CLOSE not in found.note and f"It explains the {came} numbers that came, too few to tell" in found.note, found.note
+
+
 def test_other_pictures_have_the_answers_labels_and_are_not_the_clients():
     scenario, client, _ = seen_by("data=digits(index=3)&model=lenet&batch=3&attack=dlg")
     pictures, whose = others(scenario, client, client.batch, stream(1, "other"))

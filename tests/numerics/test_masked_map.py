@@ -49,7 +49,7 @@ def test_on_a_linear_map_it_is_the_most_likely_picture_that_gives_what_came():
     cov = Prior("natural", (1, 6, 6)).dense()
     expected = 0.5 + cov @ kept.T @ np.linalg.solve(kept @ cov @ kept.T, kept @ (truth - 0.5))
     np.testing.assert_allclose(found.batch.image.flatten().numpy(), expected, atol=1e-4)
-    assert "12 numbers came for 36 pixels" in found.note
+    assert "12 numbers came for 36 pixels" in found.note and "(class_prior)" in found.note
     other = DLG().reconstruct(dataclasses.replace(obs, seen=None), stream(0, "attack"), go_on)
     assert np.abs(other.batch.image.flatten().numpy() - expected).max() > 0.05, "without that knowledge it is some picture that fits"
 
