@@ -106,13 +106,13 @@ def test_words_stand_on_the_strongest_setting(study):
 def test_what_is_shown_says_on_how_many_pictures_the_worst_word_holds_and_which_attack_was_strongest_how_often(study):
     weak, strong = study.found["digits"]["pruning"]
     assert redteam.got(weak) == "readable on 2 of 2, best read 41.5 dB, median 35.8 dB, least 30.0 dB"
-    assert redteam.by(weak) == f"{ATTACKS['features'].short_title()} 1, {ATTACKS['dlg'].short_title()} 1"
-    assert redteam.by(strong) == f"{ATTACKS['dlg'].short_title()} 2"
+    assert redteam.by(weak) == f"{ATTACKS['features'].short_title()} (1), {ATTACKS['dlg'].short_title()} (1)"
+    assert redteam.by(strong) == f"{ATTACKS['dlg'].short_title()} (2)"
     three = redteam.Finding(None, (12.0, 90.0, 70.0), ("hidden", "readable", "readable"), (11.0,) * 3, ("dlg", "peeling", "peeling"), 3, "")
     assert redteam.got(three) == "readable on 2 of 3, best read exact, median exact, least 12.0 dB", (
         "one picture that was read is enough for the word"
     )
-    assert redteam.by(three) == f"{ATTACKS['peeling'].short_title()} 2, {ATTACKS['dlg'].short_title()} 1"
+    assert redteam.by(three) == f"{ATTACKS['peeling'].short_title()} (2), {ATTACKS['dlg'].short_title()} (1)"
     assert redteam.got(dataclasses.replace(three, psnr=(80.0, 90.0, 70.0), words=("readable",) * 3)) == "readable on 3 of 3, all exact"
     one = redteam.Finding(None, (12.0,), ("hidden",), (11.0,), ("dlg",), 13, "")
     assert redteam.got(one) == "hidden, 12.0 dB" and redteam.by(one).endswith(", of 13")

@@ -60,7 +60,7 @@ def by(finding: Finding) -> str:
     """Titles of the attacks that got most, those that did on most pictures first, with on how many; of one picture with how many were tried."""
     if len(finding.psnr) == 1:
         return f"{ATTACKS[finding.attack].short_title()}, of {finding.tried}"
-    return ", ".join(f"{ATTACKS[name].short_title()} {count}" for name, count in Counter(finding.attacks).most_common())
+    return ", ".join(f"{ATTACKS[name].short_title()} ({count})" for name, count in Counter(finding.attacks).most_common())
 
 
 def who(study: Redteam, victim: str = "") -> str:

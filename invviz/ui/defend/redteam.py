@@ -51,8 +51,9 @@ def _table(study: Redteam, whose: str) -> str:
 
 def _cell(one: Finding, colspan: int = 1) -> str:
     knob = f"{redteam.strength(one.defense)}: " if one.defense else ""
+    word, _, levels = redteam.got(one).partition(", ")
     return (
-        f'<td colspan="{colspan}" title="{escape(one.scenario)}">{escape(knob)}<b>{escape(redteam.got(one))}</b>'
+        f'<td colspan="{colspan}" title="{escape(one.scenario)}">{escape(knob)}<b>{escape(word)}</b>, {escape(levels)}'
         f'<span class="level">{escape(redteam.by(one))}</span></td>'
     )
 
