@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 HISTORY = 100
 PATIENCE = 60  # evaluations without an improvement of 1 % after which the memory is emptied
 SMALLEST_STEP = 0.1
+THOROUGH, TIMES = (
+    1000,
+    3,
+)  # steps from which a search is no quick look: behind a mask it may take a product for every pixel then, up to so many times its steps
 
 
 class _Flat(Exception):
@@ -95,8 +99,9 @@ class LBFGSMatching(Attack):
         """The search under a prior behind a mask; None elsewhere, and where labels are searched for too."""
         if known is None or not behind_mask(obs):
             return None
+        wanted = min(obs.template.private.numel(), TIMES * self.steps) if self.steps >= THOROUGH else 0
         try:
-            return Likely.of(obs, known, watch, self.steps)
+            return Likely.of(obs, known, watch, max(self.steps, wanted))
         except Unreadable:
             return None
 
