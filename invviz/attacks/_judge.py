@@ -22,19 +22,13 @@ MOST = 0.5  # of what the best other pictures leave of the message: an answer th
 NEAR = 1e-2  # of their loss: below this an answer is close, if nothing altered the message
 FIRST = 0.1  # of the other pictures are the best ones: the last of them counts, as one alone may happen to be nearly the client's
 CHANCE = 2.0  # times what as many free numbers explain of noise: below this nothing was read
-CLEAR = (
-    5.0,
-    10.0,
-    80.0,
-)  # likewise: above this a message was read though it was not reproduced; where noise is all, most, and little of what is left
+CLEAR = (5.0, 10.0, 80.0)
+# likewise: above this a message was read though it was not reproduced; where noise is all, most, and little of what is left
 NOISE_ONLY = 0.05  # of what others usually leave: what is left is noise
 DROWNED = 0.9  # of their loss is noise: nothing can be read
 SIGMAS = 2.0  # standard deviations of noise by which a loss must lie above it
-LOW, LEAST, PARTS = (
-    10,
-    50,
-    8,
-)  # the tenth of the entries that pictures move least tells noise, if those are 50 or more; by the median over eight parts
+LOW, LEAST, PARTS = (10, 50, 8)
+# the tenth of the entries that pictures move least tells noise, if those are 50 or more; by the median over eight parts
 
 
 @dataclasses.dataclass(frozen=True)
