@@ -60,15 +60,19 @@ def show(args: argparse.Namespace) -> int:
     path, site = Path(args.what), read_site(args.set)
     if path.suffix == ENDING or ("=" not in args.what and path.is_file()):
         previous = _weights(args.previous) if args.previous else None
-        found, of = inspect_weights(_weights(path), previous, args.digest), {"file": args.what}
+        with ProgressLine() as line:
+            line.show(0, None, f"{args.what} is read")
+            found = inspect_weights(_weights(path), previous, args.digest, line.report)
+        of = {"file": args.what}
     elif args.previous or args.digest:
         raise TextError(
             "--previous and --digest go with a file of weights; a scenario says by itself what came before and what others were sent."
         )
     else:
         scenario = Scenario.parse(args.what)
-        with ProgressLine():
-            found = inspected(scenario, site)
+        with ProgressLine() as line:
+            line.show(0, None, "the net is made, and what the server changes of it")
+            found = inspected(scenario, site, report=line.report)
         of = {"scenario": scenario.only("inspect").text(full=True), "key": scenario.key("inspect")}
     print(to_json({**of, **found.to_json()}) if args.json else _words(args.what, found))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ScenarioError
@@ -13,6 +14,7 @@ from ..defenses.detectors import DETECTORS
 from ..scenario import Scenario, check
 from ..scenario.families.attacks import attackers
 from .client import Client, Site, meet_client
+from .results import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..core.received import Finding
+    from .results import Reporter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +82,10 @@ def inspect(scenario: Scenario, site: Site, client: Client | None = None) -> dic
     return dict(inspected(scenario, site, client).findings)
 
 
-def inspected(scenario: Scenario, site: Site, client: Client | None = None, picture: np.ndarray | None = None) -> Inspected:
-    """The same with the digest of the net; arguments and errors as of `inspect`, and `picture`, an uploaded one (c, h, w), if the scenario names one."""
+def inspected(
+    scenario: Scenario, site: Site, client: Client | None = None, picture: np.ndarray | None = None, report: Reporter | None = None
+) -> Inspected:
+    """The same with the digest of the net; arguments and errors as of `inspect`; `picture`, an uploaded one (c, h, w), if the scenario names one; `report` as of `look`."""
     if scenario.server.steers:
         raise ScenarioError(
             [
@@ -93,11 +98,14 @@ def inspected(scenario: Scenario, site: Site, client: Client | None = None, pict
             [f"Detectors look at nets that clients send gradients of; {scenario.protocol.name} sends an embedding. Use protocol=hfl."]
         )
     fitting = next(iter(attackers(scenario).values()), scenario)  # whatever attack it names plays no part
-    return look((client or meet_client(check(fitting), site, None, picture)).received(scenario))
+    return look((client or meet_client(check(fitting), site, report, picture)).received(scenario), report)
 
 
 def inspect_weights(
-    weights: Mapping[str, np.ndarray], previous: Mapping[str, np.ndarray] | None = None, peers: Sequence[str] = ()
+    weights: Mapping[str, np.ndarray],
+    previous: Mapping[str, np.ndarray] | None = None,
+    peers: Sequence[str] = (),
+    report: Reporter | None = None,
 ) -> Inspected:
     """What detectors make of weights alone: those that try the net on samples say that they cannot judge.
 
@@ -105,13 +113,20 @@ def inspect_weights(
         weights: of the received net, by the names of its parameters; rows of a weight are its first dimension.
         previous: of the net of the round before, if it is at hand.
         peers: digests that other clients tell of theirs (`Inspected.digest`).
+        report: as of `look`.
     """
-    return look(Received(_weights_alone(weights), _weights_alone(previous) if previous is not None else None, None, None, tuple(peers)))
+    before = _weights_alone(previous) if previous is not None else None
+    return look(Received(_weights_alone(weights), before, None, None, tuple(peers)), report)
 
 
-def look(received: Received) -> Inspected:
-    """Every detector of the table asked."""
-    return Inspected(received.net.digest, {name: kind().inspect(received) for name, kind in DETECTORS.items()})
+def look(received: Received, report: Reporter | None = None) -> Inspected:
+    """Every detector of the table asked; `report` hears of each before it is asked, and cannot stop them."""
+    start, found = time.monotonic(), {}
+    for done, (name, kind) in enumerate(DETECTORS.items()):
+        if report is not None:
+            report(Event(f"detectors ({kind.short_title()})", done, len(DETECTORS), time.monotonic() - start))
+        found[name] = kind().inspect(received)
+    return Inspected(received.net.digest, found)
 
 
 def _weights_alone(weights: Mapping[str, np.ndarray]) -> Net:

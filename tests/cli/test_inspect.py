@@ -111,3 +111,14 @@ def test_a_worker_looks_and_a_report_tells(tmp_path):
     assert "weight_structure" in store.result(key)["flagged"]
     page = FORMS["html"](collect(store, [key]))
     assert "Weight structure" in page and "cannot judge" in page and "invviz inspect" in page
+
+
+def test_it_says_on_stderr_what_it_is_doing(tmp_path, capsys, monkeypatch):
+    """Of a file and of a scenario, every detector as it is asked; it used to say nothing."""
+    monkeypatch.setattr("invviz.cli._show.LINE_EVERY", 0)
+    for what in (str(net(tmp_path / "net.safetensors")), HONEST):
+        assert main(["inspect", what, "--set", f"store={tmp_path}"]) == 0
+        told = capsys.readouterr()
+        lines = [line for line in told.err.splitlines() if line.startswith("detectors (")]
+        assert len(lines) == len(DETECTORS) and all(f"{k}/{len(DETECTORS)}," in line for k, line in enumerate(lines))
+        assert "detectors (" not in told.out
