@@ -156,7 +156,15 @@ def exposed(found: dict[str, Any]) -> str:
     worst = found["records"][0]
     if worst["ideal_word"] == GUESSED and worst["attacked_psnr"] is None:
         return "No record is told beyond what guessing the middle gets."
-    return f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {dB(worst['attacked_psnr'])} by a real attack."
+    run = not all(attack["error"] for attack in found["attacks"])
+    got = (
+        "no attack was run"
+        if not run
+        else "no attack had an answer"
+        if worst["attacked_psnr"] is None
+        else f"{dB(worst['attacked_psnr'])} by a real attack"
+    )
+    return f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {got}."
 
 
 def headline(found: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ def test_of_a_sketch_no_record_is_named_most_exposed_and_no_order_is_claimed():
     exact, sketch = (invviz.risk(*case(), method=method) for method in ("exact", "sketch"))
     best = max(exact.records, key=lambda row: row.ideal_psnr).record
     assert f"Most exposed: record {best}," in str(exact)
+    assert "no attack was run." in str(exact) and "by a real attack" not in str(exact)
     assert "the most exposed first" in exact.text("html")
     assert [row.record for row in sketch.records] == [0, 1, 2]
     page = sketch.text("html")
