@@ -30,7 +30,9 @@ from handed import drawn  # noqa: E402
 from invviz.engine.intake import Handed  # noqa: E402
 
 A_TAB = 10  # files of one visitor
-WAIT = float(os.environ.get("WAIT", "75"))  # seconds after the last tab was closed: garbage is collected once a minute
+WAIT = float(
+    os.environ.get("WAIT", "190")
+)  # seconds after the last tab was closed: Streamlit keeps it for two minutes, and garbage is collected once a minute
 
 
 def resident(pid: int) -> float:

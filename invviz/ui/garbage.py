@@ -3,7 +3,7 @@
 Streamlit's script runner ends every run of every visitor with `gc.collect(2)`, which walks through all objects of the process: with PyTorch, pandas and
 thirty visitors loaded a third of all time in script threads, while everybody else waits for the interpreter. `.streamlit/config.toml` switches that off
 (`runner.postScriptGC`). Python's own collector goes on; what it leaves, because it looks at old objects seldom, is collected here. What modules are made
-of is frozen, out of the collector's sight, and everything that was alive with it, once in a long while, looked at again.
+of is frozen, out of the collector's sight, and everything that was alive with it, once in a long while or when a tab with files was let go, looked at again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ EVERY = 60.0  # seconds between two collections of what is not frozen
 THAW = 1800.0  # seconds between two looks at everything: what was frozen by chance, as part of a visit that is over, goes then
 
 _started = False
+_asked = threading.Event()
 
 
 def keep_collecting() -> None:
@@ -28,6 +29,11 @@ def keep_collecting() -> None:
     if not _started:
         _started = True
         threading.Thread(target=_collect_for_ever, name="garbage", daemon=True).start()
+
+
+def look_at_everything() -> None:
+    """Somebody has left who held much: what was frozen of it goes with the next collection."""
+    _asked.set()
 
 
 def _collect_for_ever() -> None:
@@ -46,7 +52,9 @@ class Collector:
 
     def look(self, now: float) -> str:
         """Collect what is due at a time in seconds. Answers "everything", "young" or "" (nothing)."""
-        if len(sys.modules) != self._modules or now - self._thawed >= THAW:
+        asked = _asked.is_set() and now - self._collected >= EVERY
+        if asked or len(sys.modules) != self._modules or now - self._thawed >= THAW:
+            _asked.clear()
             self._modules, self._thawed, self._collected = len(sys.modules), now, now
             gc.unfreeze()
             gc.collect()

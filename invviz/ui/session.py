@@ -5,6 +5,7 @@ They are module globals and not in Streamlit's caches, which any browser can emp
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -30,6 +31,7 @@ from .private import PrivateDesk
 
 IMAGES = 200  # that a tab remembers; most take a few kilobytes
 LOOK = 0.25  # seconds between two looks for tabs that were closed
+KEPT = 110.0  # seconds that a broken connection can come back; Streamlit lets it for 120, and drops what the tab held when another one is closed after that, if ever
 
 
 class Station:
@@ -173,12 +175,32 @@ def _look_for_the_gone() -> None:
 
 def _look(server: runtime.Runtime) -> None:
     leaving: list[Visitor] = []
+    since: dict[str, float] = {}
     while True:
         time.sleep(LOOK)
         with _lock:
             gone = [name for name in _visitors if not server.is_active_session(name)]
             leaving += [_visitors.pop(name) for name in gone]
         leaving = [visitor for visitor in leaving if not _left(visitor)]
+        since |= dict.fromkeys(gone, time.monotonic())
+        for name in [name for name, at in since.items() if time.monotonic() - at >= KEPT]:
+            del since[name]
+            _let_go(server, name)
+
+
+def _let_go(server: runtime.Runtime, name: str) -> None:
+    """What Streamlit keeps of a tab that was closed goes, the files in its boxes above all; one that came back meanwhile stays."""
+    if server.is_active_session(name):
+        return
+    if name in getattr(server.uploaded_file_mgr, "file_storage", {}):
+        garbage.look_at_everything()  # files are large, and what holds them may have been frozen
+
+    def close() -> None:
+        if not server.is_active_session(name):
+            server.close_session(name)
+
+    with contextlib.suppress(RuntimeError):  # the server has ended
+        server._get_async_objs().eventloop.call_soon_threadsafe(close)  # the only thread that may
 
 
 def _left(visitor: Visitor) -> bool:

@@ -64,6 +64,15 @@ def test_what_is_due_when(monkeypatch):
         monkeypatch.setitem(sys.modules, "a_module_that_is_new", types.ModuleType("a_module_that_is_new"))
         assert one.look(garbage.EVERY + garbage.LOOK) == "everything" and gone() is None
         assert [one.look(garbage.EVERY + garbage.LOOK + garbage.THAW * part) for part in (0.0, 0.5, 1.0)] == ["", "young", "everything"]
+        held, start = Ring(), garbage.EVERY + garbage.LOOK + garbage.THAW
+        gone = weakref.ref(held)
+        gc.freeze()
+        del held
+        assert one.look(start + garbage.EVERY) == "young" and gone() is not None, "frozen while somebody had it"
+        garbage.look_at_everything()
+        assert one.look(start + 1.5 * garbage.EVERY) == "" and gone() is not None, "no more often than once a minute"
+        assert one.look(start + 2 * garbage.EVERY) == "everything" and gone() is None
+        assert one.look(start + 3 * garbage.EVERY) == "young", "asked once, done once"
     finally:
         gc.unfreeze()
         gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import streamlit as st
 from _tab import Tab
+from served import serving
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
 
@@ -53,6 +55,65 @@ def test_who_reconnects_after_leaving_is_somebody_new(station):
     assert session.session() is first, "a run that is still going keeps the one that has left"
     session.arrive()
     assert session.session() is not first
+
+
+def test_files_of_a_tab_that_was_closed_go_with_it(monkeypatch):
+    """Streamlit drops a tab that was closed when another one is closed two minutes later, if ever: until then its files stayed, up to 128 tabs of them."""
+    closed, calls, active = [], [], {"back"}
+    server = SimpleNamespace(
+        uploaded_file_mgr=SimpleNamespace(file_storage={"gone": {}, "back": {}}),
+        is_active_session=active.__contains__,
+        close_session=closed.append,
+        _get_async_objs=lambda: SimpleNamespace(eventloop=SimpleNamespace(call_soon_threadsafe=calls.append)),
+    )
+    monkeypatch.setattr(session.garbage, "_asked", asked := threading.Event())
+    for name in ("back", "bare"):
+        session._let_go(server, name)
+    assert len(calls) == 1 and not asked.is_set(), "one that came back stays; one without files is let go, and nothing is thawed for it"
+    session._let_go(server, "gone")
+    assert asked.is_set()
+    active.add("bare")  # it comes back before the event loop has got round to it
+    for call in calls:
+        call()
+    assert closed == ["gone"]
+
+
+def test_streamlit_lets_go_of_files_when_a_session_is_closed(monkeypatch, tmp_path):
+    """Through the network, with the two minutes made two seconds."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(HOOK)
+    monkeypatch.setenv("PYTHONPATH", str(hook))
+    monkeypatch.setenv("HELD", str(tmp_path / "held"))
+    held = lambda: (tmp_path / "held").exists() and (tmp_path / "held").read_text()  # noqa: E731
+
+    async def visit(url):
+        tab = Tab(url)
+        await tab.open()
+        await tab.upload("", "own.png", b"no picture" * 1000)
+        eventually(lambda: held() == "1")
+        await tab.close()
+
+    with serving(tmp_path, tmp_path / "store", 0) as url:
+        asyncio.run(visit(url))
+        eventually(lambda: held() == "0")
+
+
+HOOK = """
+import os, sys, threading, time
+def look():
+    while "invviz.ui.session" not in sys.modules or not hasattr(sys.modules["invviz.ui.session"], "_look"):
+        time.sleep(0.05)
+    sys.modules["invviz.ui.session"].KEPT = 2.0
+    from streamlit import runtime
+    while True:
+        if runtime.exists():
+            with open(os.environ["HELD"], "w") as file:
+                file.write(str(len(runtime.get_instance().uploaded_file_mgr.file_storage)))
+        time.sleep(0.2)
+if any("streamlit" in word for word in sys.orig_argv):
+    threading.Thread(target=look, daemon=True).start()
+"""
 
 
 def eventually(check, seconds=20.0):

@@ -19,7 +19,7 @@ MB = 10**6
 SECONDS = (5, 10, 20, 60, 120)
 MEMORY = (
     "Net, weights and records stay in the memory of this server, for this tab only: they are never written to disk, a copied link does not contain them, and they are gone "
-    "when the tab is closed. They are read in a process of their own, which runs nothing of them."
+    "two minutes after the tab is closed (a broken connection may come back until then). They are read in a process of their own, which runs nothing of them."
 )
 NEVER = "Never .pt, pickle or ONNX: reading those can run code, or changes the net. `invviz convert` makes safetensors of them on your own machine."
 
