@@ -170,7 +170,7 @@ def choose(scenario: Scenario, p: int, n: int, work: float, seconds: float | Non
         if n > MAX_EXACT_INPUTS:
             return "sketch", f"{n:,} inputs are more than the {MAX_EXACT_INPUTS:,} of which the exact spectrum can be taken"
         fits = price <= seconds
-        return ("exact" if fits else "sketch"), f"the exact one takes about {price:,.0f} s of one core, and there are {seconds:,.0f} s"
+        return ("exact" if fits else "sketch"), f"an exact spectrum takes about {price:,.0f} s of one core, and there are {seconds:,.0f} s"
     if n > AUTO_INPUTS:
         return "sketch", f"{n:,} inputs are more than the {AUTO_INPUTS:,} up to which auto takes the exact spectrum"
     if n * work > AUTO_WORK:

@@ -78,9 +78,9 @@ def _scope(found: dict[str, Any]) -> str:
         ("Protocol", found["asked"]["protocol"]),
         ("Defense", found["defense"] or "none"),
         ("Computed", f"in {facts['dtype']} on {facts['device']}, in {found['seconds']:.1f} s"),
-        ("Model, SHA-256", facts["hashes"]["model"]),
-        ("Data, SHA-256", facts["hashes"]["data"]),
-        ("Settings, SHA-256", found["settings"]),
+        ("Model, SHA-256 (first 16 digits)", facts["hashes"]["model"]),
+        ("Data, SHA-256 (first 16 digits)", facts["hashes"]["data"]),
+        ("Settings, SHA-256 (first 16 digits)", found["settings"]),
         ("Seed", str(found["asked"]["seed"])),
     ]
     return section("Scope", pairs(rows), *(note(one) for one in found["notes"]))
@@ -180,7 +180,7 @@ def _beside(found: dict[str, Any]) -> str:
     if risk:
         rows += [
             ("InvRE", f"{interval(risk, 'invre', 3)} ({word(risk)}), prior {risk['prior']}"),
-            ("Spectrum", f"{risk['method']}, {risk['why']}; {risk['n']:,} private numbers, {risk['p']:,} in the message"),
+            ("Spectrum", f"{risk['method']}: {risk['why']}; {risk['n']:,} private numbers, {risk['p']:,} in the message"),
         ]
     rows.append(("Least noise", noise(found)))
     tried = [

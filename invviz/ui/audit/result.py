@@ -207,7 +207,7 @@ def _spectrum(found: dict[str, Any]) -> None:
         key="own spectrum",
         alt=f"Singular values of the Jacobian, falling; {title}.",
     )
-    for words in (f"{risk['method']}, {risk['why']}", *risk["caveats"]):
+    for words in (f"{risk['method']}: {risk['why']}", *risk["caveats"]):
         st.caption(trouble.plain(words))
 
 
