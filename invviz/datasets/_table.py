@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import MissingExtra
 from ..core.modality import ROW, Modality
 from ..core.table import Column
 from ._base import Dataset, Samples
+from ._bundled import bundled
 
 SPLIT_SEED = 0
 
@@ -54,21 +54,15 @@ class Table(Dataset):
         return Rows(entries, labels)
 
 
-def from_sklearn(table: type[Table], loader: str, victims: int, class_names: tuple[str, ...]) -> Samples:
+def from_sklearn(table: type[Table], file: str, victims: int, class_names: tuple[str, ...]) -> Samples:
     """A table that comes with scikit-learn, its first `victims` rows in a fixed random order being private.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
-    try:
-        from sklearn import datasets
-    except ImportError:
-        raise MissingExtra(
-            f"the data set {table.name} comes with scikit-learn, which is not installed; `pip install scikit-learn`."
-        ) from None
-    raw: Any = getattr(datasets, loader)()  # a Bunch, which its stubs do not know
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(raw.target))
-    private, public = (table.rows(list(raw.data[part].T), raw.target[part]) for part in (order[:victims], order[victims:]))
+    values, classes = bundled(table.name, file, head=1)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(classes))
+    private, public = (table.rows(list(values[part].T), classes[part]) for part in (order[:victims], order[victims:]))
     return Samples(private, public, class_names)
 
 

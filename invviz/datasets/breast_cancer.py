@@ -72,4 +72,4 @@ class BreastCancer(Table):
 
 @functools.lru_cache(maxsize=1)
 def _load() -> Samples:
-    return from_sklearn(BreastCancer, "load_breast_cancer", VICTIMS, ("malignant", "benign"))
+    return from_sklearn(BreastCancer, "breast_cancer.csv", VICTIMS, ("malignant", "benign"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from ..core.errors import MissingExtra
 from ._base import Dataset, Samples
+from ._bundled import bundled
 from ._pictures import in_memory
 
 VICTIMS = 500
@@ -43,13 +43,8 @@ class Digits(Dataset):
 
 @functools.lru_cache(maxsize=1)
 def _load() -> Samples:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingExtra("the data set digits comes with scikit-learn, which is not installed; `pip install scikit-learn`.") from None
-    raw: Any = load_digits()  # a Bunch, which its stubs do not know
-    images = np.rint(raw.images * (255 / 16)).astype(np.uint8)[:, None]  # grey levels 0 to 16, as bytes
-    labels = raw.target.astype(np.int64)
+    levels, labels = bundled("digits", "digits.csv.gz")
+    images = np.rint(levels.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)  # grey levels 0 to 16, as bytes
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
     victims, public = order[:VICTIMS], order[VICTIMS:]
     return Samples(in_memory(images[victims], labels[victims]), in_memory(images[public], labels[public]), tuple("0123456789"))

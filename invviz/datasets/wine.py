@@ -55,4 +55,4 @@ class Wine(Table):
 
 @functools.lru_cache(maxsize=1)
 def _load() -> Samples:
-    return from_sklearn(Wine, "load_wine", VICTIMS, ("grower 0", "grower 1", "grower 2"))
+    return from_sklearn(Wine, "wine_data.csv", VICTIMS, ("grower 0", "grower 1", "grower 2"))

@@ -46,7 +46,15 @@ def launched(browser, server):
 
 
 def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
+    page.set_viewport_size({"width": 900, "height": 700})
     page.goto(launched)
+    page.get_by_text("Take it with you").wait_for()
+    idle(page)
+    page.get_by_text("Run your own sweep").click()
+    page.get_by_role("textbox", name="Or paste a sweep line").wait_for()
+    idle(page)
+    fits(page)
+    assert page.locator(".curves img:not([alt])").count() == 0
     page.get_by_text("All strengths").click()
     page.wait_for_function("location.href.includes('span=all')")
     page.get_by_text("Open in the Lab").first.wait_for()
@@ -70,15 +78,3 @@ def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
     page.get_by_text("The client's picture").first.wait_for()
     page.get_by_role("button", name="Finished").wait_for()
     page.locator(".st-key-pictures").get_by_text(shown).first.wait_for()  # the very run that stood beside the plane
-
-
-def test_nothing_scrolls_sideways(page, launched):
-    page.set_viewport_size({"width": 900, "height": 700})
-    page.goto(launched)
-    page.get_by_text("Take it with you").wait_for()
-    idle(page)
-    page.get_by_text("Run your own sweep").click()
-    page.get_by_role("textbox", name="Or paste a sweep line").wait_for()
-    idle(page)
-    fits(page)
-    assert page.locator(".curves img:not([alt])").count() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from looking import FITS, WINDOW, eventually, idle
+from looking import FITS, WINDOW, answered, answers_a_drag, idle, until
 
 from invviz.core.pixels import as_bytes
 from invviz.risk import invre, k_star, psnr_ceiling
@@ -32,38 +32,32 @@ DRAG = """values => {
 }"""
 
 
-@pytest.fixture
-def lab(browser, server):
+@pytest.fixture(scope="module")
+def opened(browser):
     """Without `bypass_csp`: what the policy forbids does not run."""
     page = browser.new_page(viewport=WINDOW["viewport"], reduced_motion="reduce")
     errors = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    page.goto(server)
+    yield page, errors
+    page.close()
+
+
+@pytest.fixture
+def lab(opened, server):
+    """Where nobody has moved anything; opened again where somebody has, and what was only dragged stays where it is."""
+    page, errors = opened
+    if page.url != server:
+        page.goto(server)
     page.locator(".noise.picture canvas").wait_for()
     page.locator(".noise.spectrum .floor").wait_for(state="attached")
     at_rest(page)
     yield page
     assert not errors
-    page.close()
-
-
-def until(page, what):
-    """Asked again and again; in between the browser is listened to, whose address is not asked for."""
-
-    def looked():
-        page.wait_for_timeout(20)
-        return what()
-
-    return eventually(looked)
 
 
 def at_rest(page):
     until(page, lambda: page.locator('[data-testid="stApp"]').get_attribute("data-test-script-state") == "notRunning")
-
-
-def answered(page):
-    return "noise-moved" not in (page.locator("html").get_attribute("class") or "")
 
 
 def test_everything_is_drawn_while_it_is_dragged(lab):
@@ -141,57 +135,28 @@ def test_keys_move_it_and_say_so(lab):
     lab.get_by_text("Formal guarantee").first.wait_for()
 
 
-@pytest.mark.parametrize("width", [360, 390])
-def test_it_fits_a_telephone(browser, server, width):
-    page = browser.new_page(**{**WINDOW, "viewport": {"width": width, "height": 844}}, has_touch=True)
+def test_it_fits_a_telephone(browser, server):
+    page = browser.new_page(**{**WINDOW, "viewport": {"width": 360, "height": 844}}, has_touch=True)
     page.goto(server)
     page.locator(".noise.picture canvas").wait_for()
     idle(page)
-    page.wait_for_function(FITS)
-    for what in (SLIDER, ".noise.picture canvas", ".noise.spectrum svg", ".noise.finding h2"):
-        box = page.locator(what).bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5, what
+    for width in (360, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_function(FITS)
+        for what in (SLIDER, ".noise.picture canvas", ".noise.spectrum svg", ".noise.finding h2"):
+            box = page.locator(what).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5, what
     before, box = page.locator(".noise.slider output").inner_text(), page.locator(SLIDER).bounding_box()
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
     until(page, lambda: page.locator(".noise.slider output").inner_text() != before and "sigma" in page.url)
     page.close()
 
 
-LENET = "data=photos&model=lenet&defense=gaussian_noise(sigma=0.01)&attack=dlg&prior=natural&floor=0.0001"
-ELSEWHERE = {
-    "risk": (LENET, "This picture", ".noise.picture canvas", "canvas => canvas.toDataURL()"),
-    "attacks": (LENET, "An ideal attacker", ".attacks.tiles .ideal img", "image => image.src"),
-    "vertical": (
-        "data=digits&model=mlp&protocol=vfl(parties=2)&defense=gaussian_noise(sigma=0.1)&attack=least_squares",
-        "At this depth",
-        ".vertical.tiles .ideal img",
-        "image => image.src",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", ELSEWHERE)
-def test_other_pages_answer_too(page, server, name):
-    """A line of figures and the picture move while it is dragged; the rest of the page once the server has answered."""
-    text, begins, place, look = ELSEWHERE[name]
-    page.goto(f"{server}{name}?" + text.replace("(", "%28").replace("=0", "%3D0").replace("parties=", "parties%3D"))
-    line = page.locator(".noise.brief p")
-    line.wait_for()
-    idle(page)
-    before = page.locator(place).evaluate(look)
-    assert line.inner_text().startswith(f"{begins}: InvRE ")
-    seen = page.evaluate(
-        "([place, look]) => [20, 30, 40, 45].map(value => { const input = document.querySelector('.noise.slider input'); input.value = value;"
-        " input.dispatchEvent(new Event('input', { bubbles: true })); return [document.querySelector('.noise.brief p').textContent, eval(look)(document.querySelector(place))] })",
-        [place, look],
-    )
-    assert len({words for words, _ in seen} | {line}) == 5 and len({picture for _, picture in seen} | {before}) == 5
-    shares = [float(words.split("InvRE ")[1][:4]) for words, _ in seen]
-    assert shares == sorted(shares, reverse=True) and shares[-1] < shares[0]
-    assert "moved" in page.locator("html").get_attribute("class")
-    page.evaluate("() => document.querySelector('.noise.slider input').dispatchEvent(new Event('change', { bubbles: true }))")
-    until(page, lambda: answered(page) and page.url.count("sigma") == 1)
-    assert line.inner_text() == seen[-1][0]
+def test_another_page_answers_too(page, server):
+    """Those with other pictures: where they are opened by a person, in test_risk and test_attacks."""
+    text = "data=digits&model=mlp&protocol=vfl(parties=2)&defense=gaussian_noise(sigma=0.1)&attack=least_squares"
+    page.goto(f"{server}vertical?" + text.replace("(", "%28").replace("=0", "%3D0").replace("parties=", "parties%3D"))
+    answers_a_drag(page, "At this depth", ".vertical.tiles .ideal img", "image => image.src")
 
 
 def test_a_browser_that_refuses_the_script_has_streamlits_own(page, server):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looking import fits, idle
+from looking import answers_a_drag, idle, listening
 
 pytestmark = pytest.mark.browser
 MAP, DIRECTION = "canvas[aria-label*='known of each pixel']", "img[alt*='Right singular vector']"  # the browser draws the map
@@ -25,18 +25,23 @@ def shown(page, selector):
     return page.locator(selector).first.evaluate(PIXELS)
 
 
-def test_a_deep_link_on_a_fresh_server_is_framed(page, fresh_server):
+def test_a_deep_link_on_a_fresh_server_is_framed_and_asks_nobody_else(page, fresh_server):
+    asked = listening(page, fresh_server)
     page.goto(fresh_server + "risk?compare=layers&curve=spectrum")
     ready(page)
     page.get_by_text("Most exposed").first.wait_for()
     assert page.get_by_role("link", name="Lab").count() and page.get_by_role("link", name="Risk").count()
     assert "compare=layers" in page.url and "curve=spectrum" in page.url
     page.get_by_text("Leading singular values").first.wait_for()
+    idle(page)
+    assert not asked
 
 
 def test_a_person_explores(page, server):
     page.goto(server + "risk")
     ready(page)
+
+    answers_a_drag(page, "This picture", ".noise.picture canvas", "canvas => canvas.toDataURL()")
 
     # more noise: another map, in the address too
     before = shown(page, MAP)
@@ -71,11 +76,3 @@ def test_a_person_explores(page, server):
     page.get_by_text("What does one update give away").first.wait_for()
     page.wait_for_function(f"location.href.includes('index%3D{picture}')")
     assert "compare" not in page.url
-
-
-def test_nothing_scrolls_sideways(page, server):
-    page.set_viewport_size({"width": 900, "height": 700})
-    page.goto(server + "risk")
-    ready(page)
-    page.locator("[data-testid='stVegaLiteChart']").first.wait_for()
-    fits(page)

@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from looking import eventually, idle, least_noises, unfold
+from looking import MAIN, down, eventually, height, idle
 
 pytestmark = pytest.mark.browser
-MAIN = "document.querySelector('[data-testid=stMain]')"
-
-
-@pytest.fixture(autouse=True)
-def low(page):
-    """A window in which no page fits."""
-    page.set_viewport_size({"width": 1440, "height": 600})
-
-
-def down(page):
-    """At the end of the page."""
-    page.evaluate(f"{MAIN}.scrollTo(0, 1e6)")
-    return page.evaluate(f"{MAIN}.scrollTop")
-
-
-def height(page, place):
-    """Screen pixels from the top of the window to a container."""
-    return page.locator(f".st-key-{place}").first.bounding_box()["y"]  # what was drawn before may stand below it for a moment
 
 
 def test_a_scene_of_the_lab_is_in_sight(page, server):
@@ -54,24 +36,3 @@ def test_a_scene_of_the_lab_is_in_sight(page, server):
     before = told.inner_text()
     page.keyboard.press("ArrowLeft")
     eventually(lambda: told.inner_text() != before)
-
-
-def test_a_strength_that_is_opened_is_in_sight(page, server):
-    page.goto(server + "defend?data=digits&model=lenet")
-    unfold(page, "the least noise that hides it")
-    opening = least_noises(page)
-    opening.first.wait_for()
-    down(page)
-    opening.first.click()
-    page.wait_for_function("location.href.includes('defense=')")
-    eventually(lambda: 0 <= height(page, "opened") < 300)
-
-
-def test_a_victim_that_is_opened_is_in_sight(page, server):
-    page.goto(server + "attacks")
-    page.get_by_text("Victims to try").wait_for()
-    idle(page)
-    assert down(page) > 300
-    page.get_by_role("button", name="No defense at all", exact=True).click()
-    page.wait_for_function("!location.href.includes('defense=')")
-    eventually(lambda: page.evaluate(f"{MAIN}.scrollTop") == 0)

@@ -142,10 +142,13 @@ def test_digits_are_those_of_scikit_learn() -> None:
     assert np.bincount(samples.victims.labels, minlength=10).min() >= 30  # every digit is there
 
 
-def test_importing_the_data_sets_imports_no_torch() -> None:
+def test_importing_the_data_sets_imports_no_torch_nor_does_reading_what_scikit_learn_bundles() -> None:
     import subprocess
     import sys
 
-    code = "import sys, invviz.datasets; print(sorted(m for m in ('torch', 'torchvision', 'sklearn', 'skimage') if m in sys.modules))"
+    code = (
+        "import sys; from invviz.datasets import DATASETS; [DATASETS[name]().load(None) for name in ('digits', 'wine', 'breast_cancer')];"
+    )
+    code += "print(sorted(m for m in ('torch', 'torchvision', 'sklearn', 'skimage', 'scipy', 'pandas') if m in sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
