@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InvvizError, TextError, UploadError
 from ..core.lazy import torch
 from ..core.torchvision import load_torchvision
+from ..datasets import digest, read_own
 from ..datasets.own import OWN_DISK, class_numbers, read_file, read_folder, read_safetensors, records_and_targets
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
+
+    from ..scenario import Scenario
 
 PLACE = "package.module:name, as in mynets.small:build, or FILE.py:name"
 LOSSES = ("cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss", "smooth_l1_loss", "nll_loss", "soft_margin_loss")
@@ -177,6 +180,19 @@ def records(path: Path, labels: str | None) -> tuple[Mapping[str, np.ndarray], n
     if labels is None or inside == labels:
         return inputs, target
     return inputs, _targets(Path(labels), path, found)
+
+
+def own_sample(scenario: Scenario, path: Path | None) -> tuple[Scenario, np.ndarray | None]:
+    """The scenario with a sample of the user's own in place of the victim, and that sample; nothing changes where no file is named.
+
+    Raises:
+        TextError: there is no such file, or it cannot be read as a sample of the scenario's data set.
+    """
+    if path is None:
+        return scenario, None
+    with _reading(path):
+        sample = read_own(path.read_bytes(), scenario.data)
+    return scenario.replace(upload=digest(sample)), sample
 
 
 def _targets(path: Path, data: Path, found: Mapping[str, Any]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.figures import number
 from ..engine.bits import count
@@ -11,6 +11,9 @@ from ..engine.results import Result
 from ..jobs.worker import set_threads
 from ..scenario import Scenario, bits_problems
 from ._show import ProgressLine, to_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def sentence_lines(result: Result) -> list[str]:
@@ -21,11 +24,11 @@ def sentence_lines(result: Result) -> list[str]:
     return [*(line for truth, guess in pairs for line in (f"truth {truth}", f"guess {guess or '(no words)'}")), ""]
 
 
-def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
+def show_bits(scenario: Scenario, site: Site, as_json: bool, picture: np.ndarray | None = None) -> int:
     """Print what is learned of words."""
     with ProgressLine() as line:
         set_threads("bits")
-        facts = count(scenario, site, line.report).summary()
+        facts = count(scenario, site, line.report, picture=picture).summary()
     if as_json:
         print(to_json({"scenario": scenario.only("bits").text(full=True), "key": scenario.key("bits"), **facts}))
         return 0
@@ -43,11 +46,11 @@ def show_bits(scenario: Scenario, site: Site, as_json: bool) -> int:
     return 0
 
 
-def add_cells(facts: dict[str, Any], scenario: Scenario, site: Site) -> list[str]:
+def add_cells(facts: dict[str, Any], scenario: Scenario, site: Site, picture: np.ndarray | None = None) -> list[str]:
     """Put what is learned of the cells of rows that hold words into the facts of a risk score, and tell it row by row, after an empty line; nothing where there are no such cells."""
     if bits_problems(scenario):
         return []
-    told = count(scenario, site).summary()
+    told = count(scenario, site, picture=picture).summary()
     facts["cells"] = {name: told[name] for name in ("cells", "bits", "entropies", "right", "likely")}
     lines = [
         "",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import InvvizError
+from ..core.errors import InvvizError, TextError
 from ..core.figures import number
 from ..engine.assess import assess
 from ..engine.attack import run
@@ -25,6 +25,7 @@ from ..metrics import PSNR, tells
 from ..risk import ideal
 from ..scenario import Scenario, check, risk_problems
 from . import _out
+from ._own import own_sample
 from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
@@ -66,6 +67,12 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     risker.set_defaults(go=show_risk)
     for verb in (runner, risker):
         verb.add_argument("scenario", metavar="SCENARIO")
+        verb.add_argument(
+            "--own",
+            type=Path,
+            metavar="FILE",
+            help="your own sample in place of the victim: a picture, a .txt (its first sentence) or a .csv with the data set's columns (its first row); it is read, never run, and not kept",
+        )
         verb.add_argument("--json", action="store_true", help='as JSON; infinite numbers are the strings "inf" and "-inf"')
 
 
@@ -78,15 +85,16 @@ def _count(text: str) -> int:
 
 def show_run(args: argparse.Namespace) -> int:
     """Attack. An attack that failed in its own eyes is a result like others: it is printed and said, and the exit code is 0."""
-    scenario, site = check(Scenario.parse(args.scenario)), read_site(args.set)
+    scenario, picture = own_sample(Scenario.parse(args.scenario), args.own)
+    scenario, site = check(scenario), read_site(args.set)
     if args.out:
         _out.folder(args.out)
     with ProgressLine() as line:
         set_threads("run")
-        result = run(scenario, site, line.report)
+        result = run(scenario, site, line.report, picture)
         risk, ideal_picture, risk_note = None, None, "left out (--no-risk)"
         if not args.no_risk:
-            risk, ideal_picture, risk_note = _risk(scenario, site, line)
+            risk, ideal_picture, risk_note = _risk(scenario, site, line, picture)
     spent = _spent(scenario, site)
     facts: dict[str, Any] = {
         **result.to_json(),
@@ -161,13 +169,15 @@ def show_risk(args: argparse.Namespace) -> int:
     """Print the risk score."""
     scenario, site = Scenario.parse(args.scenario), read_site(args.set)
     if args.clients:
+        if args.own is not None:
+            raise TextError("--own is one victim's sample; --clients asks of every client's. Leave one of them out.")
         return _show_clients(scenario, site, args.json)
-    scenario = scenario.replace(method=args.method or scenario.method)
+    scenario, picture = own_sample(scenario.replace(method=args.method or scenario.method), args.own)
     if scenario.data.modality.discrete:
-        return show_bits(scenario, site, args.json)
+        return show_bits(scenario, site, args.json, picture)
     with ProgressLine() as line:
-        facts, _ = _assess(scenario, site, line)
-        lines = add_cells(facts, scenario, site)
+        facts, _ = _assess(scenario, site, line, picture)
+        lines = add_cells(facts, scenario, site, picture)
     facts["singular_values"] = facts["singular_values"][: args.values]
     print(to_json(facts) if args.json else "\n".join([_risk_words(facts), *lines]))
     return 0
@@ -192,19 +202,21 @@ def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
     return 0
 
 
-def _risk(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any] | None, np.ndarray | None, str]:
+def _risk(
+    scenario: Scenario, site: Site, line: ProgressLine, picture: np.ndarray | None = None
+) -> tuple[dict[str, Any] | None, np.ndarray | None, str]:
     """Risk score, the ideal attacker's picture, and why there are none."""
     if found := risk_problems(scenario):
         return None, None, " ".join(found)
     try:
-        return *_assess(scenario, site, line), ""
+        return *_assess(scenario, site, line, picture), ""
     except InvvizError as err:  # the attack's result is worth printing all the same
         return None, None, str(err)
 
 
-def _assess(scenario: Scenario, site: Site, line: ProgressLine) -> tuple[dict[str, Any], np.ndarray]:
+def _assess(scenario: Scenario, site: Site, line: ProgressLine, picture: np.ndarray | None = None) -> tuple[dict[str, Any], np.ndarray]:
     set_threads("risk")
-    found = assess(scenario, site, line.report)
+    found = assess(scenario, site, line.report, picture)
     facts = risk_summary(
         scenario, found.decomposition, found.size, found.stages, found.trust.to_json() if found.trust else None, found.solved
     )

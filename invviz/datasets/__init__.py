@@ -2,6 +2,7 @@
 
 from ._base import ArrayPictures, Dataset, Pictures, Samples
 from ._files import check, download
+from ._own_samples import read_own
 from ._similar import pictures_like
 from ._upload import digest, read_upload
 from .adult import Adult
@@ -38,4 +39,16 @@ DATASETS: dict[str, type[Dataset]] = {
     "gunpoint": GunPoint,
 }
 
-__all__ = ["DATASETS", "ArrayPictures", "Dataset", "Pictures", "Samples", "check", "digest", "download", "pictures_like", "read_upload"]
+__all__ = [
+    "DATASETS",
+    "ArrayPictures",
+    "Dataset",
+    "Pictures",
+    "Samples",
+    "check",
+    "digest",
+    "download",
+    "pictures_like",
+    "read_own",
+    "read_upload",
+]

@@ -159,7 +159,9 @@ def half(curve: Sequence[float] | np.ndarray, entropy: float) -> float:
     return float(np.exp(np.interp(-entropy / 2, -np.asarray(curve), np.log(LEVELS))))
 
 
-def count(scenario: Scenario, site: Site, report: Reporter | None = None, client: Client | None = None) -> Counted:
+def count(
+    scenario: Scenario, site: Site, report: Reporter | None = None, client: Client | None = None, picture: np.ndarray | None = None
+) -> Counted:
     """Make the message of every alternative of every word.
 
     Args:
@@ -167,6 +169,7 @@ def count(scenario: Scenario, site: Site, report: Reporter | None = None, client
         site: where.
         report: progress over the words; answering False stops.
         client: whose release it is; None for the scenario's own victim.
+        picture: a sample of a person's own, if the scenario names one.
 
     Raises:
         ScenarioError: the parts do not fit together, or the samples have no words.
@@ -174,7 +177,7 @@ def count(scenario: Scenario, site: Site, report: Reporter | None = None, client
     """
     if found := bits_problems(scenario):
         raise ScenarioError(found)
-    client = client or meet_client(scenario, site, report)
+    client = client or meet_client(scenario, site, report, picture)
     start, private, choices = time.monotonic(), client.batch.private, choices_of(scenario)
     words = max((c.width for c in choices), default=scenario.data.num_classes - 1)
     gram = np.zeros((len(private), len(choices) or private.shape[1], words, words))

@@ -37,8 +37,8 @@ def modality(s: Scenario) -> Iterator[str]:
             else "works on pixels with neighbours"
         )
         yield f"{defense.name} {works}; {them}. Use another defense."
-    if s.upload:
-        yield f"An upload is a picture; {them}. Remove the upload, or choose a data set of pictures."
+    if s.upload and not (s.data.columns or s.data.vocabulary):
+        yield f"An upload is a picture, a sentence or a row; {them}. Remove the upload, or choose another data set."
 
 
 def attacks_for(kind: Modality) -> str:

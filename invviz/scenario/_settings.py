@@ -79,7 +79,7 @@ SETTINGS = {
             unit="rounds",
         ),
         Knob("layer", "", "the part of the message that is read, by the name of a layer (empty: all of it); used by the risk score only"),
-        Knob("upload", "", "digest of an uploaded picture that takes the place of the first victim"),
+        Knob("upload", "", "digest of an uploaded picture, sentence or row that takes the place of the first victim"),
     )
 }
 MAX_EXACT_INPUTS = 8_192  # an exact spectrum of more inputs is refused: n x n matrices of gigabytes, eigenvectors of hours

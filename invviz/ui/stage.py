@@ -88,7 +88,7 @@ def picture_truth(now: Scenario) -> None:
         return
     what = ", ".join(victim.names[:4]) + (" ..." if len(victim.names) > 4 else "")
     image(now, drawn.png(victim.truth, TRUTH), f"What is private ({what}), and what the client never sends.")
-    where = "your own picture, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
+    where = f"your own {thing}, in memory only" if now.upload else f"{thing} {now.data.index} of {victim.count:,}"
     where += _rounds(now) if now.rounds > 1 else ""
     st.caption(f"never sent · {what} · {where}" + (f" · {victim.note}" if victim.note else ""))
 

@@ -10,6 +10,7 @@ from ..core.errors import InvvizError
 from ..engine.baseline import baseline_of, cells_without_message
 from ..metrics import Baseline
 from ..scenario import Scenario
+from . import things
 from .memory import Memory, fingerprint
 from .session import session, station
 
@@ -40,8 +41,9 @@ def victim_of(scenario: Scenario) -> Victim | str:
         if scenario.upload:
             own = session().pictures.get(scenario.upload)
             if own is None:
-                return (
-                    "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture."
+                return things.say(
+                    scenario,
+                    "The link names an uploaded picture, which is kept in memory only and is gone. Upload it again under More, Own picture.",
                 )
             truth[0], names[0] = own, "uploaded"
         return Victim(scenario.protocol.part(truth), names, len(samples.victims), samples.note)

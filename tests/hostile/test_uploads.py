@@ -20,7 +20,6 @@ from invviz.datasets import read_upload
 from invviz.datasets._decode import MEMORY, SECONDS, decoded
 from invviz.datasets._reader import SCANS, SIDE
 from invviz.datasets._upload import MAX_BYTES, MAX_PIXELS
-from invviz.ui import upload
 from invviz.ui.private import PrivateDesk
 
 SHAPE = (3, 8, 8)
@@ -152,7 +151,7 @@ def test_a_profile_that_is_broken_or_of_other_inks_is_passed_over(profile):
 
 def test_a_file_is_decoded_once_however_often_the_page_is_drawn(store_dir, monkeypatch):
     read = []
-    monkeypatch.setattr(upload, "decoded", lambda data, shape: read.append(shape) or read_upload(data, shape))
+    monkeypatch.setattr("invviz.datasets._own_samples.decoded", lambda data, shape: read.append(shape) or read_upload(data, shape))
     monkeypatch.setattr(
         PrivateDesk, "submit", lambda *_: None
     )  # a process of its own would compute the spectrum, which nobody looks at here

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from visits import address, press, said
+from visits import address, asked_for, press, said
 
 from invviz.scenario import PARTS, Scenario
 from invviz.scenario.families import attacks, comparisons, cuts, defenses
@@ -154,3 +154,32 @@ def test_a_file_that_cannot_be_read_changes_nothing(visit):
     assert not at.exception and address(at, "upload") == "" and "Allowed\\:" in at.error[0].value
     picture(at).set_value(1).run()
     assert not any(b.label == "Show your own picture again" for b in at.button), "there is none to be shown"
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "text", "shown", "bad", "why"),
+    [
+        ("data=notes&model=tiny_lm&attack=dager", "own.txt", b"elif novak aged 4 2 has gout", "sentence", b"elif has covid", "'covid'"),
+        ("data=wine&model=mlp&attack=linear_layer", "own.csv", None, "row", b"alcohol\n13", "lacks malic acid"),
+    ],
+    ids=["sentence", "row"],
+)
+def test_an_own_sentence_or_row_stands_in_the_victims_place_and_stays_out_of_the_store(
+    visit, monkeypatch, store_dir, data, name, text, shown, bad, why
+):
+    from invviz.datasets import DATASETS
+    from invviz.ui.private import PrivateDesk
+
+    asked = []
+    monkeypatch.setattr(PrivateDesk, "submit", lambda self, kind, scenario, sample: asked.append((kind, sample.shape)))
+    columns = DATASETS["wine"].columns
+    text = text or "\n".join([",".join(c.name for c in columns), ",".join(str(c.high) for c in columns)]).encode()
+    at = visit("lab", data)
+    at.file_uploader[0].set_value((name, text, "text/plain")).run()
+    assert not at.exception and address(at, "upload"), [e.value for e in at.error]
+    assert "in memory only" in said(at) and f"Back to the data set's {shown}" in [b.label for b in at.button]
+    assert asked and not any("upload=" in job.scenario for job in asked_for(store_dir).values())
+    at.file_uploader[0].set_value((name, bad, "text/plain")).run()
+    assert not at.exception and why in at.error[0].value and address(at, "upload"), "what was there stays"
+    box(at, "Data").set_value("digits").run()
+    assert not at.exception and address(at, "upload") == "", "a picture's place takes no text"

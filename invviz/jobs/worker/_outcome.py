@@ -72,7 +72,7 @@ def dealt(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray 
 def counted(scenario: Scenario, site: Site, report: Reporter, picture: np.ndarray | None) -> Outcome:
     """Of the alternatives of words."""
     start = time.monotonic()
-    found = count(scenario, site, report)
+    found = count(scenario, site, report, picture=picture)
     return Outcome({**_head("bits", scenario), **found.facts(), **_tail(start)}, {"truth": found.truth, "gram": found.gram})
 
 

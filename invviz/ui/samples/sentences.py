@@ -40,7 +40,10 @@ def draw(now: Scenario) -> None:
     with truth:
         st.markdown(f"**The client's sentence{'s' * (now.batch > 1)}**")
         st.html(html.plain_html([words.sentence(row) for row in victim.truth], _dark()))
-        st.caption(f"never sent · sentence {now.data.index} of {victim.count:,} · every person in it is invented")
+        where = (
+            "your own, in memory only" if now.upload else f"sentence {now.data.index} of {victim.count:,} · every person in it is invented"
+        )
+        st.caption(f"never sent · {where}")
     with best:
         _ideal(now, words, found, counting)
     with got:
