@@ -64,6 +64,7 @@ def ranges(marks: Sequence[Mark], look: Look) -> tuple[tuple[float, float], tupl
     cost = max(full - look.limit, 0.0)
     low = max(full - max(12.0, 3 * cost), 0.0) if look.near else min(m.x for m in marks)
     shown = [m for m in marks if m.x >= low]
+    low = max(low, min([m.x for m in shown] + [look.limit]))  # no wider than there is something to see
     high = max([m.x for m in shown] + [full, look.limit])
     room = max(high - low, 1.0)
     x_range = (low - 0.04 * room, high + 0.06 * room)

@@ -30,6 +30,7 @@ from ._preview import preview
 from ._show import ProgressLine, numbers, to_json
 from ._site import read_site
 from .bits import add_cells, sentence_lines, show_bits
+from .clients import show_clients
 from .parts import budget_of
 
 UNITS = {
@@ -171,7 +172,7 @@ def show_risk(args: argparse.Namespace) -> int:
     if args.clients:
         if args.own is not None:
             raise TextError("--own is one victim's sample; --clients asks of every client's. Leave one of them out.")
-        return _show_clients(scenario, site, args.json)
+        return show_clients(scenario, site, args.json)
     scenario, picture = own_sample(scenario.replace(method=args.method or scenario.method), args.own)
     if scenario.data.modality.discrete:
         return show_bits(scenario, site, args.json, picture)
@@ -180,25 +181,6 @@ def show_risk(args: argparse.Namespace) -> int:
         lines = add_cells(facts, scenario, site, picture)
     facts["singular_values"] = facts["singular_values"][: args.values]
     print(to_json(facts) if args.json else "\n".join([_risk_words(facts), *lines]))
-    return 0
-
-
-def _show_clients(scenario: Scenario, site: Site, as_json: bool) -> int:
-    from ..engine.client_risk import client_risks
-
-    with ProgressLine() as line:
-        set_threads("clients")
-        rows = client_risks(scenario, site, line.report)
-    if as_json:
-        print(to_json({"scenario": scenario.only("clients").text(full=True), "clients": rows}))
-        return 0
-    print("client  pictures  classes  largest class  InvRE  expected best (dB)")
-    for row in rows:
-        score = f"{row['invre']:5.2f}  {row['psnr_ceiling']:.1f}" if "invre" in row else row["reason"]
-        print(f"{row['client']:>6}  {row['pictures']:>8,}  {row['classes']:>7}  {100 * row['largest']:>11.0f} %  {score}")
-    why = list(dict.fromkeys(name for row in rows for name in row.get("bound_reasons", [])))
-    if any("invre" in row for row in rows):
-        print(f"expected best: an average over pictures and noise, {'not a bound: ' + ', '.join(why) if why else HELD}")
     return 0
 
 

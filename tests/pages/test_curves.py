@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from visits import address, asked_for, button, html, press, said
 
-from invviz.charts.tradeoff import HALO, Look, Mark, plane
+from invviz.charts.tradeoff import HALO, Look, Mark, plane, ranges
 from invviz.engine.calibrate_noise import rising
 from invviz.jobs.store import Store
 from invviz.metrics import PSNR
@@ -449,3 +449,15 @@ def test_the_measures_that_are_offered_are_those_of_the_samples():
         "invre",
     ]
     assert offered(tokens_unaware=[0.5], tokens_aware=[np.nan]) == ["tokens", "invre"]
+
+
+def test_a_close_up_is_no_wider_than_there_is_something_to_see():
+    def seen(*at):
+        marks = [
+            Mark("none", "", 81.0, 30.0, None, None, (), False, ""),
+            *(Mark(str(x), "a", x, 20.0, None, None, (), False, "") for x in at),
+        ]
+        return ranges(marks, Look("y", limit=80.0, allowed="", near=True))[0]
+
+    assert 79.0 < seen(80.5)[0] <= 80.0 and 77.0 < seen(78.0)[0] <= 78.0  # the border of what may be lost, and the leftmost mark
+    assert 60 < seen(40.0, 70.0)[0] <= 70.0, "what lies 12 points further left is not in a close-up"

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from ...core.figures import number as figured
+from ...core.modality import PICTURE
 from ...engine.gap import above
 from ...metrics import Baseline, quality
 from ...scenario import Scenario
@@ -133,7 +134,7 @@ def told(cell: Any, who: str, unseen: Baseline | None, between: str = ", ") -> s
 
 def _pictures(shown: Shown, like: Scenario, cells: Table, number: int, defended: bool, unseen: Baseline | None) -> str:
     keys = [v for who in WHO if f"key_{who}" in cells for v in cells.loc[cells["picture"] == number, f"key_{who}"]]
-    names = [things.say(like, words) for words in (f"The client's picture {number}.", f"picture {number}", "no picture here")]
+    names = [*(things.say(like, words) for words in (f"The client's picture {number}.", f"picture {number}")), absent(like)]
     figures = [shot(source.truth(shown, number, keys), names[0], "the truth", names[1], "own", names[2])]
     for who, title in WHO.items():
         cell = strongest(cells, number, who)
@@ -148,7 +149,13 @@ def _pictures(shown: Shown, like: Scenario, cells: Table, number: int, defended:
     return f'<div class="curves shots">{"".join(figures)}</div>'
 
 
+def absent(like: Scenario) -> str:
+    """What stands in the place of a picture that is not here; nothing of other samples, of which studies keep none."""
+    return "no picture here" if like.data.modality is PICTURE else ""
+
+
 def shot(address: str, alt: str, title: str, said: str, kind: str, absent: str = "no picture here") -> str:
-    """One picture with its words; an empty frame that says so where there is none."""
-    image = f'<img src="{address}" alt="{escape(alt)}">' if address else f'<span class="blank">{escape(absent)}</span>'
+    """One picture with its words; an empty frame that says so where there is none, and no frame where nothing is said."""
+    blank = f'<span class="blank">{escape(absent)}</span>' if absent else ""
+    image = f'<img src="{address}" alt="{escape(alt)}">' if address else blank
     return f'<figure class="{kind}">{image}<figcaption>{escape(title)}<br>{said}</figcaption></figure>'

@@ -46,7 +46,7 @@ def _blocks(mark: tuple[str, ...], number: int, best: str, _shown: Shown, _part:
     bare = [p for p in points if p.defense == NONE]
     cells = {p: beside.cells_of(part.rows, p) for p in points}
     keys = [v for p in bare for v in cells[p]["key_unaware"]] if "key_unaware" in part.rows else []
-    names = [things.say(part.like, words) for words in (f"The client's picture {number}.", "no picture here")]
+    names = [things.say(part.like, f"The client's picture {number}."), beside.absent(part.like)]
     first = beside.shot(source.truth(shown, number, keys), names[0], "the truth", "", "own", names[1])
     first += "".join(_shot(shown, p, cells[p], number, best, unseen, names[1]) for p in bare)
     blocks = [_block("<b>No defense</b>", first)]
