@@ -132,7 +132,7 @@ def drawing(share: float, dark: bool = False) -> str:
         f'<circle cx="{sent:.1f}" cy="{end:.1f}" r="6" class="sent"/>',
         _words(6, DEPTH - 10, "another picture: its tangent misses the message", "miss"),
         _words(264, 56, "messages without noise", "quiet", "end"),
-        _words(392, 66, "tangent", "quiet", "end"),
+        _words(392, 66, "tangent", "quiet", "end") if sent < 300 else _words(236, _tangent(TRUE, 236) + 20, "tangent", "quiet"),
         _words(TRUE - 12, _curve(TRUE) - 14, "true picture", "quiet", "end"),
         _words(min(sent, 350), end - 13, "what is sent", "step", "middle"),
     ]

@@ -9,21 +9,27 @@ WANTED = "sight wanted"
 SCRIPT = """
 <script>
 (() => {{
-  const number = {number}, name = "{name}", waits = [0, 150, 500, 1200];
+  const number = {number}, name = "{name}", began = performance.now();
   const main = document.querySelector('[data-testid="stMain"]');
-  let left = false;
+  let left = false, there = 0;
   const leave = () => {{ left = true; }};
   const bring = () => {{
     if (left || !main) return;
     if (!name) return main.scrollTo({{ top: 0, behavior: "instant" }});
     const place = document.querySelector(".st-key-" + name);
     if (!place) return;
+    there = there || performance.now();
     const box = place.getBoundingClientRect(), above = {above};
     if (box.top < above || box.top > innerHeight / 3) main.scrollBy({{ top: box.top - above, behavior: "instant" }});
   }};
   if (!number || !main) return;
   ["wheel", "touchmove", "keydown", "pointerdown"].forEach((kind) => addEventListener(kind, leave, {{ once: true, passive: true }}));
-  waits.forEach((wait) => setTimeout(bring, wait));
+  const again = () => {{
+    bring();
+    const now = performance.now(), since = name ? there : began;
+    if (!left && now - began < 30000 && !(since && now - since > 1200)) setTimeout(again, 150);
+  }};
+  again();
 }})();
 </script>
 """
@@ -43,7 +49,7 @@ def bring(place: str = TOP) -> None:
 def draw() -> None:
     """Once on every page, before all else; the browser runs the script again whenever its number is another.
 
-    It moves what is on the screen and nothing else, until the person moves it, and it is never made of what a person has typed.
+    It waits for a place that is not there yet (half a minute at most), and for what grows above it. It moves what is on the screen and nothing else, until the person moves it, and it is never made of what a person has typed.
     """
     number, place = st.session_state.get(WANTED, (0, TOP))
     with st.container(key="sight"):

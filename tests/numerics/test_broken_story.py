@@ -94,7 +94,7 @@ def test_the_chart_draws_exact_answers_at_its_top_and_hollow_marks_for_who_does_
 
     spec = over_strength(story_words.lines(broken.load()), broken.SCALES, 1.0, "strength")
     text = [layer["data"]["values"][0]["text"] for layer in spec["layer"] if layer["mark"]["type"] == "text"]
-    assert text[0] == "solves for it ↑" and len(text) == 6
+    assert text[0] == "solves for the noise ↑" and len(text) == 6
     marks = [layer["mark"] for layer in spec["layer"] if layer["mark"]["type"] == "point" and layer["mark"]["size"] > 20]
     assert [m["filled"] for m in marks] == [True, True, True, True, False]
     assert shown(268.0) == 62.0 and shown(1.0) == 3.0

@@ -23,8 +23,8 @@ VIEWS = {"gnp": f"{broken.SHOWN:g}", "digit": "0"}
 STRENGTHS = {f"{scale:g}": f"{scale:g}" for scale in broken.SCALES}
 TILES = {
     "unaware": ("does not know it ○", "DLG, not told of the noise"),
-    "law": ("knows how it is drawn ●", "DLG, told how the noise is drawn"),
-    "tangent": ("solves for it ◆", "tangent search: picture and noise together"),
+    "law": ("expects such noise ●", "DLG, told how the noise is drawn"),
+    "tangent": ("solves for the noise ◆", "tangent search: picture and noise together"),
 }
 DRAWN = "The message lies on the tangent at the true picture, however long the step; another picture's tangent misses it, the further the longer the step."
 MOST = 800  # numbers of a picture that tangent search reads within a minute or two

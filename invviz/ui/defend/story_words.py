@@ -91,11 +91,11 @@ def lines(story: Story) -> tuple[Line, ...]:
     mean = lambda name: [float(story.psnr(name, scale).mean()) for scale in broken.SCALES]  # noqa: E731
     each = lambda name: [[float(v) for v in story.psnr(name, scale)] for scale in broken.SCALES]  # noqa: E731
     return (
-        Line("solves for it", mean("tangent"), each("tangent"), "diamond", bold=True),
+        Line("solves for the noise", mean("tangent"), each("tangent"), "diamond", bold=True),
         Line(f"… {percent(broken.BENEATH['beneath'])} beneath", mean("beneath"), each("beneath"), "triangle-up"),
         Line("isotropic", mean("isotropic"), each("isotropic"), "square", thin=True),
         Line("ideal attacker", _ideal(story), ideal=True),
-        Line("knows how it is drawn", mean("law"), each("law")),
+        Line("expects such noise", mean("law"), each("law")),
         Line("unaware", mean("unaware"), each("unaware"), hollow=True),
     )
 

@@ -177,7 +177,7 @@ def fooled() -> Scene | None:
     said = {who: in_short(one.psnr, one.ssim, base) for who, one in last.items()}
     shown = [(got["unaware"], "by_unaware") for _, got in sorted(cells.items(), reverse=True)] + [(last["tangent"], "by_solver")]
     return Scene(
-        {"unaware": said["unaware"], "law": said["law"], "solved": said["tangent"]},
+        {"unaware": said["unaware"], "law": said["law"], "solved": said["tangent"], "unknowns": f"{story.truths[DIGIT].size:,}"},
         len(shown) - 1,
         before=(Picture("truth", story.truths[DIGIT]), Picture("unaware", last["unaware"].guess, said["unaware"])),
         after=(Picture("law", last["law"].guess, said["law"]), Picture("solves", last["tangent"].guess, said["tangent"])),
