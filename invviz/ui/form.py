@@ -185,7 +185,7 @@ def pick_defense(empty: Empty) -> None:
 
 def _more(empty: Empty) -> None:
     now = state.scenario()
-    attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", "Own picture"])
+    attack, defenses, parts, rest, own = st.tabs(["Attack", "Defenses", "Model and data", "Setting", things.say(now, "Own picture")])
     with attack:
         _attacks()
         knobs.of_component(now.attack, state.seats("attack")[0])

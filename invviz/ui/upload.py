@@ -25,6 +25,9 @@ LARGEST = round(MAX_BYTES / 1e6)  # megabytes
 def draw() -> None:
     """The box that takes a picture, a sentence or a row, and the way back to the data set's own."""
     now = state.scenario()
+    if not _taking(now.data):
+        st.caption(f"{now.data.title} is {now.data.modality.a_set}: none of one's own is read here.")
+        return
     allowed, endings = _allowed(now.data)
     st.caption(
         things.say(
@@ -133,9 +136,14 @@ def fit() -> None:
         show()
 
 
+def _taking(data: Dataset) -> bool:
+    """Whether a sample of one's own can stand in the place of one of this data set."""
+    return bool(data.modality is PICTURE or data.vocabulary or data.columns)
+
+
 def _fits(now: Scenario) -> bool:
     """Whether what this tab has uploaded last can be read as a sample of the data set on the screen."""
-    if now.data.modality is PICTURE or now.data.vocabulary or now.data.columns:
+    if _taking(now.data):
         with contextlib.suppress(UploadError):
             _read(session().own, now.data)
             return True
