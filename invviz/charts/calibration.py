@@ -25,7 +25,7 @@ def scatter(points: list[dict[str, Any]], x_title: str, told: bool, dark: bool =
     low, high = (-0.03, 1.03) if share else (low, high)
     encoding = {
         "x": _axis("x", x_title, [low, high] if foretold_in_db or share else [0, 1]) | {"axis": {"grid": False}},
-        "y": _axis("y", f"{share}, reached by the attack" if share else "PSNR reached by the attack (dB)", [low, high]),
+        "y": _axis("y", f"share of {share}, reached" if share else "PSNR reached by the attack (dB)", [low, high]),
         "shape": _shape(sorted({p["model"] for p in points})),
         "tooltip": [
             {"field": "picture", "title": "picture"},

@@ -372,3 +372,12 @@ def test_the_expected_best_orders_series_as_it_orders_pictures():
     if not {"ecg", "photos", "cifar10"} <= set(found):
         pytest.skip("not all studies were made here")
     assert found["ecg"].spearman_low > 0.9 and found["ecg"].spearman > max(found["photos"].spearman, found["cifar10"].spearman)
+
+
+def test_bits_learned_order_what_is_read_of_words():
+    """Of sentences the told search follows the expectation; the blind attack falls short of it, as that of pictures does."""
+    if (study := load("notes")) is None:
+        pytest.skip("the study was not made here")
+    told, blind = (correlate(*paired(study.points, arm, "right", "tokens")) for arm in ("oracle_map", "attack"))
+    assert told.spearman_low > 0.8 > blind.spearman > 0.4
+    assert told.spearman_low > blind.spearman_high

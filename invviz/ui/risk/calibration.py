@@ -47,7 +47,7 @@ def draw() -> None:
         with st.container(width=560, key="coefficients"):
             _coefficients(points, told, study, arm)
         with st.container(width="stretch", key="scatter"):
-            chart = scatter(points, title, arm == "oracle_map", dark, "share of words right" if in_words(study) else "")
+            chart = scatter(points, title, arm == "oracle_map", dark, "words right" if in_words(study) else "")
             st.vega_lite_chart(chart, key="calibration", alt=_title(points, against))
             marks = "Filled marks: told of the noise." if arm == "oracle_map" else "Hollow marks: not told of the noise."
             st.caption(f"{marks} Faint: its search failed in its own eyes.")
