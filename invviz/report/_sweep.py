@@ -22,16 +22,28 @@ from ._told import Section, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-MEASURES = ("strongest", "ssim", "ceiling", "invre")  # columns of the table, where they are known
-DRAWN = {"strongest": "real", "ceiling": "ideal"}  # planes, and their colours
+MEASURES = ("tokens", "cells", "strongest", "ssim", "ceiling", "invre")  # columns of the table, where they are known
+DRAWN = {"tokens": "real", "cells": "real", "strongest": "real", "ceiling": "ideal"}  # planes, and their colours
 BUDGETS = (0.01, 0.02, 0.05)  # accuracy that may be lost, shares
 MOST = 6  # settings that are shown
 SAID = {"unfit": "Cells that are left out, as their parts do not fit together", "done": "What is to be said of cells that are done"}
 NUMBER = re.compile(r"[-+]?\d(?:[\d,]*\d)?(?:\.\d+)?(?:[eE][-+]?\d+)?|[0-9a-f]{16,}")
-MEANS = ("accuracy", "psnr_unaware", "psnr_aware", "ssim_unaware", "ssim_aware", "psnr_ceiling", "invre")
+MEANS = (
+    "accuracy",
+    "psnr_unaware",
+    "psnr_aware",
+    "ssim_unaware",
+    "ssim_aware",
+    "cells_unaware",
+    "cells_aware",
+    "tokens_unaware",
+    "tokens_aware",
+    "psnr_ceiling",
+    "invre",
+)
 GIVEN = (
     "unaware attackers: nothing of the defense; aware ones: the defense and its parameters, not its random draw; both: message, net and what the "
-    "attack asks for. A defense is judged by the strongest attack that was run, chosen picture by picture with the truth at hand."
+    "attack asks for. A defense is judged by the strongest attack that was run, chosen sample by sample with the truth at hand."
 )
 
 
@@ -157,7 +169,7 @@ def _points_table(found: dict[str, list[Point]], where: str) -> Table:
         f"Utility and privacy{where}: means over seeds, [95 % intervals]; on the front: none has more accuracy and gives away less{capped}"
     )
     return Table(
-        title, ("defense", "accuracy (%)", "drop (points)", *titles, "strongest attack", "seeds x pictures", "on the front"), tuple(rows)
+        title, ("defense", "accuracy (%)", "drop (points)", *titles, "strongest attack", "seeds x samples", "on the front"), tuple(rows)
     )
 
 
@@ -234,7 +246,10 @@ def _means(rows: pd.DataFrame, name: str) -> Table:
     columns = [c for c in MEANS if c in rows and rows[c].notna().to_numpy().any()]
     body = []
     for (defense, strength), cells in rows.groupby(["defense", "strength"], dropna=False, sort=False):  # type: ignore[misc]
-        values = [number(mean(cells[c].tolist()), 2 if "ssim" in c or c == "invre" else 3 if c == "accuracy" else 1) for c in columns]
+        values = [
+            number(mean(cells[c].tolist()), 2 if c.startswith(("ssim", "cells", "tokens", "invre")) else 3 if c == "accuracy" else 1)
+            for c in columns
+        ]
         body.append(
             (
                 str(defense),

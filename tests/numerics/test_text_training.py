@@ -13,6 +13,7 @@ from invviz.engine.training import _messages, train
 from invviz.engine.training._deal import Deal
 from invviz.jobs.store import Store
 from invviz.jobs.worker import work
+from invviz.report._sweep import rows_section
 from invviz.scenario import Scenario
 from invviz.studies.sweep import Sweep, queue, table
 from invviz.studies.tradeoff import PRIVACY, points
@@ -98,3 +99,6 @@ def test_a_sweep_of_sentences_has_words_that_are_right_and_bits_that_are_learned
         name = point.attack.partition(" (")[0]
         assert best == mine[mine["attack"] == name][["tokens_unaware", "tokens_aware"]].max().max()
     assert PRIVACY["tokens"].ends == (0.0, 1.0)
+    told = rows_section(rows, "", (sweep.text(),), "")
+    assert "has right a share of the words of" in told.finding and any("Words right" in table.title for table in told.tables)
+    assert "dB" not in told.finding and len(told.figures) == 1 and "picture" not in str(told)

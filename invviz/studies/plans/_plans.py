@@ -111,11 +111,6 @@ PLANS: dict[str, Plan] = {
     ),
     "adult": Plan("Adult (rows of a table), an MLP", (_sweep(_ADULT, "0", *FEW),), pictures=False),
     "notes": Plan(
-        "Notes (text), a small language model",
-        tuple(
-            f"{_sweep(_NOTES, '0', *WORDS)} | attack={attacks}"
-            for attacks in ("dager,tag(restarts=1)", "lamp(steps=100,moves=50,sweeps=2)")
-        ),
-        pictures=False,
+        "Notes (text), a small language model", (f"{_sweep(_NOTES, '0', *WORDS)} | attack=dager,tag(restarts=1)",), pictures=False
     ),
 }
