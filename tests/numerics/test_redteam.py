@@ -143,6 +143,10 @@ def test_later_pictures_are_attacked_by_those_that_got_most_of_the_first():
     known = {first["scenario"]: first}
     assert _plan.first_of(later).text() == first["scenario"] and set(_make.lacking(later, known)) == {"pca_prior", "dlg"}
     assert not _make.lacking(later, {}), "who shall attack is not known yet"
+    same = {name: _make.short(one) for name, one in attackers(s).items()}
+    kept = {first["scenario"]: {**first, "keys": same, "ssim": {"dlg": None}}}
+    assert not _make.lacking(s, kept) and _make.unscored(s, kept) == ["pca_prior"], "its SSIM was not kept; of dlg there is none"
+    assert not _make.unscored(s, known), "those that are attacked anyway are not named twice"
     assert set(_make.lacking(s, known)) == set(attackers(s)), "of a first picture all whose key is another"
 
 
@@ -193,7 +197,8 @@ def test_only_what_is_new_is_attacked_again(tmp_path, monkeypatch):
     s, site = Scenario.parse(BASE), Site(None, tmp_path, "cpu")
     keys = {name: _make.short(one) for name, one in attackers(s).items()}
     known = Redteam(
-        {**FACTS, "seconds": 5}, ({"scenario": s.text(), "keys": keys, "bar": [12.0, 13.0], "got": {"dlg": 50.0}, "seconds": 1.0},)
+        {**FACTS, "seconds": 5},
+        ({"scenario": s.text(), "keys": keys, "bar": [12.0, 13.0], "got": {"dlg": 50.0}, "ssim": {"dlg": 0.9}, "seconds": 1.0},),
     )
     (tmp_path / "redteam.json").write_text(known.to_json())
     monkeypatch.setattr(_make, "planned", lambda rounds, victims: [[s]])

@@ -36,7 +36,8 @@ def make(
 ) -> Redteam:
     """Attack what is not known yet, and write `<folder>/redteam.json`.
 
-    What is known is kept while it goes on, and a run that was stopped goes on from there. Of a cell only attacks that are new, or have another key since, are run again.
+    What is known is kept while it goes on, and a run that was stopped goes on from there. Of a cell only attacks that are new, or have another key since, are run again,
+    and the best of those whose SSIM was not kept.
 
     Args:
         workers: processes of one thread.
@@ -63,7 +64,7 @@ def make(
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_alone) as pool:
         for turn in planned(rounds, victims):  # one after the other: who attacks later pictures is known from the first
-            waiting = [(s, names) for s in turn if (names := lacking(s, known))]
+            waiting = [(s, names) for s in turn if (names := [*lacking(s, known), *unscored(s, known)])]
             running = [pool.submit(attacked, s, site, names) for s, names in waiting]
             for done, future in enumerate(as_completed(running), 1):
                 cell = future.result()
@@ -92,6 +93,12 @@ def lacking(s: Scenario, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
     keys, first = known.get(s.text(), {}).get("keys", {}), first_of(s)
     best = None if s == first else finalists(known.get(first.text(), {}).get("got", {}))
     return [name for name, one in everyone(s).items() if (best is None or name in best) and keys.get(name) != short(one)]
+
+
+def unscored(s: Scenario, known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Finalists whose SSIM was not kept: it makes some cells readable that are not by PSNR alone. Arguments as of `lacking`."""
+    cell = known.get(s.text(), {"got": {}})
+    return [name for name in finalists(cell["got"]) if name not in cell.get("ssim", {}) and name not in lacking(s, known)]
 
 
 def short(one: Scenario) -> str:
@@ -158,4 +165,4 @@ def _alone() -> None:
     torch.set_num_threads(1)
 
 
-__all__ = ["attacked", "lacking", "make", "merged", "planned", "short"]
+__all__ = ["attacked", "lacking", "make", "merged", "planned", "short", "unscored"]
