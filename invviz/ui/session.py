@@ -197,6 +197,8 @@ def _let_go(server: runtime.Runtime, name: str) -> None:
 
     def close() -> None:
         if not server.is_active_session(name):
+            if kept := server._session_mgr.get_session_info(name):
+                kept.session.session_state.clear()  # what boxes gave; the last session that was closed is still referred to by Streamlit
             server.close_session(name)
 
     with contextlib.suppress(RuntimeError):  # the server has ended

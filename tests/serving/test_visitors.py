@@ -59,11 +59,13 @@ def test_who_reconnects_after_leaving_is_somebody_new(station):
 
 def test_files_of_a_tab_that_was_closed_go_with_it(monkeypatch):
     """Streamlit drops a tab that was closed when another one is closed two minutes later, if ever: until then its files stayed, up to 128 tabs of them."""
-    closed, calls, active = [], [], {"back"}
+    closed, calls, active, cleared = [], [], {"back"}, []
+    kept = lambda name: SimpleNamespace(session=SimpleNamespace(session_state=SimpleNamespace(clear=lambda: cleared.append(name))))  # noqa: E731
     server = SimpleNamespace(
         uploaded_file_mgr=SimpleNamespace(file_storage={"gone": {}, "back": {}}),
         is_active_session=active.__contains__,
         close_session=closed.append,
+        _session_mgr=SimpleNamespace(get_session_info=kept),
         _get_async_objs=lambda: SimpleNamespace(eventloop=SimpleNamespace(call_soon_threadsafe=calls.append)),
     )
     monkeypatch.setattr(session.garbage, "_asked", asked := threading.Event())
@@ -75,7 +77,7 @@ def test_files_of_a_tab_that_was_closed_go_with_it(monkeypatch):
     active.add("bare")  # it comes back before the event loop has got round to it
     for call in calls:
         call()
-    assert closed == ["gone"]
+    assert closed == cleared == ["gone"]
 
 
 def test_streamlit_lets_go_of_files_when_a_session_is_closed(monkeypatch, tmp_path):
