@@ -25,11 +25,14 @@ RANKED = "Attacks and pictures are ranked by the word, which counts PSNR and SSI
 
 
 def ranked(study: Redteam, victim: str) -> str:
-    """What attacks are ranked by, and on how many of a victim's cells some attack's SSIM was not kept."""
+    """What attacks are ranked by, and on how many of a victim's cells SSIM was kept of all attacks, and of some: the best."""
     cells = study.attacked[victim]
-    without = sum(any(one.ssim.get(name) is None for name in one.got) for one in cells)
-    which = "all cells" if without == len(cells) else f"{without} of {len(cells)} cells"
-    return f"{RANKED}{f'; on {which}, attacks whose SSIM was not kept by PSNR alone' if without else ''}."
+    known = [sum(one.ssim.get(name) is not None for name in one.got) for one in cells]
+    every = sum(count == len(one.got) for count, one in zip(known, cells, strict=True))
+    some = sum(map(bool, known)) - every
+    if every == len(cells):
+        return f"{RANKED}."
+    return f"{RANKED}. Of {len(cells)} cells SSIM was kept of all attacks on {every}, of the best few on {some}; where it was not, PSNR counts alone, and the word may be too low."
 
 
 def named(defense: Defense | None) -> str:
