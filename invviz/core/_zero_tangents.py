@@ -21,12 +21,17 @@ def _shape_of(reference: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def told(one: Any, other: Any, **scale: Any) -> Tensor:
         if not (_plain(one) and _plain(other) and (one.dtype is other.dtype or bool(one.dim()) is not bool(other.dim()))):
             return reference(one, other, **scale)
-        shape = one.shape if one.shape == other.shape else torch.broadcast_shapes(one.shape, other.shape)
+        shape = one.shape if one.shape == other.shape else _together(one.shape, other.shape)
         return torch.empty(
             shape, dtype=one.dtype if one.dim() else other.dtype, device="meta"
         )  # a single number takes the other's precision
 
     return told
+
+
+@functools.lru_cache(maxsize=4096)  # the same few of a net, again and again; torch takes 50 us for each
+def _together(one: torch.Size, other: torch.Size) -> torch.Size:
+    return torch.broadcast_shapes(one, other)
 
 
 def _plain(tensor: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import hashlib
 import types
@@ -16,6 +17,7 @@ import torch
 
 from invviz.attacks import ATTACKS
 from invviz.core.rng import stream
+from invviz.defenses._perturbation import trained
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
 from invviz.engine.observe import observe
@@ -248,6 +250,10 @@ def test_every_valid_small_pair_runs(monkeypatch):
     monkeypatch.setattr("invviz.engine.attack.TIMED", 1)  # how long a message takes is of no interest here
     # nor how sure it is that an answer is no better than other pictures: numerics/test_judge.py
     monkeypatch.setattr("invviz.engine._verdict.OTHERS", 3)
+    # nor how well what learnable_perturbation trains knows its pictures; the net is not kept for tests to which it matters
+    monkeypatch.setattr("invviz.defenses._perturbation.AUTOENCODER_STEPS", 4)
+    monkeypatch.setattr("invviz.defenses._perturbation.MINIMAX_STEPS", 3)
+    monkeypatch.setattr("invviz.defenses.learnable_perturbation.trained", functools.lru_cache(trained.__wrapped__))
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
     few = {"steps": 2, "width": 4, "latent": 4, "every": 1}  # each way is gone once and once more; how far it leads is of no interest here

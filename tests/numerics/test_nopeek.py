@@ -116,7 +116,7 @@ def test_the_decoder_learns_and_the_net_is_pushed_away(shape):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_message_is_sent_as_it_is(kind, trained):
-    s = Scenario.parse(SPLIT).replace(defense=(kind(),))
+    s = Scenario.parse(SPLIT).replace(defense=(kind(weight=5.0),))
     client = meet_client(s, trained)
     assert client.release is client.bare
     assert kind.needs.embedding and kind().for_risk() == kind() and not kind().noisy
@@ -124,11 +124,12 @@ def test_the_message_is_sent_as_it_is(kind, trained):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weight_0_is_training_without_it(kind, site, tmp_path):
-    """Trained weights and federated training, bit by bit; no file of its own is kept."""
+def test_weight_0_is_training_without_it(kind, site, trained):
+    """Trained weights and federated training, bit by bit. The strong one is the net of the test above."""
     s = Scenario.parse(SPLIT + "&train=federated(rounds=12,clients=10)")
     off, on = s.replace(defense=(kind(weight=0.0),)), s.replace(defense=(kind(weight=5.0),))
-    plain, weak, strong = (build_net(x, s.data.load(None), tmp_path)[0].params for x in (s, off, on))
+    places = site.cache_dir / "plain", site.cache_dir / "off", trained.cache_dir
+    plain, weak, strong = (build_net(x, s.data.load(None), place)[0].params for x, place in zip((s, off, on), places, strict=True))
     assert all(torch.equal(plain[name], weak[name]) for name in plain)
     assert not all(torch.equal(plain[name], strong[name]) for name in plain)
     assert s.key("weights") == off.key("weights") != on.key("weights")
@@ -258,7 +259,7 @@ def test_a_weight_hides_more_and_the_net_still_classifies(text, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_aware_attacker_gets_the_same_message_and_the_same_release(kind, trained):
-    s = Scenario.parse(SPLIT + "&attack=rmle(steps=20)").replace(defense=(kind(),))
+    s = Scenario.parse(SPLIT + "&attack=rmle(steps=20)").replace(defense=(kind(weight=5.0),))
     knows = s.replace(attacker="aware")
     client = meet_client(s, trained)
     one, two = observe(s, client), observe(knows, client)

@@ -23,8 +23,8 @@ NOISE = "gaussian_noise(sigma=1.0)"
 
 def case():
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(4 * 18 * 18, 5))
-    return net, torch.rand(2, 1, 20, 20), torch.tensor([1, 3])
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(4 * 12 * 12, 5))
+    return net, torch.rand(2, 1, 14, 14), torch.tensor([1, 3])
 
 
 def test_a_sketch_that_ends_early_has_an_interval_that_holds_the_exact_value():
