@@ -381,3 +381,13 @@ def test_bits_learned_order_what_is_read_of_words():
     told, blind = (correlate(*paired(study.points, arm, "right", "tokens")) for arm in ("oracle_map", "attack"))
     assert told.spearman_low > 0.8 > blind.spearman > 0.4
     assert told.spearman_low > blind.spearman_high
+
+
+def test_the_expected_best_orders_rows_and_is_no_bound_for_who_knows_their_columns():
+    """Of rows the told search follows the expectation in PSNR, and more loosely in cells, of which most are right in many scenarios; tableak, which knows what a choice is, gets more."""
+    if (study := load("adult")) is None:
+        pytest.skip("the study was not made here")
+    told, cells = (correlate(*paired(study.points, "oracle_map", "psnr_ceiling", score)) for score in ("psnr", "cells"))
+    assert told.spearman_low > 0.9 > cells.spearman > 0.5
+    knowing = [p for p in study.points if "attack=tableak" in p["scenario"]]
+    assert sum(p["arms"]["attack"]["psnr"] > p["ideal_psnr"] + 3 for p in knowing) > len(knowing) / 2
