@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from ..studies.tradeoff import PRIVACY, Point, at_drop, baselines, blunt, operat
 from ._collect import Swept
 from ._figures import Figure
 from ._numbers import mean, number, percent, with_interval
-from ._svg import Axis, Dot, Line, chart
+from ._plane import plane
 from ._told import Section, Table
 
 if TYPE_CHECKING:
@@ -132,6 +131,8 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
     found: dict[str, list[Point]] = {}
     reason: InvvizError | None = None
     for measure in MEASURES:
+        if measure in ("tokens", "cells") and not rows.filter(like=f"{measure}_").notna().to_numpy().any():
+            continue  # samples of another kind: that they are not known is no reason to be told
         try:
             found[measure] = points(rows, measure)
         except InvvizError as err:
@@ -146,7 +147,7 @@ def _of_setting(rows: pd.DataFrame, name: str) -> tuple[list[Table], list[Figure
     best = {budget: operating_point(rows, head, budget, found[head]) for budget in BUDGETS}
     says = [" ".join(filter(None, (sentence(one, budget), passed_over(one)))) for budget, one in best.items()]
     says = [says_not, *says] if (says_not := blunt(found[head], word)) else says
-    figures = [_plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
+    figures = [plane(found[m], m, style, name) for m, style in DRAWN.items() if m in found]
     return [t for t in tables if t], figures, says
 
 
@@ -190,55 +191,6 @@ def _drops_table(rows: pd.DataFrame, measure: str, known: list[Point], where: st
     body = tuple((defense, *(cells.get(d, "?") for d in drops)) for (defense, _), cells in named.items())
     title = f"{kind.title}{' in ' + kind.unit if kind.unit else ''} at equal loss of accuracy{where}; costs more or less: no strength that was tried is there"
     return Table(title, ("defense", *(f"{100 * d:g} point{'s' * (d != 0.01)} lost" for d in drops)), body)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Ends:
-    """Of an axis, a little wider than the values."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], least: float) -> _Ends:
-        low, high = min(values), max(values)
-        rim = max(0.08 * (high - low), (least - (high - low)) / 2)
-        return cls(low - rim, high + rim)
-
-
-def _plane(found: Sequence[Point], measure: str, style: str, name: str) -> Figure:
-    """Every strength of every defense; the best place is the lower right."""
-    kind = PRIVACY[measure]
-    across = _Ends.of([100 * p.accuracy.value for p in found], 4)
-    upward = _Ends.of([v for p in found for v in (p.value.value, *(p.value.interval or ()))], 2 if kind.unit else 0.1)
-    x = Axis("accuracy (%)", max(across.low, -2), min(across.high, 102))
-    y = Axis(f"{kind.title}{' (' + kind.unit + ')' if kind.unit else ''}", upward.low, upward.high)
-    arms: dict[tuple[str, str], list[Point]] = {}
-    for p in found:
-        arms.setdefault((p.defense, p.strength_name), []).append(p)
-    marks: list[Line | Dot] = [
-        Line([100 * p.accuracy.value for p in arm], [p.value.value for p in arm], style) for arm in arms.values() if len(arm) > 1
-    ]
-    for (defense, _), arm in arms.items():
-        for place, p in enumerate(arm):
-            words = f"{p.label}: accuracy {100 * p.accuracy.value:.1f} %, {kind.title} {p.value.value:{kind.format}} {kind.unit}".strip()
-            hollow = measure != "ceiling" and "(unaware)" in p.attack
-            label = ("no defense" if defense == "none" else defense) if place == len(arm) - 1 else ""
-            marks.append(
-                Dot(100 * p.accuracy.value, p.value.value, f"dot-{style}" + (" hollow" if hollow else ""), words, label, p.value.interval)
-            )
-    lines = "lines join the strengths of one defense, the strongest is named; bars: 95 % over seeds"
-    legend = lines if measure == "ceiling" else f"{lines}; hollow: the strongest attack does not know of the defense"
-    footer = f"{name + '. ' if name else ''}Right is useful, low is private; {legend}"
-    finding = f"{kind.title} against accuracy: {_front(found)}"
-    return Figure(chart(finding, x, y, marks, height=380), finding, footer)
-
-
-def _front(found: Sequence[Point]) -> str:
-    """Which points are worth a thought, in words."""
-    best = [p.label for p in found if p.on_front]
-    named = "; ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else "")
-    return f"{len(best)} of {len(found)} points are on the front ({named})"
 
 
 def _means(rows: pd.DataFrame, name: str) -> Table:
