@@ -28,12 +28,13 @@ def draw() -> None:
     head = "".join(f'<th scope="col">{escape(title(name))}</th>' for name in found.servers)
     body = "".join(_row(found, column) for column in found.columns)
     turns = max(len(cell.keys) for cell in found.cells)
-    caption = f"Share of a batch, or of the pictures that the server is after where it singles one out, that is read exactly (60 dB and more); in brackets the share that shows (20 dB and more). Mean of {turns} batches; darkness follows what shows."
+    caption = f"Read exactly, in brackets: shows. Mean of {turns} batches."
     st.html(
         f'<div class="server verdicts grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><th scope="col">Defense</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
     _open(found)
     st.caption(
+        "Shares of a batch, or of the pictures that the server is after where it singles one out: read exactly (60 dB and more), and in brackets those that show (20 dB and more), by which cells are dark. "
         "Batches of 16 digits in float64, a seed each, each server at its defaults on the first net that it fits; servers that only undo the sum (inconsistent nets, sybils) with one digit and a linear layer. "
         f"The attacker knows the defense where its read-out can use that. Searches are stopped after 40 s. Pointing at a cell tells least and most over the batches. Made by `{COMMAND}`."
     )
