@@ -1,4 +1,4 @@
-"""One quiet line on the first page for those who come the first time."""
+"""A framed line on the first page for those who come the first time."""
 
 from __future__ import annotations
 
