@@ -46,7 +46,9 @@ def chain(net: Net, like: Tensor) -> list[Layer]:
         return module(x)
 
     if not isinstance(net.module, torch.nn.Sequential):
-        raise Unreadable(f"Peeling takes a plain chain of layers; a {type(net.module).__name__} has branches (residual connections).")
+        raise Unreadable(
+            f"Peeling takes a plain chain of layers, as torch.nn.Sequential has them; in which order a {type(net.module).__name__} calls its layers cannot be read off this module."
+        )
     with torch.no_grad():
         walk(net.module, "", torch.zeros_like(like))
     return layers

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.command import quoted
 from ..core.errors import InvvizError, ScenarioError, TextError
 from ..core.version import __version__
 from . import app, audit, compute, convert, data, export, inspect, isotropic, labels, parts, reports, store, sweeps, workers
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     args, args.more = parser().parse_known_args(argv)
+    args.typed = " ".join([_called(), *map(quoted, sys.argv[1:] if argv is None else argv)])
     if args.more and not getattr(args, "takes_more", False):
         parser().error(f"unrecognized arguments: {' '.join(args.more)}")
     try:

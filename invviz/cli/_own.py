@@ -16,6 +16,7 @@ from ..core.lazy import torch
 from ..core.torchvision import load_torchvision
 from ..datasets import digest, read_own
 from ..datasets.own import OWN_DISK, class_numbers, read_file, read_folder, read_safetensors, records_and_targets
+from ._origin import drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,24 +99,29 @@ def _running(source: str) -> Iterator[None]:
         raise InvvizError(f"{source} broke off: {type(err).__name__}: {err} ({last.filename}, line {last.lineno}).") from err
 
 
-def net(place: str, weights: Path | None) -> nn.Module:
-    """The user's net: a module, or what a class or a function gives that is called without arguments.
+def net(place: str, weights: Path | None, seed: int) -> nn.Module:
+    """The user's net: a module, or what a class or a function gives that is called without arguments; torch is seeded before its code is run, and again before the call.
 
     Raises:
         TextError: it is none.
         InvvizError: its code broke off, or the weights do not fit.
     """
-    found = named(place, "net")
-    if not isinstance(found, torch.nn.Module):
-        if not callable(found):
-            raise TextError(f"{place} is {type(found).__name__}, no torch.nn.Module and nothing that can be called for one.")
-        with _running(place):
-            found = found()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        found = named(place, "net")
+        if not isinstance(found, torch.nn.Module):
+            if not callable(found):
+                raise TextError(f"{place} is {type(found).__name__}, no torch.nn.Module and nothing that can be called for one.")
+            torch.manual_seed(seed)
+            with _running(place):
+                found = found()
     if not isinstance(found, torch.nn.Module):
         raise TextError(
             f"{place} gave {type(found).__name__}, no torch.nn.Module. Name a module, or what gives one when it is called without arguments."
         )
-    if weights is not None:
+    if weights is None:
+        print(f"Weights: {drawn(seed)}", file=sys.stderr, flush=True)
+    else:
         from ..engine.audit.weights import load
 
         load(found, tensors(weights, "weights"))
@@ -180,6 +186,16 @@ def records(path: Path, labels: str | None) -> tuple[Mapping[str, np.ndarray], n
     if labels is None or inside == labels:
         return inputs, target
     return inputs, _targets(Path(labels), path, found)
+
+
+def columns(path: Path, labels: str | None) -> tuple[str, ...]:
+    """Names of a table's columns that go to the net, in their order.
+
+    Raises:
+        TextError: as of `records`.
+    """
+    with _reading(path), path.open("rb") as file:
+        return tuple(name for name in read_file(file, str(path), OWN_DISK) if name != labels)
 
 
 def own_sample(scenario: Scenario, path: Path | None) -> tuple[Scenario, np.ndarray | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InvvizError, TextError
-from . import _out, _own
+from . import _bounds, _origin, _out, _own, _records
 from ._show import ProgressLine, to_json
 from ._site import DEVICES
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..report.audit import Audit, Reconstructed
 
 FORMS = ("text", "html", "json", "csv")
-BATCH = 8  # records that are audited where nobody says how many
 ABOUT = f"""NET is {_own.PLACE}: a torch.nn.Module, or a class or function that gives one when it is called without arguments.
 IMPORTING IT RUNS ITS CODE, with your rights; so does a loss of your own. Data and weights hold no code, and none is run: .npz, .npy, .csv (one record a row),
 a folder of pictures (of one size; in one folder a class, these are the labels), .safetensors; nothing is ever unpickled.
@@ -48,8 +47,13 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     verb.add_argument("net", metavar="NET", help=_own.PLACE)
     verb.add_argument("--data", type=Path, metavar="FILE|FOLDER", help="the records: .npz, .npy, .csv or a folder of pictures")
     verb.add_argument("--labels", metavar="NAME|FILE", help="targets: an array of the .npz, a column of the .csv, or a file")
-    verb.add_argument("--records", type=_places, metavar="N|A:B", help=f"how many, or which, from 0 (default: the first {BATCH})")
-    verb.add_argument("--weights", type=Path, metavar="FILE", help="load these into the net (.safetensors; `invviz convert` makes one)")
+    verb.add_argument("--records", type=_places, metavar="N|A:B", help=f"how many, or which, from 0 (default: the first {_records.BATCH})")
+    verb.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="load these into the net (.safetensors; `invviz convert` makes one); without, the weights are those that NET's code makes",
+    )
     verb.add_argument("--message", type=Path, metavar="FILE", help="a message that you have, by the names of the parameters (.safetensors)")
     verb.add_argument("--shape", type=_shape, metavar="N,...", help="with --message: shape of the records, their number first")
     verb.add_argument(
@@ -63,13 +67,18 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
     verb.add_argument(
         "--similar", type=Path, metavar="FILE|FOLDER", help="public records of the same kind, in the form of --data, which the attacker has"
     )
-    verb.add_argument("--bounds", type=_bounds, metavar="LOW,HIGH", help="of the private inputs")
+    verb.add_argument("--bounds", type=_bounds.read, metavar=_bounds.FORMS, help=_bounds.HELP)
     verb.add_argument("--ceiling", type=float, metavar="DB", help="wanted expected best, for the least noise")
     verb.add_argument("--floor", type=float, default=0.01, help="noise of any real system, for the ideal attacker only (default: 0.01)")
     verb.add_argument("--method", choices=("auto", "exact", "sketch", "quick"), default="auto", help="of the spectrum")
     verb.add_argument("--seconds", type=float, help="for all attacks together (default: what is left of --within)")
     verb.add_argument("--within", type=float, default=240.0, help="seconds for everything, about; what is cut short is said (default: 240)")
-    verb.add_argument("--seed", type=int, default=7, help="of noise and attacks (default: 7)")
+    verb.add_argument(
+        "--seed",
+        type=int,
+        default=7,
+        help="of noise and attacks; torch is seeded with it before NET's code is run, so that weights that it draws are the same each time (default: 7)",
+    )
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to compute (default: auto)")
     verb.add_argument("--to", choices=FORMS, help="form (default: by the ending of --out, text where there is none)")
     verb.add_argument("--out", type=_out.path, metavar="FILE", help="write there; of a message, .npz takes what was read")
@@ -83,26 +92,30 @@ def show(args: argparse.Namespace) -> int:
     form = _form(args)
     if args.data is None and not (args.message and args.shape):
         raise TextError("Name the records with --data (.npz, .npy, .csv or a folder of pictures); with --message their --shape is enough.")
-    inputs, target = (None, None) if args.data is None else _batch(args)
+    inputs, target = (None, None) if args.data is None else _records.batch(args)
+    args.of_bounds = args.bounds
+    args.bounds = _bounds.laid(args.bounds, _records.columns(args) if isinstance(args.bounds, dict) else (), _records.names(inputs))
     if target is None and args.loss is None and args.message is None:
         raise TextError(
             "No targets were named. Say --labels (an array of the .npz, a column of the .csv, or a file), or a --loss that needs none."
         )
-    similar = _similar(args)
+    similar = _records.similar(args)
     sent = _own.tensors(args.message, "messages") if args.message else None
     if args.out:
         _out.file(args.out)
-    net, loss = _own.net(args.net, args.weights), _own.loss(args.loss)
+    net, loss = _own.net(args.net, args.weights, args.seed), _own.loss(args.loss)
     try:
         if sent is not None:
             return _read(args, form, net, loss, sent, inputs, target)
         return _audited(args, form, net, loss, inputs, target, similar)
     except NotAuditable as err:
-        raise TextError(str(err)) from err
+        columns = _records.columns(args) if any(one.name == "forward" for one in err.reasons) else ()
+        told = f"\nThe {len(columns):,} columns of {args.data} that go to the net: {', '.join(columns)}." if columns else ""
+        raise TextError(f"{err}{told}") from err
 
 
 def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any, similar: Any) -> int:
-    from ..report.audit import audit
+    from ..report.audit import audit, came_from
 
     with ProgressLine() as line, warnings.catch_warnings():
         warnings.showwarning = _warn
@@ -111,6 +124,12 @@ def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: A
             ceiling=args.ceiling, floor=args.floor, method=args.method, seconds=args.seconds, within=args.within, device=_device(args.device), seed=args.seed, progress=line.report,
             first=(args.records or (0, 0))[0],
         )  # fmt: skip
+    read = _origin.files(
+        NET=_origin.code_of(args.net), data=args.data, labels=args.labels, weights=args.weights, similar=args.similar,
+        loss=_origin.code_of(args.loss or ""), bounds=getattr(args.of_bounds, "file", None),
+    )  # fmt: skip
+    weights = f"loaded from {args.weights}" if args.weights else _origin.drawn(args.seed)
+    found = came_from(found, weights, "" if args.weights else f"Weights: {weights}", args.typed, read)
     _put(args, _words(found) if form == "text" else found.text(form))
     return 0
 
@@ -152,37 +171,6 @@ def _form(args: argparse.Namespace) -> str:
             f"{'--to' if args.to else '--out'} {args.to or args.out}: {'what is read off a message' if args.message else 'an audit'} is written as {known} or text."
         )
     return form
-
-
-def _batch(args: argparse.Namespace) -> tuple[Any, Any]:
-    """The records that are audited: one array goes in as it is, several by their names."""
-    inputs, target = _own.records(args.data, args.labels)
-    count = len(next(iter(inputs.values())))
-    start, stop = args.records or (0, min(BATCH, count))
-    if stop > count:
-        raise TextError(f"--records {start}:{stop}: there are {count:,} records.")
-    if stop - start < count:
-        print(
-            f"{stop - start:,} of {count:,} records are taken as the batch of one message, from number {start}; --records says which.",
-            file=sys.stderr,
-        )
-    if len(inputs) > 1:
-        more = "" if args.labels or target is not None else "; --labels names the one that is the target"
-        print(f"{', '.join(inputs)} go to the net by these names{more}.", file=sys.stderr)
-    shapes = "; ".join(f"{name} {' x '.join(map(str, value.shape))}, {value.dtype}" for name, value in inputs.items())
-    print(f"Read: {shapes}{'' if target is None else f'; targets {target.dtype}'}.", file=sys.stderr)
-    cut = {name: value[start:stop] if np.ndim(value) and len(value) == count else value for name, value in inputs.items()}
-    return (cut if len(cut) > 1 else next(iter(cut.values()))), None if target is None else target[start:stop]
-
-
-def _similar(args: argparse.Namespace) -> Any:
-    """Public records, with their class numbers where --labels names them there, too."""
-    if args.similar is None:
-        return None
-    inside = args.labels if args.labels is None or not Path(args.labels).exists() else None
-    inputs, target = _own.records(args.similar, inside)
-    records = inputs if len(inputs) > 1 else next(iter(inputs.values()))
-    return records if target is None else (records, target)
 
 
 def _put(args: argparse.Namespace, text: str) -> None:
@@ -231,13 +219,4 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
-def _bounds(text: str) -> tuple[float, float]:
-    """As argparse's type: two numbers."""
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError as err:
-        raise argparse.ArgumentTypeError(f"{text!r}: write two numbers, as in 0,1, or --bounds=-1,1 where the first is below 0") from err
-    return low, high
-
-
-__all__ = ["BATCH", "add", "show"]
+__all__ = ["add", "show"]

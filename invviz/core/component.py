@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +16,7 @@ from .figures import number
 from .modality import Modality
 
 MAX_TEXT = 4_000  # characters; ast is not fed more than that
+NAMED = re.compile(r"\s*([A-Za-z]\w*)\s*\(")
 MAX_WORDS = 100  # characters of a knob that takes any text
 SHOWN = 80  # characters of a wrong value that a message repeats
 Value = bool | int | float | str
@@ -207,7 +209,16 @@ def parse_component(text: str, table: Mapping[str, type[C]], kind: str) -> C:
         TextError: unreadable text, unknown name (the known ones are listed), unknown knob.
         KnobError: a knob out of its range.
     """
-    name, values = _parse_call(text)
+    try:
+        name, values = _parse_call(text)
+    except TextError as err:
+        called = NAMED.match(text[:MAX_TEXT])
+        if called is None or len(text) > MAX_TEXT:
+            raise
+        if called[1] not in table:
+            raise TextError(unknown(kind, called[1], table)) from err
+        knobs = ", ".join(k.name for k in table[called[1]].knobs()) or "none"
+        raise TextError(f"{err} Knobs of {called[1]}, each written as name=value: {knobs}.") from err
     if name not in table:
         raise TextError(unknown(kind, name, table))
     return table[name]().replace(**values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 HEAD = '''"""{title}: a client mod for Flower, written by invviz {version}.
 
-    invviz export "{text}" --to flower
+    {command}
 
 {steps}
 
@@ -114,12 +115,13 @@ def _arrays(record):
 '''
 
 
-def flower_module(stack: Stack, name: str = "invviz_mod") -> str:
+def flower_module(stack: Stack, name: str = "invviz_mod", command: str = "") -> str:
     """Python source of one module that needs numpy and flwr only; its `mod` is a client mod, its `defended(before, after, rng)` what that does.
 
     Args:
         stack: at least one defense that is not off.
         name: what the file is called, without its ending; stands in its instructions alone.
+        command: that made it, which its docstring repeats; empty: the one that does, with every knob written out.
 
     Raises:
         TextError: there is none, or one of them acts on more than the update.
@@ -137,8 +139,15 @@ def flower_module(stack: Stack, name: str = "invviz_mod") -> str:
         raise TextError(
             'There is nothing to export: no defense is named, or every one is off. Name one, as in "defense=gaussian_noise(sigma=0.1)".'
         )
-    text = "&".join(f"defense={d.text()}" for d in stack)
-    head = HEAD.format(title=stack.title, version=__version__, text=text, module=name, steps=_told(live), guarantee=_guarantee(live))
+    command = command or f'invviz export "{"&".join(d.text(full=True) for d in stack)}" --to flower'
+    head = HEAD.format(
+        title=stack.title,
+        version=__version__,
+        command=command.replace("\\", "\\\\").replace('"""', ""),
+        module=name,
+        steps=_told(live),
+        guarantee=_guarantee(live),
+    )
     steps = "".join(f"    ({d.on_update.__name__}, {d.update_knobs()!r}),\n" for d in live)  # type: ignore[union-attr]
     functions = "".join(f"\n\n{inspect.getsource(one).rstrip()}\n" for one in _needed(live))
     return f"{head}{functions}\n\nSTEPS = (  # first one first; the defense's function and its knobs\n{steps}){MOD}"
@@ -146,9 +155,14 @@ def flower_module(stack: Stack, name: str = "invviz_mod") -> str:
 
 def _told(live: Iterable[Defense]) -> str:
     """The defenses, in words: name, what it does, strength."""
-    return "\n".join(
-        textwrap.fill(f"{d.text(full=True)}: {d.first_line()}", 160, subsequent_indent="  ", initial_indent="* ") for d in live
-    )
+    return "\n".join(textwrap.fill(f"{d.text(full=True)}: {_acts(d)}", 160, subsequent_indent="  ", initial_indent="* ") for d in live)
+
+
+def _acts(defense: Defense) -> str:
+    """What its function does at these knobs, in that function's own words; what stands in brackets there holds where it is relative."""
+    said = (defense.on_update.__doc__ or "").strip().split("\n")[0]
+    relative = getattr(defense, "relative", getattr(defense, "relative_clip", False))
+    return re.sub(r" \(relative: (.*?)\)", r"; here \1" if relative else "", said)
 
 
 def _guarantee(live: Stack) -> str:

@@ -56,12 +56,12 @@ def clipping(update, rng, clip_norm, relative):
 
 
 def gaussian_noise(update, rng, sigma, relative):
-    """Adds normal noise of standard deviation sigma to every entry (relative: sigma times the root mean square of the entries)."""
+    """Adds standard normal noise n, times sigma, to every entry: u' = u + sigma n (relative: u' = u + sigma r n, where r is the root mean square of the update's entries)."""
     return with_normal(update, rng, sigma * (rms(update) if relative else 1.0))
 
 
 def laplace_noise(update, rng, scale, relative):
-    """Adds Laplace noise of scale b to every entry, by inversion (relative: b times the root mean square of the entries)."""
+    """Adds Laplace noise of scale b to every entry, by inversion (relative: of scale b r, where r is the root mean square of the update's entries)."""
     b = scale * (rms(update) if relative else 1.0)
     sent = {}
     for name, leaf in update.items():
@@ -71,7 +71,7 @@ def laplace_noise(update, rng, scale, relative):
 
 
 def local_dp(update, rng, clip_norm, relative_clip, multiplier):
-    """Clips the whole update, then adds normal noise of standard deviation 2 * clip norm * multiplier."""
+    """Clips the whole update, then adds normal noise of standard deviation 2 * clip norm * multiplier (relative: the clip norm is a share of the update's own norm)."""
     limit = clip_norm * (norm(update) if relative_clip else 1.0)
     return with_normal(shrunk(update, clip_norm, relative_clip), rng, 2 * limit * multiplier)
 

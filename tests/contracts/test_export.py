@@ -143,7 +143,7 @@ def test_each_defense_can_be_exported_or_says_why_not(name):
     assert bool(kind().beyond_update) == (name not in ABLE) == (kind.on_update is None)
     if name in ABLE:
         one = kind().replace(**{kind.strength: kind.suggested.levels[-1]})
-        assert kind.__name__ and one.text() in flower_module(Stack((one,)))
+        assert kind.__name__ and one.text(full=True) in flower_module(Stack((one,)))
         return
     with pytest.raises(TextError) as said:
         flower_module(Stack((kind(),)))
@@ -299,10 +299,10 @@ def test_the_module_needs_numpy_and_flower_only_and_states_its_guarantee():
 def test_the_verb_writes_a_file_or_says_why_not(tmp_path, capsys):
     out = tmp_path / "new" / "my_mod.py"
     assert main(["export", "defense=clipping&defense=gaussian_noise(sigma=0.1)", "--to", "flower", "--out", str(out)]) == 0
-    assert (
-        out.read_text() == flower_module(Stack((Clipping(), GaussianNoise(sigma=0.1))), "my_mod")
-        and "from my_mod import mod" in out.read_text()
-    )
+    full = "defense=clipping(clip_norm=1.0,relative=False)&defense=gaussian_noise(sigma=0.1,relative=True)"
+    made_by = f'invviz export "{full}" --to flower --out {out}'
+    assert out.read_text() == flower_module(Stack((Clipping(), GaussianNoise(sigma=0.1))), "my_mod", made_by)
+    assert "from my_mod import mod" in out.read_text() and made_by in out.read_text()
     assert main(["export", "sign", "--to", "flower"]) == 0 and "def sign" in capsys.readouterr().out
     for text, words in (
         ("defense=soteria", "soteria cannot be exported"),
@@ -313,6 +313,35 @@ def test_the_verb_writes_a_file_or_says_why_not(tmp_path, capsys):
         assert main(["export", text, "--to", "flower"]) == 2 and words in capsys.readouterr().err
     assert main(["export", "sign", "--to", "flower", "--out", str(tmp_path / "my-mod.py")]) == 2
     assert "could not import it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("joined", ["&", "&defense="])
+def test_the_syntax_of_audit_is_taken_and_the_docstring_says_what_the_code_does(capsys, joined):
+    """The root mean square of (3, 4, 0, 0) is 2.5, by hand."""
+    before = "defense=" * (joined != "&")
+    given = f"{before}clipping(clip_norm=0.5){joined}gaussian_noise(sigma=0.01)"
+    assert main(["export", given, "--to", "flower"]) == 0
+    text = capsys.readouterr().out
+    assert (
+        f'invviz export "{before}clipping(clip_norm=0.5,relative=False){joined}gaussian_noise(sigma=0.01,relative=True)" --to flower'
+        in text
+    )
+    told = " ".join(ast.get_docstring(ast.parse(text)).split())
+    assert "here u' = u + sigma r n, where r is the root mean square of the update's entries" in told and "m' = m" not in told
+    assert main(["export", given.replace("sigma=0.01", "sigma=0.01,relative=False"), "--to", "flower"]) == 0
+    plain = " ".join(ast.get_docstring(ast.parse(capsys.readouterr().out)).split())
+    assert "u' = u + sigma n." in plain and "root mean square" not in plain
+    ones = SimpleNamespace(standard_normal=lambda shape, dtype: np.ones(shape, dtype))
+    sent = GaussianNoise.on_update({"w": np.array([3.0, 4.0, 0.0, 0.0])}, ones, sigma=0.01, relative=True)["w"]
+    np.testing.assert_allclose(sent - [3, 4, 0, 0], 0.01 * 2.5, rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["noise(0.1)", "noise(sigma=0.1)"])
+def test_an_unknown_defense_names_what_is_allowed_however_its_knobs_are_written(capsys, text):
+    assert main(["export", text, "--to", "flower"]) == 2
+    assert "unknown defense 'noise'; known: gaussian_noise, laplace_noise, clipping" in capsys.readouterr().err
+    assert main(["export", "gaussian_noise(0.1)", "--to", "flower"]) == 2
+    assert "Knobs of gaussian_noise, each written as name=value: sigma, relative." in capsys.readouterr().err
 
 
 def test_what_the_docs_say_of_flower_holds():

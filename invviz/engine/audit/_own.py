@@ -68,7 +68,8 @@ class OwnModel(Model):
 
     digest: str = knob("", "of the parameters, so that a line of text names them")
     first_layer: str = "layer that is not fully connected"  # type: ignore[misc]
-    act: str = ""
+    act: str = ""  # "relu" and others; empty where nobody can tell
+    init: str = "given"  # type: ignore[misc]  # no knob: how the user's weights came to be is not known here, and the text says nothing of it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ def tried(net: Net, batch: Batch, took: list[float] | None = None) -> list[Reaso
             made[name] = step().detach()
         except Exception as err:  # noqa: BLE001  (the user's own code runs here: whatever it raises is the reason)
             given = _inputs(net, batch)
+            if name == "forward" and (misfit := _columns(err, given)):
+                return [misfit]
             found = _raised(name, err, ", ".join(f"{name} {tuple(value.shape)}" for name, value in given.items()))
             return [
                 dataclasses.replace(found, repair=f"{found.repair} {CHANNEL}")
@@ -168,6 +171,23 @@ CAUSES = (
         "Look for detach(), no_grad() or argmax.",
     ),
 )  # what a message of torch says, and what it means
+
+
+def _columns(err: Exception, given: Mapping[str, Tensor]) -> Reason | None:
+    """Where a table has other columns than the net's first layer takes: how many of each; None elsewhere."""
+    found = re.search(r"shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x\d+\)", str(err))
+    tables = [value for value in given.values() if value.ndim == 2]
+    if found is None or len(given) != 1 or not tables or tuple(tables[0].shape) != (int(found[1]), int(found[2])):
+        return None
+    what = (
+        f"The net does not take this table: {int(found[2]):,} columns are given, {int(found[3]):,} are wanted by the layer that gets them."
+    )
+    return Reason(
+        "forward",
+        "cannot",
+        what,
+        "Give the columns that the net was trained with, all of them and in their order; the targets are none of them.",
+    )
 
 
 def _raised(step: str, err: Exception, given: str) -> Reason:

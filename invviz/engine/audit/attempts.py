@@ -16,6 +16,7 @@ from ...core.task import CLASSIFICATION
 from ...metrics import EXACT, PSNR, SSIM, Baseline, rank, word
 from ...scenario import problems
 from ..attack import run
+from ._first import OTHER
 from .findings import ON_REQUEST, Tried
 from .settings import Case, case_of
 
@@ -31,6 +32,7 @@ LEARNING = ("pca_prior", "class_prior")
 READS_LAYERS = ("linear_layer", "peeling", "spear", "features")
 """They read the input of a layer, which is on the net's own scale."""
 STEPS = 10  # of a search that are worth beginning it; setting it up takes as long as some
+ENDED = re.compile(rf"(?:Picture \d+: )?{re.escape(ON_REQUEST)}\s*|; stopped on request(?=\.)")
 LEFT = 0.05  # share of the time that is too little to begin another search
 
 
@@ -129,7 +131,33 @@ def unfit(subject: Subject, scenario: Scenario, attack: Attack) -> str:
         return f"{attack.name} reads batch norm's statistics, which are not sent here"
     if attack.name in READS_LAYERS and len(subject.net.parts) > 1:
         return f"{attack.name} reads one private input; there are {len(subject.net.parts)}"
-    return " ".join(map(_of_own, problems(scenario.replace(attack=attack))))
+    told = dataclasses.replace(
+        subject.model, first_layer="linear", act="relu"
+    )  # what nobody can tell of the net is said in words of its own
+    unknown = _unknown(subject, attack)
+    said = problems(scenario.replace(attack=attack, model=told if unknown else subject.model))
+    return " ".join([*(_told_of(scenario, _of_own(one)) for one in said), *([unknown] if unknown else [])])
+
+
+def _unknown(subject: Subject, attack: Attack) -> str:
+    """What an attack needs of the first layer that nobody can tell of this net; empty where it can be told."""
+    if attack.needs_first_linear and subject.model.first_layer == OTHER:
+        return (
+            f"{attack.name} needs a fully connected first layer with a bias, which is given the private numbers as they are and whose weight and bias are the first of the message; "
+            "such a one cannot be read off this module."
+        )
+    if attack.needs_first_relu and not subject.model.act:
+        return f"{attack.name} needs the zeros that ReLU behind the first layer leaves in the gradient; what follows that layer cannot be read off this module."
+    return ""
+
+
+def _told_of(scenario: Scenario, said: str) -> str:
+    """What an attack says, in the words for these samples: of records nothing is said of pictures and pixels."""
+    kind = scenario.data.modality
+    if kind.grid:
+        return said
+    words = {"pixel value": "number", "pixel": "number", "picture": kind.one, "Picture": kind.one.capitalize()}
+    return re.sub(r"(?<!')\b(pixel value|pixel|picture|Picture)(s?)\b(?!')", lambda found: words[found[1]] + found[2], said)
 
 
 def _of_own(said: str) -> str:
@@ -160,8 +188,11 @@ def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float,
     guess, truth = (subject.unit(side) if raw else side for side in (result.guess, result.truth))
     psnr = tuple(float(v) for v in PSNR().score(guess.astype(np.float64), truth.astype(np.float64)))
     name = _word(guess, truth) if scenario.data.modality.grid else ""
-    note = result.note.replace(ON_REQUEST, "").strip() if result.stopped else result.note
-    note = f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note
+    note = result.note
+    if result.stopped:  # the time was over unless somebody asked; "Picture 1: Stopped on request." then goes with the name of the picture
+        note = ENDED.sub("", note).strip()
+        note = f"{ON_REQUEST} {note}".strip() if asked else note
+    note = _told_of(scenario, note)
     told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, note, result.failed, result.stopped, word=name)
     return Attempt(told, guess)
 

@@ -19,6 +19,7 @@ from ._own import PRIVATE, OwnData, OwnModel, OwnNet, Part, other_names
 from ._reason import Reason
 from ._similar import Similar, similar_of
 from ._trial import tried
+from ._uneven import uneven
 from .validate import mend, validate
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ def subject(
         unit_batch = Batch({PRIVATE: packed({p.name: p.to_unit(inputs[p.name]) for p in parts}, parts), **known}, goals, kind)
     refuse_classes(raw, raw_batch)
     took: list[float] = []
-    found = sorted([*found, *tried(net, unit_batch, took)], key=lambda one: ("cannot", "less", "note").index(one.weight))
+    found = sorted(
+        [*found, *uneven(parts, inputs), *tried(net, unit_batch, took)], key=lambda one: ("cannot", "less", "note").index(one.weight)
+    )
     _refuse(found)
     first, act = first_layer(raw, raw_batch)
     known = similar_of(similar, parts, unit_batch.private.shape[1:])

@@ -14,6 +14,7 @@ from ...core.errors import InvvizError
 from .._collect import versions
 from ._audit import SCHEMA, Audit, schema, write
 from ._html import to_html
+from ._origin import OF_MODULE, call_of, came_from, shown_bounds
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
 from ._words import GUESSED, exposed, headline, interval, knows, noise, ordered, overall, promise, ranked, state, warned, word
@@ -119,7 +120,16 @@ def audit(
         "within": within,
         "first": first,
         "seed": seed,
+        "weights": OF_MODULE,
+        "files": [],
     }
+    given = {
+        "loss": loss, "protocol": protocol, "defense": defense, "attacks": attacks, "prior": prior, "public": public, "similar": similar, "bounds": bounds,
+        "ceiling": ceiling, "floor": floor, "method": method, "seconds": seconds, "within": within, "first": first, "device": device, "seed": seed,
+    }  # fmt: skip
+    words = {name: asked[name] for name in ("loss", "protocol", "defense", "attacks", "public")}
+    words |= {"similar": None, "bounds": shown_bounds(asked["bounds"])}
+    asked["call"] = call_of(audit, given, words, ("module", "batch", *(() if targets is None else ("targets",))))
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return Audit(found.findings, asked, made, versions(), found.truth, found.ideal, found.guess)
 
@@ -217,6 +227,7 @@ __all__ = [
     "Audit",
     "Reconstructed",
     "audit",
+    "came_from",
     "defend",
     "exposed",
     "headline",

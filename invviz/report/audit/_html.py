@@ -82,6 +82,8 @@ def _scope(found: dict[str, Any]) -> str:
         ("Data, SHA-256 (first 16 digits)", facts["hashes"]["data"]),
         ("Settings, SHA-256 (first 16 digits)", found["settings"]),
         ("Seed", str(found["asked"]["seed"])),
+        ("Weights", found["asked"]["weights"]),
+        *((f"{one['option']} {one['name']}, SHA-256 (first 16 digits)", one["sha256"]) for one in found["asked"]["files"]),
     ]
     return section("Scope", pairs(rows), *(note(one) for one in found["notes"]))
 
@@ -166,12 +168,8 @@ def _seen(value: Any) -> float:
 
 def _beside(found: dict[str, Any]) -> str:
     best, risk = strongest(found), found["risk"]
-    rows = [
-        (
-            "Strongest attack",
-            "none gave an answer" if best is None else f"{best['attack']}: {overall(best)}, {best['seconds']:.1f} s",
-        )
-    ]
+    got = "none gave an answer" if best is None else f"{best['attack']}: {overall(best)}, {best['seconds']:.1f} s"
+    rows = [("Strongest attack", got)]
     if best and best["note"]:
         rows.append(("It says", best["note"]))
     rows.append(
@@ -242,9 +240,8 @@ def _validator(found: dict[str, Any]) -> str:
 
 
 def _again(found: dict[str, Any]) -> str:
-    call = ", ".join(f"{name}={value!r}" for name, value in found["asked"].items() if name not in ("loss", "bounds"))
     return section(
         "To compute it again",
-        f"<p><code>invviz.audit(module, batch, targets, loss, {escape(call)})</code></p>",
+        f"<p><code>{escape(found['asked']['call'])}</code></p>",
         f'<p class="note">Scenario of the computation</p><p><code>{_breaking(found["scenario"])}</code></p>',
     )

@@ -10,6 +10,7 @@ import numpy as np
 from ...core.errors import UploadError
 from ...core.lazy import torch
 from ...engine.intake import module_of
+from ._origin import came_from
 
 if TYPE_CHECKING:
     from ...engine.results import Event
@@ -37,6 +38,8 @@ def uploaded(
         inputs = inputs.float()
     loss = None if targets.dtype == torch.int64 else mean_squared_error
     found = audit(module, inputs, targets, loss, progress=report, **header["settings"])
+    drawn = f"drawn with seed {header['weights_seed']}, none were handed over"
+    found = came_from(found, "handed over as a file" if weights else drawn, "" if weights else f"Weights: {drawn}.")
     kept = {"truth": found.truth, "ideal": found.ideal, "guess": found.guess}
     return found.to_json(), {name: np.asarray(value, np.float32) for name, value in kept.items() if value is not None}
 

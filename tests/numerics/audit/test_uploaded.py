@@ -55,10 +55,10 @@ def order(found, settings: dict = SETTINGS) -> tuple[dict, dict]:
 
 
 def close(a, b) -> None:
-    """Plain words and numbers, numbers to 1e-6; how long things took may differ."""
+    """Plain words and numbers, numbers to 1e-6; how long things took may differ, and whose the weights are said to be."""
     if isinstance(a, dict):
         assert a.keys() == b.keys()
-        for name in a.keys() - {"seconds", "made"}:
+        for name in a.keys() - {"seconds", "made", "weights"}:
             close(a[name], b[name])
     elif isinstance(a, list):
         assert len(a) == len(b)
@@ -77,9 +77,23 @@ def test_the_pages_audit_is_that_of_the_python_call(dtype):
     made, arrays = uploaded(*order(take(handed(net, x, y))), lambda event: True)
     wanted = invviz.audit(net, torch.from_numpy(x), torch.from_numpy(y), **SETTINGS)
     close({**made, "settings": ""}, {**wanted.to_json(), "settings": ""})
+    assert (made["asked"]["weights"], wanted.asked["weights"]) == ("handed over as a file", "those of the module that was handed over")
     assert made["facts"]["dtype"] == dtype and len(made["records"]) == 2 and made["risk"]["invre"] > 0
     np.testing.assert_allclose(arrays["ideal"], wanted.ideal, atol=1e-6)
     np.testing.assert_allclose(arrays["truth"], wanted.truth, atol=1e-6)
+
+
+def test_drawn_weights_are_said_with_their_seed():
+    found = take(
+        Handed(
+            {"layers": LAYERS},
+            None,
+            handed(theirs(), np.random.default_rng(0).random((1, 1, 5, 6)).astype(np.float32), np.array([1])).files,
+        )
+    )
+    made, _ = uploaded(*order(found, {"attacks": "none"}), lambda event: True)
+    assert made["asked"]["weights"] == "drawn with seed 7, none were handed over"
+    assert made["notes"][0] == "Weights: drawn with seed 7, none were handed over."
 
 
 def test_rows_with_real_labels_have_the_squared_error():
