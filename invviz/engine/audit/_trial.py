@@ -179,9 +179,9 @@ def _columns(err: Exception, given: Mapping[str, Tensor]) -> Reason | None:
     tables = [value for value in given.values() if value.ndim == 2]
     if found is None or len(given) != 1 or not tables or tuple(tables[0].shape) != (int(found[1]), int(found[2])):
         return None
-    what = (
-        f"The net does not take this table: {int(found[2]):,} columns are given, {int(found[3]):,} are wanted by the layer that gets them."
-    )
+    name, value = next(iter(given.items()))
+    sizes = f"{value.shape[1]:,} columns are given, {int(found[3]):,} are wanted by the layer that gets them"
+    what = f"The net does not take this batch of {name} {tuple(value.shape)}: {sizes}."
     return Reason(
         "forward",
         "cannot",
