@@ -108,8 +108,9 @@ def assess(
     spectrum = decompose if exact else functools.partial(sketch, products=products, over=clock.over)
     dec = spectrum(jacobian, image, prior, tell("spectrum" if exact else "sketch"))
     # curvature and T3 are those of one client's release whose noise is the same at every picture
-    skipped = first or scenario.method == "quick" or shaped or client.others or clock.short(dec)
-    measured = None if skipped else trust(jacobian, prior, dec, scenario.seed, tell("trust"))
+    skipped = first or scenario.method == "quick" or shaped or client.others
+    short = not skipped and clock.short(jacobian)
+    measured = None if skipped or short else trust(jacobian, prior, dec, scenario.seed, tell("curvature"))
     dec = of_first(dec, prior) if isinstance(prior, SumPrior) else dec
     return Assessment(
         # noise and floor are measured on the whole message of one round, whatever part of it and however many rounds are read
@@ -121,7 +122,7 @@ def assess(
         client.accuracy,
         sums.stages_of(scenario, client),
         measured,
-        why + clock.words(dec),
+        why + clock.words(dec, short),
         layers(whole),
         shaped.cost(shaped.covariance) if shaped else (0.0, 0.0),
         shaped.ladder(prior, tell("ladder")) if shaped else (),

@@ -61,9 +61,10 @@ def solvable(defense: Defense) -> bool:
 
 
 def least_strength(
-    scenario: Scenario, defense: Defense, decomposition: Decomposition, size: Size, stages: Sequence[Size], target: float
-) -> Least:
-    """The least strength of a noise defense at which the PSNR ceiling comes down to a target, in closed form on one spectrum.
+    scenario: Scenario, defense: Defense, decomposition: Decomposition, size: Size, stages: Sequence[Size], target: float,
+    level: Callable[[float], float] | None = None, whose: str = "",
+) -> Least:  # fmt: skip
+    """The least strength of a noise defense at which the PSNR ceiling, or another level, comes down to a target, in closed form on one spectrum.
 
     Args:
         scenario: gives batch and floor; the defense stands alone in it.
@@ -72,6 +73,8 @@ def least_strength(
         size: of the noise-free message, as kept beside that spectrum.
         stages: likewise; as in `noise_variance`.
         target: wanted PSNR ceiling in dB.
+        level: what is to come down to it, in dB, by the standard deviation of all noise on an entry, falling with it; None: the PSNR ceiling over the batch.
+        whose: expected best that is, in words behind these two.
 
     Returns:
         Of a knob of whole numbers the weakest one that reaches the target; otherwise the strength at which the ceiling is the target.
@@ -82,13 +85,14 @@ def least_strength(
         knob = defense.strength_knob()
         changed = dataclasses.replace(defense, **{defense.strength: int(value) if isinstance(knob.default, int) else float(value)})
         variance = noise_variance(scenario.replace(defense=(changed,)), size, stages)
-        return psnr_ceiling(d, total_sigma(d, scenario.floor, variance)), variance * size.count / max(size.norm**2, 1e-300)
+        sigma = total_sigma(d, scenario.floor, variance)
+        return (psnr_ceiling(d, sigma) if level is None else level(sigma)), variance * size.count / max(size.norm**2, 1e-300)
 
     knob = defense.strength_knob()
     if knob.low is None or knob.high is None:
         return Least(None, "its knob has no end to search up to")
     weak, strong = (knob.low, knob.high) if rising(defense) else (knob.high, knob.low)
-    if refused := _out_of_reach(at(float(defense.identity))[0], at(strong)[0], d, target):
+    if refused := _out_of_reach(at(float(defense.identity))[0], at(strong)[0], d, target, whose):
         return Least(None, refused)
     if isinstance(knob.default, int):
         step = 1 if strong > weak else -1
@@ -135,10 +139,10 @@ def psnr_target(aim: str, value: float, decomposition: Decomposition) -> float:
     return value if aim == "ceiling" else psnr_of((1 - min(value, 1.0)) * d.trace / d.size)
 
 
-def _out_of_reach(without: float, strongest: float, d: Decomposition, target: float) -> str:
+def _out_of_reach(without: float, strongest: float, d: Decomposition, target: float, whose: str) -> str:
     """Why no strength is the answer, in words; empty where one is."""
     if without <= target:
-        return f"not needed: without it the expected best is {without:.1f} dB"
+        return f"not needed: without it the expected best{whose} is {without:.1f} dB"
     blind = psnr_of(d.trace / d.size)
     if target < blind:
         return f"out of reach: who sees no message at all and guesses has {blind:.1f} dB on average"

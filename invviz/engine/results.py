@@ -23,7 +23,7 @@ from ..scenario import Scenario
 class Event:
     """One report of running work. `frame` and `psnr` come a few times a second, the truth being known to us and not to the attacker."""
 
-    phase: str  # what is counted: "weights", "attack", "spectrum" (exact), "sketch", "trust", "ladder", "solved", "shares", "train" or "clients"
+    phase: str  # what is counted: "weights", "attack", "spectrum" (exact), "sketch", "curvature", "ladder", "solved", "shares", "train" or "clients"
     done: int
     total: int
     seconds: float

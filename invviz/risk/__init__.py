@@ -27,7 +27,7 @@ from .invloss import (
 )
 from .invre import invre, invre_interval, psnr_ceiling, psnr_interval, psnr_of, psnr_spread, sigma_of_invre
 from .jacobian import Jacobian
-from .maps import direction, pixel_knowledge, pixel_knowledges, pixel_variance, sample_loss
+from .maps import direction, pixel_knowledge, pixel_knowledges, pixel_variance, sample_loss, sample_losses
 from .noise_covariance import Banded, Diagonal, NoiseCovariance
 from .prior import PRIORS, TAU, Components, Prior
 from .releases import aggregate, joint_release, masked, moved, only, over_rounds, scaled
@@ -91,6 +91,7 @@ __all__ = [
     "psnr_spread",
     "room",
     "sample_loss",
+    "sample_losses",
     "scaled",
     "sigma_of_invre",
     "singular_values",

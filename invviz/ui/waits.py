@@ -44,7 +44,7 @@ def waiting(job: Job | None, what: str) -> str:
         "train": "federated training, round",
         "spectrum": "measuring the Jacobian,",
         "sketch": "sketching the Jacobian,",
-        "trust": "measuring curvature,",
+        "curvature": "measuring curvature,",
         "ladder": "trying other strengths,",
         "solved": "solving for the noise,",
         "attack": "step",

@@ -40,7 +40,7 @@ def constant(seconds, first=None):
 CASES = {
     "a slow first step": [("spectrum", 3072, constant(0.01, first=8.0), 25.0)],
     "training, then an attack a hundred times quicker a step": [("weights", 20, constant(1.5), 2.0), ("attack", 2000, constant(0.015, first=1.0), 0.5)],
-    "the spectrum took long, the curvature does not": [("spectrum", 400, constant(0.2), 24.0), ("trust", 60, constant(0.1), 0.0)],
+    "the spectrum took long, the curvature does not": [("spectrum", 400, constant(0.2), 24.0), ("curvature", 60, constant(0.1), 0.0)],
     "few long rungs": [("ladder", 25, constant(6.0), 0.0)],
     "steps that grow to twice their length": [("sketch", 300, lambda step: 0.1 + step / 3000, 5.0)],
     "an hour": [("train", 7_200, constant(0.5, first=3.0), 10.0)],

@@ -121,7 +121,7 @@ def test_a_first_visitor_sees_an_audit_without_waiting(at):
     assert "made before" in words and "Record 3 is" in words and "What to do" in words
     assert {"record 0", "ideal attacker, record 3", "strongest attack, record 3"} <= set(alts(at))
     found, arrays = example.load()
-    assert found["schema"] == "invviz.audit/1" and {name: value.shape for name, value in arrays.items()} == dict.fromkeys(
+    assert found["schema"] == "invviz.audit/2" and {name: value.shape for name, value in arrays.items()} == dict.fromkeys(
         ("truth", "ideal", "guess"), (4, 1, 8, 8)
     )
     assert np.allclose(arrays["truth"], example.records()[0], atol=1e-4)

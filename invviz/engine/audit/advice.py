@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ...metrics import EXACT, GAINS, word_of_share
+from ...metrics import EXACT, GAINS, WORDS, word_of_share
 from ...scenario import MAX_EXACT_INPUTS
-from .findings import ON_REQUEST
+from .findings import BY_MEAN, BY_ONE, BY_RECORD, NO_TIME, UNFIT
 
 if TYPE_CHECKING:
     from .findings import Findings
@@ -72,11 +72,6 @@ def _lead(found: Findings) -> float:
     return max(values) - statistics.median(values) if len(values) > 2 else 0.0
 
 
-def _ceiling(found: Findings) -> float:
-    """The expected best in dB."""
-    return math.inf if found.risk is None else found.risk["psnr_ceiling"]
-
-
 def _width(found: Findings) -> float:
     return 0.0 if found.risk is None else found.risk["invre_interval"][1] - found.risk["invre_interval"][0]
 
@@ -86,13 +81,67 @@ def times(sigma: float | None) -> str:
     return f"{sigma:g} times the typical entry of the message{', more noise than signal' if sigma is not None and sigma > 1 else ''}"
 
 
-def _late(found: Findings) -> list[str]:
-    """Attacks that their time was too short for."""
-    return [f"{one.attack} ({one.seconds:.0f} s)" for one in found.attacks if one.stopped and not one.note.startswith(ON_REQUEST)]
+def cautious(interval: Sequence[float], records: int) -> str:
+    """What a sketch's least noise is by, and between which standard deviations it lies."""
+    low, high = interval
+    by, more = ("the mean over the records and ", ", and single records may need more") if records > 1 else ("", "")
+    return f"by {by}the sketch's cautious end; the least such noise lies in sigma {low:.2g} to {high:.2g}{more}"
+
+
+def _late(found: Findings) -> str:
+    """Attacks that their time was too short for, those that were not begun and those that were stopped."""
+    unrun = [one.attack for one in found.attacks if one.skipped == NO_TIME]
+    ended = [f"{one.attack} ({one.seconds:.0f} s)" for one in found.attacks if one.late and one.skipped != NO_TIME]
+    parts = (
+        f"{len(unrun)} not run: {', '.join(unrun)}" if unrun else "",
+        f"{len(ended)} stopped at the end of {'their' if len(ended) > 1 else 'its'} time: {', '.join(ended)}" if ended else "",
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def _worst(found: Findings) -> int:
     return max(found.records, key=lambda row: row.ideal_psnr if row.blind_psnr < row.ideal_psnr else -math.inf).record
+
+
+def _hidden(found: Findings) -> bool:
+    """Whether the expected best is: over all records, and of every single one as far as it is known."""
+    return _ends(found)[1] < HIDDEN and not any(row.ideal_share >= HIDDEN for row in found.records)
+
+
+def _told(found: Findings) -> float:
+    """The share that the message tells of the most exposed record; of a sketch the least that it tells of all."""
+    return _ends(found)[0] if found.verdict.by == BY_MEAN else -math.inf if found.verdict.share is None else found.verdict.share
+
+
+def _idle(found: Findings) -> int:
+    """Of how many records no attack that was begun got clearly more than a guess; 0 where none was begun."""
+    if all(one.skipped for one in found.attacks):
+        return 0
+    return sum(row.attacked_psnr is None or row.attacked_psnr < min(EXACT, row.blind_psnr + GAINS[0]) for row in found.records)
+
+
+def _whose(found: Findings) -> str:
+    """The record that a verdict is on."""
+    more = {BY_RECORD: ", the most exposed,", BY_ONE: " (others may be more exposed)"}[found.verdict.by]
+    return f"Record {found.verdict.record}{more if len(found.records) > 1 else ''}"
+
+
+def _enough(found: Findings) -> str:
+    """That the expected best is hidden, and whose."""
+    if found.verdict.by == BY_MEAN:
+        more = "; a sketch does not say which is most exposed, and single records may be told more of" if len(found.records) > 1 else ""
+        mean = " by the mean over the records" if len(found.records) > 1 else ""
+        return f"The expected best is hidden{mean} (InvRE {_invre(found):.2f}{more})"
+    return f"{_whose(found)} is hidden: the ideal attacker is expected to get {found.verdict.psnr:.1f} dB of it"
+
+
+def _noise(found: Findings) -> str:
+    least = found.least_noise
+    assert least is not None
+    if least.by != BY_MEAN or least.interval is None:
+        what = "of the most exposed record " if len(found.records) > 1 else ""
+        return f"{least.defense} ({times(least.sigma)}) is the least Gaussian noise that brings the expected best {what}down to {least.wanted:.1f} dB"
+    return f"{least.defense} ({times(least.sigma)}) brings the expected best down to {least.wanted:.1f} dB {cautious(least.interval, len(found.records))}"
 
 
 ADVICE = (
@@ -105,27 +154,35 @@ ADVICE = (
         ),
     ),
     Advice(
-        "failed attacks",
-        lambda f: _ends(f)[0] >= READABLE and bool(f.attacks) and f.strongest is not None and _gain(f) < GAINS[0],
+        "exposed",
+        lambda f: f.verdict.by != BY_MEAN and f.verdict.word in WORDS[1:],
         lambda f: (
-            f"The attacks that were tried got nowhere, but the ideal attacker has an InvRE of {_invre(f):.2f}, that is {word_of_share(_invre(f))}: "
-            "take the message for readable. A failed attack is no safety."
-        ),
-    ),
-    Advice(
-        "least noise",
-        lambda f: f.least_noise is not None and f.least_noise.sigma is not None and _ceiling(f) > f.least_noise.wanted,
-        lambda f: (
-            f"{f.least_noise.defense} ({times(f.least_noise.sigma)}) is the least Gaussian noise that brings the expected best down to {f.least_noise.wanted:.1f} dB"  # type: ignore[union-attr]
-            f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Before you trust it, audit again with it (no attack was run behind it), and train with it: it may cost accuracy."
+            f"{_whose(f)} is {f.verdict.word}: the ideal attacker is expected to get {'at least ' * (f.verdict.by == BY_ONE)}{f.verdict.psnr:.1f} dB of it"
+            f"{f'. Over all {len(f.records)} records InvRE is {_invre(f):.2f}; decide by this record, not by the mean' if len(f.records) > 1 else ''}."
         ),
     ),
     Advice(
         "enough",
-        lambda f: _ends(f)[1] < HIDDEN and _gain(f) < GAINS[0],
+        lambda f: _hidden(f) and _gain(f) < GAINS[0],
         lambda f: (
-            f"The expected best is hidden (InvRE {_invre(f):.2f}){', and no attack that was tried got clearly more than guessing' if f.strongest is not None else ''}. "
+            f"{_enough(f)}{', and no attack that was tried got clearly more than guessing' if f.strongest is not None else ''}. "
             f"The expected best is {f.expected}."
+        ),
+    ),
+    Advice(
+        "failed attacks",
+        lambda f: _idle(f) > 0,
+        lambda f: (
+            f"No attack that was tried got clearly more than a guess{f' of {_idle(f)} of {len(f.records)} records' if _idle(f) < len(f.records) else ''}. A failed attack is no safety: "
+            f"{'take the message for readable, as the ideal attacker is expected to read it.' if _told(f) >= READABLE else 'stronger ones, or more time, may get further.'}"
+        ),
+    ),
+    Advice(
+        "least noise",
+        lambda f: f.least_noise is not None and f.least_noise.sigma is not None and f.least_noise.now > f.least_noise.wanted,
+        lambda f: (
+            f"{_noise(f)}"
+            f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Before you trust it, audit again with it (no attack was run behind it), and train with it: it may cost accuracy."
         ),
     ),
     Advice(
@@ -145,7 +202,7 @@ ADVICE = (
         "uneven",
         lambda f: _lead(f) >= UNEVEN,
         lambda f: (
-            f"Exposure is uneven: record {_worst(f)} lies {_lead(f):.1f} dB above the median. Decide by the most exposed record, not by the mean."
+            f"Exposure is uneven: record {_worst(f)} lies {_lead(f):.1f} dB above the median."
         ),
     ),
     Advice(
@@ -161,7 +218,9 @@ ADVICE = (
     Advice(
         "cut short",
         lambda f: bool(_late(f)),
-        lambda f: f"Stopped at the end of their time: {', '.join(_late(f))}. Give more time (within) to see whether they get further.",
+        lambda f: (
+            f"Too little time for attacks that fit ({sum(one.skipped != UNFIT for one in f.attacks)} in all): {_late(f)}. Give more time (within) to see whether they get further."
+        ),
     ),
     Advice(
         "means less",

@@ -17,7 +17,7 @@ from ...metrics import EXACT, PSNR, SSIM, Baseline, rank, word
 from ...scenario import problems
 from ..attack import run
 from ._first import OTHER
-from .findings import ON_REQUEST, Tried
+from .findings import NO_TIME, NOT_NEEDED, ON_REQUEST, UNFIT, Tried
 from .settings import Case, case_of
 
 if TYPE_CHECKING:
@@ -73,16 +73,16 @@ def attempts(
     start, found = time.monotonic(), list[Attempt]()
     barred = [unfit(subject, scenario, attack) for attack in listed]
     for place, (attack, why) in enumerate(zip(listed, barred, strict=True)):
-        text = attack.text()
+        text, skipped = attack.text(), UNFIT * bool(why)
         if not why and attacks is None and (name := next((a.told.attack for a in found if _exact(a)), "")):
-            why = f"not needed: {name} read every record to rounding"
+            why, skipped = f"not needed: {name} read every record to rounding", NOT_NEEDED
         left = seconds - (time.monotonic() - start)
         if not why and left < LEFT * seconds:
-            why = f"no time was left of {seconds:g} s"
+            why, skipped = f"no time was left of {seconds:.3g} s", NO_TIME
         if not why and attack.name not in READS_LAYERS and left < STEPS * product:
-            why = f"no time was left: {left:.0f} s, and {STEPS} steps of a search take about {STEPS * product:.0f} s here"
+            why, skipped = f"no time was left: {left:.0f} s, and {STEPS} steps of a search take about {STEPS * product:.0f} s here", NO_TIME
         if why:
-            found.append(Attempt(Tried(text, error=why)))
+            found.append(Attempt(Tried(text, error=why, skipped=skipped)))
             continue
         found.append(_tried(subject, scenario, attack, left / barred[place:].count(""), report))
     return sorted(found, key=_place)

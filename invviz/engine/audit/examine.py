@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import Cancelled, InvvizError, MissingExtra
-from ...defenses import DEFENSES
 from ...metrics import WORDS, word_of_share
 from ...risk import TAU, ideal, psnr_of, sample_loss
 from ..assess import assess
 from ..bounds import in_brackets, reasons
-from ..calibrate_noise import least_strength
 from ..summary import floor_share, risk_summary
 from ._time import SLOW, AuditTime, left_of, too_short
 from .advice import advice, limits
 from .attempts import Attempt, attempts, best_of
-from .findings import GUESSED, Budget, Exposure, Findings, LeastNoise
+from .findings import GUESSED, Budget, Exposure, Findings
+from .least import least_noise
 from .settings import case_of
+from .verdict import verdict
 
 if TYPE_CHECKING:
     from ...attacks import Attack
@@ -40,7 +40,6 @@ MEAN = 0.5  # the middle of the bounds, and the mean of the priors
 SHARE = 0.5  # of the limit, for the spectrum where somebody attacks
 ATTACKS = 120.0  # seconds for the attacks where nobody sets a time
 LEAST = 5.0  # seconds for the attacks, however long the spectrum took: those in closed form need no more
-GAIN = 1.0  # dB over what somebody has who sees no message: up to there a record counts as hidden (`metrics.word_of_share`)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,6 +117,7 @@ def examine(
         risk=risk,
         risk_error=why,
         expected=_expected(scenario, found, risk),
+        verdict=verdict(records, risk),
         records=records,
         attacks=tuple(one.told for one in tried),
         strongest=strongest,
@@ -187,28 +187,6 @@ def _word(share: float, at_least: bool) -> str:
     if not at_least or word == WORDS[-1]:
         return word
     return "not known" if word == WORDS[0] else f"at least {word}"
-
-
-def least_noise(scenario: Scenario, found: Assessment, ceiling: float | None) -> LeastNoise:
-    """The least Gaussian noise in place of the present one; what else the defenses do stays.
-
-    Args:
-        scenario: of the audit.
-        found: its spectrum.
-        ceiling: wanted, in dB; None: one decibel above what somebody has who sees no message.
-    """
-    d = found.decomposition
-    wanted = psnr_of(d.trace / d.size) + GAIN if ceiling is None else float(ceiling)
-    if scenario.coloured:
-        return LeastNoise(
-            wanted, reason=f"{scenario.coloured.name} is part of the spectrum; audit the net without it to see the least Gaussian noise"
-        )
-    noise = DEFENSES["gaussian_noise"]()
-    least = least_strength(scenario, noise, d, found.size, found.stages and (found.stages[-1],), wanted)
-    if least.strength is None:
-        return LeastNoise(wanted, reason=least.reason)
-    sigma = float(f"{math.nextafter(float(least.strength) * (1 + 1e-4), math.inf):.5g}")  # rounded up, so that the ceiling is kept
-    return LeastNoise(wanted, sigma, noise.replace(sigma=sigma).text())
 
 
 def budget(stack: Stack) -> Budget:

@@ -9,7 +9,14 @@ from typing import Any
 from ...core.plain import plain
 
 GUESSED = "no more than a guess"
+READ = "read to rounding"
 ON_REQUEST = "Stopped on request."
+NO_TIME, NOT_NEEDED, UNFIT = "no time", "not needed", "does not fit"  # why an attack was not begun
+BY_RECORD, BY_MEAN, BY_ONE = (
+    "most exposed record",
+    "mean over the records",
+    "one record, at least",
+)  # what a verdict and a least noise are of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Tried:
         failed: whether it can tell itself that it failed.
         stopped: at the end of its time; on request where `note` says so.
         error: why it gave no answer, or was not tried.
+        skipped: why it was not begun, in a fixed word: NO_TIME, NOT_NEEDED, UNFIT; empty where it was begun.
         word: for pictures, how much of them its answer shows (`metrics.word`, from the least to the most); empty elsewhere.
     """
 
@@ -64,6 +72,12 @@ class Tried:
     stopped: bool = False
     error: str = ""
     word: str = ""
+    skipped: str = ""
+
+    @property
+    def late(self) -> bool:
+        """Whether its time was too short: it was not begun for that, or stopped at its end."""
+        return self.skipped == NO_TIME or (self.stopped and not self.note.startswith(ON_REQUEST))
 
     @property
     def overall(self) -> float:
@@ -83,15 +97,40 @@ class LeastNoise:
 
     Attributes:
         wanted: ceiling in dB.
-        sigma: standard deviation, relative to the root mean square of the message's entries; None where no noise is the answer.
+        sigma: standard deviation, relative to the root mean square of the message's entries; of a sketch by the cautious end of its interval. None where no noise is the answer.
         defense: its text; empty likewise.
         reason: why there is none, in words.
+        by: whose expected best is brought down: BY_RECORD, or BY_MEAN where the spectrum is a sketch, which knows the least of each record alone.
+        now: the same expected best at the noise that there is, in dB; of a sketch the cautious end.
+        interval: between which standard deviations the least lies; of a sketch by both ends of its interval, else twice the same. None where there is no sigma.
     """
 
     wanted: float
     sigma: float | None = None
     defense: str = ""
     reason: str = ""
+    by: str = BY_RECORD
+    now: float = math.inf
+    interval: tuple[float, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """How much is told, in a word: of the most exposed record where records are ranked; else of their mean, or of a record that is known to be told more of.
+
+    Attributes:
+        by: BY_RECORD; where the spectrum is a sketch BY_MEAN or BY_ONE.
+        word: "hidden" to "readable", GUESSED, READ where a real attack read the record; "not known" where a sketch's interval says nothing; "not computed".
+        record: its number; None of a mean.
+        psnr: expected best in dB, of BY_ONE at least that; None where there is no spectrum.
+        share: of the prior's variance that the message takes away; likewise.
+    """
+
+    by: str
+    word: str
+    record: int | None = None
+    psnr: float | None = None
+    share: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +163,7 @@ class Findings:
         risk: figures of the spectrum (`engine.summary.risk_summary`); None where there is none, and then `risk_error` says why.
         risk_error: in words.
         expected: what the expected best is: a bound, or why not.
+        verdict: on the most exposed record, or where the order is not known on the mean.
         records: most exposed first, and those that a guess gets last; in the order of the batch where a sketch does not know the order.
         attacks: strongest first; those that were not tried last.
         strongest: place in `attacks`; None where none gave an answer.
@@ -143,6 +183,7 @@ class Findings:
     risk: dict[str, Any] | None
     risk_error: str
     expected: str
+    verdict: Verdict
     records: tuple[Exposure, ...]
     attacks: tuple[Tried, ...]
     strongest: int | None

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InvvizError
 from .._collect import versions
 from ._audit import SCHEMA, Audit, schema, write
+from ._finding import finding, headline
 from ._html import to_html
 from ._origin import OF_MODULE, call_of, came_from, shown_bounds
 from ._reconstructed import Reconstructed
 from ._uploaded import uploaded
-from ._words import GUESSED, exposed, headline, interval, knows, noise, ordered, overall, promise, ranked, state, warned, word
+from ._words import interval, knows, noise, ordered, overall, promise, ranked, state, warned, word
 
 if TYPE_CHECKING:
     from torch import nn
@@ -222,14 +223,13 @@ def _named(loss: Any) -> str:
 
 
 __all__ = [
-    "GUESSED",
     "SCHEMA",
     "Audit",
     "Reconstructed",
     "audit",
     "came_from",
     "defend",
-    "exposed",
+    "finding",
     "headline",
     "interval",
     "knows",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...charts.exposure import Figure
-    from ...engine.audit.findings import Budget, Exposure, Findings, LeastNoise, Tried
+    from ...engine.audit.findings import Budget, Exposure, Findings, LeastNoise, Tried, Verdict
 
-SCHEMA = "invviz.audit/1"
+SCHEMA = "invviz.audit/2"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,6 +48,11 @@ class Audit:
     def records(self) -> tuple[Exposure, ...]:
         """Exposure of each record, the most exposed first; of a sketch, which knows no order, as they came."""
         return self.findings.records
+
+    @property
+    def verdict(self) -> Verdict:
+        """In a word: on the most exposed record, or of a sketch on the mean."""
+        return self.findings.verdict
 
     @property
     def attacks(self) -> tuple[Tried, ...]:
@@ -149,7 +154,7 @@ class Audit:
 
     def __str__(self) -> str:
         """The findings in a few lines."""
-        from ._words import summary
+        from ._finding import summary
 
         return "\n".join(summary(self.to_json()))
 

@@ -15,12 +15,11 @@ from .._html import _breaking, _page
 from .._svg import Axis, Dot, Level, Line, chart
 from ._blocks import items, listed, note, pairs, plot, section, table
 from ._checklist import mapped, to_sign
+from ._finding import exposed, headline
 from ._words import (
     SCALE,
     dB,
     expected_dB,
-    exposed,
-    headline,
     interval,
     noise,
     ordered,

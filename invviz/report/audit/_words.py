@@ -7,8 +7,8 @@ from typing import Any
 
 from ...core.figures import number
 from ...core.plain import read
-from ...engine.audit.advice import UNSHARP, times
-from ...engine.audit.findings import GUESSED, ON_REQUEST
+from ...engine.audit.advice import UNSHARP, cautious, times
+from ...engine.audit.findings import BY_MEAN, ON_REQUEST
 from ...metrics import EXACT, GAINS, WORDS, decibels, word_of_share
 from ...risk import TAU, least_products, psnr_of
 
@@ -149,67 +149,6 @@ def warned(found: dict[str, Any]) -> list[str]:
     return [TRAINING] if any(one["name"] == "batch_norm" for one in found["reasons"]) else []
 
 
-def exposed(found: dict[str, Any]) -> str:
-    """The most exposed record in a sentence, where the order is known."""
-    if not ordered(found):
-        return "Which record is most exposed is not known: the spectrum is a sketch, which says of each record that the ideal attacker is expected to get at least so much."
-    worst = found["records"][0]
-    if worst["ideal_word"] == GUESSED and worst["attacked_psnr"] is None:
-        return "No record is told beyond what guessing the middle gets."
-    run = not all(attack["error"] for attack in found["attacks"])
-    got = (
-        "no attack was run"
-        if not run
-        else "no attack had an answer"
-        if worst["attacked_psnr"] is None
-        else f"{dB(worst['attacked_psnr'])} by a real attack"
-    )
-    return f"Most exposed: record {worst['record']}, {expected_dB(worst['ideal_psnr'])} expected at best ({worst['ideal_word']}), {got}."
-
-
-def headline(found: dict[str, Any]) -> str:
-    """The finding in one sentence."""
-    risk, best = found["risk"], strongest(found)
-    parts = []
-    if best:
-        parts.append(
-            f"the strongest attack ({best['attack']}) gets {decibels(of_mean_error(best['psnr']))} over {_records(found['facts']['records'])}{_read(best)}"
-        )
-    if risk and not knows(risk):
-        parts.append(unknown(risk))
-    elif risk:
-        above = (
-            best is not None and risk["floor"] > 0 and of_mean_error(best["psnr"]) > read(risk["psnr_ceiling"])
-        )  # without a reason that reads as a contradiction
-        held = f", held to a noise floor of {100 * risk['floor']:g} % that the message does not have," if above else ""
-        parts.append(
-            f"the ideal attacker{held} is expected to get {interval(risk, 'psnr', 1, ' dB')}, InvRE {interval(risk, 'invre', 2)}{'' if sharp(risk) else ' (a sketch that is not sharp)'}"
-        )
-    if parts:
-        parts.append(f"guessing the middle gets {decibels(of_mean_error([row['blind_psnr'] for row in found['records']]))}")
-    said = "; ".join(parts) or "neither an attack nor the spectrum gave an answer"
-    return said[:1].upper() + said[1:] + "."
-
-
-def _records(count: int) -> str:
-    return f"{count} record{'s' if count != 1 else ''}"
-
-
-def summary(found: dict[str, Any]) -> list[str]:
-    """A few lines for a terminal."""
-    facts = found["facts"]
-    lines = [
-        f"{facts['module']}: {facts['trained']:,} trained parameters, {_records(facts['records'])}, {found['defense'] or 'no defense'}.",
-        headline(found),
-    ]
-    lines[1:1] = warned(found)
-    lines.append(exposed(found))
-    lines += [f"Note: {note}" for note in found["notes"]]
-    lines += [f"{'Less' if one['weight'] == 'less' else 'Note'}: {one['what']} {one['repair']}" for one in found["reasons"]]
-    lines += [f"- {one}" for one in found["advice"]]
-    return [*lines, f"Limit: {found['limits'][0]}"]
-
-
 def noise(found: dict[str, Any]) -> str:
     """The least noise in words."""
     least = found["least_noise"]
@@ -217,10 +156,21 @@ def noise(found: dict[str, Any]) -> str:
         return "not computed"
     if least["sigma"] is None:
         return f"none for {number(least['wanted'], 4)} dB: {least['reason']}"
-    if read(found["risk"]["psnr_interval"][1]) <= least["wanted"]:
+    whose = _whose(least, len(found["records"]))
+    if (now := read(least.get("now", found["risk"]["psnr_interval"][1]))) <= least["wanted"]:
         more = " beyond what there is" if found["risk"]["noise_variance"] > 0 else ""
-        return f"none needed{more}: the expected best is {expected_dB(found['risk']['psnr_ceiling'])}, and {least['wanted']:.1f} dB were wanted"
-    return f"{least['defense']} ({times(least['sigma'])}) brings the expected best down to {least['wanted']:.1f} dB"
+        return f"none needed{more}: the expected best{whose} is {decibels(now)}, and {least['wanted']:.1f} dB were wanted"
+    brings = f"{least['defense']} ({times(least['sigma'])}) brings the expected best"
+    if least.get("by") == BY_MEAN:
+        return f"{brings} down to {least['wanted']:.1f} dB {cautious([read(end) for end in least['interval']], len(found['records']))}"
+    return f"{brings}{whose} down to {least['wanted']:.1f} dB"
+
+
+def _whose(least: dict[str, Any], records: int) -> str:
+    """Whose expected best is meant; of one record, and in reports that do not say, nothing."""
+    if least.get("by") == BY_MEAN:
+        return " by the mean over the records" if records > 1 else ""
+    return " of the most exposed record" if "by" in least and records > 1 else ""
 
 
 def promise(found: dict[str, Any]) -> str:

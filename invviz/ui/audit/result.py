@@ -15,8 +15,7 @@ from ...charts.spectrum import spectrum_spec
 from ...core.plain import read
 from ...metrics import EXACT, decibels
 from ...report.audit import (
-    GUESSED,
-    exposed,
+    finding,
     headline,
     interval,
     knows,
@@ -35,7 +34,6 @@ from .. import drawn, glossary, more, trouble
 
 COLUMNS = 8  # of a row whose numbers are written out
 SHOWN = 8  # records whose pictures are drawn
-READ = "to rounding"
 
 
 def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool) -> None:
@@ -46,7 +44,7 @@ def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool)
         arrays: "truth", "ideal", "guess", (b, ...) between 0 and 1.
         stopped: whether it was stopped early.
     """
-    st.markdown(f"## {trouble.plain(_finding(found))}", help=glossary.tip("invre", "ideal", "best"))
+    st.markdown(f"## {trouble.plain(finding(found))}", help=glossary.tip("invre", "ideal", "best"))
     st.caption(f"{trouble.plain(' '.join([*warned(found), headline(found)]))}{' Stopped early: attacks had less time.' if stopped else ''}")
     left, right = st.columns([1.7, 1], gap="large")
     with left:
@@ -66,26 +64,6 @@ def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool)
 def maker(found: dict[str, Any]) -> Callable[[], str]:
     """Makes the report of this audit when it is asked for."""
     return lambda: to_html(found)
-
-
-def _finding(found: dict[str, Any]) -> str:
-    """The worst record in one sentence."""
-    read_by = [r for r in found["records"] if r["attacked_psnr"] is not None and read(r["attacked_psnr"]) >= EXACT]
-    if not ordered(found) and not read_by:
-        return exposed(found).partition(":")[0]
-    worst = read_by[0] if not ordered(found) else found["records"][0]
-    name, ideal, real = f"Record {worst['record']}", worst["ideal_psnr"], worst["attacked_psnr"]
-    if real is not None and read(real) >= EXACT:
-        return f"{name} is read {READ} by a real attack"
-    if ideal is None:
-        return (
-            f"{name} is most exposed: a real attack gets {decibels(read(real))}"
-            if real is not None
-            else "Neither a spectrum nor an attack has an answer"
-        )
-    if worst["ideal_word"] == GUESSED and real is None:
-        return exposed(found).rstrip(".")
-    return f"{name} is most exposed: the ideal attacker is expected to get {decibels(read(ideal))}, {worst['ideal_word']}"
 
 
 def _records(found: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

@@ -15,7 +15,7 @@ from invviz.engine.audit.examine import LEAST
 from invviz.engine.audit.findings import Tried
 from invviz.engine.audit.settings import attacks_of, scenario_of
 from invviz.engine.audit.subject import subject
-from invviz.report.audit import _words
+from invviz.report.audit import _words, headline
 from invviz.risk import TAU, least_products
 
 NOISE = "gaussian_noise(sigma=1.0)"
@@ -122,6 +122,7 @@ def test_no_search_is_begun_without_the_time_for_some_steps():
 
 
 RISK = {
+    "method": "sketch",
     "invre": 0.6,
     "invre_interval": [0.2, 0.95],
     "psnr_ceiling": 14.0,
@@ -141,7 +142,7 @@ def test_a_sketch_between_the_first_word_and_the_last_does_not_know(low, high, k
     risk = {**RISK, "invre_interval": [low, high]}
     assert _words.knows(risk) is known
     found = {"risk": risk, "strongest": None, "attacks": [], "records": [{"blind_psnr": 11.0}], "facts": {"records": 1}}
-    said = _words.headline(found)
+    said = headline(found)
     assert ("how much an ideal attacker gets is not known" in said.lower()) is not known
     assert ("is expected to get" in said) is known
     assert known or f"anywhere between {low:.2f} and {high:.2f}; for InvRE to about 0.1 it needs up to about 600" in said
