@@ -151,6 +151,11 @@ def _unknown(subject: Subject, attack: Attack) -> str:
     return ""
 
 
+def said_of(scenario: Scenario, note: str, stopped: bool) -> str:
+    """What an attack says of itself; that it was stopped on request is left out, as the time was over unless somebody asked, and with it the name of the picture it is said of."""
+    return _told_of(scenario, ENDED.sub("", note).strip() if stopped else note)
+
+
 def _told_of(scenario: Scenario, said: str) -> str:
     """What an attack says, in the words for these samples: of records nothing is said of pictures and pixels."""
     kind = scenario.data.modality
@@ -188,11 +193,8 @@ def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float,
     guess, truth = (subject.unit(side) if raw else side for side in (result.guess, result.truth))
     psnr = tuple(float(v) for v in PSNR().score(guess.astype(np.float64), truth.astype(np.float64)))
     name = _word(guess, truth) if scenario.data.modality.grid else ""
-    note = result.note
-    if result.stopped:  # the time was over unless somebody asked; "Picture 1: Stopped on request." then goes with the name of the picture
-        note = ENDED.sub("", note).strip()
-        note = f"{ON_REQUEST} {note}".strip() if asked else note
-    note = _told_of(scenario, note)
+    note = said_of(scenario, result.note, result.stopped)
+    note = f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note
     told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, note, result.failed, result.stopped, word=name)
     return Attempt(told, guess)
 

@@ -17,7 +17,7 @@ from ...protocols import PROTOCOLS
 from .._verdict import unreadable, verdict
 from ..observe import observe
 from ..reconstruct import reconstruct
-from .attempts import READS_LAYERS, listed_of, unfit
+from .attempts import READS_LAYERS, listed_of, said_of, unfit
 from .settings import case_of, scenario_of
 from .subject import Subject, subject
 
@@ -209,6 +209,5 @@ def _answer(who: Subject, scenario: Scenario, attack: Attack, sent: Tree, second
     own = {name: value.detach().cpu() for name, value in net.own(found.batch.private).items()}
     label = found.batch.label.detach().cpu()
     label = label.argmax(1) if label.ndim == 2 and attack.values().get("labels") == "unknown" else label
-    return Answer(
-        attack.text(), own, label, misfit, found.note, found.failed, found.stopped, obs.knowledge.words(), "", time.monotonic() - start
-    )
+    note = said_of(case.scenario, found.note, found.stopped)
+    return Answer(attack.text(), own, label, misfit, note, found.failed, found.stopped, obs.knowledge.words(), "", time.monotonic() - start)

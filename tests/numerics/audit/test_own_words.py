@@ -90,6 +90,18 @@ def test_no_sentence_ends_in_the_air_when_the_time_is_over_and_of_rows_none_name
         assert "on request" not in told, told
 
 
+def test_the_same_of_a_message_that_somebody_has():
+    net, (x, y) = Ward().eval(), rows()
+    loss = nn.functional.cross_entropy(net(x), y)
+    sent = dict(zip(dict(net.named_parameters()), torch.autograd.grad(loss, list(net.parameters())), strict=True))
+    attacks = ["features(steps=100000,restarts=50,tolerance=0)", "inverting_gradients(steps=100000)"]
+    found = invviz.reconstruct(sent, net, (2, 6), y, attacks=attacks, seconds=1.0, bounds=(-2, 2))
+    assert any(one.stopped for one in found.answers)
+    for one in found.answers:
+        told = f"{one.error} {one.note}"
+        assert not re.search(r"\b(picture|pixel)|on request|\w+ \d+:\s*($|\w+ \d+:)", told, re.IGNORECASE), told
+
+
 def test_nothing_is_said_of_how_the_weights_came_to_be():
     found = invviz.risk(Ward(), *rows(), defense="gaussian_noise(sigma=0.1)")
     assert "init=" not in found.findings.scenario
