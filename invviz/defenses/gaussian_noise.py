@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class GaussianNoise(Defense):
-    """Adds independent normal noise to every entry: m' = m + sigma n.
+    """Adds independent normal noise to every entry: m' = m + sigma r n, where r is the root mean square of the message's entries, or 1 (relative=False).
 
     Without clipping this gives no (epsilon, delta) guarantee: the sensitivity is unbounded.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class LaplaceNoise(Defense):
-    """Adds independent Laplace noise of scale b to every entry; its variance is 2 b^2.
+    """Adds independent Laplace noise of scale b to every entry, b in units of the message's root mean square unless relative=False; its variance is 2 b^2.
 
     Heavier tails than Gaussian noise of the same variance. Without clipping this gives no epsilon guarantee.
     """

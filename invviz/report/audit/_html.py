@@ -84,7 +84,7 @@ def _scope(found: dict[str, Any]) -> str:
         ("Weights", found["asked"]["weights"]),
         *((f"{one['option']} {one['name']}, SHA-256 (first 16 digits)", one["sha256"]) for one in found["asked"]["files"]),
     ]
-    return section("Scope", pairs(rows), *(note(one) for one in found["notes"]))
+    return section("Scope", pairs(rows), *(note(one) for one in found["notes"] if not one.startswith("Weights: ")))  # a row says it
 
 
 def _threat(found: dict[str, Any]) -> str:
