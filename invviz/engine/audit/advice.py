@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...metrics import EXACT, GAINS, WORDS, word_of_share
 from ...scenario import MAX_EXACT_INPUTS
 from .findings import BY_MEAN, BY_ONE, BY_RECORD, NO_TIME, UNFIT
+from .verdict import UNKNOWN
 
 if TYPE_CHECKING:
     from .findings import Findings
@@ -162,6 +163,14 @@ ADVICE = (
         ),
     ),
     Advice(
+        "exposed by the mean",
+        lambda f: f.verdict.by == BY_MEAN and f.verdict.word not in (WORDS[0], UNKNOWN),
+        lambda f: (
+            f"{'By the mean over the records' if len(f.records) > 1 else 'By the sketch'} the message is {f.verdict.word} (InvRE {_ends(f)[0]:.2f} to {_ends(f)[1]:.2f})"
+            f"{'; a sketch does not say which record is most exposed' if len(f.records) > 1 else ''}."
+        ),
+    ),
+    Advice(
         "enough",
         lambda f: _hidden(f) and _gain(f) < GAINS[0],
         lambda f: (
@@ -181,8 +190,7 @@ ADVICE = (
         "least noise",
         lambda f: f.least_noise is not None and f.least_noise.sigma is not None and f.least_noise.now > f.least_noise.wanted,
         lambda f: (
-            f"{_noise(f)}"
-            f"{', in place of the present noise' if f.risk and f.risk['noise_variance'] > 0 else ''}. Before you trust it, audit again with it (no attack was run behind it), and train with it: it may cost accuracy."
+            f"{'In place of the present noise ' if f.risk and f.risk['noise_variance'] > 0 else ''}{_noise(f)}. Before you trust it, audit again with it (no attack was run behind it), and train with it: it may cost accuracy."
         ),
     ),
     Advice(
@@ -228,17 +236,3 @@ ADVICE = (
         lambda f: "The numbers mean less than they seem: " + " ".join(one["what"] for one in f.reasons if one["weight"] == "less"),
     ),
 )  # fmt: skip
-
-
-def limits(found: Findings) -> tuple[str, ...]:
-    """What the audit does not show."""
-    always = (
-        "No successful attack is no evidence: stronger attacks may exist, and those tried may have been unlucky.",
-        "One message of one batch at one state of the net was looked at; other batches, later rounds and what they tell together were not.",
-        "The net is taken for a straight line around the records, and the records for draws of the prior: the expected best is an average, and single records may be told more of.",
-        "Whether a record took part in training (membership) and what the trained net keeps of it were not tested.",
-    )
-    if found.risk is None or found.risk["floor"] == 0:
-        return always
-    floor = f"The ideal attacker is held to a noise floor of {100 * found.risk['floor']:g} % of the message, which the real message does not have."
-    return (*always, floor)

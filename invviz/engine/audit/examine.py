@@ -19,10 +19,11 @@ from ..assess import assess
 from ..bounds import in_brackets, reasons
 from ..summary import floor_share, risk_summary
 from ._time import SLOW, AuditTime, left_of, too_short
-from .advice import advice, limits
+from .advice import advice
 from .attempts import Attempt, attempts, best_of
 from .findings import GUESSED, Budget, Exposure, Findings
 from .least import least_noise
+from .limits import limits
 from .settings import case_of
 from .verdict import verdict
 

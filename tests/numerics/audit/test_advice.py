@@ -30,11 +30,19 @@ def made(invre=0.5, width=0.0, ideal=(20.0, 20.0, 20.0), real=(15.0, 15.0, 15.0)
     return dataclasses.replace(plain, **changes)
 
 
+def sketched(*ends):
+    return {**RISK, "method": "sketch", "invre": ends[0], "invre_interval": [ends[0], ends[-1]]}
+
+
 LESS = ({"name": "dropout", "weight": "less", "what": "Dropout is on.", "repair": "", "where": (), "mends": True},)
 NOTE = ({**LESS[0], "weight": "note"},)
 BOTH = {
     "read": (made(real=(60.0, 15.0, 15.0)), made(real=(59.9, 15.0, 15.0))),
     "exposed": (made(invre=0.1, ideal=(13.1, 12.4, 12.4), shares=(0.21, 0.05, 0.05)), made(invre=0.1, shares=(0.205, 0.05, 0.05))),
+    "exposed by the mean": (
+        made(invre=0.21, shares=(0.2,) * 3, risk=sketched(0.21)),
+        made(invre=0.2, shares=(0.2,) * 3, risk=sketched(0.2)),
+    ),
     "failed attacks": (made(real=(BLIND + 1.1, BLIND + 0.9, BLIND + 1.1)), made(real=(BLIND + 1.1,) * 3)),
     "least noise": (made(), made(least_noise=LeastNoise(13.0, None, "", "out of reach"))),
     "enough": (made(invre=0.205, real=(BLIND + 0.9,) * 3), made(invre=0.207, real=(BLIND + 0.9,) * 3)),
@@ -80,6 +88,11 @@ def test_other_sides():
     )  # the noise that there is does it
     assert "enough" not in said(made(invre=0.1, shares=(0.21, 0.05, 0.05), real=(BLIND,) * 3))  # the mean is hidden, a record is not
     assert "exposed" not in said(made(risk={**RISK, "method": "sketch"}))  # no order is known
+    assert "exposed by the mean" not in said(made())  # the order is known
+    assert "exposed by the mean" not in said(made(shares=(0.2,) * 3, risk=sketched(0.2, 0.9)))  # nothing is known
+    assert "exposed by the mean" in said(made(shares=(0.2,) * 3, risk=sketched(0.2, 0.89)))
+    assert "In place of the present noise" in words("least noise", made(risk={**RISK, "noise_variance": 1.0}))
+    assert "In place" not in words("least noise", made())
     assert "enough" not in said(made(risk={**RISK, "invre": 0.1, "invre_interval": [0.1, 0.3]}, real=(BLIND,) * 3))  # ... or above hidden
     assert "uneven" not in said(made(ideal=(40.0, 20.0, 20.0), risk={**RISK, "method": "sketch"}))  # of each the least is known
     nothing = made(risk=None)
