@@ -21,6 +21,7 @@ THAW = 1800.0  # seconds between two looks at everything: what was frozen by cha
 
 _started = False
 _asked = threading.Event()
+_alone = threading.Lock()  # while one collects, another collection does nothing, and freezes what the first has not looked at
 
 
 def keep_collecting() -> None:
@@ -46,15 +47,20 @@ def _collect_for_ever() -> None:
 class Collector:
     """When what is collected."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: threading.Event = _asked) -> None:
+        self._asked = asked
         self._modules = 0
         self._collected = self._thawed = float("-inf")
 
     def look(self, now: float) -> str:
         """Collect what is due at a time in seconds. Answers "everything", "young" or "" (nothing)."""
-        asked = _asked.is_set() and now - self._collected >= EVERY
+        with _alone:
+            return self._look(now)
+
+    def _look(self, now: float) -> str:
+        asked = self._asked.is_set() and now - self._collected >= EVERY
         if asked or len(sys.modules) != self._modules or now - self._thawed >= THAW:
-            _asked.clear()
+            self._asked.clear()
             self._modules, self._thawed, self._collected = len(sys.modules), now, now
             gc.unfreeze()
             gc.collect()

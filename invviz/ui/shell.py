@@ -65,7 +65,8 @@ def ensure(name: str) -> None:
 def head(name: str, beside: Callable[[], object] | None = None) -> None:
     """The line above a page, with its words; `beside` draws what else stands on it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="head"):
-        st.markdown(things.say(state.scenario(), heading(name)), width="content")
+        words = heading(name)  # a page need not have a scenario
+        st.markdown(things.say(state.scenario(), words) if "scenario" in st.session_state else words, width="content")
         if beside is not None:
             beside()
         if PAGES[name].terms:

@@ -17,10 +17,10 @@ def draw(names: Sequence[str], data: str, model: str) -> None:
         data: text of the data set.
         model: text of the net.
     """
-    study, victim = redteam.load(), redteam.alike(data, model)
-    if study and victim and (lines := redteam.beside(study, names, victim)):
+    study, attacked = redteam.load(), redteam.alike(data, model)
+    if study and attacked and (lines := redteam.beside(study, names, attacked)):
         with st.expander("Against every attack: what the red team got behind these defenses"):
             st.caption(
-                f"The strongest attack on {redteam.how_many(study, victim)}; it does not follow the controls here. {redteam.who(study, victim)} {redteam.LIMIT}"
+                f"The strongest attack on {redteam.how_many(study, attacked)}; it does not follow the controls here. {redteam.who(study, attacked)} {redteam.LIMIT}"
             )
             st.markdown("\n".join(f"- {line}" for line in lines))

@@ -331,7 +331,6 @@ def test_columns_between():
         ("model=mlp&protocol=vfl(split='rows')&attack=least_squares", "split='columns'"),
         ("model=mlp&defense=ats", "Use another defense"),
         ("model=mlp&defense=learnable_perturbation", "Use another defense"),
-        ("model=mlp&upload=0123456789abcdef", "An upload is a picture"),
         ("model=mlp&protocol=vfl(parties=8,party=7)&attack=linear_layer", "reads a gradient"),
     ],
 )

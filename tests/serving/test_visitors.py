@@ -97,7 +97,8 @@ def test_streamlit_lets_go_of_files_when_a_session_is_closed(monkeypatch, tmp_pa
         await tab.close()
 
     with serving(tmp_path, tmp_path / "store", 0) as url:
-        asyncio.run(visit(url))
+        with ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
+            thread.submit(asyncio.run, visit(url)).result()
         eventually(lambda: held() == "0")
 
 
