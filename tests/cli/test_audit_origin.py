@@ -13,6 +13,7 @@ import torch
 import invviz
 from invviz.cli import main
 from invviz.datasets.own import write_safetensors
+from invviz.report.audit import to_html
 
 NET = """
 import torch
@@ -110,6 +111,10 @@ def test_of_a_python_call_what_was_not_default_is_written_and_nothing_else(folde
     assert told == (
         "invviz.audit(module, batch, targets, loss=cross_entropy, defense='gaussian_noise(sigma=0.1,relative=True)', attacks='none', bounds=(-1.0, 2.0), seed=3)"
     )
+    old = invviz.risk(net, X, Y).to_json()
+    for name in ("call", "weights", "files"):
+        del old["asked"][name]
+    assert to_html(old).count("not said: the audit was made by an earlier version") == 2  # whose weights, and the call
     columns = invviz.risk(net, X, Y, bounds=(np.zeros(6), np.full(6, 2.0))).asked["call"]
     assert f"bounds=({[0.0] * 6}, {[2.0] * 6})" in columns
 

@@ -34,6 +34,7 @@ from ._words import (
 )
 
 TOP = 100.0  # dB that are drawn
+UNSAID = "not said: the audit was made by an earlier version"
 
 
 def to_html(found: Mapping[str, Any]) -> str:
@@ -81,8 +82,8 @@ def _scope(found: dict[str, Any]) -> str:
         ("Data, SHA-256 (first 16 digits)", facts["hashes"]["data"]),
         ("Settings, SHA-256 (first 16 digits)", found["settings"]),
         ("Seed", str(found["asked"]["seed"])),
-        ("Weights", found["asked"]["weights"]),
-        *((f"{one['option']} {one['name']}, SHA-256 (first 16 digits)", one["sha256"]) for one in found["asked"]["files"]),
+        ("Weights", found["asked"].get("weights", UNSAID)),
+        *((f"{one['option']} {one['name']}, SHA-256 (first 16 digits)", one["sha256"]) for one in found["asked"].get("files", ())),
     ]
     return section("Scope", pairs(rows), *(note(one) for one in found["notes"] if not one.startswith("Weights: ")))  # a row says it
 
@@ -241,6 +242,6 @@ def _validator(found: dict[str, Any]) -> str:
 def _again(found: dict[str, Any]) -> str:
     return section(
         "To compute it again",
-        f"<p><code>{escape(found['asked']['call'])}</code></p>",
+        f"<p><code>{escape(found['asked'].get('call', UNSAID))}</code></p>",
         f'<p class="note">Scenario of the computation</p><p><code>{_breaking(found["scenario"])}</code></p>',
     )
