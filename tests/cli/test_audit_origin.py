@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -176,3 +177,18 @@ def test_the_help_says_what_the_seed_does(capfd):
     with pytest.raises(SystemExit):
         main(["audit", "--help"])
     assert "torch is seeded with it before NET's code is run" in " ".join(capfd.readouterr().out.split())
+
+
+def test_the_docs_say_how_to_install_and_to_write_weights_and_every_line_of_theirs_is_a_command(folder, capfd):
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert all(
+        line in page for line in ("\npip install .\n", "`pip install safetensors`", 'save_file(net.state_dict(), "net.safetensors")')
+    )
+    lines = [shlex.split(line) for line in page.splitlines() if line.startswith("invviz ")]
+    assert {line[1] for line in lines} == {"audit", "convert", "inspect"}
+    options = {word for line in lines for word in line if word.startswith("--")} - {"--help"}
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    assert options <= set(re.findall(r"--\w+", capfd.readouterr().out))
+    torch.save(torch.nn.Linear(2, 3).state_dict(), "net.pt")
+    assert main(["convert", "net.pt", "net.safetensors"]) == main(["inspect", "net.safetensors"]) == 0
