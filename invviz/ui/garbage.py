@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from ..core.unused import give_back
+from ..core.unused import give_back, keep_little
 
 LOOK = 5.0  # seconds between two looks for new modules: pages import theirs when they are first opened
 EVERY = 60.0  # seconds between two collections of what is not frozen
@@ -29,6 +29,7 @@ def keep_collecting() -> None:
     global _started
     if not _started:
         _started = True
+        keep_little()
         threading.Thread(target=_collect_for_ever, name="garbage", daemon=True).start()
 
 
