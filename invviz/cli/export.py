@@ -76,5 +76,5 @@ def _typed(args: argparse.Namespace, stack: Stack) -> str:
     """The command that made the module, in the form in which the defenses were typed, every knob written out: a default of tomorrow does not change it."""
     before = "defense=" if SCENARIO.match(args.defense.strip()) else ""
     out = ["--out", str(args.out)] if args.out else []
-    text = "&".join(f"{before}{one.text(full=True)}" for one in stack)
+    text = "&".join(before + one for one in stack.texts(full=True))
     return " ".join(map(quoted, ["invviz", "export", text, "--to", args.to, *out]))

@@ -217,4 +217,8 @@ class Several(tuple[Defense, ...]):
 
     def text(self) -> str:
         """Their texts; "none" where there are none."""
-        return " + ".join(d.text() for d in self) or "none"
+        return " + ".join(self.texts()) or "none"
+
+    def texts(self, full: bool = False) -> list[str]:
+        """The text of each, innermost first; with every knob where it is `full`."""
+        return [d.text(full=full) for d in self]
