@@ -63,13 +63,8 @@ def sent(scenario: Scenario, release: Release) -> Release:
 def of_round(scenario: Scenario, client: Client, shift: Mapping[str, Tensor], now: int) -> Release:
     """What the server sees in one of several rounds: the sum over those who are in it, each with its net of that round; asked with the victim's net and batch."""
     there = _present(scenario, now)
-    moving = [_of_moved(one, shift) for place, one in enumerate(client.others, 1) if place in there]
+    moving = [dataclasses.replace(one, net=moved(one.net, shift)).fixed for place, one in enumerate(client.others, 1) if place in there]
     return summed(scenario, [client.alone(scenario)] * (0 in there) + moving)
-
-
-def _of_moved(client: Client, shift: Mapping[str, Tensor]) -> Release:
-    net = moved(client.net, shift)
-    return lambda _net, _batch, rng: client.release(net, client.batch, rng)
 
 
 def _present(scenario: Scenario, now: int) -> list[int]:
