@@ -19,7 +19,7 @@ from invviz.servers import SERVERS
 from invviz.studies import aggregation
 from invviz.studies import servers as servers_study
 from invviz.studies.detectors import Study as Detected
-from invviz.studies.servers import TURNS, Cell, Study, _make
+from invviz.studies.servers import TURNS, Batch, Cell, Study, _make
 from invviz.ui import shipped
 from invviz.ui.server import grid, hiding, sums, verdict, words
 
@@ -174,7 +174,7 @@ def test_the_side_of_k_star_is_said_by_counting(honest, more):
 def test_the_finding_of_the_grid_follows_its_cells():
     def study(**shares):
         return Study(
-            tuple(Cell("imprint", name.replace("_", " "), ("",), (name,), (value,), (value,), (10.0,)) for name, value in shares.items())
+            tuple(Cell("imprint", name.replace("_", " "), (Batch("", name, value, value, 10.0),)) for name, value in shares.items())
         )
 
     text = grid.finding(study(No_defense=1.0, good=0.0, edge=0.05, middle=0.89, poor=0.9))
@@ -186,14 +186,13 @@ def test_the_finding_of_the_grid_follows_its_cells():
 
 
 def test_a_cell_of_the_grid_is_the_mean_of_its_batches_and_tells_least_and_most():
-    cell = Cell(
-        "imprint", "Clipping", ("a", "b", "c"), ("1", "2", "3"), (0.5, 1.0, None), (0.5, 1.0, None), (70.0, 80.0, None), why="No batch."
-    )
+    read = [Batch("a", "1", 0.5, 0.5, 70.0), Batch("b", "2", 1.0, 1.0, 80.0), Batch("c", "3", why="No batch.")]
+    cell = Cell("imprint", "Clipping", tuple(read))
     assert cell.exact == cell.seen == 0.75 and cell.least_and_most == (0.5, 1.0) and cell.best == 80.0
     assert Study.from_json(Study((cell,)).to_json()).cells == (cell,)
     html = grid._cell(cell)
     assert "<b>75 %</b> (75)" in html and "Shows: 50 to 100 %; best picture 80.0 dB. No batch." in html
-    assert "–" in grid._cell(Cell("imprint", "Clipping", ("a",), ("1",), (None,), (None,), (None,), why="No batch."))
+    assert "–" in grid._cell(Cell("imprint", "Clipping", (Batch("a", "1", why="No batch."),)))
 
 
 @pytest.mark.parametrize("before", ["imprint", "fishing", "qbi", "scale_mia"])
@@ -278,7 +277,7 @@ def test_the_shipped_grid_holds_every_server_and_tells_what_is_known_of_them():
     assert set(found.servers) == set(servers.liars()) and len(found.columns) == len(servers.against("imprint"))
     for turn in range(TURNS):
         wanted = {(name, column): scenario.key("run") for name, column, scenario, _ in _make.wanted(turn)}
-        assert wanted == {(cell.server, cell.column): cell.keys[turn] for cell in found.cells}
+        assert wanted == {(cell.server, cell.column): cell.batches[turn].key for cell in found.cells}
     assert found.of("fishing")["No defense"].exact == 1.0, "of the pictures that it is after"
     share = {name: found.of(name)["Secure aggregation, 8 clients"].exact for name in found.servers}
     assert (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from ...core.paths import GALLERY
 from ...core.plain import to_json
@@ -24,50 +23,61 @@ TURNS = 5  # batches, each with a seed of its own
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
-    """One server behind one defense, on one batch after another.
+class Batch:
+    """What one server read of one batch.
 
     Attributes:
-        server, column: name of the server; title of what is set against it.
-        scenarios: that were run, as text; one a batch.
-        keys: of their results.
-        shares: of each batch, what was read to 60 dB and more (of a server that is after one picture: whether that was); None where that batch could not be run, which `why` says.
-        sights: of each batch, what shows to 20 dB and more; None likewise.
-        bests: PSNR of each batch's best picture, in dB; None likewise.
-        seconds: that all took.
-        why: in words; empty where all were run.
+        scenario: that was run, as text.
+        key: of the result.
+        exact: share that was read to 60 dB and more (of a server that is after one picture: whether that was); None where it could not be run, which `why` says.
+        seen: share that shows to 20 dB and more; None likewise.
+        best: PSNR of the best picture, in dB; None likewise.
+        seconds: that it took.
+        why: in words; empty where it was run.
     """
+
+    scenario: str
+    key: str
+    exact: float | None = None
+    seen: float | None = None
+    best: float | None = None
+    seconds: float = 0.0
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One server (its name) behind one defense (the title of what is set against it), on one batch after another."""
 
     server: str
     column: str
-    scenarios: tuple[str, ...]
-    keys: tuple[str, ...]
-    shares: tuple[float | None, ...]
-    sights: tuple[float | None, ...]
-    bests: tuple[float | None, ...]
-    seconds: float = 0.0
-    why: str = ""
+    batches: tuple[Batch, ...]
 
     @property
     def exact(self) -> float | None:
         """Mean share that was read to 60 dB and more; None where no batch could be run."""
-        return _mean(self.shares)
+        return _mean([one.exact for one in self.batches])
 
     @property
     def seen(self) -> float | None:
         """Mean share that shows to 20 dB and more; None likewise."""
-        return _mean(self.sights)
+        return _mean([one.seen for one in self.batches])
 
     @property
     def least_and_most(self) -> tuple[float, float] | None:
         """Of the shares that show, over batches; None likewise."""
-        known = [value for value in self.sights if value is not None]
+        known = [one.seen for one in self.batches if one.seen is not None]
         return (min(known), max(known)) if known else None
 
     @property
     def best(self) -> float | None:
         """PSNR of the best picture of all batches, in dB; None likewise."""
-        return max((value for value in self.bests if value is not None), default=None)
+        return max((one.best for one in self.batches if one.best is not None), default=None)
+
+    @property
+    def why(self) -> str:
+        """Why batches could not be run, each reason once; empty where all were."""
+        return " ".join(dict.fromkeys(one.why for one in self.batches if one.why))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -94,7 +104,11 @@ class Study:
             ValueError, KeyError, TypeError: not such a text.
         """
         found = of_today(text)
-        return None if found is None else cls(tuple(map(_cell, found["cells"])))
+        return (
+            None
+            if found is None
+            else cls(tuple(Cell(c["server"], c["column"], tuple(Batch(**one) for one in c["batches"])) for c in found["cells"]))
+        )
 
     def of(self, server: str) -> dict[str, Cell]:
         """Cells of a server by column."""
@@ -111,11 +125,6 @@ class Study:
         return list(dict.fromkeys(cell.column for cell in self.cells))
 
 
-def _cell(held: dict[str, Any]) -> Cell:
-    own: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in held.items()}
-    return Cell(**own)
-
-
 @lru_cache(maxsize=1)
 def shipped() -> Study | None:
     """The study that comes with invviz; None where it is not there, or damaged (said once, `core.shipped`)."""
@@ -126,4 +135,4 @@ def shipped() -> Study | None:
     return None
 
 
-__all__ = ["COMMAND", "FILE", "FOLDER", "TURNS", "Cell", "Study", "shipped"]
+__all__ = ["COMMAND", "FILE", "FOLDER", "TURNS", "Batch", "Cell", "Study", "shipped"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from ...engine.client import Site
 from ...metrics import EXACT
 from ...scenario import Scenario, problems
 from ...scenario.families import servers
-from . import FILE, FOLDER, TURNS, Cell, Study, shipped
+from . import FILE, FOLDER, TURNS, Batch, Cell, Study, shipped
 
 SEEN = 20.0  # dB from which a picture is seen
 MOST = 40.0  # seconds of one processor after which a search is stopped; what it has by then counts
@@ -28,20 +27,18 @@ def make(folder: Path = FOLDER) -> None:
     One batch of every cell comes before the second of any, so that a study that was stopped is an even one of fewer batches.
     """
     held = shipped()
-    known = {
-        key: one for cell in (held.cells if held else ()) for key, one in zip(cell.keys, batches(cell), strict=True) if one.best is not None
-    }
-    rows: dict[tuple[str, str], Cell] = {}
+    known = {one.key: one for cell in (held.cells if held else ()) for one in cell.batches if one.best is not None}
+    rows: dict[tuple[str, str], list[Batch]] = {}
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
         for turn in range(TURNS):
             for server, column, scenario, place in wanted(turn):
                 one = known.get(scenario.key("run")) or measured(scenario, site, place)
                 known[scenario.key("run")] = one  # two columns may be the same
-                rows[server, column] = joined(rows.get((server, column)), one, server, column)
+                rows.setdefault((server, column), []).append(one)
                 sys.stderr.write(f"{turn + 1} of {TURNS}: {server}, {column}: {one.exact} exact, {one.seen} seen, {one.why}\n")
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / FILE, Study(tuple(rows.values())).to_json())
+            write_whole(folder / FILE, Study(tuple(Cell(*names, tuple(each)) for names, each in rows.items())).to_json())
     shipped.cache_clear()
 
 
@@ -53,41 +50,6 @@ def wanted(turn: int) -> Iterator[tuple[str, str, Scenario, int | None]]:
             if column in row:
                 data = row[column].data
                 yield name, column, *servers.aimed(row[column], data.victims(data.load(None), row[column].batch)[1].tolist())
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """What one server read of one batch; the fields are those of `Cell`, of one batch."""
-
-    scenario: str
-    key: str
-    exact: float | None = None
-    seen: float | None = None
-    best: float | None = None
-    seconds: float = 0.0
-    why: str = ""
-
-
-def batches(cell: Cell) -> Iterator[Batch]:
-    """A cell's batches; the seconds are an equal share of all."""
-    for parts in zip(cell.scenarios, cell.keys, cell.shares, cell.sights, cell.bests, strict=True):
-        yield Batch(*parts, seconds=cell.seconds / len(cell.keys))
-
-
-def joined(cell: Cell | None, one: Batch, server: str, column: str) -> Cell:
-    """A cell and one batch more."""
-    before = cell or Cell(server, column, (), (), (), (), ())
-    return Cell(
-        server,
-        column,
-        (*before.scenarios, one.scenario),
-        (*before.keys, one.key),
-        (*before.shares, one.exact),
-        (*before.sights, one.seen),
-        (*before.bests, one.best),
-        round(before.seconds + one.seconds, 2),
-        " ".join(dict.fromkeys(filter(None, (before.why, one.why)))),
-    )
 
 
 def measured(scenario: Scenario, site: Site, place: int | None = None) -> Batch:

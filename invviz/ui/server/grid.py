@@ -27,7 +27,7 @@ def draw() -> None:
     dark = " dark" if st.context.theme.type == "dark" else ""
     head = "".join(f'<th scope="col">{escape(title(name))}</th>' for name in found.servers)
     body = "".join(_row(found, column) for column in found.columns)
-    turns = max(len(cell.keys) for cell in found.cells)
+    turns = max(len(cell.batches) for cell in found.cells)
     caption = f"Read exactly, in brackets: shows. Mean of {turns} batches."
     st.html(
         f'<div class="server verdicts grid{dark}" tabindex="0"><table><caption>{caption}</caption><thead><tr><th scope="col">Defense</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -93,5 +93,5 @@ def _open(found: Study) -> None:
             return
         column = choice.pick("defended", {one: one for one in columns}, columns[0])
         choice.from_list("Defense", "grid defense", columns, column, lambda one: state.set_view("defended", one))
-        scenario = Scenario.parse(found.of(name)[column].scenarios[0])
+        scenario = Scenario.parse(found.of(name)[column].batches[0].scenario)
         press.button("Open it above", "open cell", lambda: state.open_scenario(scenario), shows=sight.TOP, icon=":material/arrow_upward:")
