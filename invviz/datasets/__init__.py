@@ -15,6 +15,7 @@ from .gunpoint import GunPoint
 from .imagenet import Imagenet
 from .mnist import Mnist
 from .notes import Notes
+from .own_text import OwnText
 from .photos import Photos
 from .pneumoniamnist import PneumoniaMnist
 from .stl10 import Stl10
@@ -35,6 +36,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "wine": Wine,
     "fair": Fair,
     "notes": Notes,
+    "own_text": OwnText,
     "ecg": Ecg,
     "gunpoint": GunPoint,
 }

@@ -60,6 +60,7 @@ class Dataset(Component):
     num_classes: ClassVar[int]
     side: ClassVar[int]  # height and width; data sets with a size knob override `shape`
     needs_folder: ClassVar[bool] = False
+    labelled: ClassVar[bool] = True  # whether its samples have labels that differ
     citation: ClassVar[str] = ""  # licence and use, in one sentence
     modality: ClassVar[Modality] = PICTURE  # what one sample is
     columns: ClassVar[tuple[Column, ...]] = ()  # of a table; a row is then a picture of shape (1, 1, d)
@@ -96,6 +97,10 @@ class Dataset(Component):
     def beside(self, samples: Samples, batch: int) -> dict[str, np.ndarray]:
         """Inputs of those victims that everybody knows, such as the edges of a graph, by name, (batch, ...) each; none of pictures and rows."""
         return {}
+
+    def as_found(self, data_dir: Path | None) -> Dataset:
+        """The same, with knobs that say what lies in a folder set to what lies there; itself where there are none, or nothing lies there."""
+        return self
 
     def load(self, data_dir: Path | None) -> Samples:
         """Open the data set; reads only what is on this machine.

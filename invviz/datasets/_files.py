@@ -60,7 +60,7 @@ def check(name: str, data_dir: Path | None) -> list[str]:
         InvvizError: it is broken.
     """
     kind = _kind(name)
-    samples = kind().load(data_dir)
+    samples = kind().as_found(data_dir).load(data_dir)
     place = f"found in {kind.find(data_dir)}" if hasattr(kind, "find") else "comes with the installed packages"
     return [
         f"{name}: {place}",

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.modality import TOKENS, Modality
 from ..core.vocabulary import Vocabulary
 from ._base import Dataset, Samples
+from ._sentences import Sentences
 
 VICTIMS, PUBLIC = 400, 2_000
 LENGTH = 12  # words of a sentence, at most
@@ -90,22 +91,6 @@ def _vocabulary() -> Vocabulary:
     return Vocabulary.of([*sorted(plain), *(word for words in SLOTS.values() for word in words)])
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Sentences:
-    """Sentences that lie in memory as numbers of words."""
-
-    tokens: np.ndarray  # (n, length) int64, 0 behind the last word
-    labels: np.ndarray  # (n,) int64
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def take(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of words (n, length) and labels (n,), both int64."""
-        chosen = np.asarray(indices, dtype=np.int64)
-        return self.tokens[chosen], self.labels[chosen]
-
-
 @dataclasses.dataclass(frozen=True)
 class Notes(Dataset):
     """Short notes with invented names, ages, telephone numbers, towns, drugs and diagnoses; word tokens, 2,000 public sentences and 400 private ones.
@@ -140,13 +125,11 @@ def _load() -> Samples:
 
 
 def _made(count: int, rng: np.random.Generator) -> Sentences:
-    """So many sentences; locked, because caches hand the same arrays to everyone."""
+    """So many sentences."""
     filled = [" ".join(_word(part, rng) for part in TEMPLATES[rng.integers(len(TEMPLATES))].split()) for _ in range(count)]
     tokens = _vocabulary().encode(filled, LENGTH)
     labels = np.array([_about(row) for row in tokens.tolist()])
-    for array in (tokens, labels):
-        array.setflags(write=False)
-    return Sentences(tokens, labels)
+    return Sentences.locked(tokens, labels)
 
 
 def _about(tokens: Sequence[int]) -> int:

@@ -33,6 +33,7 @@ PICTURES = {
     "wine": 150,
     "fair": 5_000,
     "notes": 2_000,
+    "own_text": 16_000,  # at most
 }  # public ones; of other sets as many as training looks at
 MOST_PUBLIC = 60_000
 SHOWN = 2_000  # public ones that a server sees

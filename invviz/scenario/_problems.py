@@ -14,6 +14,7 @@ Rule = Callable[[Scenario], Iterator[str]]
 
 RULES: tuple[Rule, ...] = (
     _model.size,
+    _model.labels,
     _attack.message,
     _attack.net,
     _attack.embedding,

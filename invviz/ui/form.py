@@ -9,10 +9,12 @@ import streamlit as st
 
 from ..attacks import ATTACKS, Attack
 from ..core.component import Component
+from ..datasets import Dataset
 from ..defenses import DEFENSES
 from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
 from . import budget, choice, knobs, lesson, press, stack, state, strength, things, trouble, upload
 from .components import noise
+from .session import station
 from .victim import Victim, victim_of
 from .widgets import holds
 
@@ -124,24 +126,30 @@ def pick(label: str, part: str, empty: Empty) -> None:
     now, table = state.scenario(), PARTS[part]
     current = getattr(now, part).name
     reasons = {name: _reason(part, kind) for name, kind in table.items()}
-    absent = _absent(empty, {name: now.replace(**brought(part, kind())) for name, kind in table.items() if name != current})
+    absent = _absent(empty, {name: now.replace(**brought(part, _chosen(kind))) for name, kind in table.items() if name != current})
     names = [name for name in table if name not in absent]
     choice.from_list(
         label,
         part,
         names,
         current,
-        lambda name: state.change(**brought(part, table[name]())),
+        lambda name: state.change(**brought(part, _chosen(table[name]))),
         lambda name: table[name].title + (" (does not fit)" if reasons[name] else ""),
         disabled=lesson.locks(part),
         help=getattr(now, part).first_line() + _said({table[name].title: why for name, why in absent.items()}),
     )
 
 
+def _chosen(kind: type[Component]) -> Component:
+    """A component as it is where a person chooses it: of data sets as they lie on this server."""
+    found = kind()
+    return found.as_found(station().site.data_dir) if isinstance(found, Dataset) else found
+
+
 def _reason(part: str, kind: type[Component]) -> str:
     """Why a component would not fit into the present scenario, beyond what is wrong with it already."""
     now = state.scenario()
-    new = [p for p in problems(now.replace(**brought(part, kind()))) if p not in problems(now)]
+    new = [p for p in problems(now.replace(**brought(part, _chosen(kind)))) if p not in problems(now)]
     return " ".join(new)
 
 

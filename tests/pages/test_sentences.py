@@ -6,7 +6,7 @@ import functools
 import re
 
 import pytest
-from visits import press, said
+from visits import address, press, said
 
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
@@ -30,7 +30,12 @@ def blocks(at):
 def test_truth_ideal_and_real_stand_side_by_side(lab, store_dir):
     at = lab(TEXT)
     assert not at.exception
-    assert blocks(at) == ["give karin ivanov 2 3 units of aspirin"] and "The client's sentence" in said(at) and "picture of" not in said(at)
+    assert (
+        blocks(at) == ["give karin ivanov 2 3 units of aspirin"]
+        and "The client's sentence" in said(at)
+        and "every person in it is invented" in said(at)
+        and "picture of" not in said(at)
+    )
     store = Store(store_dir)
     store.submit("run", Scenario.parse(TEXT), "test")
     work(store, Site(None, store_dir, "cpu"), once=True)
@@ -124,3 +129,13 @@ def test_defend_says_why_where_the_attack_reads_no_words(visit):
     at = visit("defend", "data=notes&model=tiny_lm&attack=dlg")
     assert not at.exception and "-1 defenses" not in said(at)
     assert any("dlg" in one.value for one in at.info)
+
+
+def test_choosing_texts_of_ones_own_names_those_that_lie_there(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("INVVIZ_DATA", str(tmp_path))
+    (tmp_path / "own_text").mkdir()
+    (tmp_path / "own_text" / "a.txt").write_text("you see this\nnobody must see this\n")
+    at = lab("data=notes&model=tiny_lm&attack=dager")
+    next(b for b in at.selectbox if b.label == "Data").set_value("own_text").run()
+    assert not at.exception and not at.error and blocks(at)[0] == "nobody must see this"
+    assert "person in it is invented" not in said(at) and "texts=" in address(at, "data") and "words=5" in address(at, "data")

@@ -41,7 +41,9 @@ def draw(now: Scenario) -> None:
         st.markdown(f"**The client's sentence{'s' * (now.batch > 1)}**")
         st.html(html.plain_html([words.sentence(row) for row in victim.truth], _dark()))
         where = (
-            "your own, in memory only" if now.upload else f"sentence {now.data.index} of {victim.count:,} · every person in it is invented"
+            "your own, in memory only"
+            if now.upload
+            else f"sentence {now.data.index} of {victim.count:,} · {now.data.citation[:1].lower()}{now.data.citation[1:].rstrip('.')}"
         )
         st.caption(f"never sent · {where}")
     with best:
