@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,6 +65,7 @@ def gradient_of(image, label, module=MODULE, create_graph=True):
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(parameters.values()), create_graph=create_graph)])
 
 
+@functools.cache
 def plain_jacobian(image=IMAGE, label=LABEL):
     image = image.clone().requires_grad_()
     return torch.stack([torch.autograd.grad(g, image, retain_graph=True)[0].flatten() for g in gradient_of(image, label)])
@@ -372,13 +374,13 @@ def test_dropout_is_the_gradient_of_the_thinned_net():
 
 def test_each_sample_drops_its_own_features_with_the_stated_chance():
     """Read off single columns: in a message of two samples a column is zero only if both dropped it."""
-    rng, draws, p = stream(5, "defense"), 600, 0.4
+    rng, draws, p = stream(5, "defense"), 300, 0.4
     one = torch.stack([(sent(Dropout(probability=p), ONE, rng)[HEAD] == 0).all(0) for _ in range(draws)]).double()
     two = torch.stack([(sent(Dropout(probability=p), BATCH, rng)[HEAD] == 0).all(0) for _ in range(draws)]).double()
     for share, expected in ((one, p), (two, p * p)):
         assert float(share.mean()) == pytest.approx(expected, abs=4 * (expected * (1 - expected) / (draws * FEATURES)) ** 0.5)
-        assert float((share.mean(0) - expected).abs().max()) < 0.09, "no feature is special"
-    assert abs(float(torch.corrcoef(one[:, :2].T)[0, 1])) < 0.2
+        assert float((share.mean(0) - expected).abs().max()) < 4.5 * (expected * (1 - expected) / draws) ** 0.5, "no feature is special"
+    assert abs(float(torch.corrcoef(one[:, :2].T)[0, 1])) < 4 / draws**0.5
 
 
 def test_the_thinned_features_are_right_on_average():
@@ -392,10 +394,10 @@ def test_the_thinned_features_are_right_on_average():
         with_inputs_through(net, "7", lambda r: seen.append(r) or r).outputs(net.params, batch)
         return {"a": seen[-1].flatten()}
 
-    for _ in range(1500):
+    for _ in range(400):
         caught.append(flatten(sent(Dropout(probability=0.5), BATCH, rng, inner=after)))
     mean, true = torch.stack(caught).mean(0), flatten(inner(NET, BATCH, None))
-    assert float((mean / true - 1).abs().max()) < 4 / 1500**0.5
+    assert float((mean / true - 1).abs().max()) < 4 / 400**0.5
 
 
 def test_an_attacker_reads_the_dropped_features_off_the_message():

@@ -16,6 +16,7 @@ from invviz.engine.observe import observe
 from invviz.engine.pretraining import build_net
 from invviz.engine.pretraining import train as train_weights
 from invviz.engine.training import Deal, train
+from invviz.models import MODELS
 from invviz.scenario import Scenario, problems, train_problems
 
 RNG = np.random.default_rng(0)
@@ -27,6 +28,14 @@ KINDS = [DEFENSES["nopeek"], DEFENSES["ressfl"]]
 @pytest.fixture
 def site(tmp_path):
     return Site(None, tmp_path, "cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_epochs():
+    """Of the nets of which it is asked how they are trained, not how well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MODELS["mlp"], "epochs", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -247,11 +256,11 @@ def decoded(net, how, samples):
 
 
 @pytest.mark.parametrize("text", ["nopeek(weight=0.3)", "ressfl(weight=0.3)"])
-def test_a_weight_hides_more_and_the_net_still_classifies(text, tmp_path):
+def test_a_weight_hides_more_and_the_net_still_classifies(text, trained):
     s = Scenario.parse("data=digits&model=convnet(width=8,init='trained')&protocol=vfl(parties=2,cut=2)")
     samples = s.data.load(None)
-    plain, accuracy = build_net(s, samples, tmp_path)
-    net, left = build_net(Scenario.parse(f"{s.text()}&defense={text}"), samples, tmp_path)
+    plain, accuracy = build_net(s, samples, trained.cache_dir)
+    net, left = build_net(Scenario.parse(f"{s.text()}&defense={text}"), samples, trained.cache_dir)
     assert decoded(net, s.protocol, samples) < decoded(plain, s.protocol, samples) - 0.15
     assert accuracy > 0.9
     assert left > 0.75
