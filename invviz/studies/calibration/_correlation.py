@@ -130,8 +130,8 @@ def _draws(clusters: np.ndarray, seed: int) -> np.ndarray:
 
 def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Rank of each row in a list that holds it so many times, ties sharing their mean rank; shape of `times`."""
-    places = np.unique(values, return_inverse=True)[1]
-    held = times @ np.eye(places.max() + 1, dtype=times.dtype)[places]
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    held = np.add.reduceat(times[:, np.argsort(places, kind="stable")], np.cumsum(counts) - counts, axis=1)  # of each value
     return (held.cumsum(axis=1) - (held - 1) / 2)[:, places]
 
 
