@@ -11,10 +11,10 @@ from ..attacks import ATTACKS, Attack
 from ..core.component import Component
 from ..datasets import Dataset
 from ..defenses import DEFENSES
+from ..engine.client import Site
 from ..scenario import LATE_PARTS, PARTS, SETTINGS, Scenario, brought, problems
 from . import budget, choice, knobs, lesson, press, stack, state, strength, things, trouble, upload
 from .components import noise
-from .session import station
 from .victim import Victim, victim_of
 from .widgets import holds
 
@@ -143,7 +143,7 @@ def pick(label: str, part: str, empty: Empty) -> None:
 def _chosen(kind: type[Component]) -> Component:
     """A component as it is where a person chooses it: of data sets as they lie on this server."""
     found = kind()
-    return found.as_found(station().site.data_dir) if isinstance(found, Dataset) else found
+    return found.as_found(Site.from_env().data_dir) if isinstance(found, Dataset) else found
 
 
 def _reason(part: str, kind: type[Component]) -> str:
