@@ -196,8 +196,13 @@ def _near_ideal(study: CalibrationStudy) -> str:
 
 
 def _pooled(points: list[dict[str, Any]]) -> Correlation | None:
+    return _correlated(tuple(p["x"] for p in points), tuple(p["y"] for p in points), tuple(p["group"] for p in points))
+
+
+@functools.lru_cache(maxsize=200)  # 2,000 resamples each, of a few figures that are shipped: not at every move of a control above
+def _correlated(x: tuple[float, ...], y: tuple[float, ...], groups: tuple[int, ...]) -> Correlation | None:
     try:
-        return correlate([p["x"] for p in points], [p["y"] for p in points], [p["group"] for p in points])
+        return correlate(x, y, groups)
     except ValueError:
         return None
 
