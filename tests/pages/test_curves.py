@@ -181,7 +181,7 @@ def test_a_point_of_the_address_is_open_and_goes_to_the_lab(curves, store_dir):
     assert "What does one update give away" in told(at)
 
 
-@pytest.mark.parametrize(("name", "point"), [("digits", "pruning@0.9"), ("digits", "gaussian_noise@0.2091"), ("photos", "none")])
+@pytest.mark.parametrize(("name", "point"), [("digits", "gaussian_noise@0.2091"), ("photos", "none")])
 def test_the_lab_shows_the_reconstruction_of_a_studys_point(visit, name, point):
     at = visit("curves", of=name, point=point)
     shots = html(at, "curves shots")
@@ -418,7 +418,8 @@ def test_a_point_of_dp_sgd_says_what_its_training_spends(visit):
     expected = PARTS["defense"]["dp_sgd"](noise_multiplier=0.3, steps=100, sample_rate=1 / 129).epsilon()
     at = visit("curves", of="digits", point="dp_sgd@0.3")
     assert f"epsilon = {expected:.2f}" in said(at) and "over 100 steps at sample rate 0.00775" in said(at)
-    assert "epsilon" not in said(visit("curves", of="digits", point="pruning@0.9"))
+    at.query_params["point"] = "pruning@0.9"
+    assert "epsilon" not in said(at.run()) and "pruning" in address(at, "point")
 
 
 @pytest.mark.parametrize(("name", "measure", "what"), [("adult", "cells", "row"), ("notes", "tokens", "sentence")])
