@@ -76,13 +76,12 @@ class GRU(Model):
             def forward(self, series: Tensor) -> Tensor:
                 filled = torch.nn.functional.pad(series, (0, steps * values - series.shape[-1]))
                 read = filled.unflatten(-1, (steps, values)).transpose(1, 2).flatten(2)  # (b, steps, inputs)
-                coming = torch.nn.functional.linear(read, self.weight_in, self.bias_in)
+                coming = torch.nn.functional.linear(read, self.weight_in, self.bias_in).split((2 * width, width), -1)
                 state = series.new_zeros(len(series), width)
-                for step in range(steps):
-                    new = coming[:, step].chunk(3, -1)
-                    old = torch.nn.functional.linear(state, self.weight_back, self.bias_back).chunk(3, -1)
-                    reset, keep = torch.sigmoid(new[0] + old[0]), torch.sigmoid(new[1] + old[1])
-                    state = (1 - keep) * torch.tanh(new[2] + reset * old[2]) + keep * state
+                for gates, new in zip(*(part.unbind(1) for part in coming), strict=True):  # the slopes of all steps are put together once
+                    old = torch.nn.functional.linear(state, self.weight_back, self.bias_back).split((2 * width, width), -1)
+                    reset, keep = torch.sigmoid(gates + old[0]).chunk(2, -1)
+                    state = (1 - keep) * torch.tanh(new + reset * old[1]) + keep * state
                 return state
 
         return Recurrent()

@@ -212,7 +212,7 @@ def test_federated_training_is_a_plain_loop_with_the_penalty(site):
         assert found.history[done][2] == pytest.approx(float(torch.nn.functional.cross_entropy(logits, victims[1])), rel=1e-7)
 
 
-@pytest.mark.parametrize("defenses", [("nopeek",), (LEARNING,), (LEARNING, "gaussian_noise")])
+@pytest.mark.parametrize("defenses", [("nopeek",), (LEARNING, "gaussian_noise")])
 def test_a_killed_training_goes_on_to_the_same_end(site, monkeypatch, defenses):
     """The decoder and its optimiser are kept, too."""
     rest = "".join(f"&defense={name}" for name in defenses)

@@ -152,7 +152,7 @@ def dense(client):
     def send(x):
         return flatten(client.release(client.net, client.batch.at(x), None))
 
-    return torch.autograd.functional.jacobian(send, client.batch.private).flatten(1)
+    return torch.autograd.functional.jacobian(send, client.batch.private, vectorize=True).flatten(1)
 
 
 NETS = ["convnet1d(width=2,kernel=5)", "gru(width=5,values=48)", "mlp(width=4)"]
@@ -276,10 +276,15 @@ def test_correlation_is_pearsons():
     assert np.isnan(score(np.zeros((1, 1, 1, 4)), np.ones((1, 1, 1, 4)))).all()  # a row is no series
 
 
-@pytest.mark.parametrize(("net", "least"), [("convnet1d", 0.85), ("gru", 0.7)])
-def test_trained_nets_tell_rhythms_apart(net, least, site):
-    """Four classes; a guess is right a quarter of the time."""
-    client = meet_client(Scenario.parse(f"data=ecg&model={net}(init='trained')&attack=dlg"), site)
+@pytest.mark.parametrize(
+    ("net", "epochs", "least"),
+    [("convnet1d", None, 0.85), ("gru(values=24)", 15, 0.4), pytest.param("gru", None, 0.7, marks=pytest.mark.slow)],
+)
+def test_trained_nets_tell_rhythms_apart(net, epochs, least, site, monkeypatch):
+    """Four classes; a guess is right a quarter of the time, 2.5 % more or less on 400 records."""
+    monkeypatch.setattr(MODELS["gru"], "epochs", epochs or MODELS["gru"].epochs)
+    s = Scenario.parse(f"data=ecg&model={net}&attack=dlg")
+    client = meet_client(s.replace(model=s.model.replace(init="trained")), site)
     assert client.accuracy > least
     assert isinstance(client.batch, Batch)
 
