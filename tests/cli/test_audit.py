@@ -211,8 +211,7 @@ def test_the_help_says_that_code_is_run(capfd):
 # convert
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(("prefix", "nested"), [("", False), ("module.", True), ("_orig_mod.module.", False)])
 def test_torchvisions_resnet18_loads_after_conversion(tmp_path, capfd, prefix, nested):
     """Into torchvision's net and into the registry's of the same name."""
     from invviz.models import MODELS

@@ -79,7 +79,7 @@ def test_the_prior_helps_behind_masks(attack, data, defense, gain, monkeypatch):
 
 def test_samples_of_one_label_are_told_apart():
     """From plain grey their slopes are the same for ever."""
-    text = "data=digits&model=lenet&batch=2&defense=random_pruning(fraction=0.3)&attack=dlg(steps=200,restarts=1)&attacker=aware"
+    text = "data=digits&model=lenet&batch=2&defense=random_pruning(fraction=0.3)&attack=dlg(steps=50,restarts=1)&attacker=aware"
     scenario, _, obs = seen_by(text)
     obs = dataclasses.replace(obs, template=Batch.of(obs.template.image, torch.zeros_like(obs.template.label)))
     image = scenario.attack.reconstruct(obs, stream(0, "attack"), go_on).batch.image
@@ -88,7 +88,7 @@ def test_samples_of_one_label_are_told_apart():
 
 def test_its_answer_is_decided_by_what_the_attacker_sees():
     """The same observation beside another truth: nothing else could choose among the starts."""
-    text = "data=digits(index={})&model=lenet&defense=random_pruning(fraction=0.9)&attack=dlg(steps=100)&attacker=aware"
+    text = "data=digits(index={})&model=lenet&defense=random_pruning(fraction=0.9)&attack=dlg(steps=30)&attacker=aware"
     scenario, _, obs = seen_by(text.format(0))
     _, _, other = seen_by(text.format(1))
     twin = dataclasses.replace(other, message=obs.message, sent=obs.sent, seen=obs.seen, release=obs.release, template=obs.template)

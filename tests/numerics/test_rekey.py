@@ -197,7 +197,13 @@ Store(sys.argv[1])
 
 @pytest.mark.parametrize(
     ("when", "count", "what"),
-    [("before", 1, "note"), ("after", 1, "note"), ("after", 3, "_folders"), ("before", 4, "_rows"), ("after", 39, "_rows")],
+    [
+        ("before", 1, "note"),
+        pytest.param("after", 1, "note", marks=pytest.mark.slow),
+        ("after", 3, "_folders"),
+        pytest.param("before", 4, "_rows", marks=pytest.mark.slow),
+        ("after", 39, "_rows"),
+    ],
 )
 def test_what_is_killed_in_the_middle_goes_on(old, when, count, what):
     ended = subprocess.run([sys.executable, "-c", DYING, str(old), when, str(count), what], capture_output=True, text=True)

@@ -159,7 +159,7 @@ while job := store.claim("w" + sys.argv[2]):
     print(job.key, flush=True)
     assert store.finish(job, {"by": sys.argv[2]})
 """
-    actors = [actor(code, store, str(n)) for n in range(4)]
+    actors = [actor(code, store, str(n)) for n in range(3)]
     for one in actors:
         assert one.stdout.readline() == "ready\n"
     for one in actors:  # all are waiting: they start together
@@ -174,11 +174,11 @@ while job := store.claim("w" + sys.argv[2]):
 def test_processes_that_open_a_new_store_at_once_agree(tmp_path):
     code = "import sys; sys.path.insert(0, sys.argv[2])\nfrom invviz.jobs.store import Store\nsys.stdin.readline()\nStore(sys.argv[1]).results()"
     command = [sys.executable, "-c", code, str(tmp_path / "new"), str(ROOT)]
-    openers = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(4)]
+    openers = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(3)]
     for one in openers:
         one.stdin.write("go\n")
         one.stdin.flush()
-    assert [one.wait(20) for one in openers] == [0] * 4
+    assert [one.wait(20) for one in openers] == [0] * 3
 
 
 def test_a_killed_workers_job_goes_to_another(store):

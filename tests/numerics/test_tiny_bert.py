@@ -140,7 +140,8 @@ def test_a_frozen_embedding_sends_no_rows_and_hides_no_word_from_who_does_not_ne
     assert exact
 
 
-def test_a_trained_embedding_is_frozen_as_it_was_trained(tmp_path):
+def test_a_trained_embedding_is_frozen_as_it_was_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(MODELS["tiny_bert"], "epochs", 1)
     text = "data=notes&model=tiny_bert(width=8,init='trained'{})&attack=dager"
     free, frozen = (meet_client(Scenario.parse(text.format(more)), Site(None, tmp_path, "cpu")) for more in ("", ",frozen='embedding'"))
     assert torch.equal(free.net.module.embedding.words, frozen.net.module.embedding.words) and free.accuracy == frozen.accuracy
