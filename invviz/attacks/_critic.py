@@ -29,16 +29,17 @@ def mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
 
 
 def critic(embedding: Tensor, width: int) -> nn.Module:
-    """A net that gives one number for each embedding (maps or a list of numbers)."""
+    """A net that gives one number for each embedding (maps, also along time alone, or a list of numbers)."""
     nn, act = torch.nn, torch.nn.LeakyReLU
     if embedding.ndim == 2:
         layers = [nn.Linear(embedding.shape[1], 4 * width), act(0.2), nn.Linear(4 * width, 4 * width), act(0.2)]
         return nn.Sequential(*layers, nn.Linear(4 * width, 1))
     first = 2 if min(embedding.shape[2:]) > 8 else 1  # large maps are made smaller at once: a step there takes a quarter of the time
+    layer = nn.Conv1d if embedding.ndim == 3 else nn.Conv2d
     body = nn.Sequential(
-        nn.Conv2d(embedding.shape[1], width, 3, stride=first, padding=1),
+        layer(embedding.shape[1], width, 3, stride=first, padding=1),
         act(0.2),
-        nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+        layer(width, 2 * width, 3, stride=2, padding=1),
         act(0.2),
         nn.Flatten(),
     )

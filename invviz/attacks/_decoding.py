@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from ..core.lazy import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..core.types import Net, Observation
 
 CHUNK = 64
+ALONG = 9  # values of a series that a convolution of its decoder reads at once
 FLAT = 8  # times the width: neurons of the decoder of a list of numbers (a table's row)
 
 
@@ -125,27 +127,29 @@ def embed(obs: Observation, net: Net, pictures: Tensor, size: int) -> Tensor:
 
 
 def decoder(embedding: Tensor, picture: Tensor, width: int) -> nn.Module:
-    """Embedding (maps or a list of numbers) to a picture in [0, 1]: convolutions that grow to its size; for a table's row (1, 1, d) fully connected layers."""
+    """Embedding (maps or a list of numbers) to a picture or a series in [0, 1]: convolutions that grow to its size; for a table's row (1, 1, d) fully connected layers."""
     nn = torch.nn
-    channels, height, width_out = picture.shape[1:]
-    if channels == height == 1:
+    channels, *sides = picture.shape[1:]
+    if channels == sides[0] == 1:
         inputs, neurons = embedding.flatten(1).shape[1], FLAT * width
         layers = [nn.Flatten(), nn.Linear(inputs, neurons), nn.ReLU(), nn.Linear(neurons, neurons), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(neurons, width_out), nn.Sigmoid(), nn.Unflatten(1, (1, 1, width_out)))
+        return nn.Sequential(*layers, nn.Linear(neurons, sides[1]), nn.Sigmoid(), nn.Unflatten(1, (1, 1, sides[1])))
+    reach, layer = (ALONG, nn.Conv1d) if len(sides) == 1 else (3, nn.Conv2d)
+    convolution = lambda before, after: layer(before, after, reach, padding=reach // 2)  # noqa: E731
     if embedding.ndim == 2:
-        low = max(1, -(-height // 4)), max(1, -(-width_out // 4))
-        first = [nn.Linear(embedding.shape[1], width * low[0] * low[1]), nn.Unflatten(1, (width, *low)), nn.ReLU()]
+        low = [max(1, -(-side // 4)) for side in sides]
+        first = [nn.Linear(embedding.shape[1], width * math.prod(low)), nn.Unflatten(1, (width, *low)), nn.ReLU()]
     else:
-        first = [nn.Conv2d(embedding.shape[1], width, 3, padding=1), nn.ReLU()]
+        first = [convolution(embedding.shape[1], width), nn.ReLU()]
     return nn.Sequential(
         *first,
-        nn.Conv2d(width, width, 3, padding=1),
+        convolution(width, width),
         nn.ReLU(),
-        nn.Upsample((height, width_out), mode="nearest"),
-        nn.Conv2d(width, width, 3, padding=1),
+        nn.Upsample(tuple(sides), mode="nearest"),
+        convolution(width, width),
         nn.ReLU(),
-        nn.Conv2d(width, width, 3, padding=1),
+        convolution(width, width),
         nn.ReLU(),
-        nn.Conv2d(width, channels, 3, padding=1),
+        convolution(width, channels),
         nn.Sigmoid(),
     )

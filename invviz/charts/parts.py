@@ -1,4 +1,4 @@
-"""A picture cut among parties: the parts that are attacked in full colour, the others pale, white lines between."""
+"""A picture, or a series as a line, cut among parties: the parts that are attacked in full colour, the others pale, white lines between."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.pixels import as_bytes
+from .series import small
 
 SIDE = 192  # pixels of the result, about
 PALE = 0.25  # share of its colour that a part keeps which is not attacked
@@ -22,10 +23,12 @@ def parted(picture: np.ndarray, regions: Sequence[Region], attacked: Collection[
     """One PNG as a data address.
 
     Args:
-        picture: (1, c, h, w) in [0, 1], c = 1 or 3.
-        regions: first channel, row and column of every part, and those after its last.
+        picture: (1, c, h, w) in [0, 1], c = 1 or 3; of a series (1, channels, length).
+        regions: first channel, row and column (of a series channel and place) of every part, and those after its last.
         attacked: numbers of the parts that are shown in full.
     """
+    if picture.ndim == 3:
+        picture, regions = _lines(picture, regions)
     _, channels, height, width = picture.shape
     pale = np.full_like(picture, 0.8) * (1 - PALE) + picture * PALE
     zoom = max(1, SIDE // max(height, width))
@@ -47,3 +50,11 @@ def parted(picture: np.ndarray, regions: Sequence[Region], attacked: Collection[
     out = io.BytesIO()
     Image.fromarray(large).save(out, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _lines(series: np.ndarray, regions: Sequence[Region]) -> tuple[np.ndarray, list[Region]]:
+    """A series as a picture of its lines, and where its parts lie there; parts that are channels lie everywhere."""
+    drawn = small(as_bytes(series)) / 255
+    _, _, height, width = drawn.shape
+    across = lambda place: place * width // series.shape[2]  # noqa: E731
+    return drawn, [((0, 0, across(low[1])), (1, height, across(high[1]))) for low, high in regions]

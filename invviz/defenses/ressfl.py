@@ -108,20 +108,20 @@ def _scaled(embedding: Tensor) -> Tensor:
 
 
 def _decoder(embedding: tuple[int, ...], picture: tuple[int, ...]) -> nn.Module:
-    """Maps, or a list of numbers, to a picture in [0, 1]."""
+    """Maps, or a list of numbers, to a picture or a series in [0, 1]."""
     nn = torch.nn
-    channels, height, width = picture
-    low = (height + 1) // 2, (width + 1) // 2
-    if len(embedding) == 3:
-        first = [nn.Conv2d(embedding[0], WIDTH, 3, padding=1)]
+    channels, *sides = picture
+    low, layer = [(side + 1) // 2 for side in sides], nn.Conv1d if len(sides) == 1 else nn.Conv2d
+    if len(embedding) == len(picture):
+        first = [layer(embedding[0], WIDTH, 3, padding=1)]
     else:
-        first = [nn.Flatten(), nn.Linear(math.prod(embedding), WIDTH * low[0] * low[1]), nn.Unflatten(1, (WIDTH, *low))]
+        first = [nn.Flatten(), nn.Linear(math.prod(embedding), WIDTH * math.prod(low)), nn.Unflatten(1, (WIDTH, *low))]
     return nn.Sequential(
         *first,
         nn.ReLU(),
-        nn.Upsample((height, width), mode="nearest"),
-        nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
+        nn.Upsample(tuple(sides), mode="nearest"),
+        layer(WIDTH, WIDTH, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(WIDTH, channels, 3, padding=1),
+        layer(WIDTH, channels, 3, padding=1),
         nn.Sigmoid(),
     )

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 
 SPLITS = ("columns", "rows", "channels", "quadrants")
-AXES = {"channels": 0, "rows": 1, "columns": 2}
+AXES = {"channels": 0, "rows": 1, "columns": -1}
+ALONG = ("columns", "channels")  # ways to cut series
 
 
 @dataclasses.dataclass(frozen=True)
 class VFL(Protocol):
-    """Each party holds a part of every picture and sends the embedding that its bottom net makes of it; the server's top net reads all of them.
+    """Each party holds a part of every picture and sends the embedding that its bottom net makes of it; the server's top net reads all of them. Series are cut along time.
 
     The bottom net is the model up to the cut. One party alone holds whole pictures: that is split learning, and the top net is then the rest of the
     model; several parties' embeddings go through one hidden layer of 64 units. With `size` every bottom net ends in a linear layer to so many numbers, and
@@ -37,13 +38,15 @@ class VFL(Protocol):
     """
 
     name: ClassVar[str] = "vfl"
-    modalities: ClassVar[tuple[str, ...]] = ("picture", "row")
+    modalities: ClassVar[tuple[str, ...]] = ("picture", "row", "series")
     title: ClassVar[str] = "Vertical FL (embedding)"
     paper: ClassVar[str] = "vepakomma2018split"
 
     parties: int = knob(2, "parties that hold a part of every picture each; 1: split learning", low=1, high=8, unit="parties")
     split: str = knob(
-        "columns", "how pictures are cut among the parties: columns side by side, rows, colour channels, or four quadrants", choices=SPLITS
+        "columns",
+        "how pictures are cut among the parties: columns side by side (of series: one time after the other), rows, channels, or four quadrants",
+        choices=SPLITS,
     )
     party: int = knob(0, "the party whose embedding the attacker sees, counted from 0", low=0, high=7)
     together: int = knob(1, "parties, from that one on, whose embeddings the attacker puts together", low=1, high=8, unit="parties")
@@ -92,23 +95,23 @@ class VFL(Protocol):
         return "the embedding of its part of the picture" if self.parties > 1 else "the embedding of the picture"
 
     def shape(self, shape: Shape) -> Shape:
-        """Channels, height and width of what the attacked parties hold."""
-        low, high = self._box(shape)
-        return high[0] - low[0], high[1] - low[1], high[2] - low[2]
+        """Channels, height and width (of series channels and length) of what the attacked parties hold."""
+        return tuple(end - start for start, end in zip(*self._box(shape), strict=True))
 
     def part(self, pictures: Pixels, party: int | None = None) -> Pixels:
-        """What a party (by default all that are attacked) holds of pictures (n, c, h, w)."""
-        _, c, h, w = pictures.shape
-        low, high = self._box((c, h, w)) if party is None else self.region((c, h, w), party)
-        return pictures[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        """What a party (by default all that are attacked) holds of pictures (n, c, h, w), or of series (n, c, length)."""
+        shape = tuple(pictures.shape[1:])
+        return _cut(pictures, *(self._box(shape) if party is None else self.region(shape, party)))
 
     def region(self, shape: Shape, party: int) -> tuple[Shape, Shape]:
-        """First channel, row and column of a party's part, and those after its last; parts differ by one pixel at most.
+        """First channel, row and column (of series channel and place) of a party's part, and those after its last; parts differ by one pixel at most.
 
         Of a party that does not exist (`problems` says so) the last one's: the screen still has to show something.
         """
         party = min(party, self.parties - 1)
-        low, high = [0, 0, 0], list(shape)
+        low, high = [0] * len(shape), list(shape)
+        if len(shape) < 3 and self.split not in ALONG:
+            return tuple(low), tuple(high)  # likewise
         if self.split == "quadrants":
             for axis, side in ((1, party // 2), (2, party % 2)):
                 low[axis], high[axis] = side * shape[axis] // 2, (side + 1) * shape[axis] // 2
@@ -117,13 +120,15 @@ class VFL(Protocol):
             places = self.edges or range(shape[axis] + 1)
             count = len(places) - 1
             low[axis], high[axis] = places[party * count // self.parties], places[(party + 1) * count // self.parties]
-        return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+        return tuple(low), tuple(high)
 
     def problems(self, model: Model, shape: Shape) -> list[str]:
         """Parts that are too small, a party that does not exist, a cut that the model does not have."""
         found, quadrants = [], self.split == "quadrants"
-        if len(shape) != 3:
-            return ["vfl cuts pictures and rows, and these samples are neither. Use protocol=hfl, or a data set of pictures."]
+        if len(shape) not in (2, 3):
+            return ["vfl cuts pictures, rows and series, and these samples are none of them. Use protocol=hfl, or a data set of pictures."]
+        if len(shape) == 2 and self.parties > 1 and self.split not in ALONG:
+            return [f"vfl: series are cut along time or by channels; split is {self.split}. Use split='columns', which is along time."]
         if self.edges and self.split != "columns":
             return [f"vfl: a table is cut by its columns; split is {self.split}. Use split='columns'."]
         if self.party >= self.parties:
@@ -143,7 +148,7 @@ class VFL(Protocol):
         if found:
             return found
         smallest = self._least(shape)
-        if self.parties > 1 and min(smallest[1:]) < model.min_side:
+        if len(shape) == 3 and self.parties > 1 and min(smallest[1:]) < model.min_side:
             found.append(
                 f"{model.name} needs pictures of at least {model.min_side}x{model.min_side}; a party's part has {smallest[1]}x{smallest[2]}. "
                 "Use fewer parties, another split or a smaller model."
@@ -204,9 +209,8 @@ class VFL(Protocol):
             def release(net: Net, batch: Batch, rng: Generator | None) -> Tree:
                 regions: list[tuple[Shape, Shape]] = net.module.regions  # type: ignore[assignment]
                 origin = regions[self.party][0]
-                (top, left), (bottom, right) = ([end[k] - origin[k] for k in (1, 2)] for end in regions[party])
-                first, last = (end[0] - origin[0] for end in regions[party])
-                return {f"embedding.{party}": self._embedding(net, batch.image[:, first:last, top:bottom, left:right], party)}
+                low, high = (tuple(a - b for a, b in zip(end, origin, strict=True)) for end in regions[party])
+                return {f"embedding.{party}": self._embedding(net, _cut(batch.image, low, high), party)}
 
             return release
 
@@ -223,5 +227,9 @@ class VFL(Protocol):
 
     def _least(self, shape: Shape) -> Shape:
         """The smallest part's channels, height and width, each for itself."""
-        parts = [self.of(party).shape(shape) for party in range(self.parties)]
-        return min(p[0] for p in parts), min(p[1] for p in parts), min(p[2] for p in parts)
+        return tuple(map(min, zip(*(self.of(party).shape(shape) for party in range(self.parties)), strict=True)))
+
+
+def _cut(samples: Pixels, low: Shape, high: Shape) -> Pixels:
+    """Of every sample the box from `low` to before `high`."""
+    return samples[(slice(None), *map(slice, low, high))]

@@ -24,7 +24,7 @@ def modality(s: Scenario) -> Iterator[str]:
     if not kind.grid and not kind.discrete and (tv := getattr(s.attack, "tv", 0)) > 0:
         yield f"{s.attack.name} smooths neighbouring pixels with tv={tv:g}; {them}. Set tv=0."
     if not s.protocol.takes(kind.name):
-        yield f"{s.protocol.name} cuts pictures and rows; {them}. Use protocol=hfl."
+        yield f"{s.protocol.name} cuts pictures, rows and series; {them}. Use protocol=hfl."
     if kind.discrete and not s.attack.made_for(kind):
         yield f"{s.attack.name} reads {made_for(s.attack) or 'continuous numbers'}; {them}, which are words. Use {attacks_for(kind)}."
     elif not s.attack.takes(kind.name):

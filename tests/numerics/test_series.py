@@ -253,7 +253,7 @@ def test_what_does_not_fit_series_says_so():
         ("model=convnet1d&attack=deep_image_prior", "reads pictures; ecg is a set of time series"),
         ("model=convnet1d&attack=see_through", "reads pictures and rows; ecg"),
         ("model=convnet1d&attack=dlg&defense=ats", "ats works on pixels with neighbours"),
-        ("model=convnet1d&attack=dlg&protocol=vfl", "vfl cuts pictures and rows"),
+        ("model=gru&attack=dlg&protocol=vfl", "gru has 0 layers with an activation"),
     ):
         assert any(words in said for said in problems(Scenario.parse(f"data=ecg&{text}"))), (
             text,

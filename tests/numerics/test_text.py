@@ -154,7 +154,7 @@ def test_sentences_are_matched_by_wrong_words_not_by_their_numbers():
         ("defense=soteria", "asks how the message moves"),
         ("defense=ats", "pixels with neighbours"),
         ("model=lenet", "model=tiny_lm"),
-        ("protocol=vfl", "cuts pictures and rows"),
+        ("protocol=vfl", "cuts pictures, rows and series"),
         ("protocol=hfl(local_steps=2)", "one gradient"),
         ("data=digits", "tiny_lm takes sentences"),
     ],
@@ -196,7 +196,7 @@ def test_the_seed_decides_the_weights_and_the_global_generator_is_left_alone():
 def test_vertical_fl_says_that_it_cuts_no_sentences(split):
     from invviz.protocols.vfl import VFL
 
-    assert "neither" in VFL(parties=2, split=split).problems(MODELS["tiny_lm"](), (12,))[0]
+    assert "none of them" in VFL(parties=2, split=split).problems(MODELS["tiny_lm"](), (12,))[0]
 
 
 def test_the_slider_reaches_noise_that_drowns_words_and_no_further_for_pictures():

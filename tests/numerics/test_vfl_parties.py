@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from invviz.attacks._decoding import decoder
 from invviz.core.tree import flatten
 from invviz.core.types import Batch
+from invviz.defenses import ressfl
 from invviz.engine.assess import assess
 from invviz.engine.attack import run
 from invviz.engine.client import Site, meet_client
@@ -51,10 +53,18 @@ def test_parties_together_send_what_each_sends_alone(site, how, first, end):
         assert torch.equal(message[f"embedding.{k}"], alone.release(alone.net, alone.batch, None)["embedding"])
 
 
-@pytest.mark.parametrize("prior", ["white", "natural"])
-def test_the_joint_risk_stacks_rows(site, prior):
-    """Against a dense posterior from each party's own Jacobian, also under a prior by which one part tells of the other."""
-    text = f"data=digits&model=mlp(width=12,act='tanh')&protocol=vfl(parties=2,{{}})&prior={prior}&floor=0.05&dtype=float64"
+@pytest.mark.parametrize(
+    ("data", "prior"),
+    [
+        ("digits&model=mlp(width=12,act='tanh')", "white"),
+        ("digits&model=mlp(width=12,act='tanh')", "natural"),
+        ("ecg&model=convnet1d(width=1,kernel=5,act='tanh')", "natural"),
+    ],
+)
+def test_the_joint_risk_stacks_rows(site, data, prior):
+    """Against a dense posterior from each party's own Jacobian, also under a prior by which one part tells of the other; series are cut along time."""
+    cut = 2 if "ecg" in data else 1
+    text = f"data={data}&protocol=vfl(parties=2,cut={cut},{{}})&prior={prior}&floor=0.05&dtype=float64"
     s = Scenario.parse(text.format("together=2"))
     found = assess(s, site)
     risk = risk_summary(s, found.decomposition, found.size, found.stages)
@@ -65,12 +75,13 @@ def test_the_joint_risk_stacks_rows(site, prior):
         def send(x, alone=alone):
             return alone.release(alone.net, Batch.of(x, alone.batch.label), None)["embedding"].flatten()
 
-        own = torch.func.jacrev(send)(alone.batch.image).reshape(12, 8, 4)
-        rows.append(torch.zeros(12, 8, 8, dtype=torch.float64))
-        rows[-1][:, :, 4 * k : 4 * k + 4] = own
+        own = torch.func.jacrev(send)(alone.batch.image).flatten(1, -s.batch - len(s.shape) + 1).flatten(1, 2)
         messages.append(send(alone.batch.image))
+        half = s.shape[-1] // 2
+        rows.append(torch.zeros(len(own), *s.shape, dtype=torch.float64))
+        rows[-1][..., half * k : half * (k + 1)] = own.reshape(len(own), *s.shape[:-1], half)
     jacobian, message = torch.cat(rows).flatten(1).numpy(), torch.cat(messages).numpy()
-    covariance = Prior(prior, (1, 8, 8)).dense()
+    covariance = Prior(prior, s.shape).dense()
     sigma = 0.05**2 * message @ message / len(message)
     posterior = np.linalg.inv(np.linalg.inv(covariance) + jacobian.T @ jacobian / sigma)
     assert risk["invre"] == pytest.approx(1 - np.trace(posterior) / np.trace(covariance), rel=1e-4)
@@ -98,6 +109,25 @@ def test_attacks_read_several_embeddings(site, attack):
     assert found.scores["psnr"][0] > 20
 
 
+@pytest.mark.parametrize(("attack", "least"), [("rmle(steps=200)", 40), ("fora(steps=1,epochs=1)", -20)])
+def test_series_are_read_off_their_embeddings(site, attack, least):
+    """A search finds what a flat line has 25 dB of; one that trains nets of its own runs at all."""
+    found = run(Scenario.parse(f"data=ecg&model=convnet1d(width=8)&protocol=vfl(cut=2)&attack={attack}"), site)
+    assert found.truth.shape == found.guess.shape == (1, 1, 96)
+    assert found.scores["psnr"][0] > least
+
+
+def test_the_parts_of_a_series_follow_each_other_and_decoders_of_it_fit():
+    series = np.random.default_rng(0).random((2, 3, 11), dtype=np.float32)
+    along = [VFL(parties=3, party=k).part(series) for k in range(3)]
+    assert np.array_equal(np.concatenate(along, 2), series) and sorted(part.shape[2] for part in along) == [3, 4, 4]
+    assert np.array_equal(np.concatenate([VFL(parties=3, party=k, split="channels").part(series) for k in range(3)], 1), series)
+    assert VFL(parties=3, party=1, together=2).shape((3, 11)) == (3, 8)
+    for embedding in (torch.zeros(2, 5, 4), torch.zeros(2, 7)):
+        assert decoder(embedding, torch.zeros(2, 3, 11), 4)(embedding).shape == (2, 3, 11)
+        assert ressfl._decoder(tuple(embedding.shape[1:]), (3, 11))(embedding).shape == (2, 3, 11)
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -108,6 +138,8 @@ def test_attacks_read_several_embeddings(site, attack):
     ],
 )
 def test_what_does_not_fit_says_why(how, words):
+    series = problems(Scenario.parse("data=ecg&model=convnet1d&protocol=vfl(split='rows')"))
+    assert series == ["vfl: series are cut along time or by channels; split is rows. Use split='columns', which is along time."]
     assert any(words in p for p in problems(Scenario.parse(f"model=mlp&protocol=vfl({how})")))
 
 

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from visits import address, press, said
+from visits import address, html, press, said
 
 from invviz.engine.client import Site
 from invviz.jobs.store import Store
@@ -74,8 +74,9 @@ def test_other_pages_serve_series_or_say_why_not(visit, page):
     at = visit(page, TEXT)
     assert not at.exception, at.exception
     words = said(at)
-    if page == "vertical":
-        assert "vfl cuts pictures and rows" in words
+    if page == "vertical":  # one channel can be cut in one way only, which is no choice
+        assert "Cut among 2 parties" in html(at, "vertical tiles") and "The mean series" in html(at, "vertical tiles")
+        assert not at.warning and "Each holds" not in [g.label for g in at.button_group] and "series cut among parties" in words
     if page == "server":
         assert "ecg is a set of time series" in words
     if page in ("risk", "attacks"):

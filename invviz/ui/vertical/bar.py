@@ -10,7 +10,7 @@ import streamlit as st
 from ...protocols.vfl import SPLITS
 from ...scenario import Scenario
 from ...scenario.families import cuts as depths
-from .. import asking, choice, form, press, state, trouble
+from .. import asking, choice, form, press, state, things, trouble
 from ..known import Known
 from ..widgets import holds
 
@@ -28,7 +28,7 @@ def parties(now: Scenario) -> None:
         shown = lambda n: "1 (split learning)" if n == "1" else n  # noqa: E731
         choice.one_of("Parties", "parties", counts, str(cut.parties), functools.partial(_with_parties, seat), shown, seat)
         if cut.parties > 1:
-            if not now.columns:
+            if not now.columns and len(_splits(now)) > 1:
                 choice.one_of("Each holds", "split", _splits(now), cut.split, _with_split(seat), CUT.__getitem__, seat, help=_missing(now))
             spans = [(p, t) for t in range(1, cut.parties + 1) for p in range(cut.parties - t + 1) if t in (1, cut.parties)]
             now_seen = (cut.party, cut.together)
@@ -139,7 +139,9 @@ def _missing(now: Scenario) -> str:
     """Why other ways are not offered."""
     absent = [split for split in SPLITS if split not in _splits(now)]
     why = {split: depths.empty(now.replace(protocol=now.protocol.replace(split=split, party=0, together=1))) for split in absent}
-    return "How a picture is cut among the parties." + "".join(f"\n\n**Not here: {CUT[s]}.** {trouble.plain(why[s])}" for s in absent)
+    return things.say(now, "How a picture is cut among the parties.") + "".join(
+        f"\n\n**Not here: {CUT[s]}.** {trouble.plain(why[s])}" for s in absent
+    )
 
 
 def _with_split(seat: state.Seat) -> Callable[[str], None]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...scenario import problems
 from ...scenario.families import cuts
-from .. import asking, glossary, known, more, pulse, state, trouble
+from .. import asking, glossary, known, more, pulse, state, things, trouble
 from ..components import beside
 from ..victim import unseen_psnr, victim_of
 from . import bar, charts, grid, returned, tiles, words
@@ -44,7 +44,7 @@ def _draw() -> None:
         st.rerun()
     state.write_address()
     if st.session_state.get("turned") == now:  # until something is chosen here
-        st.info(TURNED, icon=":material/swap_horiz:")
+        st.info(things.say(now, TURNED), icon=":material/swap_horiz:")
     victim = victim_of(now.replace(upload=""))
     bar.parties(now)
     listed = cuts.listed(now)

@@ -13,7 +13,7 @@ from ...engine.baseline import guess_without_message
 from ...metrics import PSNR, SSIM, quality
 from ...scenario import Scenario
 from ...scenario.families import cuts
-from .. import drawn, sources
+from .. import drawn, sources, things
 from ..known import AttackOutcome, Known
 from ..session import station
 from ..victim import Victim, baseline
@@ -60,7 +60,7 @@ def _pictures(now: Scenario, here: Known, victim: Victim) -> None:
         _whole(now, victim),
         _tile(
             "own",
-            "The party's part" if cuts.cut_of(now).parties > 1 else "The picture",
+            "The party's part" if cuts.cut_of(now).parties > 1 else things.say(now, "The picture"),
             victim.truth,
             "never sent · " + ", ".join(victim.names[:2]),
         ),
@@ -82,7 +82,7 @@ def _whole(now: Scenario, victim: Victim) -> str:
         f"Cut among {cut.parties} parties",
         sheet,
         f"attacked: {'the part' if cut.together == 1 else 'the parts'} that {'is' if cut.together == 1 else 'are'} not pale",
-        "The whole picture; parts that are not attacked are pale.",
+        things.say(now, "The whole picture; parts that are not attacked are pale."),
     )
 
 
@@ -110,7 +110,7 @@ def _mean(now: Scenario, truth: np.ndarray) -> str:
     if picture is None:
         return ""
     many = np.repeat(picture, len(truth), 0)
-    return _tile("mean", "The mean picture", many, f"{scores(now, many, truth)}: who sees nothing gets this")
+    return _tile("mean", things.say(now, "The mean picture"), many, f"{scores(now, many, truth)}: who sees nothing gets this")
 
 
 def _tile(role: str, title: str, picture: np.ndarray | None, said: str) -> str:

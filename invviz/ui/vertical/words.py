@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...core.modality import SERIES
 from ...core.table import right
 from ...metrics import decibels
 from ...scenario.families import cuts
+from .. import things
 from ..known import Known, cells
 
 
@@ -53,8 +55,8 @@ def size_of(one: Known) -> str:
     """How many numbers are sent, against how many the part has."""
     if one.view is None:
         return ""
-    sent, held = one.view.size.count, one.truth.size
-    return f"{sent:,} numbers for {held:,} {'entries' if one.scenario.columns else 'pixel values'}"
+    sent, held, kind = one.view.size.count, one.truth.size, one.scenario.data.modality
+    return f"{sent:,} numbers for {held:,} {'entries' if one.scenario.columns else 'values' if kind is SERIES else 'pixel values'}"
 
 
 def reached(one: Known, who: str) -> str:
@@ -62,7 +64,7 @@ def reached(one: Known, who: str) -> str:
     if not one.scenario.columns:
         quality = one.ideal_quality(" · ") if who == "ideal" else one.attacks[who].quality(" · ")
         said, _, psnr = quality.rpartition(" · ")
-        return f"a picture that is {said} ({psnr})" if said else f"a picture with {psnr}"
+        return things.say(one.scenario, f"a picture that is {said} ({psnr})" if said else f"a picture with {psnr}")
     guess = one.ideal if who == "ideal" else one.attacks[who].guess
     assert guess is not None
     return f"{cells(one.scenario, one.truth, guess)} right"
