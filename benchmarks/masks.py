@@ -1,7 +1,7 @@
 """What the natural prior gives attackers behind masks: eight victims of the issue, then 40 others against the best attack in the house.
 
-`PYTHONPATH=. python benchmarks/masks.py [--others | --house [ATTACK ...]]`; needs INVVIZ_DATA with CIFAR-10. `--others`: the forty against the quick rivals; `--house`: one of
-the forty a mask, then a second, and so on, against these attacks, or every one that fits (some minutes each, most of it Gauss-Newton's).
+`PYTHONPATH=. python benchmarks/masks.py [--others | --house [ATTACK ...] | --small [ATTACK ...]]`; needs INVVIZ_DATA with CIFAR-10. `--others`: the forty against the quick rivals; `--house`: one of
+the forty a mask, then a second, and so on, against these attacks, or every one that fits (some minutes each, most of it Gauss-Newton's); `--small`: the same of forty pictures of 16x16, which need no data.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ OTHERS = (
     *(f"photos(index={k})" for k in (2, 4, 6, 11)),
     *(f"cifar10(index={k})" for k in (1, 8, 13, 34)),
 )
+SMALL = tuple(f"photos(index={k},size=16)" for k in (1, 2, 3, 4, 5, 6, 8, 11))
 OTHER_MASKS = (
     "random_pruning(fraction=0.8)",
     "random_pruning(fraction=0.95)",
@@ -33,7 +34,7 @@ OTHER_MASKS = (
     "selective_encryption(fraction=0.5)",
 )
 QUICK = ("plug_and_play", "inverting_gradients", "deep_image_prior", "pca_prior")
-SITE = Site(Path(os.environ["INVVIZ_DATA"]), Path("/nonexistent"), "cpu")
+SITE = Site(Path(os.environ.get("INVVIZ_DATA", "/nonexistent")), Path("/nonexistent"), "cpu")
 
 
 def reached(data: str, mask: str, attack: str, seed: int) -> Result:
@@ -80,26 +81,27 @@ def others() -> None:
     print(f"\n{len(gaps)} cases: {statistics.mean(gaps):+.1f} dB on average, {min(gaps):+.1f} in the worst, against the best other.")
 
 
-def house(rivals: list[str]) -> None:
-    """The same forty, one of each mask after the other, each against these attacks, or every one that fits."""
+def house(pictures: tuple[str, ...], rivals: list[str]) -> None:
+    """Forty, one of each mask after the other, each against these attacks, or every one that fits."""
     print("| mask | victim | dlg, dB | s | best other | its dB | s | gap so far, dB |\n|---|---|---|---|---|---|---|---|", flush=True)
     gaps: list[float] = []
-    for turn in range(len(OTHERS)):
+    for turn in range(len(pictures)):
         for i, mask in enumerate(OTHER_MASKS):
-            k = (3 * i + turn) % len(OTHERS)  # other pictures and seeds for every mask
-            s = Scenario.parse(f"data={OTHERS[k]}&model=lenet&defense={mask}&attack=dlg&attacker=aware&seed={100 + 8 * i + k}")
+            k = (3 * i + turn) % len(pictures)  # other pictures and seeds for every mask
+            s = Scenario.parse(f"data={pictures[k]}&model=lenet&defense={mask}&attack=dlg&attacker=aware&seed={100 + 8 * i + k}")
             own, others = run(s, SITE), {name: one for name, one in everyone(s).items() if name != "dlg" and (not rivals or name in rivals)}
             found = {name: run(one, SITE) for name, one in others.items()}
             best = max(found, key=lambda name: psnr(found[name]))
             gaps.append(psnr(own) - psnr(found[best]))
             ours, theirs = (f"{psnr(one):.1f} | {one.seconds:.0f}" for one in (own, found[best]))
-            print(f"| {mask} | {OTHERS[k]} | {ours} | {best} | {theirs} | {statistics.mean(gaps):+.2f} of {len(gaps)} |", flush=True)
+            print(f"| {mask} | {pictures[k]} | {ours} | {best} | {theirs} | {statistics.mean(gaps):+.2f} of {len(gaps)} |", flush=True)
 
 
 if __name__ == "__main__":
-    if "--house" in sys.argv:
-        house(sys.argv[sys.argv.index("--house") + 1 :])
-        sys.exit()
+    for option, pictures in (("--house", OTHERS), ("--small", SMALL)):
+        if option in sys.argv:
+            house(pictures, sys.argv[sys.argv.index(option) + 1 :])
+            sys.exit()
     issue()
     if "--others" in sys.argv:
         others()

@@ -18,13 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from invviz.core.errors import InvvizError
+from invviz.datasets.fair import is_here as fair_is_here
 from invviz.scenario import PARTS, Scenario, problems
 
 FEW = {"steps": 5, "restarts": 1, "epochs": 1, "pictures": 64, "party_batch": 16, "dense": 200, "turn": 2, "proxy": 16, "denoisings": 1}
-DATA = ("photos", "digits", "breast_cancer", "wine")
+FURTHER = ("ecg", "notes", *(["fair"] if fair_is_here() else []))  # for attacks that are made for other samples than pictures and numbers
+DATA = ("photos", "digits", "breast_cancer", "wine", *FURTHER)
 LIMITS = {"width": 64, "index": 5, "local_steps": 5}  # so that a hundred of them take minutes
 MEMORY = 16 << 30
 PATIENCE = 120  # seconds of processor time
+TRIES = 40_000  # until an attack counts as one that nothing fits
 
 
 def some(kind, rng, fixed, width=LIMITS["width"]):
@@ -58,17 +61,26 @@ def drawn(seed, count, data=DATA, width=LIMITS["width"]):
     """So many scenarios that fit, every attack about as often; on data and with nets as wide as is said."""
     rng, found = np.random.default_rng(seed), []
     pick = lambda table: table[list(table)[rng.integers(len(table))]]  # noqa: E731
+    attacks = [kind for kind in PARTS["attack"].values() if any(kind.takes(PARTS["data"][name].modality.name) for name in data)]
     while len(found) < count:
-        kind = list(PARTS["attack"].values())[len(found) % len(PARTS["attack"])]
-        while True:
-            source = some(PARTS["data"][data[rng.integers(len(data))]], rng, {})
+        kind = attacks[len(found) % len(attacks)]
+        sources = [name for name in data if kind.takes(PARTS["data"][name].modality.name)]
+        servers = (
+            {name: one for name, one in PARTS["server"].items() if one.plan == kind.reads}
+            if kind.reads
+            else {"honest": PARTS["server"]["honest"]}
+        )
+        for turn in range(TRIES):
+            wide = width if turn < TRIES // 8 else LIMITS["width"]  # some need more room than others
+            source = some(PARTS["data"][sources[rng.integers(len(sources))]], rng, {})
             table = bool(source.columns)  # most parts are for pictures only
-            attack = some(kind, rng, {**FEW, "tv": 0.0} if table else FEW, width)
+            attack = some(kind, rng, {**FEW, "tv": 0.0} if table else FEW, wide)
             nets = {name: net for name, net in PARTS["model"].items() if net.takes(source.modality.name)}
-            model = some(PARTS["model"]["mlp"] if table else pick(nets), rng, {"init": "random"}, width)
+            model = some(PARTS["model"]["mlp"] if table else pick(nets), rng, {"init": "random"}, wide)
             scenario = Scenario(
                 data=source,
                 model=model,
+                server=some(pick(servers), rng, {}),
                 protocol=some(pick(PARTS["protocol"]), rng, {}),
                 defense=tuple(some(pick(PARTS["defense"]), rng, {}) for _ in range(rng.integers(3))),
                 attack=attack,
@@ -79,6 +91,8 @@ def drawn(seed, count, data=DATA, width=LIMITS["width"]):
             )
             if not problems(scenario):
                 break
+        else:
+            raise AssertionError(f"{TRIES} scenarios were drawn for {kind.name}, and none of them fits")
         found.append(scenario)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn import drawn, tried
+from drawn import FURTHER, drawn, tried
 
 from invviz.engine.client import Site
 from invviz.scenario import Scenario, problems
@@ -23,7 +23,7 @@ def became(tmp_path, patience, seed, count, **limits):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_few_drawn_scenarios_run(tmp_path):
-    assert not became(tmp_path, 60, 1, FEW, data=("digits", "breast_cancer", "wine"), width=8)
+    assert not became(tmp_path, 60, 1, FEW, data=("digits", "breast_cancer", "wine", *FURTHER), width=8)
 
 
 @pytest.mark.slow

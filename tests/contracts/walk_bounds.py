@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from drawn import drawn
+from drawn import FURTHER, drawn
 
 HERE = Path(__file__).parent
 LITTLE = 1.0  # dB
@@ -30,13 +30,13 @@ BOUNDED = re.compile(r"not a bound: \w|a bound: no attacker has a smaller square
 NORMAL = {"gaussian_noise", "dp_sgd", "local_dp", "optimal_noise", "outpost"}
 QUIET = {  # add no noise of their own
     "clipping", "pruning", "random_pruning", "selective_encryption", "sign", "gradient_dropping", "optimal_pruning", "soteria", "dropout", "precode", "ats",
-    "learnable_perturbation", "embedding_dropout", "nopeek", "ressfl",
+    "learnable_perturbation", "embedding_dropout", "nopeek", "ressfl", "aggp",
 }  # fmt: skip
 
 
 def chosen(seed, count):
     """Drawn scenarios on small data, with attacks of steps enough to get somewhere, who know the defense."""
-    for one in drawn(seed, count, data=("digits", "breast_cancer", "wine"), width=8):
+    for one in drawn(seed, count, data=("digits", "breast_cancer", "wine", *FURTHER), width=8):
         steps = {"steps": STEPS} if any(k.name == "steps" and isinstance(k.default, int) for k in one.attack.knobs()) else {}
         yield one.replace(attack=one.attack.replace(**steps), attacker="aware" if one.defense else "unaware")
 
