@@ -207,21 +207,26 @@ class Jacobian:
         if twin is self:
             return 0.0
         signs = torch.randint(0, 2, (PROBES, self.shape[1]), generator=torch.Generator().manual_seed(0)) * 2 - 1
-        rows = [twin.matvec(v.to(twin.point)) - self.matvec(v.to(self.point)) for v in signs]
-        return float(torch.stack(rows).square().sum().div(PROBES).sqrt())
+        push, other = torch.func.vmap(self.matvec), torch.func.vmap(twin.matvec)
+        rows = [other(some.to(twin.point)) - push(some.to(self.point)) for some in signs.split(self.at_once)]
+        return float(torch.cat(rows).square().sum().div(PROBES).sqrt())
 
     def _largest(self) -> float:
         """Estimate of s_1 from below, by power iteration."""
-        v = torch.ones_like(self.point)
+        v, back = torch.ones_like(self.point), torch.func.vjp(self.map, self.point)[1]
         for _ in range(POWER_STEPS):
-            v = self.rmatvec(self.matvec(v / v.norm().clamp(min=1e-30)))
+            v = back(self.matvec(v / v.norm().clamp(min=1e-30)))[0].detach()
         return float(v.norm().sqrt())
+
+    def puller(self) -> Callable[[Tensor], Tensor]:
+        """The vjp of many message vectors at once: (k, p) -> (k, n). The graph behind it is made once, and stays as long as what is handed back."""
+        back = torch.func.vjp(self.map, self.point)[1]
+        return torch.func.vmap(lambda u: back(u)[0])
 
     @functools.cached_property
     def _pull(self) -> Callable[[Tensor], Tensor]:
-        """The vjp of many message vectors at once: (k, p) -> (k, n). The graph behind it is made once."""
-        back = torch.func.vjp(self.map, self.point)[1]
-        return torch.func.vmap(lambda u: back(u)[0])
+        """`puller`, kept."""
+        return self.puller()
 
     def _products(self, push: Callable[[Tensor], Tensor], count: int, width: int, progress: Callable[[int, int], bool] | None) -> Tensor:
         """Apply `push` to all `count` unit vectors, some at once; the results are the rows of a (count, width) matrix."""

@@ -85,16 +85,17 @@ def trust(jacobian: Jacobian, prior: Prior, dec: Decomposition, seed: int = 0, p
     tensor = lambda rows: torch.as_tensor(np.ascontiguousarray(rows)).to(like)  # noqa: E731
     draws = tensor(prior.draw(DIRECTIONS + DRAWS, rng) - prior.mean)
     strongest = tensor(dec.basis[:, :DIRECTIONS].T) if dec.gains[0] > 0 else draws[:0]
-    lines = [torch.tensor([_remainders(jacobian, d) for d in kind]).mean(0) for kind in (draws[:DIRECTIONS], strongest) if len(kind)]
+    here = jacobian.map(jacobian.point)
+    lines = [torch.tensor([_remainders(jacobian, d, here) for d in kind]).mean(0) for kind in (draws[:DIRECTIONS], strongest) if len(kind)]
     tell(1)
     starts = tensor(rng.standard_normal((TURNS, prior.size)))
-    bend = max(_turn(jacobian, d, v) for kind in (draws[:1], strongest[:1]) for d in kind for v in starts)
+    bend = max(_turn(jacobian, d, starts) for kind in (draws[:1], strongest[:1]) for d in kind)
     tell(2)
     squares, relative = [], []
     for picture in draws[DIRECTIONS:] + tensor(prior.mean):
         there = dataclasses.replace(jacobian, batch=_moved(jacobian, picture))
         signs = tensor(rng.choice([-1.0, 1.0], (PROBES, prior.size)))
-        squares.append(float(np.mean([float(there.matvec(v).double().square().sum()) for v in signs])))
+        squares.append(float(_together(torch.func.vmap(there.matvec), signs, jacobian.at_once).double().square().sum(1).mean()))
         message = there.map(picture).double()
         relative.append(squares[-1] / max(float(message.square().mean()), 1e-300))
         tell(2 + len(squares))
@@ -132,21 +133,27 @@ def _unit(direction: Tensor) -> Tensor:
     return direction / direction.norm().clamp(min=1e-30) * direction.numel() ** 0.5
 
 
-def _remainders(jacobian: Jacobian, direction: Tensor) -> list[float]:
-    """||G(x + h d) - G(x) - h J d|| / ||h J d|| for every step h."""
+def _together(product: Callable[[Tensor], Tensor], vectors: Tensor, few: int) -> Tensor:
+    """A product with vectors, one a row, so many at once."""
+    return torch.cat([product(some).detach() for some in vectors.split(few)])
+
+
+def _remainders(jacobian: Jacobian, direction: Tensor, here: Tensor | None = None) -> list[float]:
+    """||G(x + h d) - G(x) - h J d|| / ||h J d|| for every step h; `here` is G(x), where it is known."""
     unit = _unit(direction)
-    here, slope = jacobian.map(jacobian.point), jacobian.matvec(unit)
+    here, slope = jacobian.map(jacobian.point) if here is None else here, jacobian.matvec(unit)
     return [float((jacobian.map(jacobian.point + h * unit) - here - h * slope).norm() / (h * slope).norm().clamp(min=1e-30)) for h in STEPS]
 
 
-def _turn(jacobian: Jacobian, direction: Tensor, start: Tensor) -> float:
-    """||J(x + d) - J(x)|| / ||d|| by power iteration from a start of its own, from below."""
-    step = TURN_AT * _unit(direction)
-    there = dataclasses.replace(jacobian, batch=_moved(jacobian, jacobian.point + step))
-    v, size = start, 0.0
-    for _ in range(POWER_STEPS):
-        v = v / v.norm().clamp(min=1e-30)
-        u = there.matvec(v) - jacobian.matvec(v)
-        size = float(u.norm())
-        v = there.rmatvec(u) - jacobian.rmatvec(u)
-    return size / float(step.norm())
+def _turn(jacobian: Jacobian, direction: Tensor, starts: Tensor) -> float:
+    """||J(x + d) - J(x)|| / ||d|| by power iteration, from below: the most that any of the starts, one a row, comes to."""
+    step, few = TURN_AT * _unit(direction), jacobian.at_once
+    both = (dataclasses.replace(jacobian, batch=_moved(jacobian, jacobian.point + step)), jacobian)
+    pushes, pulls = [torch.func.vmap(one.matvec) for one in both], [one.puller() for one in both]
+    v, u = starts, starts
+    for number in range(POWER_STEPS):
+        if number:
+            v = torch.sub(*(_together(pull, u, few) for pull in pulls))
+        v = v / v.norm(dim=1, keepdim=True).clamp(min=1e-30)
+        u = torch.sub(*(_together(push, v, few) for push in pushes))
+    return float(u.norm(dim=1).max()) / float(step.norm())
