@@ -120,7 +120,6 @@ def test_what_outpost_sends_are_the_largest_of_each_layer():
 
 
 RULED = [
-    ("outpost", 26.0, 18.0),
     ("outpost(base=100.0)", 26.0, 11.0),
     ("censor", 16.0, 11.0),
     ("censor(share=0.5)", 24.0, 21.5),

@@ -21,7 +21,7 @@ from invviz.risk import Banded, Directions, Jacobian, Prior, decompose, invloss
 
 torch.set_num_threads(1)
 KINDS = [InvLGNP, InvLENP, InvLDNP, WaterFilling, OptimalNoise, Outpost]
-DRAWS = 4_000
+DRAWS = 1_500
 PIXELS, CLASSES, TAU = 16, 3, 0.25
 
 
@@ -136,6 +136,9 @@ SHARED = {  # with some isotropic noise
     "water_filling, all isotropic": WaterFilling(sigma=0.1, cost="energy", isotropic=1.0),
 }
 STRONG = [pytest.param(d, id=name) for name, d in {**STRENGTHS, **SHARED}.items()]
+DRAWN = [
+    p for p in STRONG if p.id in STRENGTHS or p.id in ("invl_gnp, 0.3 isotropic", "water_filling, all isotropic")
+]  # with and without a shape
 
 
 def colour_of(defense, inner=GRADIENT, world=WORLD, batch=BATCH):
@@ -203,9 +206,9 @@ def test_the_stated_covariance(defense):
     np.testing.assert_allclose(found, expected, atol=3e-3 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("defense", STRONG)
+@pytest.mark.parametrize("defense", DRAWN)
 def test_draws_through_the_release_have_the_stated_covariance(defense, monkeypatch):
-    """4,000 messages: along Sigma's eigenvectors each covariance within 5 standard errors (Laplace: kurtosis 6), nothing beside them."""
+    """1,500 messages: along Sigma's eigenvectors each covariance within 5 standard errors (Laplace: kurtosis 6), nothing beside them."""
     expected = expected_sigma(dataclasses.replace(defense, scale=1e-4) if defense.name == "invl_dnp" else defense)
     defense = dataclasses.replace(defense, scale=1e-4) if defense.name == "invl_dnp" else defense  # where the first order holds
     found = defense.basis(GRADIENT, WORLD, BATCH)

@@ -100,7 +100,7 @@ def test_what_the_aware_believe_in(site, scaled):
 
 
 def test_training_through_it_reaches_accuracy_and_pays_for_it(site):
-    text = "data=digits&model=mlp&protocol=vfl&train=federated(rounds=60,clients=20)&defense=embedding_dropout(probability={})"
+    text = "data=digits&model=mlp&protocol=vfl&train=federated(rounds=60,clients=20,every=20)&defense=embedding_dropout(probability={})"
     some, most = (train(Scenario.parse(text.format(p)), site).accuracy for p in (0.5, 0.97))
     assert some > 0.65 and most < 0.35
 
