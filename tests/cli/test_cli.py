@@ -47,7 +47,7 @@ def strict(text: str):
     return json.loads(text, parse_constant=refuse)
 
 
-def test_list_names_every_component_with_its_knobs():
+def test_list_names_every_component_with_its_knobs(capsys):
     done = invviz("list", "--json")
     assert done.returncode == 0
     found = strict(done.stdout)
@@ -69,10 +69,10 @@ def test_list_names_every_component_with_its_knobs():
     )
     assert (sigma["default"], sigma["low"], sigma["high"]) == (0.01, 0.0, 1000.0)
     assert sigma["help"]
-    words = invviz("list", "attacks")
-    assert words.returncode == 0
-    assert all(name in words.stdout for name in ATTACKS)
-    assert "gaussian_noise" not in words.stdout
+    assert main(["list", "attacks"]) == 0
+    words = capsys.readouterr().out
+    assert all(name in words for name in ATTACKS)
+    assert "gaussian_noise" not in words
 
 
 def test_list_and_check_do_not_import_torch():
@@ -88,13 +88,13 @@ print(sorted({{"torch", "streamlit", "skimage"}} & set(sys.modules)), file=sys.s
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_check_prints_full_form_and_key():
-    done = invviz("check", "?data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise%28sigma%3D0.1%29")
+def test_check_prints_full_form_and_key(capfd):
+    assert main(["check", "?data=digits&model=mlp&attack=linear_layer&defense=gaussian_noise%28sigma%3D0.1%29"]) == 0
+    out, err = capfd.readouterr()
     scenario = Scenario.parse(NOISY)
-    assert done.returncode == 0
-    *told, price = done.stdout.splitlines()
+    *told, price = out.splitlines()
     assert told == [scenario.text(full=True), f"key: {scenario.key('run')}"] and price.startswith("price: about ")
-    assert done.stderr == ""
+    assert err == ""
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,9 @@ def test_check_says_why_there_is_no_risk_score(capsys):
     assert "note: no risk score: The exact spectrum serves" in capsys.readouterr().out
 
 
-def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path):
-    done = invviz("run", NOISY, "--json", "--out", str(tmp_path / "out"), "--set", f"store={tmp_path}", "--set", "device=cpu")
-    assert done.returncode == 0, done.stderr
-    found = strict(done.stdout)
+def test_run_writes_json_files_and_nothing_else_to_stdout(tmp_path, capfd):
+    assert main(["run", NOISY, "--json", "--out", str(tmp_path / "out"), "--set", f"store={tmp_path}", "--set", "device=cpu"]) == 0
+    found = strict(capfd.readouterr().out)
     scenario = Scenario.parse(NOISY)
     assert (found["scenario"], found["key"]) == (scenario.text(full=True), scenario.key("run"))
     assert (found["device"], found["version"]) == ("cpu", __version__)
@@ -328,10 +327,10 @@ def test_work_with_unknown_kinds_or_a_bad_store(tmp_path, capsys):
     assert main(["work", "--kinds", "walk"]) == 2
     assert "known: run, risk" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    done = invviz("work", "--once", "--store", str(tmp_path / "file"))
-    assert done.returncode == 1
-    assert "INVVIZ_STORE" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert main(["work", "--once", "--store", str(tmp_path / "file")]) == 1
+    err = capsys.readouterr().err
+    assert "INVVIZ_STORE" in err
+    assert "Traceback" not in err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

@@ -83,7 +83,7 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 def whole(tmp_path_factory):
     """A sweep that nobody interrupted: its store and its Parquet file."""
     folder = tmp_path_factory.mktemp("whole")
-    finish(start(folder / "store", "sweep", TINY, *AXES, "--workers", "2", "--out", str(folder / "new" / "x.parquet")))
+    finish(start(folder / "store", "sweep", TINY, *AXES, "--workers", "1", "--out", str(folder / "new" / "x.parquet")))
     return folder / "store", folder / "new" / "x.parquet"
 
 
@@ -107,10 +107,11 @@ def test_a_sweep_that_is_killed_three_times_ends_with_the_same_table(whole, tmp_
     same(pd.read_parquet(tmp_path / "x.parquet"), pd.read_parquet(whole[1]))
 
 
-def test_the_same_command_again_computes_nothing(whole, tmp_path):
+def test_the_same_command_again_computes_nothing(whole, capsys):
     store, sweep = Store(whole[0]), Sweep.of(TINY, AXES)
     before = jobs_of(store, sweep)
-    out, err = finish(start(whole[0], "sweep", TINY, *AXES, "--json"))
+    assert main(["sweep", TINY, *AXES, "--json", "--set", f"store={whole[0]}"]) == 0
+    out, err = capsys.readouterr()
     assert "12 cells, 0 jobs to compute" in err
     assert jobs_of(store, sweep) == before
     found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
@@ -196,7 +197,7 @@ def worker_here(monkeypatch):
 
 
 def test_what_failed_is_kept_with_its_reason_and_tried_again_when_asked(worker_here, tmp_path, capsys):
-    args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "1", "--json", "--set", f"data_dir={tmp_path}"]
+    args = ["sweep", TINY, "data=digits,cifar10", "--what", "train,unaware", "--workers", "2", "--json", "--set", f"data_dir={tmp_path}"]
     store, sweep = Store(tmp_path / "store"), Sweep.of(TINY, args[2:3], ("train", "unaware"))
     args += ["--set", f"store={store.path}"]
     assert main(args) == 0

@@ -45,7 +45,9 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """Installed into a folder of its own, beside the dependencies that are here; how to run something there."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(folder), str(wheel)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-compile", "-q", "--target", str(folder), str(wheel)], check=True
+    )
     empty = tmp_path_factory.mktemp("empty")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("INVVIZ")}
     environment |= {"PYTHONPATH": str(folder), "INVVIZ_STORE": str(empty / "store"), "INVVIZ_WORKERS": "0", "COVERAGE_PROCESS_START": ""}

@@ -444,7 +444,7 @@ def public():
     return Labelled(NET, *stripes(300, 0))
 
 
-LEARNT = LearnablePerturbation(latent=6, rho=0.7)
+LEARNT = LearnablePerturbation(latent=6, rho=0.7, weight=1000.0)
 
 
 def in_numpy(parts, picture, rho):
@@ -526,7 +526,7 @@ def test_training_learns_to_copy_and_to_hurt_an_attacker(public):
         return float((fresh @ best - x.flatten(1)).square().mean())
 
     assert float((perturbed(LEARNT.parts(public), x, 0.0) - x).square().mean()) < 0.1 * float(x.var())
-    assert undone(1000.0) > 1.2 * undone(0.0)
+    assert undone(LEARNT.weight) > 1.2 * undone(0.0)
 
 
 def test_off_it_is_nothing_and_without_public_pictures_it_says_so(public):

@@ -183,7 +183,7 @@ def test_joint_training_is_a_plain_loop(site, parties):
 
 
 def test_training_pays_for_noise_on_the_embedding(site):
-    text = "data=digits&model=mlp&protocol=vfl&train=federated(rounds=100,clients=20)"
+    text = "data=digits&model=mlp&protocol=vfl&train=federated(rounds=100,clients=20,every=50)"
     plain, noisy = (train(Scenario.parse(text + d), site).accuracy for d in ("", "&defense=gaussian_noise(sigma=5.0)"))
     assert plain > 0.85
     assert noisy < plain - 0.2
@@ -235,7 +235,7 @@ def test_what_does_not_fit_says_why(text, words):
     assert any(words in p for p in problems(Scenario.parse(text))), problems(Scenario.parse(text))
 
 
-@pytest.mark.parametrize("p", [24, 48])
+@pytest.mark.parametrize("p", [24, pytest.param(48, marks=pytest.mark.slow)])
 def test_the_predicted_error_is_the_reached_one(site, p):
     """InvRE under the data set's prior against the attack that uses that prior, over 30 pictures: within 25 % with pixels kept in [0, 1], 15 % without."""
     base = f"data=digits(index={{}})&model=mlp(width={p},act='tanh')&protocol=vfl(parties=1)&dtype=float64&prior=dataset&floor=0&defense=gaussian_noise(sigma=0.01)"

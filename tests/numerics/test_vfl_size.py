@@ -124,7 +124,15 @@ def test_the_risk_against_a_dense_posterior_and_rising_with_the_size(site):
 
 
 @pytest.mark.parametrize(
-    "attack", ["rmle(steps=20)", "inverse_network(epochs=1)", "unsplit(steps=20)", "fora", "hijacking", "dlg(steps=10,restarts=1)"]
+    "attack",
+    [
+        "rmle(steps=20)",
+        "inverse_network(epochs=1)",
+        "unsplit(steps=20)",
+        "fora",
+        "decoder&server=hijacking(steps=3)",
+        "dlg(steps=10,restarts=1)",
+    ],
 )
 def test_every_attack_takes_an_embedding_of_any_size(site, attack):
     s = Scenario.parse(f"data=digits&model=convnet(width=4)&protocol=vfl(parties=2,size=9)&attack={attack}")

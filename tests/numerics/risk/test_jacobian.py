@@ -21,7 +21,7 @@ CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
 
 def reference(case, steps=1, lr=0.01):
-    """The Jacobian of the gradient or update by double backward, row by row, with no part of the package but the module's layers."""
+    """The Jacobian of the gradient or update by double backward, with no part of the package but the module's layers."""
     layers = case.net.module
     image, label = case.batch.image, case.batch.label
 
@@ -37,7 +37,7 @@ def reference(case, steps=1, lr=0.01):
             params = {k: p - lr * g for (k, p), g in zip(params.items(), grads, strict=True)}
         return torch.cat([(start[k] - params[k]).flatten() for k in start])
 
-    return torch.autograd.functional.jacobian(message, image).flatten(1).numpy()
+    return torch.autograd.functional.jacobian(message, image, vectorize=True).flatten(1).numpy()
 
 
 def test_dense_is_the_double_backward_jacobian(case):
