@@ -59,7 +59,7 @@ class Search:
         rows = (sent[:, sent.any(0)].all(1) & (self.obs.seen[bias] > 0)).nonzero().flatten()
         if len(rows) < len(self.obs.template.private):
             raise Unreadable(
-                f"Of {len(rows):,} of {len(gradient):,} neurons the whole gradient was sent; {len(self.obs.template.private)} are needed, one per sample, at least."
+                f"Of {len(rows):,} of {len(gradient):,} neurons the whole gradient was sent; at least {len(self.obs.template.private)} are needed, one for each sample."
             )
         return rows
 
