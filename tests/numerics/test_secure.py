@@ -88,17 +88,20 @@ def test_weights_beyond_the_clip_do_not_come_through(site):
     assert inside.any() and torch.allclose(message(client)[inside], gradient(client)[inside], atol=1e-14)
 
 
+NOISES = [
+    "gaussian_noise(sigma=0.5)",
+    "laplace_noise(scale=0.2)",
+    "gaussian_noise(sigma=0.3,relative=False)",
+    "clipping(clip_norm=0.5)&defense=gaussian_noise(sigma=0.5)",
+]
+
+
 @pytest.mark.parametrize(
-    "noise",
+    ("noise", "how"),
     [
-        "gaussian_noise(sigma=0.5)",
-        "laplace_noise(scale=0.2)",
-        "gaussian_noise(sigma=0.3,relative=False)",
-        "clipping(clip_norm=0.5)&defense=gaussian_noise(sigma=0.5)",
+        *((noise, how) for noise in NOISES for how in ("clients=4", "clients=4,shared_noise=True")),
+        *((NOISES[2], how) for how in ("clients=4,colluding=2", "clients=4,colluding=3,shared_noise=True")),
     ],
-)
-@pytest.mark.parametrize(
-    "how", ["clients=4", "clients=4,colluding=2", "clients=4,shared_noise=True", "clients=4,colluding=3,shared_noise=True"]
 )
 def test_each_clients_own_noise_adds_up(site, noise, how):
     s = Scenario.parse(f"{BASE}&defense={noise}&aggregation=secure({how})")
@@ -106,22 +109,12 @@ def test_each_clients_own_noise_adds_up(site, noise, how):
     clean = message(client)
     drawn = torch.stack([message(client, stream(k, "noise")) - clean for k in range(60)])
     sizes = [Size.of(one.received(s).release(one.net, one.batch, None)) for one in (client, *client.others)]
-    alone = [
-        np.mean(
-            [
-                float(
-                    (
-                        flatten(one.received(s).release(one.net, one.batch, stream(k, "own")))
-                        - flatten(one.received(s).release(one.net, one.batch, None))
-                    )
-                    .square()
-                    .mean()
-                )
-                for k in range(60)
-            ]
-        )
-        for one in (client, *client.others)
-    ]
+    alone = []
+    for one in (client, *client.others):
+        release = one.received(s).release
+        send = lambda rng, one=one, release=release: flatten(release(one.net, one.batch, rng))  # noqa: E731
+        own = send(None)
+        alone.append(np.mean([float((send(stream(k, "own")) - own).square().mean()) for k in range(60)]))
     said = noise_variance(s, Size(sizes[0].norm, sizes[0].count, sizes[0].peak, tuple(sizes[1:])))
     assert float(drawn.square().mean()) == pytest.approx(said, rel=0.05)
     assert said == pytest.approx(sum(alone), rel=0.05)

@@ -74,6 +74,13 @@ def few_spectra(monkeypatch):
     monkeypatch.setattr("invviz.engine.malicious.FEW", 2)
 
 
+@pytest.fixture
+def small_crowd(monkeypatch):
+    """Of other private pictures, for those who are not asked how well they read."""
+    monkeypatch.setattr("invviz.engine.malicious.MOST", 64)
+
+
+@pytest.mark.usefixtures("small_crowd")
 @pytest.mark.parametrize("attacker", ["unaware", "aware"])
 @pytest.mark.parametrize(
     "defense", ["", "&defense=gaussian_noise", "&defense=clipping&defense=pruning", "&defense=invl_gnp", "&defense=dropout"]
@@ -253,6 +260,7 @@ def test_embeddings_of_several_parties_are_joined():
     assert joined({"embedding": tree["embedding.0"]}) is tree["embedding.0"]
 
 
+@pytest.mark.usefixtures("small_crowd")
 @pytest.mark.parametrize(
     "parts",
     [
@@ -307,7 +315,7 @@ REACH = {
     "fora(steps=300,epochs=8)": (WIDE, 2.0),
     "decoder&server=hijacking(steps=300)": (WIDE, 2.0),
     "unsplit(steps=1500)": ("data=photos(size=16)&model=convnet&protocol=vfl(parties=1)", 2.0),
-    "inverse_network(epochs=12,public='textures')": (WIDE, 2.0),
+    "inverse_network(epochs=8,public='textures')": (WIDE, 2.0),
     "inverse_network(epochs=12,pictures=1000,public='noise')": (WIDE, 2.0),
 }
 
@@ -322,7 +330,7 @@ def test_attacks_see_more_than_the_mean_picture(site, attack):
 
 
 def test_heavy_noise_keeps_a_hijacker_out(site):
-    s = Scenario.parse(f"{WIDE}&server=hijacking(steps=300)&defense=gaussian_noise(sigma=5.0)&batch=2")
+    s = Scenario.parse(f"{WIDE}&server=hijacking(steps=300)&defense=gaussian_noise(sigma=5.0)&batch=16")
     found = run(s, site)
     assert np.mean(found.scores["psnr"]) < np.mean(mean_picture(s, found.truth)) + 0.5
 
