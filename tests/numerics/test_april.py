@@ -110,7 +110,7 @@ def test_exact_on_the_net_of_the_paper(data, pool, seed):
     assert found.given == "message, net, batch size"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize(("skip", "norm"), [("on", "none"), ("off", "pre"), ("on", "pre")])
 def test_skip_and_norm_break_the_attention_and_not_the_embedding(skip, norm, seed):
     model = f"vit(skip='{skip}',norm='{norm}')"
