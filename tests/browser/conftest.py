@@ -57,14 +57,26 @@ def browser():
         yield p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
 
+@pytest.fixture(scope="session")
+def context(browser):
+    """The browser of one person, who has been here before: the app's scripts come translated from its cache. To the app each tab is somebody else (invviz/ui/session.py)."""
+    return browser.new_context(**WINDOW)
+
+
+@pytest.fixture(scope="session")
+def strict(browser):
+    """A browser that keeps to the app's own content security policy."""
+    return browser.new_context(**{**WINDOW, "bypass_csp": False}, permissions=["clipboard-read", "clipboard-write"])
+
+
 @pytest.fixture
-def page(browser):
-    context = browser.new_context(**WINDOW)
+def page(context):
     page = context.new_page()
     page.set_default_timeout(120_000)  # two cores are shared with other tests
     errors = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     yield page
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert not errors
-    context.close()
+    broken = page.locator('[data-testid="stException"]').count()
+    page.close()
+    context.clear_permissions()
+    assert not broken and not errors

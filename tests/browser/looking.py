@@ -83,7 +83,7 @@ def listening(page, server):
 
 
 def answers_a_drag(page, begins, place, look):
-    """A line of figures and the picture move while the noise slider is dragged; the rest of the page once the server has answered."""
+    """A line of figures and the picture move while the noise slider is dragged; the rest of the page once the server has answered. In the tests of Risk, Attacks and Vertical; the Lab's is looked at closely in test_noise_slider."""
     line = page.locator(".noise.brief p")
     line.wait_for()
     idle(page)

@@ -7,7 +7,7 @@ import random
 import urllib.parse
 
 import pytest
-from looking import WINDOW, eventually, idle, settled
+from looking import eventually, idle, settled
 
 from invviz.protocols import PROTOCOLS
 from invviz.scenario import PARTS, Scenario
@@ -83,7 +83,7 @@ def test_the_page_keeps_up_with_quick_changes(page, server, count=9, seed=5):
     settled(lambda: (idle(page), page.url), wait=2.0)
     eventually(lambda: agrees(page))
     assert not page.locator(RED).all_inner_texts()
-    again = page.context.browser.new_page(**WINDOW)
+    again = page.context.new_page()
     again.goto(page.url)
     line = page.locator('[data-testid="stCode"]').last.inner_text()
     again.get_by_text(line, exact=True).first.wait_for()  # whoever opens the link sees the same
@@ -96,8 +96,10 @@ def test_many_quick_changes(page, server, seed):
     test_the_page_keeps_up_with_quick_changes(page, server, count=45, seed=seed)
 
 
-def test_the_cut_moves_a_step_with_every_press_of_an_arrow(page, server):
+def test_a_gradient_is_turned_into_an_embedding_whose_cut_moves_a_step_with_every_press_of_an_arrow(page, server):
     page.goto(f"{server}vertical?data=digits&model=vgg6(width%3D4)&attack=dlg")  # a note stands above the slider until something is chosen
+    page.get_by_text("What was open sends gradients").wait_for()
+    page.wait_for_function("location.href.includes('vfl')")
     slider = page.get_by_role("slider", name="The party computes")
     slider.wait_for()
     idle(page)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from looking import WINDOW, fits, idle, settled
+from looking import fits, idle, settled
 
 pytestmark = pytest.mark.browser
 BASE = "data=digits&model=mlp&attack=linear_layer&train=federated(rounds=20,lr=0.01)"
-LINE = f"{BASE} | seed=0..1 | defense=none,gaussian_noise(sigma=0.1),gaussian_noise(sigma=1.0) | data.index=0..1 | what=train,unaware,aware"
+LINE = f"{BASE} | seed=0 | defense=none,gaussian_noise(sigma=0.1),gaussian_noise(sigma=1.0) | data.index=0..1 | what=train,unaware,aware"
 SPOTS = """() => {
   const plot = document.querySelector('.js-plotly-plot'), layout = plot._fullLayout, frame = plot.getBoundingClientRect(), spots = {};
   for (const trace of plot.data)
@@ -23,11 +23,8 @@ RINGED = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
-def launched(browser, server):
+def launched(page, server):
     """A person pastes a sweep where nothing is computed yet, and waits until it is done."""
-    page = browser.new_page(**WINDOW)
-    page.set_default_timeout(60_000)
     page.goto(server + "curves?data=digits&model=mlp&attack=linear_layer")
     page.get_by_text("Nothing has been computed yet").or_(page.get_by_text("Open in the Lab")).first.wait_for()
     if page.get_by_text("Open in the Lab").first.is_visible():  # a study is shipped: the form is folded away
@@ -35,19 +32,18 @@ def launched(browser, server):
     idle(page)
     page.get_by_role("textbox", name="Or paste a sweep line").fill(LINE)
     page.keyboard.press("Control+Enter")
-    page.get_by_text("12 cells, 26 jobs to compute").wait_for()
+    page.get_by_text("6 cells, 13 jobs to compute").wait_for()
     page.get_by_role("button", name="Launch").click()
     page.wait_for_function("location.href.includes('of=')")
     page.get_by_role("heading", name="At most 1 point of accuracy").wait_for(timeout=240_000)
     page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).wait_for(state="hidden", timeout=240_000)
-    address = page.url
-    page.close()
-    return address
+    return page.url
 
 
-def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, launched):
+def test_a_click_on_a_point_shows_it_and_the_lab_opens_it(page, server):
+    address = launched(page, server)
     page.set_viewport_size({"width": 900, "height": 700})
-    page.goto(launched)
+    page.goto(address)
     page.get_by_text("Take it with you").wait_for()
     idle(page)
     page.get_by_text("Run your own sweep").click()

@@ -6,7 +6,7 @@ import pytest
 from looking import down, eventually, fits, height, idle, least_noises, unfold
 
 pytestmark = pytest.mark.browser
-QUICK = "defend?data=digits&model=lenet&attack=dlg(steps%3D30,restarts%3D1)"
+QUICK = "defend?data=digits&model=mlp(width%3D16)&attack=linear_layer"
 
 
 def test_a_person_compares_defenses(page, server):

@@ -1,9 +1,9 @@
-"""The main job as a person does it: open, move the slider, pick another picture, run, stop, reload the link."""
+"""The main job as a person does it: open, move the slider, look at scenes, pick another picture, run, stop, reload the link."""
 
 from __future__ import annotations
 
 import pytest
-from looking import WINDOW, eventually, idle
+from looking import MAIN, WINDOW, down, eventually, height, idle
 
 from invviz.jobs.store import Store
 from invviz.scenario import Scenario
@@ -29,6 +29,37 @@ def absolute(page, place):
     return page.locator(PICTURES).nth(place).evaluate(PIXELS)
 
 
+def scenes_come_into_sight(page):
+    """A click's answer is in sight, wherever on the page the click was; and an attack's steps are gone through by keyboard."""
+    page.get_by_text("Scenes to try").wait_for()
+    idle(page)
+    assert down(page) > 300
+    page.get_by_role("button", name="No search needed", exact=True).click()
+    page.wait_for_function("location.href.includes('linear_layer')")
+    eventually(lambda: page.evaluate(f"{MAIN}.scrollTop") == 0)
+    assert 0 < height(page, "pictures") < 400
+
+    # the next click is answered, too, and who scrolls away is left alone
+    idle(page)
+    assert down(page) > 300
+    page.get_by_role("button", name="A little noise", exact=True).click()
+    eventually(lambda: page.evaluate(f"{MAIN}.scrollTop") == 0)
+    idle(page)
+    page.wait_for_timeout(1500)
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(500)
+    assert page.evaluate(f"{MAIN}.scrollTop") > 100
+
+    slider = page.get_by_role("slider", name="Step of the attack")
+    slider.focus()
+    told = page.locator("p", has_text="Step ").locator("strong", has_text="dB, matching loss")
+    before = told.inner_text()
+    page.keyboard.press("ArrowLeft")
+    eventually(lambda: told.inner_text() != before)
+    page.set_viewport_size(WINDOW["viewport"])
+
+
 def test_the_main_job(page, server):
     page.goto(server)
     ready(page)
@@ -45,6 +76,8 @@ def test_the_main_job(page, server):
     assert absolute(page, 2) == real
     page.get_by_text("made for").first.wait_for()
     page.wait_for_function("location.href.includes('sigma')")
+
+    scenes_come_into_sight(page)
 
     # another picture: its spectrum is computed by a worker, of small pictures in a moment; an attack that is not over before it is stopped
     page.goto(server + "?data=digits&attack=inverting_gradients(steps%3D50000)")
@@ -67,7 +100,7 @@ def test_the_main_job(page, server):
     # the link gives the same pixels to somebody else
     ready(page)
     link, shown = page.url, [page.locator(PICTURES).nth(i).screenshot() for i in range(3)]
-    again = page.context.browser.new_page(**WINDOW)
+    again = page.context.new_page()
     again.goto(link)
     ready(again)
     again.wait_for_function("s => document.querySelectorAll(s).length === 3", arg=PICTURES)
@@ -105,17 +138,16 @@ def watching(store, key):
         return con.execute("SELECT count(*) FROM watchers WHERE key = ?", (key,)).fetchone()[0]
 
 
-def test_closing_the_tab_cancels_what_nobody_else_watches(browser, server, folder):
+def test_closing_the_tab_cancels_what_nobody_else_watches(context, server, folder):
     text = "data=digits&model=convnet&attack=inverting_gradients(steps=50000)&seed=3"
     store, key = Store(folder), Scenario.parse(text).key("run")
-    tabs = [browser.new_context(**WINDOW), browser.new_context(**WINDOW)]
-    for tab in tabs:
-        page = tab.new_page()
+    tabs = [context.new_page(), context.new_page()]
+    for page in tabs:
         page.goto(server + "?" + text.replace("steps=", "steps%3D"))
         run = page.get_by_role("button", name="Run the attack")
         stop = page.locator('[data-testid="stMain"]').get_by_role("button", name="Stop", exact=True)
         run.or_(stop).first.wait_for(timeout=120_000)
-        if tab is tabs[0]:
+        if page is tabs[0]:
             run.click()
         stop.wait_for(timeout=120_000)
     eventually(lambda: watching(store, key) == 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from looking import FITS, WINDOW, answered, answers_a_drag, idle, until
+from looking import FITS, WINDOW, answered, idle, until
 
 from invviz.core.pixels import as_bytes
 from invviz.risk import invre, k_star, psnr_ceiling
@@ -33,9 +33,9 @@ DRAG = """values => {
 
 
 @pytest.fixture(scope="module")
-def opened(browser):
+def opened(strict):
     """Without `bypass_csp`: what the policy forbids does not run."""
-    page = browser.new_page(viewport=WINDOW["viewport"], reduced_motion="reduce")
+    page = strict.new_page()
     errors = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
@@ -45,23 +45,31 @@ def opened(browser):
 
 @pytest.fixture
 def lab(opened, server):
-    """Where nobody has moved anything; opened again where somebody has, and what was only dragged stays where it is."""
+    """With the noise that somebody has left it at."""
     page, errors = opened
-    if page.url != server:
+    if not page.url.startswith(server):
         page.goto(server)
+    ready(page)
+    yield page
+    assert not errors
+
+
+def ready(page):
     page.locator(".noise.picture canvas").wait_for()
     page.locator(".noise.spectrum .floor").wait_for(state="attached")
     at_rest(page)
-    yield page
-    assert not errors
 
 
 def at_rest(page):
     until(page, lambda: page.locator('[data-testid="stApp"]').get_attribute("data-test-script-state") == "notRunning")
 
 
-def test_everything_is_drawn_while_it_is_dragged(lab):
+def test_everything_is_drawn_while_it_is_dragged(opened, server):
     """One frame an event; all figures and the picture are Python's; Python itself hears nothing of it."""
+    lab, errors = opened
+    lab.goto(server)  # where nobody has moved anything
+    ready(lab)
+    assert lab.get_by_role("slider").count() == 2, "this one and the attack's steps; the one in whose stead it stands is hidden"
     scene, before = gallery.load("opening"), lab.url
     places = [*range(1, 52), *range(50, 41, -1)]  # past "none", which is one level and not one of the 51 that are kept
     seen = lab.evaluate(DRAG % INSIDE, places)
@@ -84,10 +92,11 @@ def test_everything_is_drawn_while_it_is_dragged(lab):
         assert one["directions"].startswith(f"{k_star(d, sigma):,} of 3,072 ")
         assert np.abs(np.array(one["picture"]) - as_bytes(scene.ideal(sigma)).ravel().astype(int)).max() <= 1
     assert not answered(lab), "what the server has to say anew is faded until it has"
+    assert not errors
 
 
 def test_python_hears_of_it_when_it_is_let_go(lab):
-    box = lab.locator(SLIDER).bounding_box()
+    box, before = lab.locator(SLIDER).bounding_box(), lab.url
     height, at = box["y"] + box["height"] / 2, lambda share: box["x"] + share * box["width"]
     said = lab.locator(".st-key-after-noise-finding").inner_text()
     lab.mouse.move(at(0.4), height)
@@ -95,23 +104,23 @@ def test_python_hears_of_it_when_it_is_let_go(lab):
     for k in range(20):
         lab.mouse.move(at(0.4 + k / 50), height)
     shown = lab.locator(".noise.slider output").inner_text()
-    assert "sigma" not in lab.url and not answered(lab) and lab.locator(".st-key-after-noise-finding").inner_text() == said
+    assert lab.url == before and not answered(lab) and lab.locator(".st-key-after-noise-finding").inner_text() == said
     lab.mouse.up()
-    until(lab, lambda: "sigma" in lab.url and answered(lab))
+    until(lab, lambda: lab.url != before and "sigma" in lab.url and answered(lab))
     assert lab.locator(".noise.slider output").inner_text() == shown
     until(lab, lambda: lab.locator(".st-key-after-noise-finding").inner_text() != said)
     until(lab, lambda: not lab.locator(".st-key-plain-picture img, .st-key-plain-spectrum canvas").count())  # the server draws them no more
 
     link, picture = lab.url, lab.evaluate(INSIDE)
     lab.goto(link)
-    lab.locator(".noise.picture canvas").wait_for()
-    at_rest(lab)
+    ready(lab)
     assert lab.locator(".noise.slider output").inner_text() == shown and lab.evaluate(INSIDE) == picture
 
 
 def test_keys_move_it_and_say_so(lab):
     slider = lab.get_by_role("slider", name="Gaussian noise: strength")
-    assert lab.get_by_role("slider").count() == 2, "this one and the attack's steps; the one in whose stead it stands is hidden"
+    lab.evaluate(DRAG % "() => null", [21])
+    before = lab.url
     slider.focus()
     was = slider.get_attribute("aria-valuetext")
     assert was == "1 % of the message's typical entry, InvRE 0.99"
@@ -120,7 +129,7 @@ def test_keys_move_it_and_say_so(lab):
         now = slider.get_attribute("aria-valuetext")
         assert now != was
         was = now
-    until(lab, lambda: "sigma" in lab.url and answered(lab))
+    until(lab, lambda: lab.url != before and "sigma" in lab.url and answered(lab))
     at_rest(lab)
     assert lab.evaluate("() => document.activeElement.type") == "range" and slider.get_attribute("aria-valuetext") == was, (
         "it keeps the keyboard"
@@ -135,28 +144,24 @@ def test_keys_move_it_and_say_so(lab):
     lab.get_by_text("Formal guarantee").first.wait_for()
 
 
-def test_it_fits_a_telephone(browser, server):
-    page = browser.new_page(**{**WINDOW, "viewport": {"width": 360, "height": 844}}, has_touch=True)
-    page.goto(server)
-    page.locator(".noise.picture canvas").wait_for()
-    idle(page)
+def test_it_fits_a_telephone(lab):
+    lab.keyboard.press("Escape")
+    fingers = lab.context.new_cdp_session(lab)
+    fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     for width in (360, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_function(FITS)
+        lab.set_viewport_size({"width": width, "height": 844})
+        until(lab, lambda: lab.evaluate(FITS))
         for what in (SLIDER, ".noise.picture canvas", ".noise.spectrum svg", ".noise.finding h2"):
-            box = page.locator(what).bounding_box()
+            box = lab.locator(what).bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5, what
-    before, box = page.locator(".noise.slider output").inner_text(), page.locator(SLIDER).bounding_box()
-    page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
-    until(page, lambda: page.locator(".noise.slider output").inner_text() != before and "sigma" in page.url)
-    page.close()
-
-
-def test_another_page_answers_too(page, server):
-    """Those with other pictures: where they are opened by a person, in test_risk and test_attacks."""
-    text = "data=digits&model=mlp&protocol=vfl(parties=2)&defense=gaussian_noise(sigma=0.1)&attack=least_squares"
-    page.goto(f"{server}vertical?" + text.replace("(", "%28").replace("=0", "%3D0").replace("parties=", "parties%3D"))
-    answers_a_drag(page, "At this depth", ".vertical.tiles .ideal img", "image => image.src")
+    output, address = lab.locator(".noise.slider output"), lab.url
+    before, box = output.inner_text(), lab.locator(SLIDER).bounding_box()
+    finger = {"x": box["x"] + 0.8 * box["width"], "y": box["y"] + box["height"] / 2}
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [finger]})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    until(lab, lambda: output.inner_text() != before and lab.url != address and "sigma" in lab.url)
+    fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    lab.set_viewport_size(WINDOW["viewport"])
 
 
 def test_a_browser_that_refuses_the_script_has_streamlits_own(page, server):

@@ -1,10 +1,10 @@
 """The Vertical page as a person uses it: attack at every depth, move the cut, change the parties."""
 
 import pytest
-from looking import fits, idle
+from looking import answers_a_drag, fits, idle
 
 pytestmark = pytest.mark.browser
-QUICK = "data=digits&model=convnet(width=2)&protocol=vfl&attack=rmle(steps=30)"
+QUICK = "data=digits&model=convnet(width%3D2)&protocol=vfl&defense=gaussian_noise(sigma%3D0.1)&attack=rmle(steps%3D30)"
 
 
 def test_a_person_explores_depths(page, server):
@@ -17,6 +17,7 @@ def test_a_person_explores_depths(page, server):
         "document.querySelectorAll('.vertical.depths tbody img').length === 6", timeout=120_000
     )  # three attackers at two depths
     assert page.locator(".vertical img:not([alt])").count() == 0
+    answers_a_drag(page, "At this depth", ".vertical.tiles .ideal img", "image => image.src")
 
     idle(page)
     page.get_by_role("slider", name="The party computes").press("ArrowRight")
@@ -29,9 +30,3 @@ def test_a_person_explores_depths(page, server):
     page.get_by_text("Cut among 4 parties").wait_for()
 
     fits(page)
-
-
-def test_a_gradient_is_turned_into_an_embedding(page, server):
-    page.goto(f"{server}vertical?data=digits&model=mlp&attack=linear_layer")
-    page.get_by_text("What was open sends gradients").wait_for()
-    page.wait_for_function("location.href.includes('vfl')")

@@ -5,16 +5,5 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parents[1]))  # pytest's importlib mode does not; the tests share served
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # and _tab
-
-from served import serving
-
-
-@pytest.fixture
-def fresh_server(tmp_path):
-    """A server that nobody has visited; nobody computes for it."""
-    with serving(tmp_path, tmp_path / "store", 0) as url:
-        yield url

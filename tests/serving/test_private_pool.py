@@ -158,8 +158,16 @@ def test_spectra_of_all_together_are_bounded_and_everybody_keeps_the_newest(pool
     assert [state(desks[0], keys[0]), state(desks[2], keys[3])] == [None, None], "computed again when they are asked for"
 
 
-def test_uploaders_are_out_of_reach_of_each_other_in_real_processes(tmp_path):
+def test_uploaders_are_out_of_reach_of_each_other_in_real_processes_which_end_when_the_last_has_gone(tmp_path, monkeypatch):
     """Both in the same two processes, one after the other: each gets its own picture, and knows nothing of the other's, not even by its key."""
+    made = []
+
+    class Watched(PrivateWorker):
+        def __init__(self, site):
+            super().__init__(site)
+            made.append(self)
+
+    monkeypatch.setattr(pools, "PrivateWorker", Watched)
     pool = PrivatePool(Site(None, tmp_path / "store"))
     desks = PrivateDesk(pool), PrivateDesk(pool)
     draw = np.random.default_rng(0)
@@ -175,26 +183,13 @@ def test_uploaders_are_out_of_reach_of_each_other_in_real_processes(tmp_path):
         other = keys[1 - mine]
         assert desk.job(other) is None and desk.result(other) is None and desk.arrays(other) == {} and desk.latest_frame(other) is None
         assert len(desk.frames(other)[0]) == 0 and len(desk.curve(other).steps) == 0
+    assert any(one.alive for one in made)
+    desks[0].submit("run", scenarios[0].replace(seed=5), pictures[0])  # what is still going holds nobody
     for desk in desks:
         desk.close()
+    eventually(lambda: not any(one.alive for one in made), 60)
     store = tmp_path / "store"
     assert not store.exists() or not any(file.is_file() for file in store.rglob("*")), "nothing was written"
-
-
-def test_the_real_process_ends_when_the_last_uploader_has_gone(tmp_path, monkeypatch):
-    made = []
-
-    class Watched(PrivateWorker):
-        def __init__(self, site):
-            super().__init__(site)
-            made.append(self)
-
-    monkeypatch.setattr(pools, "PrivateWorker", Watched)
-    desk = PrivateDesk(PrivatePool(Site(None, tmp_path / "store")))
-    desk.submit("run", TEXT.replace(upload="0" * 16), np.zeros((1, 8, 8), np.float32))
-    eventually(lambda: made and made[0].alive)
-    desk.close()
-    eventually(lambda: not made[0].alive, 60)
 
 
 @pytest.mark.parametrize(("most", "kind"), [(0.5, "result"), (0.0, "error")])

@@ -80,26 +80,37 @@ def test_files_of_a_tab_that_was_closed_go_with_it(monkeypatch):
     assert closed == cleared == ["gone"]
 
 
-def test_streamlit_lets_go_of_files_when_a_session_is_closed(monkeypatch, tmp_path):
-    """Through the network, with the two minutes made two seconds."""
-    hook = tmp_path / "hook"
-    hook.mkdir()
-    (hook / "sitecustomize.py").write_text(HOOK)
-    monkeypatch.setenv("PYTHONPATH", str(hook))
-    monkeypatch.setenv("HELD", str(tmp_path / "held"))
-    held = lambda: (tmp_path / "held").exists() and (tmp_path / "held").read_text()  # noqa: E731
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """A server that nobody has visited and that computes nothing, with the two minutes made two seconds; its address, and its folder."""
+    folder = tmp_path_factory.mktemp("hasty")
+    (folder / "sitecustomize.py").write_text(HOOK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("HELD", str(folder / "held"))
+        with serving(folder, folder / "store", 0) as url:
+            yield url, folder
 
-    async def visit(url):
+
+def visit(of):
+    """Through the network, in a thread of its own: a browser of other tests keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, of).result()
+
+
+def test_streamlit_lets_go_of_files_when_a_session_is_closed(hasty):
+    url, folder = hasty
+    held = lambda: (folder / "held").exists() and (folder / "held").read_text()  # noqa: E731
+
+    async def one():
         tab = Tab(url)
         await tab.open()
         await tab.upload("", "own.png", b"no picture" * 1000)
         eventually(lambda: held() == "1")
         await tab.close()
 
-    with serving(tmp_path, tmp_path / "store", 0) as url:
-        with ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
-            thread.submit(asyncio.run, visit(url)).result()
-        eventually(lambda: held() == "0")
+    visit(one())
+    eventually(lambda: held() == "0")
 
 
 HOOK = """
@@ -126,12 +137,13 @@ def eventually(check, seconds=20.0):
         time.sleep(0.05)
 
 
-def test_attacks_of_others_go_on_until_their_tab_is_closed(fresh_server, tmp_path):
-    """Through the network: A asks for an attack, B sends clear_cache, A's attack still waits; it stops when A's tab is closed."""
-    key, store = Scenario.parse(TEXT).key("run"), Store(tmp_path / "store")
+def test_attacks_of_others_go_on_until_their_tab_is_closed(hasty):
+    """A asks for an attack, B sends clear_cache, A's attack still waits; it stops when A's tab is closed."""
+    url, folder = hasty
+    key, store = Scenario.parse(TEXT).key("run"), Store(folder / "store")
 
     async def visits():
-        a, b = Tab(fresh_server + "?" + TEXT), Tab(fresh_server + "?" + TEXT)
+        a, b = Tab(url + "?" + TEXT), Tab(url + "?" + TEXT)
         await asyncio.gather(a.open(), b.open())
         await a.press("Run the attack")
         assert store.job(key).state == "queued"
@@ -147,5 +159,4 @@ def test_attacks_of_others_go_on_until_their_tab_is_closed(fresh_server, tmp_pat
         await a.close()
         await asyncio.to_thread(eventually, lambda: store.job(key).state == "stopped")
 
-    with ThreadPoolExecutor(1) as pool:  # a thread of its own: a browser of other tests keeps a loop running in this one
-        pool.submit(asyncio.run, visits()).result()
+    visit(visits())
