@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import gc
 import hashlib
+import re
 import types
 from collections import Counter
 from itertools import product
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+import invviz
 from invviz.attacks import ATTACKS
 from invviz.core.rng import stream
 from invviz.defenses._perturbation import trained
@@ -28,6 +30,13 @@ from invviz.scenario import PARTS, Scenario, problems
 from invviz.servers import SERVERS
 
 SITE = Site(None, Path("/nonexistent"), "cpu")
+SPARED = {  # how near an attack comes, how long a message takes, and how sure it is that an answer is no better than other pictures, is of no interest here
+    "attacks._tangent.MOST": 10,
+    "attacks._tangent.TRIALS": 2,
+    "engine.attack.TIMED": 1,
+    "engine._verdict.OTHERS": 3,  # numerics/test_judge.py
+    "engine.malicious.MOST": 20,
+}
 
 
 def small(attack, **parts):
@@ -47,7 +56,7 @@ def small(attack, **parts):
         server = next(kind() for kind in SERVERS.values() if kind.plan == attack.reads)
         server = server.replace(bins=16) if "bins" in server.values() else server
         server = server.replace(target=6) if "target" in server.values() else server  # the class of the first victims
-        server = server.replace(steps=5) if "steps" in server.values() else server
+        server = server.replace(**{name: 5 for name in ("steps", "party_batch") if name in server.values()})
         model = MODELS["mlp"](width=16) if server.needs_first_linear else model
         model = MODELS["lenet"](width=16) if server.model_problems(model, (1, 8, 8)) else model
         start = start if "target" in server.values() else start.replace("data=digits", "data=digits(index=3)")  # two classes
@@ -75,9 +84,8 @@ def directions_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Directions, "of", classmethod(of))
-        patch.setattr(
-            "invviz.attacks._tangent.MOST", 10
-        )  # products of one solution, few as the steps: how near it comes is of no interest here
+        for what, few in SPARED.items():
+            patch.setattr(f"invviz.{what}", few)
         yield
 
 
@@ -117,14 +125,24 @@ DEFENSES = [
 ]
 
 
-@pytest.mark.parametrize(  # every two of the three meet
-    ("attack", "defense", "attacker"),
-    [
-        pytest.param(kind(), defense, ("unaware", "aware")[(i + k) % 2], id=f"{name}-{'+'.join(defense)}-{(i + k) % 2}")
-        for i, (name, kind) in enumerate(ATTACKS.items())
-        for k, defense in enumerate(DEFENSES)
-    ],
-)
+def handed():
+    """Attacks by what they are handed, which depends on what they want to be told and on nothing else of theirs."""
+    found = {}
+    for name, kind in ATTACKS.items():
+        found.setdefault((kind().wants(), small(kind()).replace(attack=ATTACKS["dlg"]()).text()), []).append(name)
+    return found.values()
+
+
+def meetings():
+    """Every defense, and whoever is handed the same by turns; where there are several, before the unaware and the aware."""
+    for i, alike in enumerate(handed()):
+        for k, defense in enumerate(DEFENSES):
+            for j in range(min(2, len(alike))):
+                name, attacker = alike[(k + j * len(alike) // 2) % len(alike)], ("unaware", "aware")[(i + k + j) % 2]
+                yield pytest.param(ATTACKS[name](), defense, attacker, id=f"{name}-{'+'.join(defense)}-{attacker}")
+
+
+@pytest.mark.parametrize(("attack", "defense", "attacker"), meetings())
 def test_the_attacker_is_blind(attack, defense, attacker):
     scenario = small(attack, defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker)
     if scenario.data.modality.discrete and problems(scenario):
@@ -138,6 +156,12 @@ def test_the_attacker_is_blind(attack, defense, attacker):
 def test_the_attacker_is_blind_over_several_rounds(attack, defense, attacker):
     scenario = small(ATTACKS[attack](), defense=tuple(PARTS["defense"][d]() for d in defense), attacker=attacker, rounds=3)
     blind(scenario)
+
+
+@pytest.mark.parametrize("room", ["observe", "adaptive", "rounds", "sums", "malicious", "client"])
+def test_the_server_asks_an_attack_for_nothing_but_what_it_wants_to_be_told(room):
+    source = (Path(invviz.__file__).parent / "engine" / f"{room}.py").read_text()
+    assert set(re.findall(r"\.attack\b(?:\.\w+)?", source)) <= {".attack.wants"}
 
 
 def blind(scenario):
@@ -247,20 +271,19 @@ def pairs(scenario):
 
 def test_every_valid_small_pair_runs(monkeypatch):
     """Of model, defense and attack on the smallest data every two that fit, each run checked for finite scores."""
-    monkeypatch.setattr("invviz.engine.attack.TIMED", 1)  # how long a message takes is of no interest here
-    # nor how sure it is that an answer is no better than other pictures: numerics/test_judge.py
-    monkeypatch.setattr("invviz.engine._verdict.OTHERS", 3)
-    # nor how well what learnable_perturbation trains knows its pictures; the net is not kept for tests to which it matters
+    # how well what learnable_perturbation trains knows its pictures is of no interest here; the net is not kept for tests to which it matters
     monkeypatch.setattr("invviz.defenses._perturbation.AUTOENCODER_STEPS", 4)
     monkeypatch.setattr("invviz.defenses._perturbation.MINIMAX_STEPS", 3)
     monkeypatch.setattr("invviz.defenses.learnable_perturbation.trained", functools.lru_cache(trained.__wrapped__))
     bases = [small(kind()) for kind in ATTACKS.values()]
     bases += [small(ATTACKS["dlg"](), protocol=PARTS["protocol"]["vfl"](parties=2, split="rows", party=1))]
-    few = {"steps": 2, "width": 4, "latent": 4, "every": 1}  # each way is gone once and once more; how far it leads is of no interest here
+    # each way is gone once and once more; how far it leads is of no interest here
+    few = {"steps": 2, "width": 4, "latent": 4, "every": 1, "components": 4, "exchanges": 1}
     bases = [b.replace(attack=b.attack.replace(**{k.name: few[k.name] for k in b.attack.knobs() if k.name in few})) for b in bases]
     models = [MODELS[name](width=4) for name in ("mlp", "lenet", "convnet")]
     models += [MODELS[name](width=4, blocks=1) for name in ("vit", "preact")]  # two are one block twice
     models += [MODELS[name](width=16) for name in ("tiny_lm", "tiny_bert")]
+    deep = ("vit", "preact")  # take the longest
     wanted, tried, rest = set(), Counter(), []
 
     def tries(chosen):
@@ -274,8 +297,9 @@ def test_every_valid_small_pair_runs(monkeypatch):
     for defense, base in product([(), *[(kind(),) for kind in PARTS["defense"].values()]], bases):
         fits = [s for model in models if not problems(s := base.replace(model=model, defense=defense))]
         wanted |= {pair for s in fits for pair in pairs(s)}
-        if fits:  # the model that brings most pairs which are new, or else rare
-            chosen = min(fits, key=lambda s: (sum(pair in tried for pair in pairs(s)), sum(tried[pair] for pair in pairs(s))))
+        if fits:  # the model that brings most pairs which are new, or else a shallow one that brings rare ones
+            known = lambda s: [tried[pair] for pair in pairs(s)]  # noqa: E731
+            chosen = min(fits, key=lambda s: (sum(count > 0 for count in known(s)), s.model.name in deep, sum(known(s))))
             tries(chosen)
             rest += [s for s in fits if s != chosen]
     for left in rest:  # an attack that few defenses fit has not met every model yet

@@ -38,7 +38,7 @@ def found_in(scenarios, folder):
 
 @pytest.mark.filterwarnings("ignore")
 def test_command_line_and_json_of_a_few(tmp_path):
-    found = found_in([*map(Scenario.parse, CASES), *walk.chosen(1, 6)], tmp_path)
+    found = found_in([*map(Scenario.parse, CASES), *walk.chosen(1, 4)], tmp_path)
     assert len(found) >= 8 and {text: wrong for text, (wrong, _) in found.items() if wrong} == {}
     reached, expected, bound, names, lower = found[Scenario.parse(CASES[2]).text()][1]
     assert reached > expected + 1 and not bound and names == ["noise floor"] and lower is None, "the case that ends above it does"
