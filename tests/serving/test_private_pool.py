@@ -67,7 +67,10 @@ def eventually(check, seconds=20.0):
 def pool(monkeypatch):
     monkeypatch.setattr(pools, "PrivateWorker", Process)  # it gets what the pool takes for a site
     monkeypatch.setattr(pools, "LOOK", 0.01)
-    return PrivatePool([])
+    pool = PrivatePool([])
+    yield pool
+    for desk in list(pool._desks):  # else its threads start processes in another test
+        desk.close()
 
 
 @pytest.fixture
