@@ -125,8 +125,9 @@ def pick(label: str, part: str, empty: Empty) -> None:
     """A list of components; those that do not fit say so, those with which the page would be empty are not in it."""
     now, table = state.scenario(), PARTS[part]
     current = getattr(now, part).name
-    reasons = {name: _reason(part, kind) for name, kind in table.items()}
-    absent = _absent(empty, {name: now.replace(**brought(part, _chosen(kind))) for name, kind in table.items() if name != current})
+    leads_to = {name: now.replace(**brought(part, _chosen(kind))) for name, kind in table.items()}
+    reasons = {name: _reason(scenario) for name, scenario in leads_to.items()}
+    absent = _absent(empty, {name: scenario for name, scenario in leads_to.items() if name != current})
     names = [name for name in table if name not in absent]
     choice.from_list(
         label,
@@ -146,11 +147,10 @@ def _chosen(kind: type[Component]) -> Component:
     return found.as_found(Site.from_env().data_dir) if isinstance(found, Dataset) else found
 
 
-def _reason(part: str, kind: type[Component]) -> str:
-    """Why a component would not fit into the present scenario, beyond what is wrong with it already."""
-    now = state.scenario()
-    new = [p for p in problems(now.replace(**brought(part, _chosen(kind)))) if p not in problems(now)]
-    return " ".join(new)
+def _reason(scenario: Scenario) -> str:
+    """Why a scenario that a choice leads to would not fit, beyond what is wrong with the present one already."""
+    known = problems(state.scenario())
+    return " ".join(p for p in problems(scenario) if p not in known)
 
 
 def _absent(empty: Empty, leads_to: Mapping[str, Scenario]) -> dict[str, str]:
@@ -220,7 +220,7 @@ def _attacks() -> None:
     """Buttons, because only they can be greyed out one by one."""
     now = state.scenario()
     for name, kind in ATTACKS.items():
-        reason = _reason("attack", kind)
+        reason = _reason(now.replace(**brought("attack", kind())))
         chosen = name == now.attack.name
         press.button(
             kind.title,
