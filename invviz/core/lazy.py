@@ -15,6 +15,7 @@ class _Lazy(ModuleType):
             raise AttributeError(name)
         value = getattr(importlib.import_module(self.__name__), name)
         importlib.import_module("._zero_tangents", __package__).tell_quickly()
+        importlib.import_module("._uncompiled", __package__).leave_out()
         setattr(self, name, value)  # the next time nothing is looked up: an attack's step asks a dozen times
         return value
 

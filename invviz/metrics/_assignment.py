@@ -21,9 +21,11 @@ def match(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     Returns:
         Indices (n,): guess[indices] lies beside truth. A guess that is not finite is as bad as the worst one.
     """
-    from scipy.optimize import linear_sum_assignment
-
     n = len(truth)
+    if n == len(guess) == 1:
+        return np.zeros(1, dtype=np.intp)
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     g, t = guess.reshape(len(guess), -1).astype(np.float64), truth.reshape(n, -1).astype(np.float64)
     wrong = t[:, None] - g[None]
     cost = ((wrong != 0) if np.issubdtype(truth.dtype, np.integer) else wrong**2).sum(axis=2).astype(float)

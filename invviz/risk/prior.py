@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from ..core.errors import KnobError
 from ..core.modality import PRIORS
@@ -125,6 +124,8 @@ class Prior:
             p = self.components
             own = p.remainder + (p.directions**2) @ (p.variances - p.remainder)
             return np.tile(own, self.batch) + self.input_noise
+        from scipy import fft  # slow to import
+
         _, h, w = _plane(self.shape)
         rows, columns = (fft.idct(np.eye(side), axis=0, norm="ortho") ** 2 for side in (h, w))  # type: ignore[operator]
         return np.tile((rows @ _power(*self.shape[1:]) @ columns.T).ravel(), self.batch * self.shape[0]) + self.input_noise
@@ -183,6 +184,8 @@ class Prior:
         return x * x.dtype.type(rest) + ((x @ directions) * (own - rest).astype(x.dtype)) @ directions.T
 
     def _by_waves(self, x: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
+        from scipy import fft
+
         c, h, w = _plane(self.shape)
         values, vectors = _mixing(c)
         vectors = vectors.astype(x.dtype)

@@ -62,11 +62,11 @@ class Quadrature:
         Args:
             share: g, on an array of gains.
         """
-        from scipy.stats import t as student  # slow to import
+        from scipy.special import stdtrit  # Student's quantile
 
         high, error = self._crossed(share, self.nodes, self.own)
         low, _ = self._crossed(share, self.radau_nodes, self.radau_own)
-        total, reach = float(self.trace[0]), error * float(student.ppf((1 + CONFIDENCE) / 2, self.norms.shape[1] - 1))
+        total, reach = float(self.trace[0]), error * float(stdtrit(self.norms.shape[1] - 1, (1 + CONFIDENCE) / 2))
         clip = lambda v: float(np.clip(v, 0.0, total))  # noqa: E731
         return Estimate(clip(high), clip(min(low, high) - reach), clip(max(low, high) + reach))
 
