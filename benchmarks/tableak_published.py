@@ -1,7 +1,10 @@
-"""TabLeak in its paper's own setting, beside the recipe of the paper: cells right by batch size; `python benchmarks/tableak_published.py [VICTIMS] [BATCHES] [ATTACKERS]`, lists with commas.
+"""TabLeak in its paper's own setting, beside the recipe of the paper and the risk of every batch: cells right by batch size; `python benchmarks/tableak_published.py [VICTIMS] [BATCHES] [ATTACKERS]`, lists with commas.
 
 The setting (key vero2023tableak; experiment 46 of its public code, written anew here): Adult with all 14 columns, rows with unknown words left out, every entry standardised over both files, drawn with replacement from
 adult.data; a net of 100, 100 and 2 neurons with fresh weights; labels known; a word is right where it is the same, a number where it is within 0.319 standard deviations after rounding; rows matched by that score.
+
+Risk, no attack being run: InvRE of all entries (white prior) and *mixed*, the mean over cells of what is learned of each: of a number the share of its variance, of a word the share of its bits, all other cells being known. At noise of LEVELS of the message's typical entry, of which the
+attackers meet none. Set against the cells that are right batch by batch: Spearman's coefficient, with the 95 % interval of resampled batches.
 """
 
 from __future__ import annotations
@@ -22,12 +25,20 @@ from invviz.core.gradient import gradient
 from invviz.core.modality import ROW
 from invviz.core.rng import stream
 from invviz.core.table import Column, laid
+from invviz.core.tree import flatten
 from invviz.core.types import Batch, Knowledge, Net, Observation
 from invviz.engine.client import Site
+from invviz.risk import Jacobian, Prior, decompose, invre, pixel_knowledge
+from invviz.risk.discrete import Alternatives
+from invviz.studies.calibration import correlate
 
 NUMBERS = (0, 2, 4, 10, 11, 12)  # fields of the files that are numbers
 NEVER = "Never-worked"  # a word of `work` that goes with the rows that are left out: an entry without spread
 TOLERANCE, WIDTH, STEPS, LR = 0.319, 100, 1500, 0.06
+LEVELS = (
+    0.01,
+    1.0,
+)  # noise over the message's root mean square at which the risk is taken: the house's floor, and as much noise as message
 
 
 class Setting(torch.nn.Module):
@@ -151,6 +162,33 @@ def ours(name: str, knobs: dict) -> Callable[..., np.ndarray]:
     return attack
 
 
+def risks(net: Setting, columns: tuple[Column, ...], truth: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """InvRE and mixed risk of a batch (b, d) at every level, without any attack."""
+    double = Setting(net.mean.double(), net.std.double()).double()
+    double.load_state_dict({name: value.double() for name, value in net.state_dict().items()})
+    batch = Batch({"image": truth.double()[:, None, None]}, {"label": labels}, ROW)
+    jacobian = Jacobian.of(lambda net, batch, rng: gradient(net, net.params, batch), Net.of(double), batch, is_gradient=True)
+    spectrum = decompose(jacobian, batch.private, Prior("white", tuple(batch.private.shape[1:]), len(truth)))
+    rms = float(flatten(jacobian.message).square().mean().sqrt())
+    words = [(row, column) for row in range(len(truth)) for column in columns if column.choices]
+    alternatives = [chosen(double, truth.double(), labels, row, column) for row, column in words]
+    found = {}
+    for level in LEVELS:
+        known = pixel_knowledge(spectrum, level * rms).reshape(truth.shape)
+        cells = [float(known[row, column.start]) for row in range(len(truth)) for column in columns if not column.choices]
+        cells += [one.learned(level * rms).invre for one in alternatives]
+        found |= {f"InvRE at {level:g}": invre(spectrum, level * rms), f"mixed at {level:g}": float(np.mean(cells))}
+    return found
+
+
+def chosen(net: Setting, truth: torch.Tensor, labels: torch.Tensor, row: int, column: Column) -> Alternatives:
+    """Messages of the batch with every word of a column in one row."""
+    tried = truth.repeat(column.width, 1, 1)
+    tried[:, row, column.part] = torch.eye(column.width, dtype=truth.dtype)
+    sent = torch.cat(messages(net, (tried - net.mean) / net.std, labels), 1).detach().numpy()
+    return Alternatives.of(sent, int(truth[row, column.part].argmax()))
+
+
 ATTACKERS = {
     "tableak": ours("tableak", {}),
     "without exchanges": ours("tableak", {"exchanges": 0}),
@@ -160,15 +198,15 @@ ATTACKERS = {
 
 
 def main(victims: str = "12", batches: str = "1,4,8,16", attackers: str = ",".join(ATTACKERS)) -> None:
-    """One line a batch size: mean over batches and its 95 % interval by resampling them, in percent."""
+    """One line a batch size: mean over batches and its 95 % interval by resampling them, in percent; then what the risk foretells."""
     torch.set_num_threads(1)
     folder = Site.from_env().data_dir / "adult"
     rows, labels, columns, mean, std = tables(folder)
     chosen = attackers.split(",")
+    every: list[dict[str, float]] = []
     print("| batch | " + " | ".join(chosen) + " | rows drawn from each column |")
     for size in map(int, batches.split(",")):
-        got: dict[str, list[float]] = {name: [] for name in [*chosen, "drawn"]}
-        took = dict.fromkeys(chosen, 0.0)
+        took = dict.fromkeys([*chosen, "risk"], 0.0)
         for victim in range(int(victims)):
             rng = np.random.default_rng((size, victim))
             own = rng.integers(len(rows), size=size)
@@ -177,15 +215,49 @@ def main(victims: str = "12", batches: str = "1,4,8,16", attackers: str = ",".jo
             net = Setting(mean, std)
             told = torch.as_tensor(labels[own])
             order = told.argsort(stable=True)
+            given, got = (net, columns, torch.as_tensor(truth)[order], told[order]), {"size": float(size)}
             for name in chosen:
                 begun = time.process_time()
-                found = ATTACKERS[name](net, columns, torch.as_tensor(truth)[order], told[order], victim)
+                got[name] = right(columns, std.numpy(), truth, ATTACKERS[name](*given, victim))
                 took[name] += time.process_time() - begun
-                got[name].append(right(columns, std.numpy(), truth, found))
             blind = np.concatenate([rows[rng.integers(len(rows), size=size)][:, c.part] for c in columns], 1)
-            got["drawn"].append(right(columns, std.numpy(), truth, blind))
-        print(f"| {size} | {' | '.join(map(interval, got.values()))} |", end=" ")
-        print("<!-- s a batch: " + ", ".join(f"{took[name] / int(victims):.0f}" for name in chosen) + " -->", flush=True)
+            got["drawn"] = right(columns, std.numpy(), truth, blind)
+            begun = time.process_time()
+            every.append(got | risks(*given))
+            took["risk"] += time.process_time() - begun
+            print(
+                f"<!-- {victim}: {', '.join(f'{name} {value:.4f}' for name, value in every[-1].items())} -->", file=sys.stderr, flush=True
+            )
+        here = [one for one in every if one["size"] == size]
+        print(f"| {size} | {' | '.join(interval([one[name] for one in here]) for name in [*chosen, 'drawn'])} |", end=" ")
+        print("<!-- s a batch: " + ", ".join(f"{name} {took[name] / int(victims):.0f}" for name in took) + " -->", flush=True)
+    foretold(every, chosen)
+
+
+def foretold(every: list[dict[str, float]], attackers: list[str]) -> None:
+    """One line a measure of risk and batch size, and one over all sizes: mean risk, and Spearman's coefficient with the cells that each attacker has right."""
+    measures = [name for name in every[0] if " at " in name]
+    sizes = sorted({one["size"] for one in every})
+    print("\n| risk | batch | mean (least to most) | " + " | ".join(f"Spearman with {name}" for name in attackers) + " |")
+    for measure in measures:
+        for size in [*sizes, *([None] if len(sizes) > 1 else [])]:
+            here = [one for one in every if size in (None, one["size"])]
+            values = [one[measure] for one in here]
+            said = [ordered(values, [one[name] for one in here]) for name in attackers]
+            print(
+                f"| {measure} | {'all' if size is None else f'{size:g}'} | {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f}) | {' | '.join(said)} |"
+            )
+
+
+def ordered(risk: list[float], cells: list[float]) -> str:
+    """Spearman's coefficient of two lists and its interval, or why there is none."""
+    if min(cells) == max(cells):
+        return "none: all batches alike"
+    try:
+        found = correlate(risk, cells)
+    except ValueError as err:
+        return f"none: {err}"
+    return f"{found.spearman:.2f} ({found.spearman_low:.2f} to {found.spearman_high:.2f})"
 
 
 def interval(values: list[float]) -> str:

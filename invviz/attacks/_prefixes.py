@@ -23,7 +23,7 @@ class Prefixes:
     """The inputs of the first two attentions, in float64, for words of the attacker's choice.
 
     Args:
-        obs: what the attacker sees; its net has blocks with one map `qkv` each.
+        obs: what the attacker sees; its net has blocks with one map `qkv` each, or with torch's own attention.
 
     Raises:
         Unreadable: there are not two of them.
@@ -31,8 +31,9 @@ class Prefixes:
 
     def __init__(self, obs: Observation) -> None:
         net: Net = obs.net
-        self.names = [name for name, _ in net.module.named_modules() if name.rpartition(".")[2] == "qkv"][:2]
-        if len(self.names) < 2 or any(f"{name}.weight" not in obs.message for name in self.names):
+        parts = [(name, _weight(part)) for name, part in net.module.named_modules() if _attends(name, part)][:2]
+        self.names, self.weights = [name for name, _ in parts], [f"{name}.{weight}" for name, weight in parts]
+        if len(parts) < 2 or any(weight not in obs.message for weight in self.weights):
             raise Unreadable("It reads the gradients by queries, keys and values of two blocks; this message has fewer.")
         self.module = copy.deepcopy(net.module).double().cpu()  # what clients do not train is no parameter
         self.params = {name: leaf.double().cpu() for name, leaf in net.params.items()}
@@ -41,7 +42,7 @@ class Prefixes:
 
     def gradient(self, layer: int) -> Tensor:
         """Of the map of a block, counted from 0: (rows, width)."""
-        return self.message[f"{self.names[layer]}.weight"].detach().double().cpu()
+        return self.message[self.weights[layer]].detach().double().cpu()
 
     @property
     def looks_ahead(self) -> bool:
@@ -60,8 +61,22 @@ class Prefixes:
             try:
                 torch.func.functional_call(self.module, self.params, (tokens,))
             except _HeardError as end:
-                return end.given
+                given = end.given
+                return (
+                    given if given.shape[1] > tokens.shape[1] else torch.cat([given[:, :1], given], 1)
+                )  # no mark: the first word in its place
         raise Unreadable(f"The net does not use its part {self.names[layer]}.")
+
+
+def _attends(name: str, part: nn.Module) -> bool:
+    """Whether a module is given what an attention asks, looks at and answers with, all in one."""
+    if isinstance(part, torch.nn.MultiheadAttention):
+        return part.batch_first and part.in_proj_weight is not None
+    return name.rpartition(".")[2] == "qkv"
+
+
+def _weight(part: nn.Module) -> str:
+    return "in_proj_weight" if isinstance(part, torch.nn.MultiheadAttention) else "weight"
 
 
 class _HeardError(Exception):
@@ -79,8 +94,11 @@ def _heard(module: nn.Module) -> Iterator[None]:
     def stop(_: nn.Module, given: tuple[Tensor, ...]) -> None:
         raise _HeardError(given[0])
 
-    hook = module.register_forward_pre_hook(stop)
+    hook, attention = module.register_forward_pre_hook(stop), torch.backends.mha
+    before = attention.get_fastpath_enabled()
+    attention.set_fastpath_enabled(False)  # a whole layer at once, which asks none of its parts
     try:
         yield
     finally:
+        attention.set_fastpath_enabled(before)
         hook.remove()

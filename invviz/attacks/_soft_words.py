@@ -107,6 +107,33 @@ class SoftWords:
             optimiser.step()
 
 
+def word_rows(obs: Observation) -> Tensor | None:
+    """The gradient by the embedding of words, (words, width): of nets here a parameter `words`, else the weight of a torch.nn.Embedding that nothing else shares; None where there is none."""
+    own = [leaf for name, leaf in obs.message.items() if name.rpartition(".")[2] == "words" and len(leaf) == obs.num_classes]
+    return own[0] if own else next((leaf for leaf in _embedded(obs) if len(leaf) == obs.num_classes), None)
+
+
+def place_rows(obs: Observation) -> Tensor | None:
+    """The same by the embedding of places, that of the mark before a sentence first, (length + 1, width); zeros for the mark where there is none. None where there is no such embedding."""
+    length = obs.template.private.shape[1]
+    own = [leaf for name, leaf in obs.message.items() if name.rpartition(".")[2] == "positions" and len(leaf) == length + 1]
+    if own:
+        return own[0]
+    words = word_rows(obs)
+    leaf = next((leaf for leaf in _embedded(obs) if leaf is not words and len(leaf) >= length), None)
+    if leaf is None or words is None or leaf.shape[1] != words.shape[1]:
+        return None
+    marked = len(leaf) > length and bool(leaf[length].any())
+    return leaf[: length + 1] if marked else torch.cat([torch.zeros_like(leaf[:1]), leaf[:length]])
+
+
+def _embedded(obs: Observation) -> list[Tensor]:
+    """Gradients by the weights of torch's embeddings that nothing else shares, in the net's order."""
+    every = [id(p) for _, p in obs.net.module.named_parameters(remove_duplicate=False)]
+    parts = [(f"{name}.weight".lstrip("."), part) for name, part in obs.net.module.named_modules() if isinstance(part, torch.nn.Embedding)]
+    return [obs.message[name] for name, part in parts if name in obs.message and every.count(id(part.weight)) == 1]
+
+
 def _kept(obs: Observation) -> Callable[[Tree], Tree]:
     """Of a message the parts that came, with zeros for entries that are known to have been held back."""
     seen = obs.seen
@@ -118,7 +145,7 @@ def _kept(obs: Observation) -> Callable[[Tree], Tree]:
 def occurring(obs: Observation) -> Tensor:
     """Numbers of the words that may occur: those whose row of the embedding's gradient is not zero, where a zero tells something; all elsewhere. 0 stands first."""
     every = torch.arange(obs.num_classes, device=obs.template.private.device)
-    rows = next((leaf for name, leaf in obs.message.items() if name.rpartition(".")[2] == "words" and len(leaf) == len(every)), None)
+    rows = word_rows(obs)
     if rows is None or obs.seen or not rows.any():
         return every
     others = flatten({name: leaf for name, leaf in obs.message.items() if leaf is not rows and not name.endswith("positions")})

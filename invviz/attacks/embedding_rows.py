@@ -9,6 +9,7 @@ from ..core.lazy import torch
 from ..core.types import Knowledge, Reconstruction, Step
 from ._base import Attack, Unreadable, nothing_read
 from ._matching import up_to_length
+from ._soft_words import place_rows, word_rows
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -56,6 +57,8 @@ class EmbeddingRows(Attack):
             return nothing_read(obs, why)
         occurs = _above_noise(words)
         occurs[0] = False
+        if not len(places):
+            return _set_alone(obs, occurs.nonzero().flatten(), progress)
         held = _above_noise(places, least=0.0)
         held[0] = False  # the mark's place
         if not (occurs.any() and held.any()):
@@ -75,22 +78,34 @@ class EmbeddingRows(Attack):
         return Reconstruction(batch, left, ((1, left),), note, failed and not stopped, stopped)
 
 
+def _set_alone(obs: Observation, words: Tensor, progress: Progress) -> Reconstruction:
+    """The words that occur, in the order of their numbers: which sentence holds which, and where, nothing tells."""
+    if not len(words):
+        return nothing_read(obs, "No row of the word embedding's gradient stands out: no word is told.")
+    found = torch.zeros_like(obs.template.private)
+    found.view(-1)[: len(words)] = words[: found.numel()].to(found)
+    batch = obs.template.at(found)
+    left = max(up_to_length(obs.simulate(batch), obs.message)[0], 0.0) ** 0.5
+    stopped = not progress(Step(1, 1, left, found))
+    note, failed = _certificate(obs, batch, left, len(words))
+    alone = "" if note.startswith("Exact") else " There is no embedding of places: words stand in the order of their numbers."
+    return Reconstruction(batch, left, ((1, left),), f"{note}{alone}", failed and not stopped, stopped)
+
+
 def _rows(obs: Observation) -> tuple[Tensor, Tensor]:
-    """Gradients by the word embedding (words, width) and by the positions (places, width), in float64.
+    """Gradients by the word embedding (words, width) and by the positions (places, width), in float64; no places where the net has no embedding of them.
 
     Raises:
         Unreadable: they are not in the message, not finite, or zero.
     """
-    found = []
-    for part, count in (("words", obs.num_classes), ("positions", obs.template.private.shape[1] + 1)):
-        leaves = [leaf for name, leaf in obs.message.items() if name.rpartition(".")[2] == part and leaf.ndim == 2 and len(leaf) == count]
-        if not leaves:
-            raise Unreadable(f"It reads the gradient of an embedding of {part}; this message has none.")
-        found.append(leaves[0].detach().double().cpu())
-    words, places = found
+    given, laid = word_rows(obs), place_rows(obs)
+    if given is None:
+        raise Unreadable("It reads the gradient of an embedding of words that nothing else shares; this message has none.")
+    words = given.detach().double().cpu()
+    places = words.new_zeros(0, words.shape[1]) if laid is None else laid.detach().double().cpu()
     if not (torch.isfinite(words).all() and torch.isfinite(places).all()):
         raise Unreadable("The embeddings' gradients are not finite: nothing can be read off them.")
-    if not (words.any() and places.any()):
+    if not (words.any() and (places.any() or not len(places))):
         raise Unreadable("The embeddings' gradients are zero: they were held back, or nothing was trained.")
     return words, places
 

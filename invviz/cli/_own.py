@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +185,7 @@ def records(path: Path, labels: str | None) -> tuple[Mapping[str, np.ndarray], n
         inputs, target = records_and_targets(found, inside, path.suffix.lower() == ".csv")
     if labels is None or inside == labels:
         return inputs, target
-    return inputs, _targets(Path(labels), path, found)
+    return inputs, targets(Path(labels), path, tuple(found))
 
 
 def columns(path: Path, labels: str | None) -> tuple[str, ...]:
@@ -211,9 +211,24 @@ def own_sample(scenario: Scenario, path: Path | None) -> tuple[Scenario, np.ndar
     return scenario.replace(upload=digest(sample)), sample
 
 
-def _targets(path: Path, data: Path, found: Mapping[str, Any]) -> np.ndarray:
+def targets(path: Path, data: Path, names: Sequence[str] = ()) -> np.ndarray:
+    """Targets out of a file of their own.
+
+    Args:
+        path: of them.
+        data: file of the records.
+        names: of arrays in that.
+
+    Raises:
+        TextError: there is no such file, or it holds several arrays.
+    """
     if not path.exists():
-        raise TextError(f"--labels {path}: there is no such file, and {data} holds {', '.join(list(found)[:12])}.")
+        holds = (
+            f", and {data} holds {', '.join(names[:12])}"
+            if names
+            else ". Name one with a class number for every sentence, .npy, or .csv of one column"
+        )
+        raise TextError(f"--labels {path}: there is no such file{holds}.")
     with _reading(path), path.open("rb") as file:
         columns = read_file(file, str(path), OWN_DISK)
     if len(columns) != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,3 +56,17 @@ def similar(args: argparse.Namespace) -> Any:
     inputs, target = _own.records(args.similar, inside)
     records = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     return records if target is None else (records, target)
+
+
+def places(text: str) -> tuple[int, int]:
+    """As argparse's type: a number of records, or the first and the one behind the last."""
+    if not (found := re.fullmatch(r"(?:(\d{1,9}):)?(\d{1,9})", text)) or int(found[2]) <= int(found[1] or 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: write how many, as in 8, or from where to before where, as in 16:24")
+    return int(found[1] or 0), int(found[2])
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """As argparse's type: whole numbers above 0."""
+    if not re.fullmatch(r"[1-9]\d{0,8}(,[1-9]\d{0,8}){0,7}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from 1 on, as in 4,3,32,32, the number of records first")
+    return tuple(map(int, text.split(",")))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import InvvizError, TextError
-from . import _bounds, _origin, _out, _own, _records
+from . import _audit_text, _bounds, _origin, _out, _own, _records
 from ._show import ProgressLine, to_json
 from ._site import DEVICES
 
 if TYPE_CHECKING:
-    from ..report.audit import Audit, Reconstructed
+    from ..report.audit import Audit, Reconstructed, TextAudit
 
 FORMS = ("text", "html", "json", "csv")
 ABOUT = f"""NET is {_own.PLACE}: a torch.nn.Module, or a class or function that gives one when it is called without arguments.
@@ -28,11 +27,15 @@ a folder of pictures (of one size; in one folder a class, these are the labels),
 An .npz with several arrays hands them to the net by their names. Real numbers are private; whole numbers, and what --public names, everybody knows;
 bytes with three dimensions or more are pictures, divided by 255, channels first. Nothing is stored and nothing leaves this machine.
 
+Sentences are whole numbers of words that --vocabulary makes private (0 is no word), or a .txt, one a line; NET may then be a scenario of invviz, too.
+
 With --message the records are not known: attacks read the message, and of --data only the shapes are used.
 
   invviz audit mynets.small:build --data batch.npz --labels y --to html --out audit.html
   invviz audit net.py:Net --data table.csv --labels outcome --loss mse_loss --defense "gaussian_noise(sigma=0.1)"
-  invviz audit net.py:Net --message update.safetensors --shape 4,3,32,32 --out found.npz"""
+  invviz audit net.py:Net --message update.safetensors --shape 4,3,32,32 --out found.npz
+  invviz audit net.py:Reader --data tokens.npz --vocabulary words.txt --weights net.safetensors
+  invviz audit "data=notes&model=tiny_lm&batch=4&defense=gaussian_noise(sigma=1.0)" """
 
 
 def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
@@ -44,10 +47,12 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verb.add_argument("net", metavar="NET", help=_own.PLACE)
+    verb.add_argument("net", metavar="NET", help=f"{_own.PLACE}; or a scenario whose samples are sentences")
     verb.add_argument("--data", type=Path, metavar="FILE|FOLDER", help="the records: .npz, .npy, .csv or a folder of pictures")
     verb.add_argument("--labels", metavar="NAME|FILE", help="targets: an array of the .npz, a column of the .csv, or a file")
-    verb.add_argument("--records", type=_places, metavar="N|A:B", help=f"how many, or which, from 0 (default: the first {_records.BATCH})")
+    verb.add_argument(
+        "--records", type=_records.places, metavar="N|A:B", help=f"how many, or which, from 0 (default: the first {_records.BATCH})"
+    )
     verb.add_argument(
         "--weights",
         type=Path,
@@ -55,7 +60,12 @@ def add(verbs: Any, every: argparse.ArgumentParser, places: argparse.ArgumentPar
         help="load these into the net (.safetensors; `invviz convert` makes one); without, the weights are those that NET's code makes",
     )
     verb.add_argument("--message", type=Path, metavar="FILE", help="a message that you have, by the names of the parameters (.safetensors)")
-    verb.add_argument("--shape", type=_shape, metavar="N,...", help="with --message: shape of the records, their number first")
+    verb.add_argument(
+        "--vocabulary",
+        metavar="FILE|N",
+        help="the records are sentences: the words, one a line, in the order of their numbers from 1 on (0 is no word), or how many numbers there are",
+    )
+    verb.add_argument("--shape", type=_records.shape, metavar="N,...", help="with --message: shape of the records, their number first")
     verb.add_argument(
         "--loss", metavar="NAME", help=f"{', '.join(_own.LOSSES)}, or your own as package.module:name (default: cross_entropy)"
     )
@@ -90,6 +100,8 @@ def show(args: argparse.Namespace) -> int:
     from ..engine.audit.subject import NotAuditable
 
     form = _form(args)
+    if _audit_text.wanted(args):
+        return _sentences(args, form)
     if args.data is None and not (args.message and args.shape):
         raise TextError("Name the records with --data (.npz, .npy, .csv or a folder of pictures); with --message their --shape is enough.")
     inputs, target = (None, None) if args.data is None else _records.batch(args)
@@ -112,6 +124,28 @@ def show(args: argparse.Namespace) -> int:
         columns = _records.columns(args) if any(one.name == "forward" for one in err.reasons) else ()
         told = f"\nThe {len(columns):,} columns of {args.data} that go to the net: {', '.join(columns)}." if columns else ""
         raise TextError(f"{err}{told}") from err
+
+
+def _sentences(args: argparse.Namespace, form: str) -> int:
+    """The same of sentences."""
+    from ..engine.audit.subject import NotAuditable
+
+    if args.data is None and args.shape is None and not _audit_text.is_scenario(args.net):
+        raise TextError(
+            "Name the sentences with --data (.txt, or whole numbers of words as .npz, .npy or .csv); with --message their --shape is enough."
+        )
+    if args.out:
+        _out.file(args.out)
+    try:
+        if args.message and not _audit_text.is_scenario(args.net):
+            read, words = _audit_text.message_read(args, _own.tensors(args.message, "messages"))
+            lines = [words.sentence(row.numpy()) or "(no words)" for row in next(iter(read.inputs.values()), [])]
+            return _put_read(args, form, read, lines)
+        found = _audit_text.audited(args)
+    except NotAuditable as err:
+        raise TextError(str(err)) from err
+    _put(args, _words(found) if form == "text" else found.text(form))
+    return 0
 
 
 def _audited(args: argparse.Namespace, form: str, net: Any, loss: Any, inputs: Any, target: Any, similar: Any) -> int:
@@ -148,15 +182,21 @@ def _read(args: argparse.Namespace, form: str, net: Any, loss: Any, sent: Any, i
             sent, net, shapes, target, loss, protocol=args.protocol, defense=args.defense, attacks=args.attacks, public=args.public, bounds=args.bounds or (0.0, 1.0),
             seconds=args.seconds or 120.0, device=_device(args.device), seed=args.seed,
         )  # fmt: skip
+    return _put_read(args, form, found)
+
+
+def _put_read(args: argparse.Namespace, form: str, found: Reconstructed, sentences: Sequence[str] = ()) -> int:
+    """Write what was read off a message; of sentences those of the most believable answer stand below the rest."""
+    said = "\n".join([_answers(found), *([""] if sentences else []), *sentences])
     if form == "npz":
         answer: dict[str, Any] = {name: np.asarray(value) for name, value in found.inputs.items()}
         try:
             np.savez_compressed(args.out, **answer)
         except OSError as err:
             raise InvvizError(f"{args.out} cannot be written: {err.strerror or err}. Name another file with --out.") from err
-        print(_answers(found))
+        print(said)
     else:
-        _put(args, to_json(found.to_json()) if form == "json" else _answers(found))
+        _put(args, to_json(found.to_json()) if form == "json" else said)
     return 0
 
 
@@ -184,7 +224,7 @@ def _put(args: argparse.Namespace, text: str) -> None:
     print(f"{args.out} is written.", file=sys.stderr)
 
 
-def _words(found: Audit) -> str:
+def _words(found: Audit | TextAudit) -> str:
     return f"{found}\n\n{found.rows().to_string(index=False, float_format=lambda v: f'{v:.2f}')}"
 
 
@@ -203,20 +243,6 @@ def _answers(found: Reconstructed) -> str:
 
 def _device(name: str) -> str | None:
     return None if name == "auto" else name
-
-
-def _places(text: str) -> tuple[int, int]:
-    """As argparse's type: a number of records, or the first and the one behind the last."""
-    if not (found := re.fullmatch(r"(?:(\d{1,9}):)?(\d{1,9})", text)) or int(found[2]) <= int(found[1] or 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: write how many, as in 8, or from where to before where, as in 16:24")
-    return int(found[1] or 0), int(found[2])
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    """As argparse's type: whole numbers above 0."""
-    if not re.fullmatch(r"[1-9]\d{0,8}(,[1-9]\d{0,8}){0,7}", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from 1 on, as in 4,3,32,32, the number of records first")
-    return tuple(map(int, text.split(",")))
 
 
 __all__ = ["add", "show"]

@@ -76,3 +76,35 @@ class Vocabulary:
     def word(self, number: int) -> str:
         """The word of a number; the sign for none where there is no such word."""
         return self.words[number] if 0 <= number < len(self.words) else NONE
+
+
+def check_tokens(tokens: np.ndarray, numbers: int) -> None:
+    """Refuse numbers that stand for no word, sentences without a word, and places without one before the last.
+
+    Args:
+        tokens: whole numbers (n, length).
+        numbers: how many there are, with 0.
+
+    Raises:
+        TextData: names sentence, place and number.
+
+    Example:
+        >>> check_tokens(np.array([[3, 0, 1]]), 4)
+        Traceback (most recent call last):
+            ...
+        invviz.core.vocabulary.TextData: Sentence 0 has a 0 at place 1, before a word; 0 stands for no word and fills up behind the last one. Move its words to the front, or renumber a word that has the number 0.
+    """
+    there = tokens != 0
+    if len(wrong := np.argwhere((tokens < 0) | (tokens >= numbers))):
+        row, place = wrong[0].tolist()
+        raise TextData(
+            f"Sentence {row} holds {int(tokens[row, place])} at place {place}, and the numbers of words are 0 to {numbers - 1:,}. Encode it with the words of this net, or give the whole vocabulary."
+        )
+    if len(empty := np.flatnonzero(~there.any(1))):
+        raise TextData(f"Sentence {empty[0]} has no word, only 0. Leave it out: nothing of it can be told.")
+    before = np.logical_or.accumulate(there[:, ::-1], 1)[:, ::-1]
+    if len(holes := np.argwhere(before & ~there)):
+        row, place = holes[0].tolist()
+        raise TextData(
+            f"Sentence {row} has a 0 at place {place}, before a word; 0 stands for no word and fills up behind the last one. Move its words to the front, or renumber a word that has the number 0."
+        )

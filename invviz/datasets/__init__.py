@@ -2,7 +2,8 @@
 
 from ._base import ArrayPictures, Dataset, Pictures, Samples
 from ._files import check, download
-from ._own_samples import read_own
+from ._own_samples import read_own, read_sentences, read_vocabulary
+from ._sentences import Sentences
 from ._similar import pictures_like
 from ._upload import digest, read_upload
 from .adult import Adult
@@ -47,10 +48,13 @@ __all__ = [
     "Dataset",
     "Pictures",
     "Samples",
+    "Sentences",
     "check",
     "digest",
     "download",
     "pictures_like",
     "read_own",
+    "read_sentences",
     "read_upload",
+    "read_vocabulary",
 ]

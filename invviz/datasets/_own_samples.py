@@ -17,6 +17,7 @@ from ._decode import decoded
 
 MAX_TEXT = 100_000  # bytes of a text or a table
 MAX_LINES = 500  # of either
+MAX_VOCABULARY = 400_000  # bytes
 MARKS = (",", ";", "\t")
 
 
@@ -45,16 +46,49 @@ def read_own(data: bytes, dataset: Dataset) -> np.ndarray:
 
 
 def read_sentences(data: bytes, vocabulary: Vocabulary, length: int) -> np.ndarray:
-    """The sentences of a text, one a line, (n, length) int64; capitals count as small letters, empty lines at its end as none.
+    """The sentences of a text, one a line, (n, length) int64; capitals count as small letters where the vocabulary has small ones alone, empty lines at its end as none.
 
     Raises:
         UploadError: too large, no text, an empty line, an unknown word, a sentence that is too long; says which.
     """
-    lines = _text(data, "sentence").rstrip().lower().splitlines()
+    text = _text(data, "sentence").rstrip()
+    lines = (text if any(word != word.lower() for word in vocabulary.words) else text.lower()).splitlines()
     try:
         return vocabulary.encode(_few(lines, "sentence"), length)
     except TextData as err:
         raise UploadError(f"{err} One sentence a line, words with blanks between them, no punctuation.") from err
+
+
+def read_vocabulary(data: bytes) -> tuple[str, ...]:
+    """The words of a vocabulary, one a line, in the order of their numbers from 1 on.
+
+    Raises:
+        UploadError: no text, too many words, an empty line, a line with several words, a word that is there twice; says which line.
+    """
+    if len(data) > MAX_VOCABULARY:
+        raise UploadError(
+            f"The vocabulary has {len(data):,} bytes; at most {MAX_VOCABULARY:,} are read. Give the words that the net was made for, one a line."
+        )
+    try:
+        lines = data.decode("utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError as err:
+        line = err.object.count(b"\n", 0, err.start) + 1
+        raise UploadError(f"The vocabulary is no UTF-8 in line {line}. Save it as plain text in UTF-8, one word a line.") from None
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        word = line.strip()
+        if len(word.split()) != 1 or not word.isprintable():
+            raise UploadError(
+                f"The vocabulary holds {shown(line, 40)} in line {number}; allowed: one word a line, in the order of their numbers from 1 on (0 is no word)."
+            )
+        if word in seen:
+            raise UploadError(
+                f"The vocabulary has {shown(word, 40)} in line {seen[word]} and in line {number}. Give every word once, in the order of their numbers."
+            )
+        seen[word] = number
+    if not seen:
+        raise UploadError("The vocabulary is empty. Write one word a line, in the order of their numbers from 1 on.")
+    return tuple(seen)
 
 
 def read_rows(data: bytes, columns: tuple[Column, ...]) -> np.ndarray:

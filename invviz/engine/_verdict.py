@@ -80,8 +80,14 @@ def others(scenario: Scenario, client: Client, answer: Batch, rng: Generator) ->
 
 
 def _drawn(scenario: Scenario, like: Tensor, rng: Generator) -> tuple[Tensor, str]:
-    """The same for want of public ones: textures of pictures, and of what has no neighbours numbers that are drawn alone; on the scale of the bounds."""
+    """The same for want of public ones: textures of pictures, of what has no neighbours numbers that are drawn alone, on the scale of the bounds; of sentences drawn words."""
     low, high = scenario.data.modality.bounds
+    if scenario.data.modality.discrete:
+        rows, length = OTHERS * len(like), like.shape[1]
+        words = torch.randint(1, scenario.data.num_classes, (rows, length), generator=rng)
+        ends = torch.randint(1, length + 1, (rows, 1), generator=rng)
+        drawn = torch.where(torch.arange(length) < ends, words, 0)
+        return drawn.to(like).view(OTHERS, *like.shape), "drawn sentences"
     if scenario.data.modality.grid:
         kind = "textures" if scenario.data.modality.name == "picture" else "smooth lines"
         unit, what = textures(OTHERS * len(like), like, rng), f"drawn {kind}"

@@ -274,3 +274,99 @@ def test_weights_that_do_not_fit_are_refused_by_name(change, words):
     change(weights)
     with pytest.raises(invviz.core.errors.InvvizError, match=words):
         load(net, weights)
+
+
+READER = """
+import torch
+
+class Reader(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb, self.head = torch.nn.Embedding(9, 4), torch.nn.Linear(4, 3)
+
+    def forward(self, input_ids, mask=None):
+        return self.head(self.emb(input_ids).tanh().mean(1))
+"""
+
+
+@pytest.fixture
+def read(folder):
+    (folder / "reader.py").write_text(READER)
+    (folder / "words.txt").write_text("anna\nhas\ngout\nflu\n")
+    (folder / "notes.txt").write_text("Anna has gout\nflu\n")
+    np.savez(folder / "ids.npz", input_ids=np.array([[1, 2, 3], [4, 0, 0]]), mask=np.ones((2, 3)), y=Y)
+    np.save(folder / "two.npy", np.array([2, 0]))
+    return folder
+
+
+def test_sentences_of_a_net_of_ones_own(read, capsys):
+    common = ["--vocabulary", "words.txt", "--attacks", "embedding_rows"]
+    assert main(["audit", "reader.py:Reader", "--data", "notes.txt", "--labels", "two.npy", *common, "--to", "json"]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert found["schema"] == "invviz.audit.text/1" and found["facts"]["words"] == 8 and "runs its code" in said.err
+    assert [one["option"] for one in found["asked"]["files"]] == ["NET", "--data", "--labels", "--vocabulary"]
+    assert "invviz audit reader.py" in found["asked"]["call"] and "gout" not in said.out
+    assert (
+        main(
+            [
+                "audit",
+                "reader.py:Reader",
+                "--data",
+                "ids.npz",
+                "--labels",
+                "y",
+                *common[2:],
+                "--vocabulary",
+                "5",
+                "--records",
+                "1:2",
+                "--out",
+                "a.html",
+            ]
+        )
+        == 0
+    )
+    assert "Every sentence, the most exposed first" in (read / "a.html").read_text()
+
+
+def test_sentences_of_a_scenario(read, capsys):
+    scenario = "data=notes&model=tiny_lm(width=8,blocks=1)&batch=2"
+    assert main(["audit", scenario, "--attacks", "embedding_rows", "--records", "1:2"]) == 0
+    said = capsys.readouterr()
+    assert "tiny_lm(width=8,blocks=1): " in said.out and "bits of a word are learned" in said.out and "dB" not in said.out
+    assert "2,000 public ones" in said.err
+
+
+def test_a_message_of_sentences(read, capsys):
+    import importlib
+
+    torch.manual_seed(0)
+    net = importlib.import_module("reader").Reader()
+    loss = torch.nn.functional.cross_entropy(net(torch.tensor([[1, 2, 3], [4, 0, 0]])), torch.tensor([2, 0]))
+    grads = torch.autograd.grad(loss, list(net.parameters()))
+    with (read / "sent.safetensors").open("wb") as file:
+        write_safetensors({n: g.numpy() for (n, _), g in zip(net.named_parameters(), grads, strict=True)}, file)
+    with (read / "w.safetensors").open("wb") as file:
+        write_safetensors({n: v.numpy() for n, v in net.state_dict().items()}, file)
+    args = ["audit", "reader.py:Reader", "--message", "sent.safetensors", "--weights", "w.safetensors", "--vocabulary", "words.txt"]
+    assert main([*args, "--data", "notes.txt", "--labels", "two.npy", "--attacks", "embedding_rows"]) == 0
+    assert {"anna", "has", "gout", "flu"} <= set(capsys.readouterr().out.split("\n\n")[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["reader.py:Reader", "--data", "notes.txt"], "one word a line"),
+        (["reader.py:Reader", "--data", "notes.txt", "--vocabulary", "nowhere.txt"], "cannot be read"),
+        (["reader.py:Reader", "--data", "notes.txt", "--vocabulary", "words.txt", "--bounds", "0,1"], "--bounds"),
+        (["reader.py:Reader", "--vocabulary", "words.txt"], "--data"),
+        (["reader.py:Reader", "--data", "notes.txt", "--vocabulary", "words.txt", "--labels", "nothing.npy"], "no such file"),
+        (["data=digits&model=mlp"], "samples are sentences"),
+        (["data=notes&model=tiny_lm", "--weights", "w.safetensors"], "--weights"),
+        (["data=notes&model=tiny_lm&rounds=2"], "rounds"),
+    ],
+)
+def test_what_does_not_fit_sentences_ends_with_2(read, capsys, args, said):
+    assert main(["audit", *args]) == 2
+    assert said in capsys.readouterr().err

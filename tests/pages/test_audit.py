@@ -35,7 +35,8 @@ class Here:
 
     def compute(self, header, arrays):
         try:
-            header = {**header, "settings": {**header["settings"], "attacks": ["linear_layer", "features"]}}
+            attacks = ["dager"] if "vocabulary" in header else ["linear_layer", "features"]
+            header = {**header, "settings": {**header["settings"], "attacks": attacks}}
             found, made = uploaded(header, arrays, lambda event: True)
             self.messages.append(Message({"type": "result", "kind": "audit", "stopped": False, "result": found}, made))
         except InvvizError as err:
@@ -113,6 +114,28 @@ def test_a_first_visitor_has_an_example_by_one_click(at):
     assert {"record 0", "ideal attacker, record 3", "strongest attack, record 3"} <= set(alts(at))
     assert {"HTML", "JSON", "CSV"} <= set(downloads(at))
     assert any(name.startswith("Singular values of the Jacobian") for name in alts(at))
+
+
+def test_sentences_by_one_click(at):
+    at = settled(press(at, "Try sentences"))
+    words = said(at)
+    assert (
+        "is read word by word by a real attack" in words
+        and "2 of 2 sentences word by word" in words
+        and "2 sentences" in " ".join(e.label for e in at.expander)
+    )
+    assert any(name.startswith("Bits learned of a word") for name in alts(at)) and {"HTML", "JSON", "CSV"} <= set(downloads(at))
+    assert "dB" not in words.partition("What to do")[0].partition("In figures")[2]
+
+
+def test_sentences_of_ones_own_for_layers_that_begin_with_an_embedding(at):
+    layers = [{"layer": "embedding", "num_embeddings": 5, "embedding_dim": 2}, {"layer": "flatten"}, {"layer": "linear", "out_features": 2}]
+    at = write(at, json.dumps({"input": [3], "layers": layers}))
+    listed = ("vocabulary.txt", b"anna\nhas\ngout\nflu\n")
+    at = hand(at, records=[("s.txt", b"anna has gout\n"), listed])
+    assert "every sentence counts as class 0" in said(at) and "1 sentence" in " ".join(e.label for e in at.expander) + said(at)
+    at = hand(at, records=[("s.txt", b"anna has fever\n"), listed])
+    assert "fever" in said(at) and next(b for b in at.button if b.label == "Audit").disabled
 
 
 def test_a_first_visitor_sees_an_audit_without_waiting(at):

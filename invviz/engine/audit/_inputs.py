@@ -66,7 +66,7 @@ def private_of(inputs: Mapping[str, Tensor], public: Collection[str]) -> tuple[s
     if not private:
         raise InvvizError(
             "No input is private and a real number, and the audit differentiates by those. Whole numbers (tokens, categories) are taken as known to "
-            "everybody; give their embeddings or one-hot rows as inputs, divide bytes of pictures by 255, or name fewer inputs in public."
+            "everybody. Sentences, numbers of words, are audited by invviz.audit_text (from a terminal with --vocabulary); give categories as one-hot rows, divide bytes of pictures by 255, or name fewer inputs in public."
         )
     counts = {name: len(inputs[name]) for name in private}
     if len(set(counts.values())) > 1:

@@ -18,7 +18,7 @@ from .._verdict import unreadable, verdict
 from ..observe import observe
 from ..reconstruct import reconstruct
 from .attempts import READS_LAYERS, listed_of, said_of, unfit
-from .settings import case_of, scenario_of
+from .settings import Case, case_of, scenario_of
 from .subject import Subject, subject
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def answers(
             why = "not needed: an answer gives the very message"
         left = (seconds - (time.monotonic() - start)) / (len(listed) - place)
         found.append(
-            Answer(attack.text(), error=why or "no time was left") if why or left <= 0 else _answer(who, scenario, attack, sent, left)
+            Answer(attack.text(), error=why or "no time was left") if why or left <= 0 else answer_of(who, scenario, attack, sent, left)
         )
     return sorted(found, key=lambda one: (one.misfit is None, one.failed, one.misfit or 0.0))
 
@@ -186,9 +186,10 @@ def _without_labels(attack: Attack) -> Attack:
     return attack.replace(labels=other) if other else attack
 
 
-def _answer(who: Subject, scenario: Scenario, attack: Attack, sent: Tree, seconds: float) -> Answer:
+def answer_of(who: Subject, scenario: Scenario, attack: Attack, sent: Tree, seconds: float, case: Case | None = None) -> Answer:
+    """What one attack makes of a message within a time; `case` in place of the one that `case_of` makes."""
     raw = who.rescaled and attack.name in READS_LAYERS
-    case = case_of(who, scenario.replace(attack=attack), raw)
+    case = case or case_of(who, scenario.replace(attack=attack), raw)
     client = dataclasses.replace(case.client, release=lambda net, batch, rng: sent)
     start = time.monotonic()
     progress: Callable[[Step], bool] = lambda _: time.monotonic() - start < seconds  # noqa: E731

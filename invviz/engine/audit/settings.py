@@ -66,8 +66,9 @@ def scenario_of(
     seed: int = 7,
     floor: float = 0.01,
     method: str = "auto",
+    attack: str = "dlg",
 ) -> Scenario:
-    """The scenario of an audit; its data and its model are the user's own.
+    """The scenario of an audit; its data and its model are the user's own, and its attack is any that fits.
 
     Raises:
         ScenarioError: the parts do not fit; says why and what to do.
@@ -94,7 +95,7 @@ def scenario_of(
     if why:
         raise ScenarioError(why)
     found = Scenario.parse(
-        f"attack=dlg&seed={seed}&floor={floor}&prior={prior}&method={method}&dtype={subject.facts['dtype']}"
+        f"attack={attack}&seed={seed}&floor={floor}&prior={prior}&method={method}&dtype={subject.facts['dtype']}"
         f"&attacker={'aware' if stack else 'unaware'}"
     ).replace(data=subject.data, model=subject.model, protocol=sends, defense=stack, batch=subject.facts["records"])
     if said := problems(found):

@@ -48,7 +48,7 @@ class Taken:
     """What came of it, checked.
 
     Attributes:
-        net: as it was handed over.
+        net: as it was handed over; of a net of invviz that reads words with as many classes as there are numbers of words.
         weights: by name, as the net has them; empty where none were handed over.
         inputs: (b, ...) records; None where none were.
         targets: (b,) class numbers, or real numbers; likewise.
@@ -91,7 +91,14 @@ def _taken(handed: Handed) -> Taken:
         raise UploadError(str(message.header["refused"]))
     own = {name: value for name, value in message.arrays.items() if name in ("inputs", "targets")}
     weights = {name.removeprefix("weight "): value for name, value in message.arrays.items() if name.startswith("weight ")}
-    return Taken(handed.net, weights, own.get("inputs"), own.get("targets"), message.header["facts"], message.header["notes"])
+    return Taken(
+        message.header["facts"].pop("net", handed.net),
+        weights,
+        own.get("inputs"),
+        own.get("targets"),
+        message.header["facts"],
+        message.header["notes"],
+    )
 
 
 def ordered(handed: Handed) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

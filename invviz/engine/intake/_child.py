@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
 import sys
 import tempfile
 from pathlib import PurePath
@@ -21,8 +20,9 @@ from ...models import MODELS, Model
 from ...models.own import MAX_PRODUCTS, matched, read_layers
 from ._limits import DATA, RECORDS, TOO_MUCH, WEIGHTS, limit
 from ._net import house_shape, registry_tensors
+from ._targets import by, check_targets, labels_of, whole
+from ._words import LABELS, reads_words, words_of
 
-LABELS = ("label", "labels", "y", "target", "targets", "class")  # what targets may be called
 INPUTS = ("x", "input", "inputs", "images", "data", "features")
 CLASSES = 10_000
 Shape = tuple[int, ...]
@@ -38,12 +38,15 @@ def taken(message: Message) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     blobs = [(name, message.arrays[str(place)].tobytes()) for place, name in enumerate(header["names"])]
     weights, files = (blobs[0], blobs[1:]) if header["weights"] else (None, blobs)
     notes: list[str] = []
+    sentences, rows = reads_words(header["net"])
+    if sentences:
+        return _of_words(header, weights, files, rows, notes)
     arrays, facts = _data(files, header["labels"], notes) if files else ({}, {})
     record = arrays["inputs"].shape[1:] if "inputs" in arrays else None
     net, wanted = _net(header["net"], record, weights is not None)
     facts |= net
     if "targets" in arrays:
-        _check_targets(arrays["targets"], facts)
+        check_targets(arrays["targets"], facts)
     if weights is not None:
         if wanted is None:
             raise UploadError(
@@ -55,13 +58,65 @@ def taken(message: Message) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return {"facts": facts, "notes": notes}, arrays
 
 
+def _of_words(
+    header: dict[str, Any], weights: tuple[str, bytes] | None, files: list[tuple[str, bytes]], rows: int, notes: list[str]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The same of a net that reads words: targets are class numbers where it tells classes, else the words themselves."""
+    own: dict[str, np.ndarray] = {} if weights is None else read_safetensors(io.BytesIO(weights[1]), weights[0], WEIGHTS)
+    if not files:
+        facts = _net(header["net"], None, False)[0] if "layers" in header["net"] else {}
+        return {"facts": facts, "notes": notes}, {}
+    length = 0
+    if "layers" in header["net"]:
+        length = read_layers(header["net"]["layers"]).shape[0]
+    elif weights is not None:
+        rows, length = (next((len(v) for name, v in own.items() if name.endswith(end)), 0) for end in (".words", ".positions"))
+        length = max(0, length - 1)
+    tokens, targets, known, said = words_of(files, rows, length)
+    notes += said
+    tokens = np.pad(tokens, ((0, 0), (0, max(0, length - tokens.shape[1]))))
+    net, foretells, wanted = dict(header["net"]), False, None
+    if "layers" in net:
+        facts, wanted = _net(net, tokens.shape[1:], weights is not None)
+        foretells = facts["gives"] == [length, rows]
+    else:
+        model, classes = parse_component(str(net["registry"]), MODELS, "model"), max(rows, len(known))
+        net["classes"], foretells = classes, model.task.of_inputs
+        if said := model.problems(tokens.shape[1:]):
+            raise UploadError(" ".join(said))
+        wanted = registry_tensors(model, tokens.shape[1:], classes) if weights is not None else None
+        facts = {"takes": list(tokens.shape[1:]), "gives": [classes]}
+    arrays = {"inputs": tokens, "targets": np.zeros(len(tokens), np.int64)}
+    if foretells and (targets is not None or header["labels"].strip()):
+        notes.append("Labels are left out: the net foretells words, so they are its targets.")
+    elif not foretells:
+        if header["labels"].strip():
+            targets = labels_of(header["labels"], len(tokens))
+        elif targets is None:
+            notes.append("There were no labels: every sentence counts as class 0.")
+        arrays["targets"] = arrays["targets"] if targets is None else whole(targets)
+        if arrays["targets"].shape != (len(tokens),):
+            raise UploadError(
+                f"There are {len(tokens):,} sentences and labels of shape {by(arrays['targets'].shape)}; allowed: one class number a sentence."
+            )
+        if arrays["targets"].dtype != np.int64:
+            raise UploadError("The labels are real numbers; of sentences they are class numbers.")
+        check_targets(arrays["targets"], facts)
+    if weights is not None and wanted is not None:
+        found, more = matched(own, wanted)
+        notes += more
+        arrays |= {f"weight {name}": value for name, value in found.items()}
+    facts |= {"records": len(tokens), "kind": "sentence", "vocabulary": list(known.words[1:]), "foretells": foretells, "net": net}
+    return {"facts": facts, "notes": notes}, arrays
+
+
 def _net(given: dict[str, Any], record: Shape | None, weights: bool) -> tuple[dict[str, Any], dict[str, Shape] | None]:
     """Facts of the net, and shapes of its tensors by name where they are known and asked for."""
     if "layers" in given:
         net = read_layers(given["layers"])
         if record is not None and record != net.shape:
             raise UploadError(
-                f"A record of the data is {_x(record)}, and the net takes {_x(net.shape)}. Write that as its input, or choose other data."
+                f"A record of the data is {by(record)}, and the net takes {by(net.shape)}. Write that as its input, or choose other data."
             )
         wanted = net.tensors()
         count = sum(math.prod(shape) for name, shape in wanted.items() if "running_" not in name and "num_batches" not in name)
@@ -81,7 +136,7 @@ def _check_model(model: Model, shape: Shape, record: Shape, classes: int) -> Non
     picture = len(record) == 3 and min(record[1:]) > 1
     if not picture and "row" not in model.modalities:
         raise UploadError(
-            f"{model.title} takes pictures, (channels, height, width), and a record of the data is {_x(record)}. For rows of numbers choose MLP, or write layers."
+            f"{model.title} takes pictures, (channels, height, width), and a record of the data is {by(record)}. For rows of numbers choose MLP, or write layers."
         )
     said = (
         []
@@ -109,18 +164,18 @@ def _data(files: list[tuple[str, bytes]], labels: str, notes: list[str]) -> tupl
         notes.append("Records are whole numbers, which were taken as real ones.")
     inputs = np.ascontiguousarray(inputs, np.float64 if inputs.dtype == np.float64 else np.float32)
     if inputs.ndim < 2 or inputs.ndim > 4:
-        raise UploadError(f"The records have shape {_x(inputs.shape)}; allowed: (records, columns) or (records, channels, height, width).")
+        raise UploadError(f"The records have shape {by(inputs.shape)}; allowed: (records, columns) or (records, channels, height, width).")
     if len(inputs) > RECORDS:
         raise UploadError(f"There are {len(inputs):,} records; at most {RECORDS:,} are taken. Save fewer: an audit looks at a batch.")
     if not bool(np.isfinite(inputs).all()):
         raise UploadError("The records hold numbers that are not finite. Replace or leave out what is missing.")
     if labels.strip():
-        targets = _labels(labels, len(inputs))
+        targets = labels_of(labels, len(inputs))
     elif targets is None:
         targets = np.zeros(len(inputs), np.int64)
         notes.append("There were no labels: every record counts as class 0.")
     if targets.shape != (len(inputs),):
-        raise UploadError(f"There are {len(inputs):,} records and labels of shape {_x(targets.shape)}; allowed: one label a record.")
+        raise UploadError(f"There are {len(inputs):,} records and labels of shape {by(targets.shape)}; allowed: one label a record.")
     return {"inputs": inputs, "targets": targets}, {"records": len(inputs), "kind": "picture" if _pictures(inputs) else "row"}
 
 
@@ -136,43 +191,7 @@ def _picked(found: dict[str, np.ndarray], table: bool) -> tuple[np.ndarray, np.n
     name = next((name for name in inputs if name.lower() in INPUTS), next(iter(inputs)) if len(inputs) == 1 else "")
     if not name or len(inputs) > 1:
         raise UploadError(f"The file holds {', '.join(shown(one, 30) for one in list(found)[:8])}; allowed: records as x, and labels as y.")
-    return inputs[name], None if targets is None else _whole(targets)
-
-
-def _whole(targets: np.ndarray) -> np.ndarray:
-    if targets.dtype.kind in "iub":
-        return targets.astype(np.int64)
-    if not bool(np.isfinite(targets).all()):
-        raise UploadError("The labels hold numbers that are not finite.")
-    return targets.astype(np.float64)
-
-
-def _labels(text: str, count: int) -> np.ndarray:
-    words = re.split(r"[\s,;]+", text.strip(" ,;\n"))
-    if len(words) != count or len(text) > 100_000 or not all(re.fullmatch(r"\d{1,6}", word) for word in words):
-        raise UploadError(f"Labels are {shown(text, 40)}; allowed: {count:,} class numbers from 0 on, with commas, one a record.")
-    return np.array([int(word) for word in words], np.int64)
-
-
-def _check_targets(targets: np.ndarray, facts: dict[str, Any]) -> None:
-    gives = facts["gives"]
-    if targets.dtype == np.int64:
-        if len(gives) != 1 or gives[0] < 2:
-            raise UploadError(
-                f"The net gives {_x(tuple(gives))} a record; for class numbers it has to give one score a class, at least 2. End it with flatten and linear."
-            )
-        if not 0 <= int(targets.min()) <= int(targets.max()) < gives[0]:
-            raise UploadError(
-                f"Labels go from {int(targets.min())} to {int(targets.max())}, and the net gives {gives[0]} scores: allowed are 0 to {gives[0] - 1}."
-            )
-    elif math.prod(gives) != 1:
-        raise UploadError(
-            f"Labels are real numbers, and the net gives {_x(tuple(gives))} a record; allowed: one number, for the mean squared error."
-        )
-
-
-def _x(shape: Shape) -> str:
-    return " x ".join(map(str, shape)) or "one number"
+    return inputs[name], None if targets is None else whole(targets)
 
 
 def main() -> None:

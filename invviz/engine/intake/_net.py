@@ -35,7 +35,8 @@ def module_of(net: Mapping[str, Any], record: Shape, weights: Mapping[str, np.nd
     if "layers" in net:
         module = build(read_layers(net["layers"]), seed)
     else:
-        model, shape = parse_component(str(net["registry"]), MODELS, "model"), house_shape(record)
+        model = parse_component(str(net["registry"]), MODELS, "model")
+        shape = record if model.modalities == ("tokens",) else house_shape(record)
         registry_tensors(model, shape, net["classes"])  # refuses what is too large before it is built
         module = model.build(shape, net["classes"], seed)
     if weights:

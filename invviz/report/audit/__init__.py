@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InvvizError
 from .._collect import versions
+from . import _text_words as text_words
 from ._audit import SCHEMA, Audit, schema, write
 from ._finding import finding, headline
 from ._html import to_html
 from ._origin import OF_MODULE, call_of, came_from, shown_bounds
 from ._reconstructed import Reconstructed
+from ._text import TEXT_SCHEMA, TextAudit
+from ._text_calls import audit_text, reconstruct_text
+from ._text_html import text_html
 from ._uploaded import uploaded
 from ._words import interval, knows, noise, ordered, overall, promise, ranked, state, warned, word
 
@@ -223,28 +227,7 @@ def _named(loss: Any) -> str:
 
 
 __all__ = [
-    "SCHEMA",
-    "Audit",
-    "Reconstructed",
-    "audit",
-    "came_from",
-    "defend",
-    "finding",
-    "headline",
-    "interval",
-    "knows",
-    "noise",
-    "ordered",
-    "overall",
-    "promise",
-    "ranked",
-    "reconstruct",
-    "risk",
-    "schema",
-    "state",
-    "to_html",
-    "uploaded",
-    "warned",
-    "word",
-    "write",
-]
+    "SCHEMA", "TEXT_SCHEMA", "Audit", "Reconstructed", "TextAudit", "audit", "audit_text", "came_from", "defend", "finding",
+    "headline", "interval", "knows", "noise", "ordered", "overall", "promise", "ranked", "reconstruct", "reconstruct_text",
+    "risk", "schema", "state", "text_html", "text_words", "to_html", "uploaded", "warned", "word", "write",
+]  # fmt: skip

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ._audit import Audit
+    from ._text import TextAudit
+
+A = TypeVar("A", "Audit", "TextAudit")
 
 OF_MODULE = "those of the module that was handed over"
 LONGEST = 600  # characters of an argument that are written out
@@ -40,7 +43,7 @@ def shown_bounds(found: Mapping[str, Any]) -> Any:
     return next(iter(ends.values())) if len(ends) == 1 else ends
 
 
-def came_from(found: Audit, weights: str, note: str = "", call: str = "", files: Sequence[Mapping[str, str]] = ()) -> Audit:
+def came_from(found: A, weights: str, note: str = "", call: str = "", files: Sequence[Mapping[str, str]] = ()) -> A:
     """The same audit, which says where it came from.
 
     Args:

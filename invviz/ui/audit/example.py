@@ -26,7 +26,7 @@ LAYERS: tuple[dict[str, Any], ...] = (
     {"layer": "linear", "out_features": 10},
 )
 NET = {"input": [1, 8, 8], "layers": list(LAYERS)}
-RECORDS = 4
+RECORDS, SENTENCES = 4, 2
 SETTINGS = {
     "defense": "",
     "seconds": 200.0,
@@ -41,6 +41,13 @@ Kept = tuple[dict[str, Any], dict[str, np.ndarray]]
 def records() -> tuple[np.ndarray, np.ndarray]:
     """Four digits and their labels."""
     return DATASETS["digits"]().load(None).victims.take(range(RECORDS))
+
+
+def sentences() -> str:
+    """Two notes about invented patients, one a line."""
+    notes = DATASETS["notes"]()
+    assert notes.vocabulary is not None
+    return "\n".join(notes.vocabulary.sentence(row) for row in notes.load(None).victims.take(range(SENTENCES))[0])
 
 
 @lru_cache(maxsize=1)

@@ -15,11 +15,12 @@ from ...defenses import Defense
 from ...engine.intake import Handed, Taken, take
 from ...models import MODELS, Model
 from ..session import session
-from .example import LAYERS, RECORDS, WEIGHTS, records
+from .example import LAYERS, RECORDS, SENTENCES, WEIGHTS, records, sentences
 
 EXAMPLE = '{"input": [1, 8, 8],\n "layers": [\n  ' + ",\n  ".join(json.dumps(layer) for layer in LAYERS) + "]}"
 MOST = 16  # records of one audit
 MOST_NUMBERS = 1_500_000  # in them together
+MOST_PLACES = 120  # of words in sentences together, as of `scenario.bits_problems`
 
 
 @dataclasses.dataclass(eq=False)
@@ -106,8 +107,12 @@ class Given:
         if self.refused:
             return "What was handed over cannot be taken; the reason stands above."
         if self.taken is None or self.taken.inputs is None:
-            return "Hand over records first: npz, csv or pictures."
+            return "Hand over records first: npz, csv, txt or pictures."
         first, end = self.batch
+        if "vocabulary" in self.taken.facts:
+            places = self.taken.inputs.shape[1] * (end - first)
+            few = f"{end - first} sentences have {places} places of words; at most {MOST_PLACES} are audited. Take fewer sentences."
+            return few if places > MOST_PLACES else ""
         if (numbers := self.taken.inputs[0].size * (end - first)) > MOST_NUMBERS:
             return f"{end - first} records have {numbers:,} numbers; at most {MOST_NUMBERS:,} are audited here. Take fewer records."
         return ""
@@ -123,6 +128,7 @@ class Given:
             self.before = self.asked
         self.asked = self._key()
         header = {"net": dict(self.taken.net), "settings": settings, "weights_seed": self.seed}
+        header |= {name: self.taken.facts[name] for name in ("vocabulary", "foretells") if name in self.taken.facts}
         session().private.audit(self.asked, header, arrays)
 
     def stale(self) -> bool:
@@ -152,6 +158,24 @@ def take_example() -> None:
     out = io.BytesIO()
     np.savez(out, x=pictures, y=labels)
     own.change(form="layers", layers=EXAMPLE, weights=None, files=(("digits.npz", out.getvalue()),), labels="", first=0, count=RECORDS)
+    own.example = True
+    own.read()
+    if not own.refused:
+        own.ask()
+
+
+def take_sentences() -> None:
+    """A small language model and two notes, likewise."""
+    own = given()
+    own.change(
+        form="registry",
+        model=MODELS["tiny_lm"](),
+        weights=None,
+        files=(("notes.txt", sentences().encode()),),
+        labels="",
+        first=0,
+        count=SENTENCES,
+    )
     own.example = True
     own.read()
     if not own.refused:

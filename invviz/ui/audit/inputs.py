@@ -142,13 +142,14 @@ def _weights(own: Given, locked: bool) -> None:
 
 def _records(own: Given, locked: bool) -> None:
     given_ = st.file_uploader(
-        "**3. Records** (npz, npy, csv or pictures)",
+        "**3. Records** (npz, npy, csv, txt or pictures)",
         accept_multiple_files=True, key="own records box", max_upload_size=DATA.size // MB, disabled=locked,
-        help=f"npz: records as x, labels as y. csv: one record a line, labels in a column named label. Pictures: {KINDS}, at most {MOST_FILES}, of one size.",
+        help=f"npz: records as x, labels as y. csv: one record a line, labels in a column named label. Pictures: {KINDS}, at most {MOST_FILES}, of one size. "
+        "For nets that read words: txt, one sentence a line, or whole numbers of words; the words in a file vocabulary.txt, one a line.",
         on_change=lambda: _took("own records box", own, "files"),
     )  # fmt: skip
     if own.files and not given_:
-        what = "the example: four digits" if own.example else ", ".join(name for name, _ in own.files[:3])
+        what = "the example" if own.example else ", ".join(name for name, _ in own.files[:3])
         _kept(what, "records", lambda: own.change(files=()))
     if own.files:
         hint = "One class number a record, with commas. Left out: those of the file, or 0."

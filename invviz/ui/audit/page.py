@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from ...jobs.store import Job
+from ...report.audit import TEXT_SCHEMA
 from .. import press, pulse, state, trouble
 from ..screen import screen
 from ..session import session
 from ..waits import waiting
-from . import example, inputs, result
-from .given import Given, given, take_example
+from . import example, inputs, result, sentences
+from .given import Given, given, take_example, take_sentences
 
 BOXES = "own-given"
 EMPTY = "Nothing has been audited yet"
@@ -39,7 +41,7 @@ BEFORE = (
         (
             "**Net**: copy the layers above and change them, or take one of invviz.",
             "**Weights**: the state dict as safetensors; left out, they are drawn.",
-            "**Records**: npz with x and y, a table as csv, or pictures of one size.",
+            "**Records**: npz with x and y, a table as csv, pictures of one size, or sentences as txt for a net that reads words.",
             "**Never** .pt, pickle or ONNX, which can run code or change the net.",
         ),
     ),
@@ -85,7 +87,7 @@ def _said(own: Given) -> str:
         return "none yet"
     weights = f"{len(own.taken.weights)} tensors" if own.taken.weights else f"drawn with seed {own.seed}"
     net = "the example" if own.example else "layers" if own.form == "layers" else own.model.title
-    return f"{net}, {weights}, {own.taken.facts['records']:,} {own.taken.facts['kind']}s"
+    return f"{net}, {weights}, {own.taken.facts['records']:,} {own.taken.facts['kind']}{'s' * (own.taken.facts['records'] != 1)}"
 
 
 def draw() -> None:
@@ -115,14 +117,19 @@ def _draw() -> None:
         if job is None and not own.files and (kept := example.load()):
             st.divider()
             st.caption(PREPARED)
-            screen().made = result.maker(kept[0])
-            result.draw(*kept, False)
+            screen().made = _drawer(kept[0]).maker(kept[0])
+            _drawer(kept[0]).draw(*kept, False)
     if found is not None:
-        screen().made = result.maker(found)
+        screen().made = _drawer(found).maker(found)
         if active or own.stale():
             now = "the new one is being computed" if active else "press Audit again"
             st.caption(f":material/history: What stands above has changed since; this is the audit of what stood there before, and {now}.")
-        result.draw(found, desk.arrays(key), bool(job and job.state == "stopped"))
+        _drawer(found).draw(found, desk.arrays(key), bool(job and job.state == "stopped"))
+
+
+def _drawer(found: dict[str, Any]) -> Any:
+    """What draws an audit: of sentences another file than of all else."""
+    return sentences if found["schema"] == TEXT_SCHEMA else result
 
 
 def _before() -> None:
@@ -150,6 +157,7 @@ def _buttons(own: Given, job: Job | None) -> None:
         )
         if not own.files:
             press.button("Try the example", "own example", lambda: _ask(take_example), type="primary", icon=":material/play_arrow:")
+            press.button("Try sentences", "own sentences", lambda: _ask(take_sentences), icon=":material/notes:")
         if why:
             st.caption(why)
 
