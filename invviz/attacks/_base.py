@@ -48,7 +48,9 @@ class Attack(Component):
     solves: ClassVar[bool] = (
         False  # solves equations other than that its answer gives the whole message, so it may be right where that does not match
     )
-    prior_behind_masks: ClassVar[bool] = False  # who knows what was held back looks for the most likely picture that gives the rest
+    behind_masks: ClassVar[int] = (
+        0  # version of its search for the most likely picture where it knows what was held back; stands in keys from 2 on; 0: it has none
+    )
     reads: ClassVar[str] = ""  # kind of notes of a dishonest server that it reads by (`core.planted`); empty: none
 
     def wants(self) -> Knowledge:

@@ -9,9 +9,11 @@ from ..core.component import knob
 from ..core.lazy import torch
 from ..core.types import Batch
 from ._base import Attack, Unreadable
-from ._masked_map import GREY, Likely, behind_mask
+from ._fit import Fit
+from ._masked_map import GREY, ROUNDINGS, Likely, behind_mask
 from ._matching import UNMATCHED, Watch, in_double, is_smooth, search
 from ._misfit import misfit
+from ._newton import Newton
 from ._priors import smoothness
 from ._space import Space
 
@@ -41,7 +43,7 @@ class _Flat(Exception):
 class LBFGSMatching(Attack):
     """Knobs of a search with L-BFGS."""
 
-    prior_behind_masks: ClassVar[bool] = True
+    behind_masks: ClassVar[int] = 2  # 1: stopped short where the message says all, and took fewer products
 
     steps: int = knob(1000, "most evaluations of the matching loss per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(
@@ -57,7 +59,7 @@ class LBFGSMatching(Attack):
 
     def match(self, obs: Observation, rng: Generator, progress: Progress, known: Tensor | None) -> Reconstruction:
         """Search for the batch; `known` are its labels, shape (b,), or None to search for them too."""
-        given = obs.template.private
+        received, given = obs, obs.template.private
         smooth = is_smooth(obs.net)
         obs = in_double(obs) if smooth else obs
         like = obs.template.private
@@ -89,11 +91,24 @@ class LBFGSMatching(Attack):
         found = search(obs, watch, self.restarts, attempt, every=False)
         if likely is not None and likely.determined and watch.best is not None and not found.stopped:
             best = watch.best  # nothing is left open for a prior to say: the message has the last word
-            watch.tolerance = self.tolerance
-            found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.private.to(like))), every=False)
+            if smooth and like.numel() <= self.steps:  # at kinks its steps are wrong; of more pixels its matrix is dearer than all else
+                found = search(obs, watch, 1, lambda: self._to_rounding(received, best, watch), every=False)
+            else:
+                watch.tolerance = self.tolerance
+                found = search(obs, watch, 1, lambda: plainly(space.coordinates(best.private.to(like))), every=False)
         if likely is not None and not (found.failed or found.stopped):
             found = dataclasses.replace(found, note=likely.said(found.note))
         return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(given.dtype)))
+
+    def _to_rounding(self, obs: Observation, best: Batch, watch: Watch) -> None:
+        """Gauss-Newton from the best so far until nothing of the message is left to explain.
+
+        Raises:
+            Enough: the watch has seen enough.
+        """
+        fit, rough = Fit.of(in_double(obs), best.label), Fit.of(obs, best.label)
+        watch.tolerance = max((ROUNDINGS * torch.finfo(leaf.dtype).eps) ** 2 for leaf in obs.message.values())
+        Newton(fit, rough, watch, TIMES * self.steps, fit.coordinates(best.private.to(fit.target))).descend(coarse=False)
 
     def _masked_map(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:
         """The search under a prior behind a mask; None elsewhere, and where labels are searched for too."""

@@ -23,7 +23,8 @@ class DLG(LBFGSMatching):
     frequencies, the low ones scaled up (same objective, another path); nets without kinks are searched in float64 with a strong Wolfe
     line search, nets with kinks (ReLU, max pooling) without line search, which would give up at the first jump of the gradient.
     Who knows what a mask held back, and the labels, looks for the most likely picture that gives the rest (Gauss-Newton, a natural prior
-    whose weight falls; `steps` are then products with the Jacobian).
+    whose weight falls; `steps` are then products with the Jacobian). Where as many numbers came as there are pixels, the message has the last word: nets without kinks
+    and no more pixels than steps by Gauss-Newton to the message's rounding (whatever `tolerance`), else by L-BFGS.
     Cost: one double backward pass per step.
     """
 

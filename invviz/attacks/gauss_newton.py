@@ -41,7 +41,7 @@ class GaussNewton(Attack):
     name: ClassVar[str] = "gauss_newton"
     title: ClassVar[str] = "Gauss-Newton"
     paper: ClassVar[str] = "nielsen1999damping"
-    prior_behind_masks: ClassVar[bool] = True
+    behind_masks: ClassVar[int] = 1
 
     steps: int = knob(60, "most trial steps per start", low=1, high=100_000, unit="steps")
     restarts: int = knob(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from ._moved import MOVED
+from ._moved import MOVED, behind_mask
 from ._scenario import escaped, written
 from ._settings import SETTINGS
 from .kinds import WORK
@@ -68,14 +68,9 @@ def _train(kind: str, train: Any) -> str:
 
 def _moved(kind: str, scenario: Scenario, only: Scenario) -> str:
     """Results that had moved on purpose, where moving all of them had been too dear."""
-    moved = "&behind mask=likely, then plain" * (kind == "run" and behind_mask(scenario))  # searched without a prior once
+    version = scenario.attack.behind_masks if kind == "run" and behind_mask(scenario) else 0
+    moved = {0: "", 1: "&behind mask=likely, then plain"}.get(version, f"&behind mask={version}")  # searched without a prior once
     moved += "&components=drawn" * (only.prior == "dataset")  # they were the first public pictures once
     if kind == "run" and scenario.attacker == "aware" and scenario.coloured and scenario.coloured.tangent_noise:
         moved += "&noise=solved for"  # once an aware attack took such noise for as good as unknown
     return moved
-
-
-def behind_mask(scenario: Scenario) -> bool:
-    """An attack that knows what was held back, with nothing else to disturb the rest, and looks for the most likely picture there."""
-    stack = scenario.defense
-    return stack.hides and not stack.noisy and scenario.attacker == "aware" and scenario.attack.prior_behind_masks

@@ -1,10 +1,14 @@
-"""What was an attack once and is a server now: texts of then are read, and results of then keep their keys."""
+"""What has moved since: what was an attack once and is a server now, whose texts are read and whose results keep their keys; and searches that got better."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from ..core.errors import TextError
+
+if TYPE_CHECKING:
+    from ._scenario import Scenario
 
 MOVED = {"hijacking": "decoder"}
 """By the name of the server, which was that of the attack, with the same knobs: what reads for it."""
@@ -42,6 +46,18 @@ def key_form(form: str) -> str:
     for name, attack in MOVED.items():
         form = re.sub(rf"&attack={attack}((?:&.*)?)&server=({name}\([^&]*\))", r"&attack=\2\1", form)
     return form
+
+
+def behind_mask(scenario: Scenario) -> bool:
+    """An attack that knows what was held back, with nothing else to disturb the rest, and looks for the most likely picture there."""
+    stack = scenario.defense
+    return stack.hides and not stack.noisy and scenario.attacker == "aware" and scenario.attack.behind_masks > 0
+
+
+def search_moved(kind: str, scenario: Scenario) -> str:
+    """What stands in a key besides, where one search moved and all others of its kind did not."""
+    moved = kind == "run" and behind_mask(scenario) and scenario.attack.behind_masks > 1
+    return f"&behind mask={scenario.attack.behind_masks}" * moved
 
 
 def _name(value: str) -> str:

@@ -21,7 +21,7 @@ from ..models import MODELS, Model
 from ..protocols import PROTOCOLS, Protocol
 from ..protocols.training import TRAININGS, Training
 from ..servers import AGGREGATIONS, SERVERS, Aggregation, Server
-from ._moved import key_form, present
+from ._moved import key_form, present, search_moved
 from ._settings import KINDS, LATE_PARTS, PARTS, SETTINGS
 from .kinds import WORK, KindOfWork
 
@@ -219,7 +219,7 @@ def _text(scenario: Scenario, full: bool) -> str:
 
 @functools.lru_cache(maxsize=KEPT)
 def _key(scenario: Scenario, kind: str, work: KindOfWork) -> str:
-    form = key_form(scenario._form(kind, scenario.only(kind).defense.keyed()))
+    form = key_form(scenario._form(kind, scenario.only(kind).defense.keyed())) + search_moved(kind, scenario)
     return hashlib.sha256(f"{kind}/{work.version}/{form}".encode()).hexdigest()[:20]
 
 
