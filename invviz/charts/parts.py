@@ -1,4 +1,4 @@
-"""A picture, or a series as a line, cut among parties: the parts that are attacked in full colour, the others pale, white lines between."""
+"""A picture, or a series as a line, cut among parties: the parts that are attacked in full colour, the others pale, white lines between; a series on no ground."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.pixels import as_bytes
-from .series import small
+from .series import see_through, small
 
 SIDE = 192  # pixels of the result, about
 PALE = 0.25  # share of its colour that a part keeps which is not attacked
@@ -27,7 +27,7 @@ def parted(picture: np.ndarray, regions: Sequence[Region], attacked: Collection[
         regions: first channel, row and column (of a series channel and place) of every part, and those after its last.
         attacked: numbers of the parts that are shown in full.
     """
-    if picture.ndim == 3:
+    if series := picture.ndim == 3:
         picture, regions = _lines(picture, regions)
     _, channels, height, width = picture.shape
     pale = np.full_like(picture, 0.8) * (1 - PALE) + picture * PALE
@@ -47,8 +47,8 @@ def parted(picture: np.ndarray, regions: Sequence[Region], attacked: Collection[
     sheet = Image.fromarray(raw[0]) if channels == 1 else Image.fromarray(raw.transpose(1, 2, 0))
     large = np.array(sheet.convert("RGB").resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
     large[edges] = 255
-    out = io.BytesIO()
-    Image.fromarray(large).save(out, "PNG", compress_level=6)
+    out, cut = io.BytesIO(), Image.fromarray(large)
+    (see_through(cut) if series else cut).save(out, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 from ..core.pixels import as_bytes
 from ._colours import IDEAL, REAL, TRUTH, dash, framed, ink, line
 
+PEN = 40  # of lines on white, as grey
+ON_ANY = "#767C86"  # of lines without a ground: 4.2 to 1 on white and on the dark theme's
 WIDE, HIGH, FINER = 192, 144, 3  # pixels of a small picture; it is drawn so many times larger first, for smooth lines
 
 
@@ -64,6 +66,13 @@ def small(raw: np.ndarray) -> np.ndarray:
     return np.stack([_small(one) for one in raw])[:, None]
 
 
+def see_through(sheet: Image.Image) -> Image.Image:
+    """Lines on white as lines on no ground, which are seen on a light page and on a dark one."""
+    found = Image.new("RGBA", sheet.size, ON_ANY)
+    found.putalpha(sheet.convert("L").point(lambda grey: min(255, (255 - grey) * 255 // (255 - PEN))))
+    return found
+
+
 def _small(one: np.ndarray) -> np.ndarray:
     size = WIDE * FINER, HIGH * FINER
     sheet = Image.new("L", size, 255)
@@ -71,8 +80,8 @@ def _small(one: np.ndarray) -> np.ndarray:
     for channel in one:
         across = np.linspace(FINER, size[0] - FINER, len(channel))
         down = size[1] - FINER - channel / 255 * (size[1] - 2 * FINER)
-        pen.line(list(zip(across.tolist(), down.tolist(), strict=True)), fill=40, width=2 * FINER, joint="curve")
+        pen.line(list(zip(across.tolist(), down.tolist(), strict=True)), fill=PEN, width=2 * FINER, joint="curve")
     return np.asarray(sheet.resize((WIDE, HIGH), Image.Resampling.BOX))
 
 
-__all__ = ["HIGH", "WIDE", "known_along", "series_spec", "small"]
+__all__ = ["HIGH", "WIDE", "known_along", "see_through", "series_spec", "small"]

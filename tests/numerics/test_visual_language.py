@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
 import io
@@ -35,7 +36,9 @@ from invviz.charts import (
 )
 from invviz.charts._colours import BESIDE, DASHED, DEFENSE, GROUNDS, IDEAL, REAL, SOLID, TRUTH, contrast, dash, frame, ink, legible, line
 from invviz.charts._heights import apart
+from invviz.charts.parts import parted
 from invviz.charts.pictures import strip_png, to_png
+from invviz.charts.thumbs import thumb
 
 CSS = (Path(__file__).parents[2] / "assets" / "css" / "app.css").read_text()
 VALUES = np.geomspace(10, 1e-3, 40)
@@ -312,3 +315,16 @@ def test_names_keep_apart_and_move_as_little_as_they_must(seed):
     assert apart([10.0, 30.0], 3.0, (5.0, 65.0)) == [10.0, 30.0], "with room nothing moves"
     assert apart([5.0, 5.0, 5.0], 40.0, (5.0, 65.0)) == [65.0, 35.0, 5.0], "where there is no room the distance is smaller"
     assert apart([], 3.0, (5.0, 65.0)) == []
+
+
+def test_small_series_are_lines_without_a_ground_that_are_seen_on_both():
+    """They stood on white in the dark theme, between dark bars."""
+    assert all(contrast(series.ON_ANY, ground) >= 3 for ground in GROUNDS)
+    wave = (0.5 + 0.4 * np.sin(np.linspace(0, 9, 64)))[None, None]
+    for address in (thumb(wave), parted(wave, [((0, 0), (1, 64))], [0])):
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+        assert (shown[..., 3] == 0).mean() > 0.8, "no ground"
+        assert {"#{:02X}{:02X}{:02X}".format(*pixel) for pixel in shown[shown[..., 3] > 200][:, :3]} == {series.ON_ANY}, "one line"
+    assert np.asarray(Image.open(io.BytesIO(base64.b64decode(thumb(np.zeros((1, 1, 8, 8))).partition(",")[2])))).ndim == 3, (
+        "a picture stays one"
+    )
