@@ -127,6 +127,13 @@ def test_what_takes_too_long_is_named_and_missing_ones_are_made_later(attacks, s
         assert set(gallery.results("attacks")) == {scene.key("risk"), *keys.values()} and not gallery.late("attacks")
         whole, part = json.loads((tmp_path / "attacks" / "facts.json").read_text())["results"], json.loads(before)["results"]
         assert {key: whole[key] for key in part} == part, "what was there stays, to the second"
+        other = f"{QUICK}&seed=5"
+        monkeypatch.setattr(lineup, "SCENES", (lineup.Victim("quick", "Only a test.", other),))
+        monkeypatch.setattr(_attacks, "MOST", 0.0)
+        _attacks.make(tmp_path / "attacks", missing=True)
+        forget()
+        left = {Scenario.parse(other).key("risk"), Scenario.parse(other).replace(attack=FEW["linear_layer"]()).key("run")}
+        assert set(gallery.results("attacks")) == left, "what nobody finds any more, as after a key has moved, is gone"
     finally:
         forget()
 

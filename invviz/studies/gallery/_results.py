@@ -57,10 +57,12 @@ def make(
     torch.set_num_threads(1)
     done = Prepared.read(folder) if missing else Prepared()
     spectra: dict[str, Assessment] = {}
+    keys = set[str]()
 
     with tempfile.TemporaryDirectory() as cache:
         site = Site(None, Path(cache), "cpu")
         for scenario, attacks in wanted:
+            keys |= {scenario.key("risk"), *(one.key("run") for one in attacks)}
             try:
                 if (scored is None or scenario in scored) and not (missing and scenario.key("risk") in done.facts):
                     key = scenario.key("risk")
@@ -72,6 +74,8 @@ def make(
             except InvvizError as err:
                 sys.stderr.write(f"{scenario.text()}: left out: {err}\n")
             done.write(folder, name)
+        done.keep(keys)
+        done.write(folder, name)
 
 
 @dataclasses.dataclass
@@ -130,6 +134,12 @@ class Prepared:
                 [self.arrays[f"{key}/ideals"], ideal(d, sigma).clip(0, 1)[None].astype(np.float32)]
             )
         sys.stderr.write(f"{scenario.text()}: spectrum, {d.method}, {d.seconds:.1f} s\n")
+
+    def keep(self, keys: Collection[str]) -> None:
+        """Drop what nobody finds any more, as its key has moved or nobody wants it."""
+        self.facts = {key: facts for key, facts in self.facts.items() if key in keys}
+        self.late = {key: seconds for key, seconds in self.late.items() if key in keys}
+        self.arrays = {name: array for name, array in self.arrays.items() if name.partition("/")[0] in keys}
 
     def write(self, folder: Path, name: str) -> None:
         """Both files, each whole or not at all."""
