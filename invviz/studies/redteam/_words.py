@@ -51,7 +51,8 @@ def got(finding: Finding) -> str:
     if count == 1:
         return f"{word}, {_level(finding.worst)}"
     best, middle, least = (_level(one) for one in (finding.worst, finding.median, min(finding.psnr)))
-    levels = f"all {best}" if best == middle == least else f"best read {best}, median {middle}, least {least}"
+    other = f" (its SSIM counts, too; another has {_level(max(finding.psnr))})" if finding.worst < finding.median else ""
+    levels = f"all {best}" if best == middle == least else f"best read {best}{other}, median {middle}, least {least}"
     return f"{word} on {finding.words.count(word)} of {count}, {levels}"
 
 
