@@ -65,12 +65,14 @@ class ClassPrior(Attack):
         public, given = known_pictures(obs, self.name, 3), obs.template.private
         rounding = max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
         obs = in_double(obs)
+        alike = obs.public_labels if self.whose == "class" and obs.knowledge.labels else None
         try:
             loss, (laws, stages) = misfit(obs)[0], laws_of(obs, rounding)
             most = directions(obs, self.components)
         except Unreadable as why:
-            return Reconstruction(obs.template.at(obs.grey), math.inf, note=f"{why}.", failed=True)
-        alike = obs.public_labels if self.whose == "class" and obs.knowledge.labels else None
+            means, _, whose = law_of_class(public.double(), alike, obs.template.label, 1)
+            mean = obs.template.at(means.view(given.shape).clamp(*obs.bounds).to(given.dtype))
+            return Reconstruction(mean, math.inf, note=f"{why}. The answer is the mean of {whose}.", failed=True)
         search = _Search(obs, laws, *law_of_class(public.double(), alike, obs.template.label, most))
         v = search.start()
         trace: list[tuple[int, float]] = []

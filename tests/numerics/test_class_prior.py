@@ -178,3 +178,6 @@ def test_a_message_that_says_nothing_leaves_the_mean_of_the_class():
     found = ClassPrior().reconstruct(obs, stream(0, "attack"), go_on).batch.image
     mean = obs.public[obs.public_labels == int(obs.template.label[0])].mean(0)
     assert float((found[0] - mean).abs().max()) < 0.05
+    nothing = dataclasses.replace(obs, noise=0.0, message={name: torch.zeros_like(leaf) for name, leaf in obs.message.items()})
+    answer = ClassPrior().reconstruct(nothing, stream(0, "attack"), go_on)  # as where all that is not zero was encrypted
+    assert torch.allclose(answer.batch.image[0], mean) and answer.failed and "all zeros. The answer is the mean" in answer.note
