@@ -33,7 +33,7 @@ def _clear_with_insides(self: ForwardMsgQueue, retain_lifecycle_msgs: bool = Fal
 
 def _stands_in(message: ForwardMsg, dropped: set[tuple[int, ...]]) -> bool:
     path = _path(message)
-    return message.WhichOneof("type") == "delta" and any(path[:depth] in dropped for depth in range(1, len(path)))
+    return message.WhichOneof("type") in ("delta", "ref_hash") and any(path[:depth] in dropped for depth in range(1, len(path)))
 
 
 def _path(message: ForwardMsg) -> tuple[int, ...]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from . import orphans, press, session
+from . import orphans, press, session, unchanged
 
 PACES = (0.3, 0.5, 1.0, 2.0, 4.0)  # seconds between two drawings
 ROOM = 2.0  # times what drawing takes
 
 orphans.leave_none()  # the part has parts of its own inside
+unchanged.send_once()
 
 
 def part(draw: Callable[[], None]) -> None:
-    """Draw, and while `keep(True)` is said draw again, with room between two drawings.
+    """Draw, and while `keep(True)` is said draw again, with room between two drawings; the browser hears of what has changed (`unchanged`).
 
     A request of the clock that comes while the last one is still being drawn swallows a click on another page that waits there, too (Streamlit folds both into one
     and keeps the clock's page). So the clock never strikes faster than drawing takes.
@@ -30,6 +31,8 @@ def part(draw: Callable[[], None]) -> None:
             st.rerun()  # the controls outside of this part may show something else now
         if page := st.session_state.pop(press.GO, ""):
             st.switch_page(page)
+        if every is not None:
+            unchanged.tell()
         start = time.monotonic()
         draw()
         took = st.session_state.get("drawing takes", 0.0)
