@@ -148,9 +148,9 @@ def _swept(search: TextSearch, judge: Callable[[Tensor, Tensor], Tensor]) -> boo
 
 
 def _exchanged(tokens: Tensor) -> Tensor:
-    """The batch (b, length) with every two words of a sentence exchanged, (n, b, length)."""
+    """The batch (b, length) as it is, and with every two words of a sentence exchanged, (n, b, length)."""
     rows, length = tokens.shape
-    found = []
+    found = [tokens]
     for row in range(rows):
         for a in range(length):
             for b in range(a + 1, length):

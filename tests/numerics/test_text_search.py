@@ -10,7 +10,7 @@ import torch
 
 from invviz.attacks._soft_words import SoftWords, occurring
 from invviz.attacks._word_prior import NEVER, Language
-from invviz.attacks.lamp import _judge
+from invviz.attacks.lamp import _exchanged, _judge
 from invviz.core.rng import stream
 from invviz.core.tree import flatten, map_tree
 from invviz.engine.client import Site, meet_client
@@ -107,6 +107,12 @@ def test_a_decoders_own_surprise_is_its_loss_over_all_words(tmp_path):
     assert float(Language(obs, "net").surprise(tokens[None])[0]) == pytest.approx(wanted)
     found, _ = read(TEXT.format(0, "tiny_bert(width=8)", "lamp(prior='net')"), tmp_path)
     assert found.failed and "foretells no words" in found.note and "Set prior='public'" in found.note
+
+
+def test_a_sentence_of_one_word_has_nothing_to_exchange():
+    """It broke off there; of three words there are three pairs, beside the sentence as it is."""
+    assert _exchanged(torch.tensor([[7]])).tolist() == [[[7]]]
+    assert {tuple(row) for row in _exchanged(torch.tensor([[1, 2, 3]]))[:, 0].tolist()} == {(1, 2, 3), (2, 1, 3), (3, 2, 1), (1, 3, 2)}
 
 
 def test_lamps_score_is_minus_the_log_of_the_posterior(tmp_path):
