@@ -13,7 +13,7 @@ def test_the_page_says_it(page):
     assert "InvL-GNP" in words and "no protection to rely on" in words
 
 
-@pytest.mark.parametrize("study, passed", [("digits", False), ("photos", True)])
+@pytest.mark.parametrize("study, passed", [("digits", False), ("photos", False), ("cifar10", True)])
 def test_curves_recommends_none_of_them_and_says_which_it_passes_over(study, passed):
     at = opened("curves", views={"of": study})
     finding = next(m.value.replace("\\", "") for m in at.markdown if m.value.startswith("## At most 1 point"))
@@ -23,7 +23,7 @@ def test_curves_recommends_none_of_them_and_says_which_it_passes_over(study, pas
     words = said(at).replace("\\", "")
     assert (
         "is passed over: who knows it may solve for its noise" in words
-    ) == passed  # the attackers of digits solved for it: nothing better is left to pass over
+    ) == passed  # those of digits and photographs solved for it: nothing better is left to pass over
     assert ("solve for it first only on smooth nets" in words) != passed and ("did not solve for it" in words) == passed
 
 
