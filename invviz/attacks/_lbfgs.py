@@ -10,8 +10,8 @@ from ..core.lazy import torch
 from ..core.types import Batch
 from ._base import Attack, Unreadable
 from ._fit import Fit
-from ._masked_map import GREY, ROUNDINGS, Likely, behind_mask
-from ._matching import UNMATCHED, Watch, in_double, is_smooth, search
+from ._masked_map import GREY, Likely, behind_mask
+from ._matching import UNMATCHED, Watch, in_double, is_smooth, rounding, search
 from ._misfit import misfit
 from ._newton import Newton
 from ._priors import smoothness
@@ -107,7 +107,7 @@ class LBFGSMatching(Attack):
             Enough: the watch has seen enough.
         """
         fit, rough = Fit.of(in_double(obs), best.label), Fit.of(obs, best.label)
-        watch.tolerance = max((ROUNDINGS * torch.finfo(leaf.dtype).eps) ** 2 for leaf in obs.message.values())
+        watch.tolerance = rounding(obs.message) ** 2
         Newton(fit, rough, watch, TIMES * self.steps, fit.coordinates(best.private.to(fit.target))).descend(coarse=False)
 
     def _masked_map(self, obs: Observation, known: Tensor | None, watch: Watch) -> Likely | None:

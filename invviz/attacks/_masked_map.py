@@ -10,7 +10,7 @@ from ..core.lazy import torch
 from ..core.tree import randn_like
 from ._base import Unreadable
 from ._fit import Slope, rows_of
-from ._matching import in_double
+from ._matching import in_double, rounding
 from ._priors import Whitened
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ AGREES = 0.1  # excess over what was predicted, up to which the map counts as li
 WORTH = 0.1  # gain below which another step at the same weight is not worth its price
 HALVINGS = 10  # most of a step that leads up
 GREY = 0.01  # standard deviation of a start in the prior's coordinates: alike samples of a batch would stay alike without
-ROUNDINGS = 4  # of the message: relative misfit at which nothing is left to explain
 
 
 def behind_mask(obs: Observation) -> bool:
@@ -69,11 +68,11 @@ class Likely:
         Raises:
             Unreadable: nothing came, or the message cannot be made linear.
         """
-        rounding = (ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())) ** 2
+        least = rounding(obs.message) ** 2
         obs = in_double(obs)
         like = obs.template.private
         rows, target, *_ = rows_of(obs)
-        found = cls(obs, label, rows, target, Whitened.of(like, obs.bounds), rounding, watch, products)
+        found = cls(obs, label, rows, target, Whitened.of(like, obs.bounds), least, watch, products)
         try:
             Slope.of(found, like.new_zeros(like.numel()))
         except RuntimeError as why:

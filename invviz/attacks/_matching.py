@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNMATCHED = 1e-2  # a relative matching loss above this means that the message was not reproduced
 CLOSE = 1e-4  # below this the picture is usually right to the eye
+ROUNDINGS = 4  # of the message: relative residual at which nothing is left to explain
 BLOWN_UP = 1e3  # times the first loss of a start: diverged
 
 
@@ -37,6 +38,11 @@ def up_to_length(message: Tree, target: Tree) -> tuple[float, float]:
     message = {name: message[name] for name in target}
     scale = float(dot(message, target) / dot(message, message))
     return float(squared_error(map_tree(lambda leaf: scale * leaf, message), target)), scale
+
+
+def rounding(message: Tree) -> float:
+    """Relative residual at which nothing of a message is left to explain, by the precision in which it came."""
+    return ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in message.values())
 
 
 def cosine_distance(message: Tree, target: Tree) -> Tensor:

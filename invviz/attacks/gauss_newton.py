@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.component import knob
-from ..core.lazy import torch
 from ..core.tree import randn_like
 from ..core.types import Knowledge, Reconstruction
 from ._base import Attack, Unreadable
@@ -15,7 +14,7 @@ from ._closed_form import changed_before
 from ._fit import Fit, Slope
 from ._labels import told_label
 from ._masked_map import GREY, Likely, behind_mask
-from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, search
+from ._matching import CLOSE, UNMATCHED, Enough, Watch, in_double, rounding, search
 from ._newton import Newton, openness
 from ._space import SPREAD
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ..core.types import Observation, Progress
 
 PRODUCTS = 1000  # with the Jacobian, of the search that leads the way behind a mask
-ROUNDINGS = 4  # of the message: relative residual at which nothing is left to explain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +76,8 @@ class GaussNewton(Attack):
         except Unreadable as why:
             grey = obs.template.at(obs.grey)
             return Reconstruction(grey, math.inf, note=f"{why}.", failed=True)
-        rounding = ROUNDINGS * max(torch.finfo(leaf.dtype).eps for leaf in obs.message.values())
-        watch = Watch(progress, self.steps, 0.0 if fit.prior else max(self.tolerance, rounding**2), max(UNMATCHED, 2 * fit.truth))
+        least = rounding(obs.message)
+        watch = Watch(progress, self.steps, 0.0 if fit.prior else max(self.tolerance, least**2), max(UNMATCHED, 2 * fit.truth))
         tried: list[Newton] = []
 
         def attempt() -> None:
@@ -94,13 +92,13 @@ class GaussNewton(Attack):
         found = search(obs, watch, self.restarts, attempt, every=False)
         if not (found.failed or found.stopped):
             try:
-                note = self._certificate(fit, min(tried, key=lambda one: one.loss), rounding, watch)
+                note = self._certificate(fit, min(tried, key=lambda one: one.loss), least, watch)
             except Enough:
                 note = "Whether the message determines the picture was not counted, as that was stopped."
             found = dataclasses.replace(found, note=f"{found.note} {note}".strip())
         return dataclasses.replace(found, batch=found.batch.at(found.batch.private.to(like.dtype)))
 
-    def _certificate(self, fit: Fit, newton: Newton, rounding: float, watch: Watch) -> str:
+    def _certificate(self, fit: Fit, newton: Newton, least: float, watch: Watch) -> str:
         """What the residual and the Jacobian at the answer say of it.
 
         Raises:
@@ -109,7 +107,7 @@ class GaussNewton(Attack):
         if fit.prior:
             return "The most likely picture under a smooth prior and the known noise; not exact."
         residual = newton.loss**0.5
-        if residual > rounding:
+        if residual > least:
             return "" if newton.loss > CLOSE else f"Not exact: {residual:.1e} of the message is left unexplained."
         if fit.size > self.dense:
             return f"The message is explained to its rounding ({residual:.0e}); whether it determines the picture was not counted (dense < {fit.size:,} unknowns)."

@@ -16,7 +16,7 @@ from ..core.errors import InvvizError, TextError, UploadError
 from ..datasets import read_sentences, read_vocabulary
 from ..scenario import Scenario, check
 from . import _origin, _own
-from ._records import BATCH, similar
+from ._records import similar, span
 from ._show import ProgressLine
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _of_scenario(args: argparse.Namespace) -> dict[str, Any]:
                 f"{s.model.name} tells classes, and sentences of your own have none here. Use model=tiny_lm, or hand over the net with --labels."
             )
         tokens = _lines(args.data, known, s.data.shape[0])
-    start, stop = _cut(args, len(tokens))
+    start, stop = span(args, len(tokens), "sentences")
     public = client.samples.public.take(range(min(len(client.samples.public), PUBLIC)))[0]
     place = "own file" if args.data is not None else f"{s.data.text()}"
     print(f"The scenario's net reads {stop - start} sentences ({place}); its attacker has {len(public):,} public ones.", file=sys.stderr)
@@ -135,7 +135,7 @@ def _of_own(args: argparse.Namespace) -> dict[str, Any]:
         raise TextError("Name the sentences with --data: a .txt, one a line, or whole numbers of words as .npz, .npy or .csv.")
     words = _vocabulary(args)
     tokens, beside, argument, target = _sentences(args, args.data, words)
-    start, stop = _cut(args, len(tokens))
+    start, stop = span(args, len(tokens), "sentences")
     public = None
     if args.similar is not None:
         public = _lines(args.similar, words) if args.similar.suffix.lower() == ".txt" and not isinstance(words, int) else similar(args)
@@ -154,18 +154,6 @@ def _refuse(args: argparse.Namespace) -> None:
         raise TextError(
             f"{', '.join(odd)}: words have no scale, no spectrum and no decibels; their alternatives are counted. Leave it out."
         )
-
-
-def _cut(args: argparse.Namespace, count: int) -> tuple[int, int]:
-    start, stop = args.records or (0, min(BATCH, count))
-    if stop > count:
-        raise TextError(f"--records {start}:{stop}: there are {count:,} sentences.")
-    if stop - start < count:
-        print(
-            f"{stop - start:,} of {count:,} sentences are taken as the batch of one message, from number {start}; --records says which.",
-            file=sys.stderr,
-        )
-    return start, stop
 
 
 def _vocabulary(args: argparse.Namespace) -> Any:

@@ -21,14 +21,7 @@ def batch(args: argparse.Namespace) -> tuple[Any, Any]:
     """The records that are audited: one array goes in as it is, several by their names."""
     inputs, target = _own.records(args.data, args.labels)
     count = len(next(iter(inputs.values())))
-    start, stop = args.records or (0, min(BATCH, count))
-    if stop > count:
-        raise TextError(f"--records {start}:{stop}: there are {count:,} records.")
-    if stop - start < count:
-        print(
-            f"{stop - start:,} of {count:,} records are taken as the batch of one message, from number {start}; --records says which.",
-            file=sys.stderr,
-        )
+    start, stop = span(args, count, "records")
     if len(inputs) > 1:
         more = "" if args.labels or target is not None else "; --labels names the one that is the target"
         print(f"{', '.join(inputs)} go to the net by these names{more}.", file=sys.stderr)
@@ -36,6 +29,19 @@ def batch(args: argparse.Namespace) -> tuple[Any, Any]:
     print(f"Read: {shapes}{'' if target is None else f'; targets {target.dtype}'}.", file=sys.stderr)
     cut = {name: value[start:stop] if np.ndim(value) and len(value) == count else value for name, value in inputs.items()}
     return (cut if len(cut) > 1 else next(iter(cut.values()))), None if target is None else target[start:stop]
+
+
+def span(args: argparse.Namespace, count: int, what: str) -> tuple[int, int]:
+    """Number of the first that is taken of so many, and that behind the last; said where it is not all of them."""
+    start, stop = args.records or (0, min(BATCH, count))
+    if stop > count:
+        raise TextError(f"--records {start}:{stop}: there are {count:,} {what}.")
+    if stop - start < count:
+        print(
+            f"{stop - start:,} of {count:,} {what} are taken as the batch of one message, from number {start}; --records says which.",
+            file=sys.stderr,
+        )
+    return start, stop
 
 
 def names(inputs: Any) -> tuple[str, ...]:

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...attacks import ATTACKS, Attack
-from ...core.errors import InvvizError
 from ...core.task import NEXT_TOKEN
 from ...scenario import problems
-from ..attack import run
-from .attempts import LEFT, said_of
-from .findings import NO_TIME, NOT_NEEDED, ON_REQUEST, UNFIT
+from .attempts import LEFT, Broken, ran_within
+from .findings import NO_TIME, NOT_NEEDED, UNFIT
 from .settings import Case
 from .text_findings import Tried
 
 if TYPE_CHECKING:
     from ...scenario import Scenario
-    from ..results import Event, Result
+    from ..results import Event
     from .text_subject import TextSubject
 
 STRONGEST = ("dager", "embedding_rows", "tag", "lamp")
@@ -100,26 +98,12 @@ def attempts(
 
 
 def _tried(case: Case, attack: Attack, seconds: float, report: Callable[[Event], bool] | None) -> Attempt:
-    scenario, start = case.scenario.replace(attack=attack), time.monotonic()
-    asked: list[bool] = []
-
-    def progress(event: Event) -> bool:
-        if report is not None and not report(event):
-            asked.append(True)
-            return False
-        return time.monotonic() - start < seconds
-
-    try:
-        result: Result = run(scenario, case.site, progress, client=case.client)
-    except InvvizError as err:
-        return Attempt(Tried(attack.text(), error=str(err), seconds=time.monotonic() - start))
-    except Exception as err:  # noqa: BLE001  (the user's own net and loss run here: that one attack fails on them is a finding)
-        said = f"{type(err).__name__}: {err}".splitlines()[0][:300]
-        return Attempt(Tried(attack.text(), error=f"it broke off: {said}", seconds=time.monotonic() - start))
+    ran = ran_within(dataclasses.replace(case, scenario=case.scenario.replace(attack=attack)), seconds, report)
+    if isinstance(ran, Broken):
+        return Attempt(Tried(attack.text(), error=ran.why, seconds=ran.seconds))
+    result, note = ran
     read, anywhere = (tuple(map(float, result.scores[name] or ())) for name in ("token_accuracy", "rouge_1"))
     exact = tuple((result.guess == result.truth).all(1).tolist())
-    note = said_of(scenario, result.note, result.stopped)
-    note = f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note
     told = Tried(
         attack.text(), read, anywhere, exact, result.seconds, result.given, result.threat_model, note, result.failed, result.stopped
     )

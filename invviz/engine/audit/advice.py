@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...metrics import EXACT, GAINS, WORDS, word_of_share
 from ...scenario import MAX_EXACT_INPUTS
@@ -16,6 +16,7 @@ from .verdict import UNKNOWN
 if TYPE_CHECKING:
     from .findings import Findings
 
+Found = TypeVar("Found")
 UNEVEN = 6.0  # dB by which the most exposed record lies above the median one
 UNSHARP = 0.05  # width of InvRE's interval
 READABLE = 0.9  # InvRE
@@ -23,7 +24,7 @@ HIDDEN = 1 - 10 ** (-GAINS[0] / 10)  # InvRE up to which the word is hidden
 
 
 @dataclasses.dataclass(frozen=True)
-class Advice:
+class Advice(Generic[Found]):
     """A sentence and its condition.
 
     Attributes:
@@ -33,8 +34,8 @@ class Advice:
     """
 
     name: str
-    holds: Callable[[Findings], bool]
-    words: Callable[[Findings], str]
+    holds: Callable[[Found], bool]
+    words: Callable[[Found], str]
 
 
 def advice(found: Findings) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -174,27 +174,13 @@ def _of_own(said: str) -> str:
 def _tried(subject: Subject, scenario: Scenario, attack: Attack, seconds: float, report: Callable[[Event], bool] | None) -> Attempt:
     raw = subject.rescaled and attack.name in READS_LAYERS
     case: Case = case_of(subject, scenario.replace(attack=attack), raw)
-    start = time.monotonic()
-    asked: list[bool] = []
-
-    def progress(event: Event) -> bool:
-        if report is not None and not report(event):
-            asked.append(True)
-            return False
-        return time.monotonic() - start < seconds
-
-    try:
-        result: Result = run(case.scenario, case.site, progress, client=case.client)
-    except InvvizError as err:
-        return Attempt(Tried(attack.text(), error=str(err), seconds=time.monotonic() - start))
-    except Exception as err:  # noqa: BLE001  (the user's own net and loss run here: that one attack fails on them is a finding)
-        said = f"{type(err).__name__}: {err}".splitlines()[0][:300]
-        return Attempt(Tried(attack.text(), error=f"it broke off: {said}", seconds=time.monotonic() - start))
+    ran = ran_within(case, seconds, report)
+    if isinstance(ran, Broken):
+        return Attempt(Tried(attack.text(), error=ran.why, seconds=ran.seconds))
+    result, note = ran
     guess, truth = (subject.unit(side) if raw else side for side in (result.guess, result.truth))
     psnr = tuple(float(v) for v in PSNR().score(guess.astype(np.float64), truth.astype(np.float64)))
     name = _word(guess, truth) if scenario.data.modality.grid else ""
-    note = said_of(scenario, result.note, result.stopped)
-    note = f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note
     told = Tried(attack.text(), psnr, result.seconds, result.given, result.threat_model, note, result.failed, result.stopped, word=name)
     return Attempt(told, guess)
 
@@ -207,3 +193,32 @@ def _word(guess: np.ndarray, truth: np.ndarray) -> str:
 def best_of(found: Sequence[Attempt], record: int) -> tuple[float, str] | None:
     """The best PSNR that any attack got of a record, and whose it is."""
     return max(((one.told.psnr[record], one.told.attack) for one in found if one.told.psnr), default=None)
+
+
+class Broken(NamedTuple):
+    """An attack that gave no answer: why, in words, and after how many seconds."""
+
+    why: str
+    seconds: float
+
+
+def ran_within(case: Case, seconds: float, report: Callable[[Event], bool] | None) -> tuple[Result, str] | Broken:
+    """A case's attack run for at most so long, its answer and what there is to say of it; `report` answering False ends it, too."""
+    start = time.monotonic()
+    asked: list[bool] = []
+
+    def progress(event: Event) -> bool:
+        if report is not None and not report(event):
+            asked.append(True)
+            return False
+        return time.monotonic() - start < seconds
+
+    try:
+        result: Result = run(case.scenario, case.site, progress, client=case.client)
+    except InvvizError as err:
+        return Broken(str(err), time.monotonic() - start)
+    except Exception as err:  # noqa: BLE001  (the user's own net and loss run here: that one attack fails on them is a finding)
+        said = f"{type(err).__name__}: {err}".splitlines()[0][:300]
+        return Broken(f"it broke off: {said}", time.monotonic() - start)
+    note = said_of(case.scenario, result.note, result.stopped)
+    return result, f"{ON_REQUEST} {note}".strip() if result.stopped and asked else note

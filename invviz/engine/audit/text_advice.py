@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .advice import Advice
 from .findings import NO_TIME, UNFIT
 
 if TYPE_CHECKING:
@@ -13,21 +12,6 @@ if TYPE_CHECKING:
 
 HALF = 0.5  # of the bits of a sentence's words, from which on it is called exposed
 ROWS = "embedding_rows"
-
-
-@dataclasses.dataclass(frozen=True)
-class Advice:
-    """A sentence and its condition.
-
-    Attributes:
-        name: for tests.
-        holds: whether it is said.
-        words: the sentence.
-    """
-
-    name: str
-    holds: Callable[[TextFindings], bool]
-    words: Callable[[TextFindings], str]
 
 
 def advice(found: TextFindings) -> tuple[str, ...]:
@@ -77,7 +61,7 @@ def _noise(found: TextFindings) -> str:
     )
 
 
-ADVICE = (
+ADVICE: tuple[Advice[TextFindings], ...] = (
     Advice(
         "read",
         lambda f: _read(f) > 0,

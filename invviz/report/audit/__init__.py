@@ -16,7 +16,7 @@ from . import _text_words as text_words
 from ._audit import SCHEMA, Audit, schema, write
 from ._finding import finding, headline
 from ._html import to_html
-from ._origin import OF_MODULE, call_of, came_from, shown_bounds
+from ._origin import OF_MODULE, call_of, came_from, check_asked, named, shown_bounds
 from ._reconstructed import Reconstructed
 from ._text import TEXT_SCHEMA, TextAudit
 from ._text_calls import audit_text, reconstruct_text
@@ -101,10 +101,7 @@ def audit(
     from ...engine.audit.settings import attacks_of, scenario_of
     from ...engine.audit.subject import subject
 
-    if not all(one is None or one > 0 for one in (seconds, within)):
-        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and None.")
-    if not (isinstance(first, int) and first >= 0):
-        raise InvvizError(f"first={first!r}; allowed: a whole number from 0 on, the first record's in its file.")
+    check_asked(seconds, within, first, "record")
     start, listed = time.monotonic(), attacks_of(attacks)
     who = subject(module, batch, targets, loss, public, bounds, device, similar)
     scenario = scenario_of(who, protocol, defense, prior, seed, floor, method)
@@ -117,7 +114,7 @@ def audit(
         "public": list(public),
         "similar": 0 if who.similar is None else len(who.similar),
         "bounds": {part.name: [part.low.tolist(), part.high.tolist()] for part in who.net.parts},
-        "loss": _named(loss),
+        "loss": named(loss),
         "ceiling": ceiling,
         "floor": floor,
         "method": method,
@@ -220,10 +217,6 @@ def defend(message: Mapping[str, Any], defense: Any, seed: int) -> dict[str, Any
     from ...engine.audit.defended import defended_message
 
     return defended_message(message, defense, seed)
-
-
-def _named(loss: Any) -> str:
-    return "cross-entropy" if loss is None else getattr(loss, "__name__", type(loss).__name__)
 
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,14 +160,14 @@ class Audit:
         return "\n".join(summary(self.to_json()))
 
 
-def write(found: dict[str, Any], path: str | Path) -> Path:
-    """Write the report of an audit that is at hand as JSON; arguments and errors as of `Audit.report`."""
+def write(found: dict[str, Any], path: str | Path, text: Callable[[dict[str, Any], str], str] | None = None) -> Path:
+    """Write the report of an audit that is at hand as JSON; arguments and errors as of `Audit.report`; `text` as `written`, which it is where it is left out."""
     path = Path(path)
     form = path.suffix.lower().removeprefix(".")
     if form not in ("html", "json", "csv"):
         raise InvvizError(f"A report ends with .html, .json or .csv; {path.name!r} does not.")
     try:
-        path.write_text(written(found, form), encoding="utf-8")
+        path.write_text((text or written)(found, form), encoding="utf-8")
     except OSError as err:
         raise InvvizError(f"{path} cannot be written: {err.strerror or err}. Name another file.") from err
     return path

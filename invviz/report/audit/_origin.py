@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...core.errors import InvvizError
+
 if TYPE_CHECKING:
     from ._audit import Audit
     from ._text import TextAudit
@@ -35,6 +37,23 @@ def call_of(function: Callable[..., Any], given: Mapping[str, Any], words: Mappi
         text = name if written is None else str(written) if name == "loss" else repr(written)
         said.append(f"{name}={text if len(text) <= LONGEST else name}")
     return f"invviz.{function.__name__}({', '.join(said)})"
+
+
+def check_asked(seconds: float | None, within: float | None, first: object, what: str) -> None:
+    """Times, and the number of the first record (`what` it is called).
+
+    Raises:
+        InvvizError: one is not allowed; says what is.
+    """
+    if not all(one is None or one > 0 for one in (seconds, within)):
+        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and None.")
+    if not (isinstance(first, int) and first >= 0):
+        raise InvvizError(f"first={first!r}; allowed: a whole number from 0 on, the first {what}'s in its file.")
+
+
+def named(loss: Any) -> str:
+    """A loss in words; None is cross-entropy."""
+    return "cross-entropy" if loss is None else getattr(loss, "__name__", type(loss).__name__)
 
 
 def shown_bounds(found: Mapping[str, Any]) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import plain
-from ...core.errors import InvvizError
+from ._audit import write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
 
@@ -115,15 +116,7 @@ class TextAudit:
         Raises:
             InvvizError: another ending, or the file cannot be written.
         """
-        path = Path(path)
-        form = path.suffix.lower().removeprefix(".")
-        if form not in FORMS:
-            raise InvvizError(f"A report ends with .html, .json or .csv; {path.name!r} does not.")
-        try:
-            path.write_text(self.text(form), encoding="utf-8")
-        except OSError as err:
-            raise InvvizError(f"{path} cannot be written: {err.strerror or err}. Name another file.") from err
-        return path
+        return write(self.to_json(), path, lambda found, form: FORMS[form](found))
 
     def text(self, form: str) -> str:
         """The same report as a text: "html", "json" or "csv"."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InvvizError
 from .._collect import versions
-from ._origin import OF_MODULE, call_of
+from ._origin import OF_MODULE, call_of, check_asked, named
 from ._reconstructed import Reconstructed
 from ._text import TextAudit
 
@@ -59,10 +59,7 @@ def audit_text(
     from ...engine.audit.text import examine_text
     from ...engine.audit.text_subject import text_subject
 
-    if not all(one is None or one > 0 for one in (seconds, within)):
-        raise InvvizError(f"seconds={seconds}, within={within}; allowed: numbers above 0, and None.")
-    if not (isinstance(first, int) and first >= 0):
-        raise InvvizError(f"first={first!r}; allowed: a whole number from 0 on, the first sentence's in its file.")
+    check_asked(seconds, within, first, "sentence")
     start, listed = time.monotonic(), attacks_of(attacks)
     who = text_subject(module, sentences, vocabulary, targets, loss, beside, similar, device)
     scenario = scenario_of(who, protocol, defense, seed=seed, floor=floor, attack=STRONGEST[-2])
@@ -72,7 +69,7 @@ def audit_text(
         "defense": findings.defense,
         "attacks": attacks if isinstance(attacks, str) else [one.text() for one in listed or []],
         "similar": 0 if who.public is None else len(who.public),
-        "loss": "cross-entropy" if loss is None else getattr(loss, "__name__", type(loss).__name__),
+        "loss": named(loss),
         "floor": floor,
         "seconds": seconds,
         "within": within,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from ...charts.spectrum import spectrum_spec
@@ -31,6 +29,7 @@ from ...report.audit import (
 )
 from ...risk import TAU
 from .. import drawn, glossary, more, trouble
+from . import pieces
 
 COLUMNS = 8  # of a row whose numbers are written out
 SHOWN = 8  # records whose pictures are drawn
@@ -52,13 +51,13 @@ def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool)
     with right, st.container(key="own-figures"):
         _figures(found)
         _advice(found)
-        _files(found)
+        pieces.files(found, maker(found), "No picture of a record is in these files.")
     with more.figures("spectrum, attacks, validator, limits", "own"):
         _spectrum(found)
         _attacks(found)
         _validator(found)
         st.markdown("### What this does not show")
-        _listed(found["limits"])
+        pieces.listed(found["limits"])
 
 
 def maker(found: dict[str, Any]) -> Callable[[], str]:
@@ -146,29 +145,14 @@ def _figures(found: dict[str, Any]) -> None:
         ("Formal promise", promise(found)),
     ]
     st.markdown("### In figures", help=glossary.tip("invre", "best", "noise"))
-    st.html(
-        '<div class="vertical audit"><table>'
-        + "".join(f'<tr><th scope="row">{escape(a)}</th><td>{escape(b)}</td></tr>' for a, b in rows)
-        + "</table></div>"
-    )
+    pieces.table(rows)
 
 
 def _advice(found: dict[str, Any]) -> None:
     st.markdown("### What to do")
-    _listed(found["advice"] or ["Nothing that follows from these figures."])
+    pieces.listed(found["advice"] or ["Nothing that follows from these figures."])
     if less := [one for one in found["reasons"] if one["weight"] == "less"]:
         st.caption(f":material/info: {len(less)} finding{'s' * (len(less) != 1)} of the validator, with the repair, under More figures.")
-
-
-def _files(found: dict[str, Any]) -> None:
-    with st.container(horizontal=True, gap="small"):
-        table = lambda: pd.DataFrame(found["records"]).to_csv(index=False)  # noqa: E731
-        text = lambda: json.dumps(found, indent=1, allow_nan=False)  # noqa: E731
-        for label, make, name, kind in (
-            ("HTML", maker(found), "audit.html", "text/html"), ("JSON", text, "audit.json", "application/json"), ("CSV", table, "audit.csv", "text/csv"),
-        ):  # fmt: skip
-            st.download_button(label, make, name, kind, key=f"own {name}", on_click="ignore", icon=":material/download:")
-    st.caption("No picture of a record is in these files.")
 
 
 def _spectrum(found: dict[str, Any]) -> None:
@@ -195,7 +179,7 @@ def _attacks(found: dict[str, Any]) -> None:
         f"{one['attack']}: " + (f"{overall(one)}, {one['seconds']:.1f} s{', ' + state(one) if one['stopped'] else ''}" if one["psnr"] else one["error"])
         for one in found["attacks"]
     ]  # fmt: skip
-    _listed(said or ["none"])
+    pieces.listed(said or ["none"])
     if any(one["psnr"] for one in found["attacks"]):
         st.caption(ranked(found))
 
@@ -203,8 +187,4 @@ def _attacks(found: dict[str, Any]) -> None:
 def _validator(found: dict[str, Any]) -> None:
     st.markdown("### Validator")
     said = [f"{one['what']} {one['repair']}" + (f" ({', '.join(one['where'][:4])})" if one["where"] else "") for one in found["reasons"]]
-    _listed([*said, *found["notes"]] or ["Nothing stands against the numbers of this net."])
-
-
-def _listed(lines: Any) -> None:
-    st.markdown("\n".join(f"- {trouble.plain(line)}" for line in lines))
+    pieces.listed([*said, *found["notes"]] or ["Nothing stands against the numbers of this net."])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from ...charts import sentences as html
@@ -16,6 +15,7 @@ from ...charts.bits import bits_spec
 from ...core.vocabulary import Vocabulary
 from ...report.audit import promise, text_html, text_words
 from .. import glossary, more, trouble
+from . import pieces
 
 CERTAIN = 0.99  # probability of a word from which it is called certain
 SHOWN = 8  # sentences that are drawn
@@ -39,18 +39,18 @@ def draw(found: dict[str, Any], arrays: Mapping[str, np.ndarray], stopped: bool)
     with right, st.container(key="own-figures"):
         _figures(found)
         st.markdown("### What to do")
-        _listed(found["advice"] or ["Nothing that follows from these figures."])
-        _files(found)
+        pieces.listed(found["advice"] or ["Nothing that follows from these figures."])
+        pieces.files(found, maker(found), "No sentence is in these files.")
     with more.figures("attacks, validator, limits", "own"):
         st.markdown("### Attacks that were tried, and those that were not")
-        _listed([f"{one['attack']}: {_told(one)}" for one in found["attacks"]] or ["none"])
+        pieces.listed([f"{one['attack']}: {_told(one)}" for one in found["attacks"]] or ["none"])
         st.markdown("### Validator")
         said = [
             f"{one['what']} {one['repair']}" + (f" ({', '.join(one['where'][:4])})" if one["where"] else "") for one in found["reasons"]
         ]
-        _listed([*said, *found["notes"]] or ["Nothing stands against the numbers of this net."])
+        pieces.listed([*said, *found["notes"]] or ["Nothing stands against the numbers of this net."])
         st.markdown("### What this does not show")
-        _listed(found["limits"])
+        pieces.listed(found["limits"])
 
 
 def maker(found: dict[str, Any]) -> Callable[[], str]:
@@ -132,19 +132,7 @@ def _figures(found: dict[str, Any]) -> None:
         ("Formal promise", promise(found)),
     ]
     st.markdown("### In figures", help=glossary.tip("invre", "ideal", "noise"))
-    body = "".join(f'<tr><th scope="row">{escape(a)}</th><td>{escape(b)}</td></tr>' for a, b in rows)
-    st.html(f'<div class="vertical audit"><table>{body}</table></div>')
-
-
-def _files(found: dict[str, Any]) -> None:
-    with st.container(horizontal=True, gap="small"):
-        table = lambda: pd.DataFrame(found["records"]).to_csv(index=False)  # noqa: E731
-        text = lambda: json.dumps(found, indent=1, allow_nan=False)  # noqa: E731
-        for label, make, name, kind in (
-            ("HTML", maker(found), "audit.html", "text/html"), ("JSON", text, "audit.json", "application/json"), ("CSV", table, "audit.csv", "text/csv"),
-        ):  # fmt: skip
-            st.download_button(label, make, name, kind, key=f"own {name}", on_click="ignore", icon=":material/download:")
-    st.caption("No sentence is in these files.")
+    pieces.table(rows)
 
 
 def _told(attack: Mapping[str, Any]) -> str:
@@ -152,7 +140,3 @@ def _told(attack: Mapping[str, Any]) -> str:
         return attack["error"]
     said = text_words.got(dict(attack))
     return f"{said}, {attack['seconds']:.1f} s{f', {text_words.state(dict(attack))}' if attack['stopped'] or attack['failed'] else ''}"
-
-
-def _listed(lines: Sequence[str]) -> None:
-    st.markdown("\n".join(f"- {trouble.plain(line)}" for line in lines))
